@@ -1,0 +1,117 @@
+"""What the compiled kernels work on: named tuples of arrays, the same for every network.
+
+A block is eight episodes; the last axis of a block's arrays is the lane. N neurons, n_in inputs, n_out readouts,
+D = d_max + 1 rows of the delay ring. `x` holds the state variables of all neurons in slots: the N membrane potentials
+first, then the threshold adaptation b of the adaptive neurons (the last N - n_lif).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lsnn.kernels.simd import LANES, aligned_zeros
+
+
+class Cells(NamedTuple):
+    """Constants of the neurons, each (N,); the equations are in `neuron.py`."""
+
+    alpha: np.ndarray  # exp(-dt/tau_m)
+    input_gain: np.ndarray  # 1 - alpha
+    reset_gain: np.ndarray  # exp(dt/tau_m)
+    rho: np.ndarray  # exp(-dt/tau_a)
+    jump: np.ndarray  # exp(dt/tau_a) - 1
+    b0: np.ndarray  # baseline threshold
+    inverse_b0: np.ndarray
+    beta: np.ndarray  # strength of the threshold adaptation
+    refractory: np.ndarray  # steps from a spike to the next that is possible
+
+
+class Rows(NamedTuple):
+    """Synapses by presynaptic cell, each row sorted by delay and target."""
+
+    start: np.ndarray  # (n_pre + 1,) int64: row i is start[i]:start[i+1]
+    offset: np.ndarray  # (S,) int32: delay * N + target, a place in the delay ring
+    weight: np.ndarray  # (S,)
+
+
+class Readout(NamedTuple):
+    """The leaky readout r[t] = kappa r[t-1] + gain z[t] W_out, y = r + bias."""
+
+    weight: np.ndarray  # (N, n_out), times gain = 1 - kappa
+    bias: np.ndarray  # (n_out,)
+    kappa: np.ndarray  # (1,)
+
+
+class Weights(NamedTuple):
+    """A network as the kernels see it."""
+
+    cells: Cells
+    inputs: Rows
+    recurrent: Rows
+    readout: Readout
+
+
+class State(NamedTuple):
+    """All that a step needs to go on, for one block; after the reset of the last step's spikes."""
+
+    x: np.ndarray  # (n_slots, 8) state variables
+    refractory: np.ndarray  # (N, 8) steps still blocked
+    pending: np.ndarray  # (2 D, N, 8) currents under way: what arrives at step t is rows t % D and t % D + D
+    r: np.ndarray  # (n_out, 8) readout before the bias
+
+
+class Record(NamedTuple):
+    """What a roll-out of one block leaves behind; T steps."""
+
+    x: np.ndarray  # (T, n_slots, 8) state variables at the threshold, before the reset
+    spikes: np.ndarray  # (T, N) uint8, bit l is lane l
+    blocked: np.ndarray  # (T, N) uint8, refractory lanes
+    input_spikes: np.ndarray  # (T, n_in) uint8
+    y: np.ndarray  # (T, n_out, 8)
+
+
+class Gradient(NamedTuple):
+    """dL/d(weights) of one block, in the order of the weights."""
+
+    inputs: np.ndarray  # (S_in,)
+    recurrent: np.ndarray  # (S_rec,)
+    readout: np.ndarray  # (N, n_out)
+    bias: np.ndarray  # (n_out,)
+
+
+class Adjoint(NamedTuple):
+    """The adjoint state that goes from one stretch of time to the one before it."""
+
+    x: np.ndarray  # (n_slots, 8) dL/dx after the reset
+    current: np.ndarray  # (2 D, N, 8) dL/dI[t] in rows t % D and t % D + D
+    r: np.ndarray  # (n_out, 8)
+
+
+def state_zeros(n_neurons: int, n_slots: int, n_out: int, ring: int, dtype=np.float32) -> State:
+    """The state of silence; ring = d_max + 1."""
+    return State(
+        aligned_zeros((n_slots, LANES), dtype),
+        aligned_zeros((n_neurons, LANES), dtype),
+        aligned_zeros((2 * ring, n_neurons, LANES), dtype),
+        aligned_zeros((n_out, LANES), dtype),
+    )
+
+
+def record_zeros(steps: int, n_neurons: int, n_slots: int, n_in: int, n_out: int, dtype=np.float32) -> Record:
+    """An empty record of `steps` milliseconds."""
+    return Record(
+        aligned_zeros((steps, n_slots, LANES), dtype),
+        np.zeros((steps, n_neurons), np.uint8),
+        np.zeros((steps, n_neurons), np.uint8),
+        np.zeros((steps, n_in), np.uint8),
+        aligned_zeros((steps, n_out, LANES), dtype),
+    )
+
+
+def adjoint_zeros(n_neurons: int, n_slots: int, n_out: int, ring: int, dtype=np.float32) -> Adjoint:
+    """The adjoint state beyond the last step; ring = d_max + 1."""
+    return Adjoint(
+        aligned_zeros((n_slots, LANES), dtype),
+        aligned_zeros((2 * ring, n_neurons, LANES), dtype),
+        aligned_zeros((n_out, LANES), dtype),
+    )

@@ -1,0 +1,314 @@
+"""Eight episodes side by side: explicit vectors for numba.
+
+LLVM unrolls an inner loop over eight lanes to scalar code, so the vector is made explicit: `Lanes` holds one number
+for each of eight episodes, `Mask` one truth value each. Both live in registers; in memory a quantity of a block of
+episodes is an array whose last axis is the lane, and `load(array, n)` reads the n-th group of eight in C order.
+The element type follows the array (float32 or float64), so one source serves both precisions.
+"""
+
+import operator
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.datamodel import models
+from numba.extending import intrinsic, overload, register_model
+
+LANES = 8
+
+
+class LanesType(types.Type):
+    """Eight floating-point numbers of one precision, one an episode."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+        super().__init__(name=f"Lanes({dtype})")
+
+
+class MaskType(types.Type):
+    """Eight truth values, one an episode."""
+
+    def __init__(self):
+        super().__init__(name="Mask")
+
+
+mask_type = MaskType()
+
+
+def _element(dtype):
+    return ir.FloatType() if dtype == types.float32 else ir.DoubleType()
+
+
+def _vector(dtype):
+    return ir.VectorType(_element(dtype), LANES)
+
+
+@register_model(LanesType)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, _vector(fe_type.dtype))
+
+
+@register_model(MaskType)
+class _MaskModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, ir.VectorType(ir.IntType(1), LANES))
+
+
+def _splat(builder, scalar, vector_type):
+    first = builder.insert_element(ir.Constant(vector_type, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+    lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(first, ir.Constant(vector_type, ir.Undefined), lanes)
+
+
+def _as_lanes(context, builder, value, type_, dtype):
+    """Any number becomes eight copies of itself; lanes stay what they are."""
+    if isinstance(type_, LanesType):
+        return value
+    return _splat(builder, context.cast(builder, value, type_, dtype), _vector(dtype))
+
+
+def _common(a, b):
+    """The Lanes type two operands meet in, or None if neither is one."""
+    for type_ in (a, b):
+        if isinstance(type_, LanesType):
+            return type_
+    return None
+
+
+def _group_pointer(context, builder, array_type, array, index):
+    view = context.make_array(array_type)(context, builder, array)
+    offset = builder.mul(index, ir.Constant(index.type, LANES))
+    element = builder.gep(view.data, [offset])
+    return builder.bitcast(element, _vector(array_type.dtype).as_pointer())
+
+
+def _alignment(array_type):
+    return 4 if array_type.dtype == types.float32 else 8
+
+
+@intrinsic
+def load(typingctx, array, index):
+    """The lanes of the index-th group of eight of a C-contiguous array."""
+
+    def codegen(context, builder, signature, args):
+        pointer = _group_pointer(context, builder, signature.args[0], args[0], args[1])
+        value = builder.load(pointer)
+        value.align = _alignment(signature.args[0])
+        return value
+
+    return LanesType(array.dtype)(array, types.intp), codegen
+
+
+@intrinsic
+def store(typingctx, array, index, lanes):
+    """Write lanes (or a number, to all eight) to the index-th group of an array."""
+
+    def codegen(context, builder, signature, args):
+        array_type, _, lanes_type = signature.args
+        pointer = _group_pointer(context, builder, array_type, args[0], args[1])
+        value = _as_lanes(context, builder, args[2], lanes_type, array_type.dtype)
+        builder.store(value, pointer).align = _alignment(array_type)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, lanes), codegen
+
+
+@intrinsic
+def spread(typingctx, array, number):
+    """Eight copies of a number, in the precision of an array."""
+
+    def codegen(context, builder, signature, args):
+        return _as_lanes(context, builder, args[1], signature.args[1], array.dtype)
+
+    return LanesType(array.dtype)(array, number), codegen
+
+
+@intrinsic
+def at(typingctx, array, index):
+    """array.flat[index] without a bounds check or a test for a negative index."""
+
+    def codegen(context, builder, signature, args):
+        view = context.make_array(signature.args[0])(context, builder, args[0])
+        return builder.load(builder.gep(view.data, [args[1]]))
+
+    return array.dtype(array, types.intp), codegen
+
+
+@intrinsic
+def add_to(typingctx, array, index, value):
+    """array.flat[index] += value without a bounds check or a test for a negative index."""
+
+    def codegen(context, builder, signature, args):
+        view = context.make_array(signature.args[0])(context, builder, args[0])
+        pointer = builder.gep(view.data, [args[1]])
+        builder.store(builder.fadd(builder.load(pointer), args[2]), pointer)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, array.dtype), codegen
+
+
+@intrinsic
+def multiply_add(typingctx, a, b, c):
+    """a * b + c, rounded once; c is lanes, a and b are lanes or numbers."""
+    lanes = c
+
+    def codegen(context, builder, signature, args):
+        values = [_as_lanes(context, builder, v, t, lanes.dtype) for v, t in zip(args, signature.args, strict=True)]
+        bits = 32 if lanes.dtype == types.float32 else 64
+        vector = _vector(lanes.dtype)
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{LANES}f{bits}"
+        )
+        return builder.call(function, values)
+
+    return lanes(a, b, c), codegen
+
+
+@intrinsic
+def from_bits(typingctx, byte):
+    """The mask whose lane l is bit l of a byte."""
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], ir.VectorType(ir.IntType(1), LANES))
+
+    return mask_type(types.uint8), codegen
+
+
+@intrinsic
+def to_bits(typingctx, mask):
+    """The byte whose bit l is lane l of a mask."""
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], ir.IntType(LANES))
+
+    return types.uint8(mask), codegen
+
+
+@intrinsic
+def where(typingctx, mask, a, b):
+    """a where the mask holds, b elsewhere; a or b is lanes, the other may be a number."""
+    lanes = _common(a, b)
+
+    def codegen(context, builder, signature, args):
+        chosen = _as_lanes(context, builder, args[1], signature.args[1], lanes.dtype)
+        other = _as_lanes(context, builder, args[2], signature.args[2], lanes.dtype)
+        return builder.select(args[0], chosen, other)
+
+    return lanes(mask, a, b), codegen
+
+
+@intrinsic
+def absolute(typingctx, lanes):
+    """|lanes|"""
+
+    def codegen(context, builder, signature, args):
+        bits = 32 if lanes.dtype == types.float32 else 64
+        vector = _vector(lanes.dtype)
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(vector, [vector]), f"llvm.fabs.v{LANES}f{bits}"
+        )
+        return builder.call(function, args)
+
+    return lanes(lanes), codegen
+
+
+def _arithmetic(name):
+    @intrinsic
+    def operation(typingctx, a, b):
+        lanes = _common(a, b)
+
+        def codegen(context, builder, signature, args):
+            left, right = (
+                _as_lanes(context, builder, v, t, lanes.dtype) for v, t in zip(args, signature.args, strict=True)
+            )
+            return getattr(builder, name)(left, right)
+
+        return lanes(a, b), codegen
+
+    return operation
+
+
+def _comparison(symbol):
+    @intrinsic
+    def operation(typingctx, a, b):
+        lanes = _common(a, b)
+
+        def codegen(context, builder, signature, args):
+            left, right = (
+                _as_lanes(context, builder, v, t, lanes.dtype) for v, t in zip(args, signature.args, strict=True)
+            )
+            return builder.fcmp_ordered(symbol, left, right)
+
+        return mask_type(a, b), codegen
+
+    return operation
+
+
+def _logic(name):
+    @intrinsic
+    def operation(typingctx, a, b):
+        def codegen(context, builder, signature, args):
+            return getattr(builder, name)(*args)
+
+        return mask_type(a, b), codegen
+
+    return operation
+
+
+_add, _subtract, _multiply, _divide = (_arithmetic(name) for name in ("fadd", "fsub", "fmul", "fdiv"))
+_greater, _less = _comparison(">"), _comparison("<")
+_and, _or = _logic("and_"), _logic("or_")
+
+
+@intrinsic
+def _negative(typingctx, lanes):
+    def codegen(context, builder, signature, args):
+        return builder.fsub(ir.Constant(_vector(lanes.dtype), [-0.0] * LANES), args[0])
+
+    return lanes(lanes), codegen
+
+
+def _overload_lanes(symbol, operation):
+    @overload(symbol)
+    def choose(a, b):
+        if _common(a, b) is not None:
+            return lambda a, b: operation(a, b)
+
+
+for _symbol, _operation in (
+    (operator.add, _add),
+    (operator.sub, _subtract),
+    (operator.mul, _multiply),
+    (operator.truediv, _divide),
+    (operator.gt, _greater),
+    (operator.lt, _less),
+):
+    _overload_lanes(_symbol, _operation)
+
+
+@overload(operator.and_)
+def _mask_and(a, b):
+    if isinstance(a, MaskType) and isinstance(b, MaskType):
+        return lambda a, b: _and(a, b)
+
+
+@overload(operator.or_)
+def _mask_or(a, b):
+    if isinstance(a, MaskType) and isinstance(b, MaskType):
+        return lambda a, b: _or(a, b)
+
+
+@overload(operator.neg)
+def _lanes_negative(a):
+    if isinstance(a, LanesType):
+        return lambda a: _negative(a)
+
+
+def aligned_zeros(shape, dtype):
+    """Zeros whose first element starts a cache line, so that no group of lanes straddles two; (shape), dtype."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    buffer = np.zeros(size + 64, dtype=np.uint8)
+    start = -buffer.ctypes.data % 64
+    return buffer[start : start + size].view(dtype).reshape(shape)
