@@ -116,25 +116,20 @@ def adjoint_of_readout(row, readout, g_y, spikes, adjoint, g_weight, g_bias):
                 store(g_weight, i * n_out + o, load(g_weight, i * n_out + o) + g)
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
-def back(t_start, weights, record, g_y, g_z, gamma, through_reset, adjoint, g_inputs, g_recurrent, g_weight, g_bias):
-    """All rows of a record backwards; adds to the gradients.
+@njit(error_model="numpy")
+def step_back(t, row, weights, record, g_y, g_z, gamma, through_reset, adjoint, gradient):
+    """The adjoint of `forward.step` at step t, which stands in a row of the record; adds to the gradient.
 
-    Args:
-        t_start: step of the record's first row; record: T steps of one block.
-        g_y: dL/dy, (T, n_out, 8); g_z: dL/dz of every spike of a neuron beyond its effects, (N,).
-        gamma: damping of the surrogate; through_reset: 1, or 0 to detach the reset.
-        adjoint: the adjoint state after the record's last step; left as it is before its first.
-        g_inputs (S_in,), g_recurrent (S_rec,), g_weight (N, n_out, 8), g_bias (n_out, 8): gradients, added to.
+    g_y: dL/dy, (T, n_out, 8); g_z: dL/dz of every spike of a neuron beyond its effects, (N,);
+    gamma: damping of the surrogate; through_reset: 1, or 0 to detach the reset.
     """
     n_neurons = record.spikes.shape[1]
     ring = adjoint.current.shape[0] // 2
     n_lif = 2 * n_neurons - record.x.shape[1]
-    for row in range(record.spikes.shape[0] - 1, -1, -1):
-        slot = (t_start + row) % ring
-        spikes = record.spikes[row]
-        adjoint_of_readout(row, weights.readout, g_y, spikes, adjoint, g_weight, g_bias)
-        credit(weights.recurrent, spikes, slot * n_neurons, adjoint.current, g_recurrent)
-        credit(weights.inputs, record.input_spikes[row], slot * n_neurons, adjoint.current, g_inputs)
-        adjoint_of_lif(slot, ring, n_lif, row, weights, record, adjoint, g_z, gamma, through_reset)
-        adjoint_of_alif(slot, ring, n_lif, row, weights, record, adjoint, g_z, gamma, through_reset)
+    slot = t % ring
+    spikes = record.spikes[row]
+    adjoint_of_readout(row, weights.readout, g_y, spikes, adjoint, gradient.readout, gradient.bias)
+    credit(weights.recurrent, spikes, slot * n_neurons, adjoint.current, gradient.recurrent)
+    credit(weights.inputs, record.input_spikes[row], slot * n_neurons, adjoint.current, gradient.inputs)
+    adjoint_of_lif(slot, ring, n_lif, row, weights, record, adjoint, g_z, gamma, through_reset)
+    adjoint_of_alif(slot, ring, n_lif, row, weights, record, adjoint, g_z, gamma, through_reset)

@@ -102,10 +102,3 @@ def step(t, row, weights, state, record):
     send(weights.inputs, record.input_spikes[row], base, state.pending)
     send(weights.recurrent, spikes, base, state.pending)
     read_out(weights.readout, spikes, state.r, record.y[row])
-
-
-@njit(error_model="numpy", nogil=True, cache=True)
-def replay(t_start, weights, state, record):
-    """Run the recorded input spikes through the network from step t_start on; fills the rest of the record."""
-    for row in range(record.spikes.shape[0]):
-        step(t_start + row, row, weights, state, record)

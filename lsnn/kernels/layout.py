@@ -75,8 +75,8 @@ class Gradient(NamedTuple):
 
     inputs: np.ndarray  # (S_in,)
     recurrent: np.ndarray  # (S_rec,)
-    readout: np.ndarray  # (N, n_out)
-    bias: np.ndarray  # (n_out,)
+    readout: np.ndarray  # (N, n_out, 8) of weight times gain, lane by lane
+    bias: np.ndarray  # (n_out, 8) lane by lane
 
 
 class Adjoint(NamedTuple):
@@ -108,10 +108,49 @@ def record_zeros(steps: int, n_neurons: int, n_slots: int, n_in: int, n_out: int
     )
 
 
+def gradient_zeros(weights: Weights) -> Gradient:
+    """A gradient to add to, in the shapes and precision of the weights."""
+    n_neurons, n_out = weights.readout.weight.shape
+    dtype = weights.readout.weight.dtype
+    return Gradient(
+        np.zeros_like(weights.inputs.weight),
+        np.zeros_like(weights.recurrent.weight),
+        aligned_zeros((n_neurons, n_out, LANES), dtype),
+        aligned_zeros((n_out, LANES), dtype),
+    )
+
+
 def adjoint_zeros(n_neurons: int, n_slots: int, n_out: int, ring: int, dtype=np.float32) -> Adjoint:
     """The adjoint state beyond the last step; ring = d_max + 1."""
     return Adjoint(
         aligned_zeros((n_slots, LANES), dtype),
         aligned_zeros((2 * ring, n_neurons, LANES), dtype),
         aligned_zeros((n_out, LANES), dtype),
+    )
+
+
+class Trace(NamedTuple):
+    """The task's side of a roll-out of one block."""
+
+    action: np.ndarray  # (T, 8, n_action)
+    reward: np.ndarray  # (T, 8) earned by step t
+    acted: np.ndarray  # (T, 8) bool, whether the action could matter
+    terminated: np.ndarray  # (T, 8) bool
+    target: np.ndarray  # (T, 8, n_target)
+    target_weight: np.ndarray  # (T, 8), 0 where there is no target
+    observation: np.ndarray  # (n_observation,) only its length is used
+    task_state: np.ndarray  # (T + 1, 8, n_state), or empty where it is not kept
+
+
+def trace_zeros(steps: int, n_action: int, n_target: int, n_observation: int, n_state: int, keep: bool) -> Trace:
+    """An empty trace; keep: whether the states of the task are recorded."""
+    return Trace(
+        np.zeros((steps, LANES, n_action)),
+        np.zeros((steps, LANES)),
+        np.zeros((steps, LANES), np.bool_),
+        np.zeros((steps, LANES), np.bool_),
+        np.zeros((steps, LANES, n_target)),
+        np.zeros((steps, LANES)),
+        np.zeros(n_observation),
+        np.zeros((steps + 1 if keep else 0, LANES, n_state)),
     )

@@ -1,0 +1,43 @@
+# Needs Python 3.11 or newer with its venv module, and nothing else.
+#
+#   make maze        set up, then the main job: meta-train, freeze, test on unseen mazes, figures, report
+#                    (options of `lsnn maze` in ARGS, as in: make maze ARGS="--minutes 5 --seed 2")
+#   make test        set up, then the tests; `make test-long` runs the long variants of the slow ones
+#   make lint        set up, then ruff and mypy
+#   make setup       only set up: .venv/ in this folder, with the `lsnn` command in it
+#   make clean       remove .venv/ and the caches
+
+PYTHON ?= python3
+VENV := .venv
+INSTALLED := $(VENV)/installed
+ARGS ?=
+
+.PHONY: setup test test-long lint maze clean
+.DELETE_ON_ERROR:
+
+setup: $(INSTALLED)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("needs Python 3.11 or newer, got " + sys.version.split()[0] + "; name another one: make PYTHON=/path/to/python")'
+	@echo "setting up $(VENV)/ (the first time it takes some minutes)"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test: setup
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+test-long: setup
+	$(VENV)/bin/python -m pytest -m long $(ARGS)
+
+lint: setup
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m mypy lsnn tasks
+
+maze: setup
+	$(VENV)/bin/lsnn maze $(ARGS)
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find lsnn tasks runs analysis tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,189 @@
+"""Search times and goals of the conditions, each with a bootstrap confidence interval over episodes.
+
+A statistic here is a function of how often each episode is drawn: weights (..., E) in, values (...) out; all ones give
+the estimate itself. The episode is the unit that is drawn, so the trials of an episode stay together, and two conditions
+run on the same episodes are drawn in pairs.
+
+The last search of an episode is cut off by the episode's end. Leaving such searches out would favour short ones, so they
+enter as right-censored: medians and means are those of the Kaplan-Meier curve (Kaplan & Meier 1958), which are the plain
+ones when nothing is cut off. A median that is never reached is given as the length of an episode.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import bootstrap
+
+from analysis.results import Condition, ResultError
+
+CONFIDENCE = 0.95
+RESAMPLES = 1000
+RESAMPLING_SEED = 0
+HALF_TOLERANCE = 1e-9
+
+FIRST, SECOND, LATER, FROM_SECOND = (1, 1), (2, 2), (3, None), (2, None)
+
+Statistic = Callable[[np.ndarray], np.ndarray]
+
+
+class Estimate(NamedTuple):
+    """A value with the bounds of its confidence interval and the n episodes behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class Searches(NamedTuple):
+    """Searches of E episodes by how long they took: counts of those that ended in a find and of those cut off.
+
+    time_ms (L,) rises; finds (E, L); cuts (E, L); limit_ms is the length of an episode.
+    """
+
+    time_ms: np.ndarray
+    finds: np.ndarray
+    cuts: np.ndarray
+    limit_ms: int
+
+
+def estimate(statistic: Statistic, n_episodes: int, drawn_from: int | None = None) -> Estimate:
+    """Value of a statistic and its percentile bootstrap interval over episodes (no interval for a single episode).
+
+    `drawn_from` is reported as n when fewer episodes than `n_episodes` have anything to say.
+    """
+    n = n_episodes if drawn_from is None else drawn_from
+    value = float(statistic(np.ones(n_episodes)))
+    if n_episodes < 2:
+        return Estimate(value, np.nan, np.nan, n)
+    outcome = bootstrap(
+        (np.arange(n_episodes),),
+        lambda drawn, axis=-1: statistic(times_drawn(drawn, n_episodes)),
+        n_resamples=RESAMPLES,
+        batch=RESAMPLES // 4,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        vectorized=True,
+        rng=np.random.default_rng(np.random.SeedSequence(RESAMPLING_SEED)),
+    )
+    interval = outcome.confidence_interval
+    return Estimate(value, float(interval.low), float(interval.high), n)
+
+
+def times_drawn(drawn: np.ndarray, n_episodes: int) -> np.ndarray:
+    """How often each episode is among the drawn ones: (B, E) indices to (B, E) counts."""
+    rows = drawn.reshape(-1, n_episodes) + n_episodes * np.arange(drawn.size // n_episodes)[:, None]
+    return np.bincount(rows.ravel(), minlength=drawn.size).astype(np.float64).reshape(drawn.shape)
+
+
+def goals_per_episode(condition: Condition) -> Estimate:
+    """Mean number of finds in an episode."""
+    goals = condition.goals
+    return estimate(lambda weights: weights @ goals / weights.sum(-1), condition.n_episodes)
+
+
+def goals_ratio(condition: Condition, reference: Condition) -> Estimate:
+    """Mean goals of a condition over those of a reference (the fraction of the oracle), on the same episodes.
+
+    Raises ResultError when the episodes differ or the reference never finds the platform.
+    """
+    goals, yardstick = condition.goals, paired_goals(condition, reference)
+    if not yardstick.any():
+        raise ResultError(f"{reference.name}: no goal in any episode, so nothing is a fraction of it")
+    return estimate(lambda weights: (weights @ goals) / np.maximum(weights @ yardstick, 1), condition.n_episodes)
+
+
+def goals_difference(condition: Condition, reference: Condition) -> Estimate:
+    """Mean goals of a condition minus those of a reference on the same episodes; ResultError when the episodes differ."""
+    more = condition.goals - paired_goals(condition, reference)
+    return estimate(lambda weights: weights @ more / weights.sum(-1), condition.n_episodes)
+
+
+def paired_goals(condition: Condition, reference: Condition) -> np.ndarray:
+    """Goals (E,) of the reference, once its episodes are known to be those of the condition."""
+    if not np.array_equal(condition.episode_key, reference.episode_key):
+        raise ResultError(f"{condition.name} and {reference.name} were run on different episodes (episode_key differs)")
+    return reference.goals
+
+
+def searches(condition: Condition, first: int, last: int | None) -> Searches:
+    """The searches of trials first..last (None: all from first on) of a condition."""
+    trials = condition.trials
+    chosen = (trials.trial >= first) & (trials.trial <= (np.inf if last is None else last))
+    time_ms, column = np.unique(trials.latency_ms[chosen], return_inverse=True)
+    episode, found = trials.episode[chosen].astype(np.int64), trials.found[chosen]
+    finds, cuts = (np.zeros((condition.n_episodes, len(time_ms))) for _ in range(2))
+    np.add.at(finds, (episode[found], column[found]), 1)
+    np.add.at(cuts, (episode[~found], column[~found]), 1)
+    return Searches(time_ms.astype(np.float64), finds, cuts, condition.duration_ms)
+
+
+def still_searching(of: Searches, weights: np.ndarray) -> np.ndarray:
+    """Kaplan-Meier curve S(t) = prod_{l <= t} (1 - finds_l / at_risk_l) at every time of `of`: (..., E) to (..., L)."""
+    finds = weights @ of.finds
+    ended = finds + weights @ of.cuts
+    at_risk = np.cumsum(ended[..., ::-1], axis=-1)[..., ::-1]
+    return np.cumprod(1 - finds / np.maximum(at_risk, 1), axis=-1)
+
+
+def median_of(of: Searches, weights: np.ndarray) -> np.ndarray:
+    """Time at which half still search (midway between the two nearest times when exactly half do), (...)."""
+    curve = still_searching(of, weights)
+    time_ms = np.append(of.time_ms, of.limit_ms)
+
+    def first_time(below: np.ndarray) -> np.ndarray:
+        return time_ms[np.where(below.any(-1), below.argmax(-1), len(of.time_ms))]
+
+    return (first_time(curve <= 0.5 + HALF_TOLERANCE) + first_time(curve < 0.5 - HALF_TOLERANCE)) / 2
+
+
+def mean_of(of: Searches, weights: np.ndarray) -> np.ndarray:
+    """Area under the Kaplan-Meier curve up to the longest search, (...)."""
+    curve = still_searching(of, weights)
+    return of.time_ms[0] + curve[..., :-1] @ np.diff(of.time_ms)
+
+
+def search_time(
+    condition: Condition, trials: tuple[int, int | None], reduce: Callable[[Searches, np.ndarray], np.ndarray] = median_of
+) -> Estimate:
+    """Median (or mean: `mean_of`) search time in ms over trials (first, last); n counts the episodes that began one."""
+    chosen = searches(condition, *trials)
+    began = int(np.count_nonzero((chosen.finds + chosen.cuts).sum(axis=1)))
+    if not began:
+        return Estimate(np.nan, np.nan, np.nan, 0)
+    return estimate(lambda weights: reduce(chosen, weights), condition.n_episodes, began)
+
+
+def search_by_trial(
+    condition: Condition,
+    last: int,
+    share: float,
+    reduce: Callable[[Searches, np.ndarray], np.ndarray] = median_of,
+) -> dict[int, Estimate]:
+    """Search time of trials 1..last, as far as at least `share` of the episodes began one.
+
+    Trials that few episodes reach belong to the quickest of them, and would flatter the curve.
+    """
+    curve: dict[int, Estimate] = {}
+    for trial in range(1, last + 1):
+        curve[trial] = search_time(condition, (trial, trial), reduce)
+        if curve[trial].n < share * condition.n_episodes:
+            del curve[trial]
+            break
+    return curve
+
+
+def search_ratio(condition: Condition, trials: tuple[int, int | None], other: Condition, others: tuple[int, int | None]
+                 ) -> Estimate:
+    """Median search time of some trials over that of others, drawn together when the episodes are the same.
+
+    Raises ResultError when the conditions were run on different episodes.
+    """
+    paired_goals(condition, other)
+    above, below = searches(condition, *trials), searches(other, *others)
+    if not len(above.time_ms) or not len(below.time_ms):
+        return Estimate(np.nan, np.nan, np.nan, 0)
+    return estimate(
+        lambda weights: median_of(above, weights) / np.maximum(median_of(below, weights), 1), condition.n_episodes
+    )

@@ -1,0 +1,151 @@
+"""The memory being written: input spikes, network spikes and adaptive thresholds through the first find."""
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.results import Condition, Network, Result, ResultError, Spikes, Traces
+from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, VERMILLION, add_footer, new_figure, styled
+
+BEFORE_MS, AFTER_MS, COMPARED_MS = 150, 350, 50
+INPUT_COLOURS = (BLUE, GREEN, ORANGE, PINK)
+POPULATION_COLOURS = (BLUE, VERMILLION, GREEN, ORANGE)
+
+
+class Window(NamedTuple):
+    """Steps start_ms..stop_ms of an episode, row `index` of the traces, around the first find."""
+
+    index: int
+    episode: int
+    start_ms: int
+    stop_ms: int
+    find_ms: int
+    finds_ms: np.ndarray
+    set_downs_ms: np.ndarray
+
+
+@styled
+def first_find(result: Result) -> Figure:
+    """Distance to the platform, input raster, network raster and adaptive thresholds around the first find."""
+    result.require("frozen")
+    frozen, network = result.conditions["frozen"], result.network
+    traces = frozen.traces
+    window = window_of_first_find(frozen, traces)
+    figure = new_figure(12, 9.6, "Spikes and adaptive thresholds through the first find")
+    axes = figure.subplots(4, 1, sharex=True, height_ratios=(1, 1.9, 2.4, 2.4))
+    draw_distance(axes[0], frozen, window, result.platform_radius)
+    draw_inputs(axes[1], frozen.input_spikes, window, network)
+    draw_populations(axes[2], frozen.spikes, window, network)
+    draw_thresholds(axes[3], traces, window, network)
+    for panel in axes[:3]:
+        mark_events(panel, window, DARK, behind=True)
+    mark_events(axes[3], window, "white", behind=False)
+    axes[3].set_xlabel("time since the first find (ms)")
+    axes[3].set_xlim(window.start_ms - window.find_ms, window.stop_ms - window.find_ms)
+    return add_footer(figure, result, f"n = 1: episode {window.episode} of {frozen.n_episodes}, find at {window.find_ms} ms")
+
+
+def window_of_first_find(condition: Condition, traces: Traces) -> Window:
+    """The stored window that holds the first find of its episode with most time around it; ResultError when none does."""
+    trials = condition.trials
+    best: tuple[int, Window] | None = None
+    for index, (episode, start) in enumerate(zip(traces.episode, traces.start_ms, strict=True)):
+        rows = trials.episode == episode
+        finds = np.sort((trials.start_ms + trials.latency_ms)[rows & trials.found])
+        stop = start + traces.width_ms
+        if not len(finds) or not start < finds[0] < stop:
+            continue
+        find = int(finds[0])
+        first, last = max(int(start), find - BEFORE_MS), min(int(stop), find + AFTER_MS)
+        window = Window(index, int(episode), first, last, find, finds, np.sort(trials.start_ms[rows]))
+        if best is None or last - first > best[0]:
+            best = (last - first, window)
+    if best is None:
+        raise ResultError(f"{traces.b.file.filename}: {traces.b.name}: no window holds the first find of its episode")
+    return best[1]
+
+
+def mark_events(axes: Axes, window: Window, colour: str, behind: bool) -> None:
+    """Finds as solid lines (the first one strong), set-downs as dashed ones."""
+    for moments, style in ((window.finds_ms, "-"), (window.set_downs_ms, "--")):
+        for moment in moments[(moments >= window.start_ms) & (moments < window.stop_ms)]:
+            first = moment == window.find_ms
+            axes.axvline(moment - window.find_ms, color=VERMILLION if first else colour, linestyle=style,
+                         linewidth=2 if first else 0.8, alpha=1 if first else 0.5, zorder=0 if behind else 5)
+
+
+def draw_distance(axes: Axes, condition: Condition, window: Window, platform_radius: float) -> None:
+    """Distance from the animal to the centre of its platform."""
+    path = condition.position(window.episode, window.start_ms, window.stop_ms)
+    distance = np.linalg.norm(path - condition.goal[window.episode], axis=1)
+    jumps = np.isin(np.arange(window.start_ms, window.stop_ms), window.set_downs_ms)
+    time = np.arange(window.start_ms, window.stop_ms) - window.find_ms
+    cut = np.flatnonzero(jumps)
+    axes.plot(np.insert(time.astype(float), cut, np.nan), np.insert(distance, cut, np.nan), color=DARK, linewidth=1.8)
+    axes.axhspan(0, platform_radius, color=GREEN, alpha=0.25, linewidth=0)
+    axes.set_ylim(0, 1.9)
+    axes.set_ylabel("distance\n(pool radii)")
+    axes.annotate("first find", (0, 1.0), (4, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
+                  color=VERMILLION, fontweight="bold")
+    axes.annotate("set down (dashed), later finds (thin)", (1.0, 1.0), (0, 2), xycoords="axes fraction",
+                  textcoords="offset points", ha="right", fontsize=10)
+
+
+def draw_inputs(axes: Axes, spikes: Spikes, window: Window, network: Network) -> None:
+    """Input spikes, a colour a channel."""
+    sizes = [size for _, size in network.input_channels]
+    channel = np.repeat(np.arange(len(sizes)), sizes)
+    labels = [name for name, _ in network.input_channels]
+    draw_raster(axes, spikes, window, channel, labels, INPUT_COLOURS)
+    axes.set_ylabel("input cells")
+
+
+def draw_populations(axes: Axes, spikes: Spikes, window: Window, network: Network) -> None:
+    """Network spikes, a colour a population."""
+    draw_raster(axes, spikes, window, network.population, network.labels, POPULATION_COLOURS)
+    axes.set_ylabel("network neurons")
+
+
+def draw_raster(axes: Axes, spikes: Spikes, window: Window, group: np.ndarray, labels: tuple[str, ...] | list[str],
+                colours: tuple[str, ...]) -> None:
+    """Spikes as ticks, cells sorted into groups (cells,) from the top down, each group named at the right."""
+    time, cell = spikes.between(window.episode, window.start_ms, window.stop_ms)
+    if len(cell) and not 0 <= cell.min() <= cell.max() < len(group):
+        raise ResultError(f"{spikes.neuron.file.filename}: {spikes.neuron.name}: cells must be 0..{len(group) - 1}, "
+                          f"has {cell.min()}..{cell.max()}")
+    order = np.argsort(group, kind="stable")
+    rank = np.empty(len(order), int)
+    rank[order] = np.arange(len(order))
+    for code, label in enumerate(labels):
+        rows = rank[group == code]
+        if not len(rows):
+            continue
+        inside, colour = group[cell] == code, colours[code % len(colours)]
+        axes.vlines(time[inside] - window.find_ms, rank[cell[inside]] - 0.45, rank[cell[inside]] + 0.45, color=colour,
+                    linewidth=1.3)
+        axes.annotate(label, (1.0, rows.mean()), (6, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+                      va="center", color=colour, fontweight="bold", annotation_clip=False)
+        axes.axhline(rows.max() + 0.5, color=GREY, linewidth=0.4)
+    axes.set_ylim(len(group) - 0.5, -0.5)
+    axes.set_yticks([])
+
+
+def draw_thresholds(axes: Axes, traces: Traces, window: Window, network: Network) -> None:
+    """Thresholds B/b0 of the adaptive neurons, sorted by how much the first find raised them."""
+    adaptive = np.flatnonzero(network.beta > 0)
+    axes.set_ylabel("adaptive neurons,\nmost raised on top")
+    axes.set_yticks([])
+    if not len(adaptive):
+        axes.text(0.5, 0.5, "this network has no adaptive neuron", transform=axes.transAxes, ha="center")
+        return
+    offset = int(traces.start_ms[window.index])
+    rows = traces.thresholds(window.index, window.start_ms - offset, window.stop_ms - offset, network)
+    relative = rows[:, adaptive] / network.b0[adaptive]
+    find = window.find_ms - window.start_ms
+    before = relative[max(find - COMPARED_MS, 0) : find].mean(axis=0)
+    raised = relative[find : find + COMPARED_MS].mean(axis=0) - before
+    image = axes.imshow(relative[:, np.argsort(-raised)].T, aspect="auto", cmap="viridis", interpolation="nearest",
+                        extent=(window.start_ms - window.find_ms, window.stop_ms - window.find_ms, len(adaptive), 0))
+    axes.figure.colorbar(image, cax=axes.inset_axes((1.01, 0, 0.015, 1)), label="threshold B / b0")

@@ -1,0 +1,365 @@
+"""Read a result file (HDF5). The layout stands in docs/files.md; times are in ms (steps of 1 ms), lengths in pool radii.
+
+Whatever is asked for is checked before it is handed out: presence, kind, shape and range. Spikes, paths and traces are
+read in slices, so a file may be larger than memory.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+SCHEMA_VERSION = 1
+NETWORK_CONDITIONS = ("frozen", "frozen_sampled", "state_reset", "untrained")
+SWIMMERS = ("random_walk", "straight_lines", "circling", "memory", "oracle")
+CONDITIONS = NETWORK_CONDITIONS + SWIMMERS
+LARGEST_READ_BYTES = 4 * 2**30
+
+
+class ResultError(ValueError):
+    """A result file that breaks a rule; the message names the file, the item, the rule and what was found."""
+
+
+class Trials(NamedTuple):
+    """The trials table of a condition, a row a trial; every field has shape (rows,).
+
+    A trial runs from being set down to the find. `trial` counts from 1 within an episode. The last trial of an episode is
+    cut off by the episode's end unless it was found: `found` is then False and `latency_ms` the time spent so far.
+    """
+
+    episode: np.ndarray
+    trial: np.ndarray
+    start_ms: np.ndarray
+    latency_ms: np.ndarray
+    path_length: np.ndarray
+    optimal_ms: np.ndarray
+    start_x: np.ndarray
+    start_y: np.ndarray
+    goal_x: np.ndarray
+    goal_y: np.ndarray
+    found: np.ndarray
+
+
+class Network(NamedTuple):
+    """What the figures need to know of the network: population code, b0 and beta, each (N,); names of codes and inputs."""
+
+    population: np.ndarray
+    labels: tuple[str, ...]
+    b0: np.ndarray
+    beta: np.ndarray
+    input_channels: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Root attributes: what made the file."""
+
+    schema_version: int
+    command: str
+    seed: int
+    git_commit: str
+    network_sha256: str
+    versions: dict[str, str]
+    config: dict[str, Any]
+
+
+@contextmanager
+def reported(where: str) -> Iterator[None]:
+    """Turn whatever h5py, JSON or a conversion raises into a ResultError that says where."""
+    try:
+        yield
+    except ResultError:
+        raise
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        raise ResultError(f"{where}: cannot be read: {error}") from error
+
+
+def place(item: h5py.Group | h5py.Dataset) -> str:
+    """File and item, as every message begins."""
+    return f"{item.file.filename}: {item.name}"
+
+
+def subgroup(parent: h5py.Group, name: str) -> h5py.Group:
+    """The group `name` of `parent`; ResultError when absent or no group."""
+    with reported(f"{place(parent)}, group {name!r}"):
+        found = parent.get(name)
+    if not isinstance(found, h5py.Group):
+        raise ResultError(f"{place(parent)}: needs a group {name!r}, found {describe(found)}")
+    return found
+
+
+def dataset(parent: h5py.Group, name: str, shape: tuple[int | None, ...]) -> h5py.Dataset:
+    """The numeric data set `name` of `parent` with the given shape (None: any length); ResultError otherwise."""
+    with reported(f"{place(parent)}, data set {name!r}"):
+        found = parent.get(name)
+        if not isinstance(found, h5py.Dataset):
+            raise ResultError(f"{place(parent)}: needs a data set {name!r}, found {describe(found)}")
+        if found.dtype.kind not in "biuf":
+            raise ResultError(f"{place(found)}: must hold numbers, holds {found.dtype}")
+        if not fits(found.shape, shape):
+            rule = tuple("any" if length is None else length for length in shape)
+            raise ResultError(f"{place(found)}: must have shape {rule}, has {found.shape}")
+    return found
+
+
+def describe(found: object) -> str:
+    return "nothing" if found is None else type(found).__name__.lower()
+
+
+def fits(shape: tuple[int, ...] | None, wanted: tuple[int | None, ...]) -> bool:
+    return shape is not None and len(shape) == len(wanted) and all(
+        rule is None or length == rule for length, rule in zip(shape, wanted, strict=True)
+    )
+
+
+def values(source: h5py.Dataset, *selection: int | slice) -> np.ndarray:
+    """The selected part of a data set in memory; ResultError when it is damaged or larger than LARGEST_READ_BYTES."""
+    with reported(place(source)):
+        if not selection and source.size * source.dtype.itemsize > LARGEST_READ_BYTES:
+            raise ResultError(f"{place(source)}: shape {source.shape} is beyond the {LARGEST_READ_BYTES} bytes of a read")
+        return np.asarray(source[selection or ...])
+
+
+def text_attribute(item: h5py.Group | h5py.Dataset, name: str) -> str:
+    """A text attribute; ResultError when absent or no text."""
+    with reported(f"{place(item)}, attribute {name!r}"):
+        value = item.attrs.get(name)
+        if isinstance(value, bytes):
+            value = value.decode()
+        if not isinstance(value, str):
+            raise ResultError(f"{place(item)}: needs a text attribute {name!r}, found {describe(value)}")
+        return value
+
+
+def json_attribute(item: h5py.Group | h5py.Dataset, name: str, kind: type) -> Any:
+    """A JSON attribute that must be a `kind` (dict or list)."""
+    text = text_attribute(item, name)
+    with reported(f"{place(item)}, attribute {name!r}"):
+        value = json.loads(text)
+    if not isinstance(value, kind):
+        raise ResultError(f"{place(item)}: attribute {name!r} must be a JSON {kind.__name__}, is {text[:60]!r}")
+    return value
+
+
+class Spikes:
+    """Ragged spikes of some episodes of a condition: `episodes` (K,) are those stored."""
+
+    def __init__(self, group: h5py.Group, n_episodes: int) -> None:
+        self.offsets = values(dataset(group, "episode_offsets", (None,))).astype(np.int64)
+        self.time_ms = dataset(group, "time_ms", (None,))
+        self.neuron = dataset(group, "neuron", self.time_ms.shape)
+        rows = len(self.offsets) - 1
+        self.episodes = (
+            values(dataset(group, "episode", (rows,))).astype(np.int64) if "episode" in group else np.arange(n_episodes)
+        )
+        whole = rows >= 0 and self.offsets[0] == 0 and self.offsets[-1] == len(self.time_ms)
+        if not whole or np.any(np.diff(self.offsets) < 0) or len(self.episodes) != rows:
+            raise ResultError(
+                f"{place(group)}: episode_offsets must rise from 0 to the {len(self.time_ms)} spikes over "
+                f"{len(self.episodes)} episodes, has {rows + 1} entries from {self.offsets[:1]} to {self.offsets[-1:]}"
+            )
+
+    def between(self, episode: int, start_ms: int, stop_ms: int) -> tuple[np.ndarray, np.ndarray]:
+        """Times (S,) in ms and neurons (S,) of the spikes of an episode with start_ms <= time < stop_ms."""
+        rows = np.flatnonzero(self.episodes == episode)
+        if not len(rows):
+            raise ResultError(f"{place(self.time_ms)}: episode {episode} is not stored; stored are {list(self.episodes)}")
+        part = slice(int(self.offsets[rows[0]]), int(self.offsets[rows[0] + 1]))
+        time = values(self.time_ms, part)
+        inside = (time >= start_ms) & (time < stop_ms)
+        return time[inside], values(self.neuron, part)[inside]
+
+
+class Traces:
+    """v and b of all N neurons over K windows of W ms; row w is the state after the threshold test of step start_ms + w."""
+
+    def __init__(self, group: h5py.Group) -> None:
+        self.b = dataset(group, "b", (None, None, None))
+        self.v = dataset(group, "v", self.b.shape)
+        n_windows, self.width_ms, self.n_neurons = self.b.shape
+        self.episode = values(dataset(group, "episode", (n_windows,))).astype(np.int64)
+        self.start_ms = values(dataset(group, "start_ms", (n_windows,))).astype(np.int64)
+
+    def thresholds(self, window: int, start: int, stop: int, network: Network) -> np.ndarray:
+        """B = b0 + beta b over rows start..stop of a window, (stop - start, N), in the unit of b0."""
+        if len(network.b0) != self.n_neurons:
+            raise ResultError(f"{place(self.b)}: must have the network's {len(network.b0)} neurons, has {self.n_neurons}")
+        return network.b0 + network.beta * values(self.b, window, slice(start, stop))
+
+
+class Condition:
+    """One condition of a result file: E episodes of T = `duration_ms` steps."""
+
+    def __init__(self, group: h5py.Group, name: str) -> None:
+        self.group, self.name = group, name
+        self._position = dataset(group, "position", (None, None, 2))
+        self.n_episodes, self.duration_ms = self._position.shape[0], self._position.shape[1] - 1
+        if self.n_episodes < 1 or self.duration_ms < 1:
+            raise ResultError(f"{place(self._position)}: needs an episode and a step, has shape {self._position.shape}")
+
+    @cached_property
+    def goal(self) -> np.ndarray:
+        """Centre of the first platform of each episode, (E, 2)."""
+        return values(dataset(self.group, "goal", (self.n_episodes, 2)))
+
+    @cached_property
+    def episode_key(self) -> np.ndarray:
+        """Keys of the episodes; equal keys mean equal platforms and starts."""
+        with reported(place(self.group)):
+            dimensions = getattr(self.group.get("episode_key"), "ndim", 1) or 1
+        return values(dataset(self.group, "episode_key", (self.n_episodes, *(None,) * (dimensions - 1))))
+
+    @cached_property
+    def trials(self) -> Trials:
+        """The trials table, checked: equal columns, finite times, episodes and trial numbers in range."""
+        table = subgroup(self.group, "trials")
+        rows = dataset(table, Trials._fields[0], (None,)).shape
+        trials = Trials(*(values(dataset(table, column, rows)) for column in Trials._fields))
+        rules = {
+            "episode": (trials.episode >= 0) & (trials.episode < self.n_episodes),
+            "trial": trials.trial >= 1,
+            "start_ms": (trials.start_ms >= 0) & (trials.start_ms <= self.duration_ms),
+            "latency_ms": (trials.latency_ms >= 0) & (trials.start_ms + trials.latency_ms <= self.duration_ms),
+        }
+        for column, holds in rules.items():
+            if not np.all(holds):
+                wrong = getattr(trials, column)[~holds][0]
+                raise ResultError(
+                    f"{place(table)}: column {column!r} has {wrong}, out of range for {self.n_episodes} episodes "
+                    f"of {self.duration_ms} ms"
+                )
+        return trials._replace(found=trials.found.astype(bool))
+
+    @cached_property
+    def goals(self) -> np.ndarray:
+        """Finds in each episode, (E,)."""
+        trials = self.trials
+        return np.bincount(trials.episode[trials.found].astype(np.int64), minlength=self.n_episodes)
+
+    @property
+    def policy(self) -> str:
+        """`mean` or `sampled` for a network, `scripted` for a swimmer."""
+        return text_attribute(self.group, "policy") if self.name in NETWORK_CONDITIONS else "scripted"
+
+    @property
+    def weights_sha256(self) -> tuple[str, str]:
+        """Hash of the weights before and after the condition was run."""
+        return (
+            text_attribute(self.group, "weights_sha256_before"),
+            text_attribute(self.group, "weights_sha256_after"),
+        )
+
+    @property
+    def has_recording(self) -> bool:
+        """Whether spikes, input spikes and traces were stored."""
+        return all(name in self.group for name in ("spikes", "input_spikes", "traces"))
+
+    @property
+    def spikes(self) -> Spikes:
+        return Spikes(subgroup(self.group, "spikes"), self.n_episodes)
+
+    @property
+    def input_spikes(self) -> Spikes:
+        return Spikes(subgroup(self.group, "input_spikes"), self.n_episodes)
+
+    @property
+    def traces(self) -> Traces:
+        return Traces(subgroup(self.group, "traces"))
+
+    def position(self, episode: int, start_ms: int = 0, stop_ms: int | None = None) -> np.ndarray:
+        """Path of an episode, rows start_ms..stop_ms of (T + 1, 2); row t is the place before step t."""
+        return values(self._position, episode, slice(start_ms, stop_ms))
+
+
+class Result:
+    """An open result file, read only; use it in a `with` statement.
+
+    Raises ResultError for a path that is no HDF5 file, another schema version, or missing root attributes.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        with reported(str(path)):
+            if not self.path.is_file():
+                raise ResultError(f"{path}: no such file")
+            self.file = h5py.File(self.path, "r")
+        try:
+            self.provenance = self._provenance()
+        except ResultError:
+            self.file.close()
+            raise
+
+    def __enter__(self) -> "Result":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.file.close()
+
+    def _provenance(self) -> Provenance:
+        version = self._whole_number("schema_version")
+        if version != SCHEMA_VERSION:
+            raise ResultError(f"{self.path}: schema_version must be {SCHEMA_VERSION}, is {version}")
+        return Provenance(
+            schema_version=version,
+            seed=self._whole_number("seed"),
+            versions=json_attribute(self.file, "versions", dict),
+            config=json_attribute(self.file, "config", dict),
+            **{name: text_attribute(self.file, name) for name in ("command", "git_commit", "network_sha256")},
+        )
+
+    def _whole_number(self, name: str) -> int:
+        with reported(f"{self.path}: attribute {name!r}"):
+            if name not in self.file.attrs:
+                raise ResultError(f"{self.path}: needs an attribute {name!r}, found nothing")
+            return int(self.file.attrs[name])
+
+    @cached_property
+    def conditions(self) -> dict[str, Condition]:
+        """The conditions in the file, in the order of CONDITIONS."""
+        return {name: Condition(subgroup(self.file, name), name) for name in CONDITIONS if name in self.file}
+
+    def require(self, *names: str) -> None:
+        """Raise ResultError unless every named condition is in the file."""
+        missing = [name for name in names if name not in self.conditions]
+        if missing:
+            raise ResultError(f"{self.path}: needs the conditions {', '.join(names)}; missing: {', '.join(missing)}")
+
+    @property
+    def platform_radius(self) -> float:
+        """Radius of the platform, in pool radii, from the configuration's `task.platform_radius`."""
+        with reported(f"{self.path}: attribute 'config', key task.platform_radius"):
+            return float(self.provenance.config["task"]["platform_radius"])
+
+    @cached_property
+    def network(self) -> Network:
+        """Populations and thresholds of the network tested."""
+        group = subgroup(self.file, "network")
+        population = dataset(group, "population", (None,))
+        labels = tuple(str(label) for label in json_attribute(population, "labels", list))
+        with reported(f"{place(group)}, attribute 'input_channels'"):
+            channels = tuple((str(name), int(size)) for name, size in json_attribute(group, "input_channels", list))
+        codes = values(population).astype(np.int64)
+        if np.any((codes < 0) | (codes >= len(labels))):
+            raise ResultError(f"{place(population)}: codes must be 0..{len(labels) - 1}, has {codes.min()}..{codes.max()}")
+        b0, beta = (values(dataset(group, name, population.shape)) for name in ("b0", "beta"))
+        return Network(codes, labels, b0, beta, channels)
+
+    @cached_property
+    def history(self) -> dict[str, np.ndarray]:
+        """Meta-training history, a column a key, each (iterations,); empty when the file has none."""
+        if "history" not in self.file:
+            return {}
+        group = subgroup(self.file, "history")
+        columns: dict[str, np.ndarray] = {}
+        rows: tuple[int | None, ...] = (None,)
+        for name in group:
+            column = dataset(group, name, rows)
+            rows = column.shape
+            columns[name] = values(column).astype(np.float64)
+        return columns

@@ -1,0 +1,94 @@
+"""What every figure shares: type, colours that colour-blind readers can tell apart (Okabe & Ito 2008), names, footer."""
+
+import io
+import textwrap
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from analysis.results import Result
+
+BLUE, SKY, ORANGE, VERMILLION, GREEN, PINK = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#009E73", "#CC79A7"
+BLACK, DARK, GREY, SILVER, PALE = "#000000", "#3A3A3A", "#8C8C8C", "#B5B5B5", "#D9D9D9"
+
+LABELS = {
+    "frozen": "frozen network",
+    "frozen_sampled": "frozen, sampled actions",
+    "state_reset": "frozen, state reset",
+    "untrained": "untrained network",
+    "random_walk": "random walk",
+    "straight_lines": "straight lines",
+    "circling": "circling",
+    "memory": "circling, then memory",
+    "oracle": "oracle",
+}
+COLOURS = {
+    "frozen": BLUE,
+    "frozen_sampled": SKY,
+    "state_reset": VERMILLION,
+    "untrained": PINK,
+    "random_walk": SILVER,
+    "straight_lines": GREY,
+    "circling": ORANGE,
+    "memory": GREEN,
+    "oracle": BLACK,
+}
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 12,
+    "text.color": DARK,
+    "axes.titlesize": 13,
+    "axes.titlelocation": "left",
+    "axes.labelcolor": DARK,
+    "axes.edgecolor": GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "xtick.color": DARK,
+    "ytick.color": DARK,
+    "legend.frameon": False,
+    "legend.fontsize": 11,
+    "lines.solid_capstyle": "round",
+}
+FOOTER_CHARACTERS_PER_INCH = 13.5
+FOOTER_LINE_INCHES = 0.15
+DOTS_PER_INCH = 160
+
+styled = rc_context(STYLE)
+
+
+def new_figure(width: float, height: float, title: str) -> Figure:
+    """A white figure of width x height inches with a title; no pyplot, so nothing global is touched."""
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=16, fontweight="bold")
+    return figure
+
+
+def add_footer(figure: Figure, result: Result, n: str) -> Figure:
+    """Print n, seed, command, commit and network below everything else; returns the figure."""
+    made = result.provenance
+    facts = f"{n} · seed {made.seed} · commit {made.git_commit[:10]} · network {made.network_sha256[:10]}"
+    width, height = figure.get_size_inches()
+    lines = [facts, *textwrap.wrap(made.command, int(width * FOOTER_CHARACTERS_PER_INCH), break_long_words=True)]
+    share = (len(lines) * FOOTER_LINE_INCHES + 0.08) / height
+    figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))
+    figure.text(0.01, 0.06 / height, "\n".join(lines), fontsize=8, color=GREY, va="bottom", ha="left", linespacing=1.25,
+                parse_math=False)
+    return figure
+
+
+def clear_axes(axes: Axes) -> None:
+    """Leave only what is drawn."""
+    axes.set_axis_off()
+    axes.set_aspect("equal")
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG, the same bytes for the same figure."""
+    buffer = io.BytesIO()
+    with rc_context(STYLE):
+        figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,23 @@
+"""A record of one block, forwards and backwards. `build.py` writes this file out to the cache folder."""
+
+from numba import njit
+
+from lsnn.kernels.adjoint import step_back
+from lsnn.kernels.forward import step
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def replay(t_start, weights, state, record):
+    """Run the recorded input spikes through the network from step t_start on; fills the rest of the record."""
+    for row in range(record.spikes.shape[0]):
+        step(t_start + row, row, weights, state, record)
+
+
+@njit(error_model="numpy", nogil=True, cache=True)
+def back(t_start, weights, record, g_y, g_z, gamma, through_reset, adjoint, gradient):
+    """All rows of a record backwards, the first of which is step t_start; see `adjoint.step_back`.
+
+    `adjoint` is the adjoint state after the last step and is left as it is before the first; the gradient is added to.
+    """
+    for row in range(record.spikes.shape[0] - 1, -1, -1):
+        step_back(t_start + row, row, weights, record, g_y, g_z, gamma, through_reset, adjoint, gradient)

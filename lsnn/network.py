@@ -1,0 +1,203 @@
+"""Populations, weights and the frozen network as the kernels see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from lsnn.errors import InputError
+from lsnn.kernels.layout import Cells, Readout, Rows, Weights
+from lsnn.wiring import Synapses, Wiring, draw_pairs, synapses_of_pairs
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Populations and constants of an LSNN; docs/parameters.md has the symbol and source of each."""
+
+    n_excitatory: int = 200
+    n_inhibitory: int = 80
+    n_adaptive: int = 120
+    dale: bool = True
+    connectivity: float = 0.2
+    rewire: bool = True
+    d_max_ms: int = 10
+    tau_m_min_ms: float = 15.0
+    tau_m_max_ms: float = 30.0
+    tau_a_ms: float = 1200.0
+    b0: float = 0.01
+    beta: float = 1.7
+    refractory_ms: int = 3
+    tau_out_ms: float = 20.0
+    input_gain: float = 1.0
+    recurrent_gain: float = 1.0
+    readout_gain: float = 1.0
+    surrogate_gamma: float = 0.3
+    detach_reset: bool = False
+    dt_ms: float = 1.0
+
+    @property
+    def n_neurons(self) -> int:
+        """All neurons, N."""
+        return self.n_excitatory + self.n_inhibitory + self.n_adaptive
+
+    @property
+    def signed(self) -> bool:
+        """Whether each synapse has a fixed sign (Dale's law, or DEEP R, which needs one)."""
+        return self.dale or self.rewire
+
+    def __post_init__(self):
+        for name in ("n_excitatory", "n_inhibitory", "n_adaptive"):
+            _require(getattr(self, name) >= 0, name, "must be >= 0", getattr(self, name))
+        _require(self.n_neurons > 0, "n_excitatory + n_inhibitory + n_adaptive", "must be > 0", self.n_neurons)
+        _require(0 < self.connectivity <= 1, "connectivity", "must lie in (0, 1]", self.connectivity)
+        _require(1 <= self.d_max_ms <= 100, "d_max_ms", "must lie in 1..100", self.d_max_ms)
+        _require(self.dt_ms > 0, "dt_ms", "must be > 0", self.dt_ms)
+        for name in ("tau_m_min_ms", "tau_m_max_ms", "tau_a_ms", "tau_out_ms"):
+            _require(getattr(self, name) > self.dt_ms, name, f"must be > dt_ms = {self.dt_ms}", getattr(self, name))
+        _require(self.tau_m_min_ms <= self.tau_m_max_ms, "tau_m_min_ms", "must be <= tau_m_max_ms", self.tau_m_min_ms)
+        _require(self.b0 > 0, "b0", "must be > 0", self.b0)
+        _require(self.refractory_ms >= 1, "refractory_ms", "must be >= 1", self.refractory_ms)
+        _require(self.surrogate_gamma > 0, "surrogate_gamma", "must be > 0", self.surrogate_gamma)
+        for item in fields(self):
+            value = getattr(self, item.name)
+            _require(not isinstance(value, float) or np.isfinite(value), item.name, "must be finite", value)
+
+
+def _require(holds: bool, key: str, rule: str, value) -> None:
+    if not holds:
+        raise InputError(f"network.{key} {rule}, got {value!r}")
+
+
+@dataclass
+class Network:
+    """An LSNN. Learnt: theta of the synapses, readout, bias and log spread, all in units of effect.
+
+    A weight in units of effect is w' = w (1 - alpha_j) / b0_j for input and recurrent synapses (1 lifts the membrane
+    by one baseline threshold) and w' = w (1 - kappa) for the readout (Bellec et al. 2018 with docs/design.md).
+    """
+
+    config: NetworkConfig
+    wiring: Wiring
+    tau_m_ms: np.ndarray  # (N,)
+    beta: np.ndarray  # (N,), 0 for LIF
+    synapses: Synapses  # inputs first, then recurrent
+    readout: np.ndarray  # (N, n_out) float64
+    bias: np.ndarray  # (n_out,)
+    log_std: np.ndarray  # (n_action,)
+    outputs: Mapping[str, int] = field(default_factory=dict)  # columns of the readout in order: name -> width
+
+    @property
+    def n_in(self) -> int:
+        """Input cells."""
+        return self.wiring.n_in
+
+    @property
+    def n_out(self) -> int:
+        """Readouts."""
+        return len(self.bias)
+
+    @property
+    def n_slots(self) -> int:
+        """State variables: a membrane for each neuron, a threshold adaptation for each adaptive one."""
+        return self.config.n_neurons + self.config.n_adaptive
+
+    @property
+    def ring(self) -> int:
+        """Rows of the delay ring, d_max + 1."""
+        return self.wiring.d_max + 1
+
+    @property
+    def n_input_synapses(self) -> int:
+        """The synapses from input cells; they come first."""
+        return int(np.searchsorted(self.synapses.source, self.n_in))
+
+    def effect(self) -> np.ndarray:
+        """dw/dw' of each synapse, (S,): b0 / (1 - alpha) of its target."""
+        alpha = np.exp(-self.config.dt_ms / self.tau_m_ms)
+        return (self.config.b0 / (1 - alpha))[self.synapses.target]
+
+    def signed_theta(self) -> np.ndarray:
+        """Weights in units of effect, (S,)."""
+        return self.synapses.sign * self.synapses.theta if self.config.signed else self.synapses.theta
+
+    def weights(self, dtype=np.float32) -> Weights:
+        """The network as the kernels see it, in a precision."""
+        c, n = self.config, self.config.n_neurons
+        alpha = np.exp(-c.dt_ms / self.tau_m_ms)
+        rho = np.full(n, np.exp(-c.dt_ms / c.tau_a_ms))
+        b0 = np.full(n, c.b0)
+        steps = np.full(n, c.refractory_ms / c.dt_ms)
+        cells = Cells(alpha, 1 - alpha, 1 / alpha, rho, 1 / rho - 1, b0, 1 / b0, self.beta, steps)
+        cut, weight = self.n_input_synapses, self.signed_theta() * self.effect()
+        place = self.synapses.delay.astype(np.int32) * np.int32(n) + self.synapses.target
+        return Weights(
+            Cells(*(np.ascontiguousarray(a, dtype) for a in cells)),
+            _rows(self.synapses.source[:cut], self.n_in, place[:cut], weight[:cut], dtype),
+            _rows(self.synapses.source[cut:] - self.n_in, n, place[cut:], weight[cut:], dtype),
+            Readout(self.readout.astype(dtype), self.bias.astype(dtype), self.kappa().astype(dtype)),
+        )
+
+    def kappa(self) -> np.ndarray:
+        """exp(-dt/tau_out), (1,)."""
+        return np.array([np.exp(-self.config.dt_ms / self.config.tau_out_ms)])
+
+    def columns(self, name: str) -> slice:
+        """The readout columns of an output."""
+        start = 0
+        for key, width in self.outputs.items():
+            if key == name:
+                return slice(start, start + width)
+            start += width
+        raise KeyError(name)
+
+    def population(self) -> np.ndarray:
+        """0 excitatory LIF, 1 inhibitory LIF, 2 adaptive; (N,) int8."""
+        c = self.config
+        return np.repeat(np.arange(3, dtype=np.int8), (c.n_excitatory, c.n_inhibitory, c.n_adaptive))
+
+
+def _rows(source: np.ndarray, n_sources: int, place: np.ndarray, weight: np.ndarray, dtype) -> Rows:
+    start = np.searchsorted(source, np.arange(n_sources + 1)).astype(np.int64)
+    return Rows(start, np.ascontiguousarray(place), np.ascontiguousarray(weight, dtype))
+
+
+def build_network(
+    config: NetworkConfig, n_in: int, outputs: Mapping[str, int], log_std: np.ndarray, seed: np.random.SeedSequence
+) -> Network:
+    """A network with random wiring and weights.
+
+    Args:
+        n_in: input cells; outputs: width of each readout, in order; log_std: (n_action,) initial log spread.
+    """
+    generator = np.random.Generator(np.random.PCG64(seed))
+    n, c = config.n_neurons, config
+    wiring = Wiring(int(generator.integers(2**63)), n_in, n, c.d_max_ms, _source_signs(c, n_in))
+    count = round(c.connectivity * ((n_in + n) * n - n))
+    pairs = np.sort(draw_pairs(wiring, count, np.empty(0, np.int64), generator))
+    synapses, _ = synapses_of_pairs(wiring, pairs, np.zeros(count))
+    synapses = synapses._replace(theta=_initial_theta(c, wiring, synapses, generator))
+    n_out = sum(outputs.values())
+    readout = c.readout_gain * generator.standard_normal((n, n_out)) / np.sqrt(n)
+    tau_m = generator.uniform(c.tau_m_min_ms, c.tau_m_max_ms, n)
+    beta = np.where(np.arange(n) < c.n_excitatory + c.n_inhibitory, 0.0, c.beta)
+    return Network(c, wiring, tau_m, beta, synapses, readout, np.zeros(n_out), np.array(log_std, float), dict(outputs))
+
+
+def _source_signs(c: NetworkConfig, n_in: int) -> np.ndarray:
+    """Sign of every source: inputs have one for each pair (0); neurons follow Dale's law where it holds."""
+    signs = np.zeros(n_in + c.n_neurons, np.int8)
+    if c.dale:
+        signs[n_in:] = np.repeat(np.array([1, -1, 1], np.int8), (c.n_excitatory, c.n_inhibitory, c.n_adaptive))
+    return signs
+
+
+def _initial_theta(c: NetworkConfig, wiring: Wiring, synapses: Synapses, generator: np.random.Generator) -> np.ndarray:
+    """Gaussian weights over the square root of the fan-in; inhibition scaled up to balance excitation."""
+    size = generator.standard_normal(len(synapses.source))
+    recurrent = synapses.source >= wiring.n_in
+    fan_in = c.connectivity * np.where(recurrent, wiring.n_neurons, wiring.n_in)
+    theta = size * np.where(recurrent, c.recurrent_gain, c.input_gain) / np.sqrt(fan_in)
+    if c.dale and c.n_inhibitory:
+        inhibitory = recurrent & (synapses.sign < 0)
+        theta[inhibitory] *= (c.n_excitatory + c.n_adaptive) / c.n_inhibitory
+    return np.abs(theta) if c.signed else theta

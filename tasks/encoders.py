@@ -1,0 +1,269 @@
+"""Encoders: input cells that turn an observation into spikes, shared by all tasks.
+
+Each cell spikes in a step with probability rate x dt (dt = 1 ms), independently of the others. A Gaussian cell whose
+rate is below a millionth of its peak is taken as silent, so that only cells near the observed value need a draw.
+
+`CoordinateCells` and `PlaceCells` read the water maze's observation (x, y, on_platform, wall): pool of radius 1, flags
+0 or 1. A place outside the pool (the corner (1, 1) while the animal is held between trials) excites no cell.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from lsnn.kernels.draws import ENCODER, step_key, uniform_of
+from tasks.validation import require, require_integer, require_number
+
+DT_MS = 1.0
+SILENT = 1e-6
+_REACH = math.sqrt(-2.0 * math.log(SILENT))  # a Gaussian is `SILENT` this many standard deviations from its centre
+_OUT_OF_POOL = 1.5  # squared radius; the wall is at 1, the corner (1, 1) at 2
+
+
+@njit(error_model="numpy")
+def spike_line(stepped, value, centre, spacing, n_cells, width, peak, offset, spikes, bit):
+    """Draw the spikes of Gaussian cells whose centres are equally spaced on a line.
+
+    P(cell i spikes) = peak exp(-(c_i - value)^2 / (2 width^2)), c_i = centre + i spacing, i = 0 .. n_cells - 1.
+
+    Args:
+        stepped: step key of stream ENCODER.
+        value: the encoded number.
+        offset: input index of cell 0.
+        spikes: (uint8, n_inputs); cell i sets `bit` in spikes[offset + i].
+    """
+    first = max(0, math.ceil((value - centre - _REACH * width) / spacing))
+    last = min(n_cells - 1, math.floor((value - centre + _REACH * width) / spacing))
+    distance = centre + first * spacing - value
+    halved = 0.5 / (width * width)
+    probability = peak * math.exp(-distance * distance * halved)
+    ratio = math.exp(-(2.0 * distance + spacing) * spacing * halved)
+    curvature = math.exp(-2.0 * spacing * spacing * halved)
+    for i in range(first, last + 1):
+        if uniform_of(stepped, offset + i) < probability:
+            spikes[offset + i] |= bit
+        probability *= ratio
+        ratio *= curvature
+
+
+@njit(error_model="numpy")
+def spike_alike(stepped, n_cells, probability, offset, spikes, bit):
+    """Draw the spikes of `n_cells` cells, from input `offset` on, that all spike with one probability."""
+    for i in range(offset, offset + n_cells):
+        if uniform_of(stepped, i) < probability:
+            spikes[i] |= bit
+
+
+@njit(error_model="numpy")
+def encode_coordinates(key, t, observation, parameters, spikes, bit):
+    """Encode (x, y, on_platform, wall) by `CoordinateCells`."""
+    n_cells, width, peak = int(parameters[0]), parameters[1], parameters[2]
+    n_reward, n_wall, flag = int(parameters[3]), int(parameters[4]), parameters[5]
+    x, y = observation[0], observation[1]
+    stepped = step_key(key, t, ENCODER)
+    if x * x + y * y < _OUT_OF_POOL:
+        spacing = 2.0 / (n_cells - 1)
+        spike_line(stepped, x, -1.0, spacing, n_cells, width, peak, 0, spikes, bit)
+        spike_line(stepped, y, -1.0, spacing, n_cells, width, peak, n_cells, spikes, bit)
+    if observation[2] > 0.0:
+        spike_alike(stepped, n_reward, flag, 2 * n_cells, spikes, bit)
+    if observation[3] > 0.0:
+        spike_alike(stepped, n_wall, flag, 2 * n_cells + n_reward, spikes, bit)
+
+
+@njit(error_model="numpy")
+def encode_places(key, t, observation, parameters, spikes, bit):
+    """Encode (x, y, on_platform, wall) by `PlaceCells`; the cells of each row of the grid are one line."""
+    n_side, width, peak = int(parameters[0]), parameters[1], parameters[2]
+    n_reward, n_wall, flag = int(parameters[3]), int(parameters[4]), parameters[5]
+    x, y = observation[0], observation[1]
+    stepped = step_key(key, t, ENCODER)
+    spacing = 2.0 / n_side
+    in_pool = x * x + y * y < _OUT_OF_POOL
+    offset = 0
+    for row in range(n_side):
+        skipped = int(parameters[6 + row])
+        n_cells = n_side - 2 * skipped
+        distance = -1.0 + (row + 0.5) * spacing - y
+        if in_pool and abs(distance) <= _REACH * width:
+            row_peak = peak * math.exp(-0.5 * (distance / width) ** 2)
+            left = -1.0 + (skipped + 0.5) * spacing
+            spike_line(stepped, x, left, spacing, n_cells, width, row_peak, offset, spikes, bit)
+        offset += n_cells
+    if observation[2] > 0.0:
+        spike_alike(stepped, n_reward, flag, offset, spikes, bit)
+    if observation[3] > 0.0:
+        spike_alike(stepped, n_wall, flag, offset + n_reward, spikes, bit)
+
+
+@njit(error_model="numpy")
+def encode_population(key, t, observation, parameters, spikes, bit):
+    """Encode any vector by `GaussianPopulation`, clipping each dimension to its range."""
+    n_dimensions, n_cells, peak = int(parameters[0]), int(parameters[1]), parameters[2]
+    stepped = step_key(key, t, ENCODER)
+    for dimension in range(n_dimensions):
+        low, high = parameters[3 + 2 * dimension], parameters[4 + 2 * dimension]
+        spacing = (high - low) / (n_cells - 1)
+        value = min(max(observation[dimension], low), high)
+        spike_line(stepped, value, low, spacing, n_cells, spacing, peak, dimension * n_cells, spikes, bit)
+
+
+def _require_rate(name: str, rate_hz: float) -> None:
+    require_number(name, rate_hz, 0.0)
+    require(rate_hz * DT_MS <= 1000.0, name, "at most 1000 Hz, so that rate x dt is a probability", rate_hz)
+
+
+@dataclass(frozen=True)
+class CoordinateCells:
+    """The input of Bellec et al. (2018), as recalled: Gaussian cells for x and for y, reward and wall cells.
+
+    Rate of the cell with centre x_i: rate_hz exp(-sharpness (x_i - x)^2), centres equally spaced over [-1, 1].
+    Reward and wall cells fire at flag_rate_hz while their flag is up and are silent else.
+    """
+
+    cells_per_coordinate: int = 40
+    sharpness: float = 100.0
+    rate_hz: float = 500.0
+    reward_cells: int = 40
+    wall_cells: int = 40
+    flag_rate_hz: float = 500.0
+
+    module = "tasks.encoders"
+    function = "encode_coordinates"
+
+    def __post_init__(self) -> None:
+        require_integer("cells_per_coordinate", self.cells_per_coordinate, 2)
+        require_number("sharpness", self.sharpness, 1e-6)
+        require_integer("reward_cells", self.reward_cells, 0)
+        require_integer("wall_cells", self.wall_cells, 0)
+        _require_rate("rate_hz", self.rate_hz)
+        _require_rate("flag_rate_hz", self.flag_rate_hz)
+
+    @property
+    def channels(self) -> tuple[tuple[str, int], ...]:
+        """Kinds of input cells in order: (name, number of cells)."""
+        return (
+            ("x", self.cells_per_coordinate),
+            ("y", self.cells_per_coordinate),
+            ("reward", self.reward_cells),
+            ("wall", self.wall_cells),
+        )
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of input cells."""
+        return sum(size for _, size in self.channels)
+
+    def parameters(self) -> NDArray[np.float64]:
+        """Cells a coordinate, Gaussian width, peak probability, reward cells, wall cells, flag probability."""
+        width = math.sqrt(0.5 / self.sharpness)
+        peak, flag = self.rate_hz * DT_MS / 1000.0, self.flag_rate_hz * DT_MS / 1000.0
+        return np.array([self.cells_per_coordinate, width, peak, self.reward_cells, self.wall_cells, flag], float)
+
+
+@dataclass(frozen=True)
+class PlaceCells:
+    """Place cells on a square grid over the pool, with reward and wall cells (ours).
+
+    Rate of the cell with centre c: rate_hz exp(-|c - position|^2 / (2 width^2)). Centres are the middles of
+    grid_side x grid_side squares that tile [-1, 1]^2; those farther than `pool_margin` from the centre are left out
+    (60 of 64 remain). Reward and wall cells fire at flag_rate_hz while their flag is up and are silent else.
+    """
+
+    grid_side: int = 8
+    width: float = 0.2
+    rate_hz: float = 500.0
+    reward_cells: int = 8
+    wall_cells: int = 8
+    flag_rate_hz: float = 500.0
+    pool_margin: float = 1.1
+
+    module = "tasks.encoders"
+    function = "encode_places"
+
+    def __post_init__(self) -> None:
+        require_integer("grid_side", self.grid_side, 1)
+        require_number("width", self.width, 1e-3)
+        require_integer("reward_cells", self.reward_cells, 0)
+        require_integer("wall_cells", self.wall_cells, 0)
+        require_number("pool_margin", self.pool_margin, 1.0)
+        _require_rate("rate_hz", self.rate_hz)
+        _require_rate("flag_rate_hz", self.flag_rate_hz)
+
+    def _kept(self) -> NDArray[np.bool_]:
+        """Which squares of the grid hold a cell; (row, column), symmetric left to right."""
+        middles = -1.0 + (np.arange(self.grid_side) + 0.5) * 2.0 / self.grid_side
+        return np.hypot(middles[:, None], middles[None, :]) <= self.pool_margin
+
+    def centres(self) -> NDArray[np.float64]:
+        """Centres (place cells, 2) as (x, y), in the order of the inputs: row by row, y and then x rising."""
+        row, column = np.nonzero(self._kept())
+        return -1.0 + (np.stack([column, row], axis=1) + 0.5) * 2.0 / self.grid_side
+
+    @property
+    def channels(self) -> tuple[tuple[str, int], ...]:
+        """Kinds of input cells in order: (name, number of cells)."""
+        return ("place", int(self._kept().sum())), ("reward", self.reward_cells), ("wall", self.wall_cells)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of input cells."""
+        return sum(size for _, size in self.channels)
+
+    def parameters(self) -> NDArray[np.float64]:
+        """Grid side, width, peak probability, reward cells, wall cells, flag probability; squares skipped a row."""
+        peak, flag = self.rate_hz * DT_MS / 1000.0, self.flag_rate_hz * DT_MS / 1000.0
+        skipped = (self.grid_side - self._kept().sum(axis=1)) // 2
+        head = [self.grid_side, self.width, peak, self.reward_cells, self.wall_cells, flag]
+        return np.concatenate([np.array(head, float), skipped.astype(float)])
+
+
+@dataclass(frozen=True)
+class GaussianPopulation:
+    """A line of Gaussian cells for each dimension of any bounded observation.
+
+    Centres are equally spaced over [low, high], the standard deviation is their spacing; values beyond the range
+    are encoded as its end.
+
+    Args:
+        low, high: the range of each dimension; an unbounded dimension needs a range of your choice.
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    cells_per_dimension: int = 16
+    rate_hz: float = 500.0
+
+    module = "tasks.encoders"
+    function = "encode_population"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "low", tuple(float(x) for x in self.low))
+        object.__setattr__(self, "high", tuple(float(x) for x in self.high))
+        require(len(self.low) > 0, "low", "one finite number a dimension", self.low)
+        require(len(self.high) == len(self.low), "high", f"as long as low ({len(self.low)})", self.high)
+        for low, high in zip(self.low, self.high, strict=True):
+            require_number("low", low, -math.inf)
+            require_number("high", high, -math.inf)
+            require(high > low, "high", f"above low ({low:g}) in every dimension", high)
+        require_integer("cells_per_dimension", self.cells_per_dimension, 2)
+        _require_rate("rate_hz", self.rate_hz)
+
+    @property
+    def channels(self) -> tuple[tuple[str, int], ...]:
+        """Kinds of input cells in order: (name, number of cells)."""
+        return tuple((f"dimension_{i}", self.cells_per_dimension) for i in range(len(self.low)))
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of input cells."""
+        return len(self.low) * self.cells_per_dimension
+
+    def parameters(self) -> NDArray[np.float64]:
+        """Dimensions, cells a dimension, peak probability; low and high of each dimension."""
+        ranges = np.stack([self.low, self.high], axis=1).ravel()
+        head = [len(self.low), self.cells_per_dimension, self.rate_hz * DT_MS / 1000.0]
+        return np.concatenate([np.array(head, float), ranges])

@@ -1,0 +1,137 @@
+"""Scripted swimmers in the water maze: yardsticks for what a network's goals are worth.
+
+They see the true state and know their own motor rotation; what each knows of the platform is in its name.
+Their records have the layout of a network's, so that one table of trials serves both.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from lsnn.kernels.draws import SWIMMER, uniform
+from tasks.validation import require
+from tasks.water_maze import (
+    FOUND,
+    GOAL_X,
+    GOAL_Y,
+    N_STATE,
+    ROTATION,
+    SPEED,
+    WALL,
+    WaterMaze,
+    X,
+    Y,
+    begin,
+    transition,
+)
+
+SWIMMERS = ("random_walk", "straight_lines", "border", "circling", "memory", "oracle")
+RANDOM_WALK, STRAIGHT_LINES, BORDER, CIRCLING, MEMORY, ORACLE = range(6)
+BORDER_RADIUS = 0.95
+
+
+class Record(NamedTuple):
+    """What E episodes of T steps leave behind.
+
+    Args:
+        task_state: (E, T + 1, N_STATE); row t is the state before step t.
+        action: (E, T, 2), unclipped.
+        reward: (E, T), earned by step t.
+    """
+
+    task_state: NDArray[np.float64]
+    action: NDArray[np.float64]
+    reward: NDArray[np.float64]
+
+
+@njit(error_model="numpy")
+def _straight_heading(key, t, state, heading):
+    """Keep on; at the wall turn to a random direction within the half-plane that leads away from it."""
+    if t == 0:
+        return 2.0 * math.pi * uniform(key, t, SWIMMER, 0)
+    if state[WALL] > 0.0:
+        return math.atan2(-state[Y], -state[X]) + math.pi * (uniform(key, t, SWIMMER, 0) - 0.5)
+    return heading
+
+
+@njit(error_model="numpy")
+def _circle_heading(key, circle, parameters, state):
+    """Go to the circle on the shortest way, then follow it, in a sense of rotation drawn once an episode."""
+    radius = math.hypot(state[X], state[Y])
+    outward = min(1.0, max(-1.0, (circle - radius) / parameters[SPEED]))
+    sense = 1.0 if uniform(key, 0, SWIMMER, 1) < 0.5 else -1.0
+    return math.atan2(state[Y], state[X]) + sense * math.acos(outward)
+
+
+@njit(error_model="numpy")
+def _choose(swimmer, circle, key, t, heading, parameters, state):
+    """Heading in radians and speed (1 = full) of a swimmer at step t."""
+    if swimmer == ORACLE or (swimmer == MEMORY and state[FOUND] > 0.0):
+        east, north = state[GOAL_X] - state[X], state[GOAL_Y] - state[Y]
+        return math.atan2(north, east), min(1.0, math.hypot(east, north) / parameters[SPEED])
+    if swimmer == RANDOM_WALK:
+        return 2.0 * math.pi * uniform(key, t, SWIMMER, 0), 1.0
+    if swimmer == STRAIGHT_LINES:
+        return _straight_heading(key, t, state, heading), 1.0
+    return _circle_heading(key, circle, parameters, state), 1.0
+
+
+@njit(error_model="numpy")
+def _swim(swimmer, circle, keys, parameters, task_state, action, reward):
+    """Fill the arrays of a Record, an episode a key."""
+    for episode in range(len(keys)):
+        key, heading = keys[episode], 0.0
+        begin(key, parameters, task_state[episode, 0])
+        for t in range(reward.shape[1]):
+            state = task_state[episode, t + 1]
+            state[:] = task_state[episode, t]
+            heading, speed = _choose(swimmer, circle, key, t, heading, parameters, state)
+            action[episode, t, 0] = speed * math.cos(heading - state[ROTATION])
+            action[episode, t, 1] = speed * math.sin(heading - state[ROTATION])
+            reward[episode, t], _, _ = transition(key, t, action[episode, t], parameters, state)
+
+
+def swim(swimmer: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58) -> Record:
+    """Record the episodes of one swimmer.
+
+    Args:
+        swimmer: random_walk: a new direction every step. straight_lines: a random turn at the wall.
+            border: circles along the wall (thigmotaxis). circling: circles at radius `circle`.
+            memory: circles there until it has found the present platform, then swims straight to it.
+            oracle: swims straight to the platform from the start.
+        keys: (E,) uint64, one an episode.
+        circle: radius of the circle, for circling and memory.
+
+    Raises:
+        InputError: an unknown swimmer.
+    """
+    require(swimmer in SWIMMERS, "swimmer", f"one of {', '.join(SWIMMERS)}", swimmer)
+    keys = np.atleast_1d(np.asarray(keys, dtype=np.uint64))
+    episodes, steps = len(keys), task.duration_ms
+    record = Record(
+        task_state=np.empty((episodes, steps + 1, N_STATE)),
+        action=np.empty((episodes, steps, 2)),
+        reward=np.empty((episodes, steps)),
+    )
+    _swim(SWIMMERS.index(swimmer), BORDER_RADIUS if swimmer == "border" else circle, keys, task.parameters(), *record)
+    return record
+
+
+def best_circle(keys: ArrayLike, task: WaterMaze, radii: ArrayLike | None = None) -> float:
+    """The radius at which circling earns the most reward on these keys; tried: `radii`, or 0.3 to 0.9 by 0.02."""
+    tried = np.arange(0.3, 0.91, 0.02) if radii is None else np.asarray(radii, dtype=float)
+    earned = [swim("circling", keys, task, circle).reward.sum() for circle in tried]
+    return float(tried[int(np.argmax(earned))])
+
+
+def ladder(keys: ArrayLike, task: WaterMaze) -> dict[str, Record]:
+    """Records of every swimmer on the same keys, from the least to the most informed.
+
+    Circling and memory use the radius at which circling is best on the first 512 keys.
+    """
+    keys = np.atleast_1d(np.asarray(keys, dtype=np.uint64))
+    circle = best_circle(keys[:512], task)
+    return {swimmer: swim(swimmer, keys, task, circle) for swimmer in SWIMMERS}

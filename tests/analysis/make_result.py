@@ -1,0 +1,240 @@
+"""A synthetic result file in the layout of docs/files.md: swimmers scripted with numpy, spikes drawn at made-up rates.
+
+It stands in for a tested network, so that analysis can be tested (and its figures looked at) without one:
+`python tests/analysis/make_result.py OUT.h5 [EPISODES]`.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+SPEED, PLATFORM_RADIUS, POOL_RADIUS = 0.02, 0.3, 1.0
+POPULATIONS = {"excitatory": 50, "inhibitory": 20, "adaptive": 30}
+CHANNELS = (("place", 64), ("reward", 8), ("wall", 8))
+N_NEURONS, N_INPUTS = sum(POPULATIONS.values()), sum(size for _, size in CHANNELS)
+B0, RELATIVE_BETA, TAU_A_MS = 0.01, 170.0, 1200.0
+SHA = "5f" * 32
+UNITS = {"start_ms": "ms", "latency_ms": "ms", "optimal_ms": "ms", "path_length": "pool radii"}
+NO_UNIT_COLUMNS = {"episode", "trial", "found"}
+
+
+class Swimmer:
+    """Scripted animals, one an episode: `noise` on the heading, readout lag `tau_ms`, what is `known` of the platform."""
+
+    def __init__(self, known: str, noise: float = 0.0, tau_ms: float = 1.0, style: str = "circling") -> None:
+        self.known, self.noise, self.tau_ms, self.style = known, noise, tau_ms, style
+
+    def action(self, rng, place, goal, seen, velocity):
+        if self.style == "circling":
+            radius = np.linalg.norm(place, axis=1, keepdims=True) + 1e-9
+            outward = place / radius
+            wanted = np.stack([-outward[:, 1], outward[:, 0]], axis=1) + 6 * (0.58 - radius) * outward
+        else:
+            wanted = velocity
+        if self.known != "nothing":
+            knows = seen if self.known == "after find" else np.ones_like(seen)
+            wanted = np.where(knows[:, None], goal - place, wanted)
+        wanted = wanted / (np.linalg.norm(wanted, axis=1, keepdims=True) + 1e-9)
+        wanted = wanted + self.noise * rng.normal(size=place.shape)
+        return velocity + (wanted - velocity) / self.tau_ms
+
+
+SWIMMERS = {
+    "frozen": Swimmer("after find", noise=0.6, tau_ms=8),
+    "frozen_sampled": Swimmer("after find", noise=1.2, tau_ms=8),
+    "state_reset": Swimmer("nothing", noise=0.6, tau_ms=8),
+    "untrained": Swimmer("nothing", noise=0.8, tau_ms=5, style="drifting"),
+    "random_walk": Swimmer("nothing", noise=3.0, tau_ms=3, style="drifting"),
+    "straight_lines": Swimmer("nothing", style="straight"),
+    "circling": Swimmer("nothing"),
+    "memory": Swimmer("after find"),
+    "oracle": Swimmer("always"),
+}
+
+
+def uniform_in_pool(rng, goal, radius):
+    """Points (n, 2) uniform in the pool outside the platform."""
+    place = np.empty_like(goal)
+    todo = np.arange(len(goal))
+    while len(todo):
+        drawn = rng.uniform(-1, 1, (len(todo), 2))
+        place[todo] = drawn
+        bad = (np.linalg.norm(drawn, axis=1) > 1) | (np.linalg.norm(drawn - goal[todo], axis=1) <= radius)
+        todo = todo[bad]
+    return place
+
+
+def swim(swimmer, goal, starts, duration_ms, rng):
+    """Paths, actions, rewards and trial rows of all episodes."""
+    n = len(goal)
+    position, action = np.zeros((n, duration_ms + 1, 2)), np.zeros((n, duration_ms, 2))
+    reward, trials = np.zeros((n, duration_ms)), []
+    place, velocity = starts[:, 0].copy(), rng.normal(size=(n, 2))
+    trial, begun, resting, seen = np.ones(n, int), np.zeros(n, int), np.zeros(n, bool), np.zeros(n, bool)
+    goal_error = 0.08 * rng.normal(size=goal.shape) if swimmer.noise else 0.0
+    for t in range(duration_ms):
+        position[:, t] = place
+        velocity = swimmer.action(rng, place, goal + goal_error, seen, velocity)
+        action[:, t] = velocity
+        step = velocity / np.maximum(np.linalg.norm(velocity, axis=1, keepdims=True), 1) * SPEED
+        moved = place + np.where(resting[:, None], 0, step)
+        outside = np.linalg.norm(moved, axis=1) > POOL_RADIUS
+        moved[outside] = place[outside] * 0.999
+        reward[outside, t] = -0.02
+        if swimmer.style in ("straight", "drifting"):
+            velocity[outside] = rng.normal(size=(outside.sum(), 2))
+            velocity[outside] -= 2 * place[outside]
+        set_down = resting.copy()
+        found = ~resting & (np.linalg.norm(moved - goal, axis=1) <= PLATFORM_RADIUS)
+        reward[found, t] = 1
+        for e in np.flatnonzero(found):
+            trials.append((e, trial[e], begun[e], t + 1 - begun[e], True))
+        place = moved
+        resting, seen = found, seen | found
+        for e in np.flatnonzero(set_down):
+            place[e] = starts[e, trial[e] % starts.shape[1]]
+            trial[e], begun[e] = trial[e] + 1, t + 1
+    position[:, -1] = place
+    trials += [(e, trial[e], begun[e], duration_ms - begun[e], False) for e in range(n) if not resting[e]]
+    return position, action, reward, sorted(trials)
+
+
+def table(trials, position, goal):
+    """Trials rows to named columns."""
+    episode, trial, start_ms, latency_ms, found = (np.array(column) for column in zip(*trials, strict=True))
+    start = position[episode, start_ms]
+    distance = np.linalg.norm(start - goal[episode], axis=1)
+    steps = np.linalg.norm(np.diff(position, axis=1), axis=2)
+    so_far = np.concatenate([np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)], axis=1)
+    return {
+        "episode": episode.astype(np.int32), "trial": trial.astype(np.int32), "start_ms": start_ms.astype(np.int32),
+        "latency_ms": latency_ms.astype(np.int32),
+        "path_length": so_far[episode, start_ms + latency_ms] - so_far[episode, start_ms],
+        "optimal_ms": np.ceil(np.maximum(distance - PLATFORM_RADIUS, 0) / SPEED),
+        "start_x": start[:, 0], "start_y": start[:, 1],
+        "goal_x": goal[episode, 0], "goal_y": goal[episode, 1], "found": found.astype(np.uint8),
+    }
+
+
+def put(group, name, data, units="1", description="synthetic"):
+    """A data set with its units and description, compressed where it can be."""
+    data = np.asarray(data)
+    chunks = (1, *data.shape[1:]) if data.ndim > 1 and data.size else None
+    options = {"compression": "gzip", "compression_opts": 1} if data.ndim and data.size else {}
+    made = group.create_dataset(name, data=data, chunks=chunks, **options)
+    made.attrs["units"], made.attrs["description"] = units, description
+    return made
+
+
+def put_ragged(group, spikes):
+    """Booleans (K, T, n) as ragged spikes of episodes 0..K-1."""
+    episode, time_ms, neuron = np.nonzero(spikes)
+    put(group, "time_ms", time_ms.astype(np.int32), "ms")
+    put(group, "neuron", neuron.astype(np.int32))
+    put(group, "episode_offsets", np.searchsorted(episode, np.arange(len(spikes) + 1)).astype(np.int64))
+    put(group, "episode", np.arange(len(spikes)).astype(np.int32))
+
+
+def activity(position, reward, goal, rng):
+    """Made-up network spikes (K, T, N), input spikes (K, T, inputs) and b (K, T, N) along some paths."""
+    path = position[:, :-1]
+    grid = np.stack(np.meshgrid(np.linspace(-1, 1, 8), np.linspace(-1, 1, 8)), -1).reshape(-1, 2)
+    near = np.exp(-np.square(path[:, :, None] - grid).sum(-1) / (2 * 0.2**2))
+    before = np.concatenate([np.zeros((len(reward), 1)), reward[:, :-1]], axis=1)
+    flags = [np.repeat(flag[:, :, None], 8, 2) for flag in (before > 0.5, before < 0)]
+    inputs = rng.random((*path.shape[:2], N_INPUTS)) < 0.5 * np.concatenate([near, *flags], axis=2)
+    centre = rng.uniform(-1, 1, (N_NEURONS, 2))
+    tuned = np.exp(-np.square(path[:, :, None] - centre).sum(-1) / (2 * 0.4**2))
+    recent = np.zeros_like(before)
+    for t in range(1, before.shape[1]):
+        recent[:, t] = 0.93 * recent[:, t - 1] + (before[:, t] > 0.5)
+    adaptive = np.arange(N_NEURONS) >= N_NEURONS - POPULATIONS["adaptive"]
+    write = adaptive * np.exp(-np.square(goal[:, None] - centre).sum(-1) / (2 * 0.5**2))
+    spikes = rng.random((*path.shape[:2], N_NEURONS)) < 0.005 + 0.03 * tuned + 0.4 * recent[:, :, None] * write[:, None]
+    b, rho = np.zeros(spikes.shape, np.float32), np.exp(-1 / TAU_A_MS)
+    for t in range(1, spikes.shape[1]):
+        b[:, t] = rho * b[:, t - 1] + (1 - rho) * spikes[:, t - 1]
+    return spikes, inputs, b
+
+
+def put_recording(group, position, reward, goal, windows, rng):
+    spikes, inputs, b = activity(position, reward, goal, rng)
+    put_ragged(group.create_group("spikes"), spikes)
+    put_ragged(group.create_group("input_spikes"), inputs)
+    traces = group.create_group("traces")
+    put(traces, "b", np.stack([b[e, start:stop] for e, (start, stop) in enumerate(windows)]))
+    put(traces, "v", B0 * rng.normal(0.3, 0.4, traces["b"].shape).astype(np.float32))
+    put(traces, "episode", np.arange(len(windows)).astype(np.int32))
+    put(traces, "start_ms", np.array([start for start, _ in windows], np.int32), "ms")
+
+
+def put_history(file, rows=400):
+    rng = np.random.default_rng(3)
+    x = np.arange(rows)
+    rise = 1 / (1 + np.exp(-(x - 150) / 30))
+    tested = np.where(x % 50 == 49, 0.0, np.nan)
+    columns = {
+        "iteration": x, "minutes": x * 0.02, "network_ms": x * 128e3, "goals": 6 + 34 * rise + rng.normal(0, 2, rows),
+        "trial1_ms": 250 - 110 * rise + rng.normal(0, 12, rows), "later_ms": 240 - 190 * rise + rng.normal(0, 6, rows),
+        "rate_hz": 12 + 8 * rise + rng.normal(0, 0.5, rows), "start_radius": np.clip(0.1 + 0.9 * (x - 180) / 120, 0.1, 1),
+        "whole_pool_goals": tested + 4 + 32 * rise, "whole_pool_trial1_ms": tested + 270 - 110 * rise,
+        "whole_pool_later_ms": tested + 250 - 195 * rise,
+    }
+    group = file.create_group("history")
+    for name, data in columns.items():
+        put(group, name, data, "ms" if name.endswith("_ms") else "1", f"synthetic {name}")
+
+
+def put_network(file):
+    group = file.create_group("network")
+    code = np.repeat(np.arange(3, dtype=np.int8), list(POPULATIONS.values()))
+    put(group, "population", code).attrs["labels"] = json.dumps(list(POPULATIONS))
+    put(group, "b0", np.full(N_NEURONS, B0))
+    put(group, "beta", np.where(code == 2, RELATIVE_BETA * B0, 0.0))
+    group.attrs["input_channels"] = json.dumps(CHANNELS)
+
+
+def make_result(path, n_episodes=24, duration_ms=600, seed=7, recorded=3, window_ms=500, conditions=tuple(SWIMMERS)):
+    """Write the file and return its path."""
+    rng = np.random.default_rng(seed)
+    angle = rng.uniform(0, 2 * np.pi, n_episodes)
+    goal = 0.85 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    starts = np.stack([uniform_in_pool(rng, goal, PLATFORM_RADIUS) for _ in range(80)], axis=1)
+    with h5py.File(path, "w") as file:
+        file.attrs.update(
+            schema_version=1, seed=seed, git_commit="0" * 40, network_sha256=SHA, command=f"lsnn maze --seed {seed}",
+            versions=json.dumps({"python": "3.11.9", "numpy": "2.3.5"}),
+            config=json.dumps({"task": {"name": "water-maze", "platform_radius": PLATFORM_RADIUS, "rest_ms": 1}}),
+        )
+        put_network(file)
+        put_history(file)
+        for name in conditions:
+            group = file.create_group(name)
+            position, action, reward, trials = swim(SWIMMERS[name], goal, starts, duration_ms, rng)
+            put(group, "goal", goal, "pool radii")
+            put(group, "episode_key", np.arange(n_episodes, dtype=np.uint64) + seed)
+            put(group, "position", position.astype(np.float32), "pool radii")
+            put(group, "action", action.astype(np.float32))
+            put(group, "reward", reward.astype(np.float32))
+            columns = group.create_group("trials")
+            for column, data in table(trials, position, goal).items():
+                put(columns, column, data, UNITS.get(column, "1" if column in NO_UNIT_COLUMNS else "pool radii"))
+            if name in ("frozen", "frozen_sampled", "state_reset", "untrained"):
+                put(group, "value", np.zeros_like(reward, np.float32))
+                sampled = name == "frozen_sampled"
+                group.attrs.update(policy="sampled" if sampled else "mean", weights_sha256_before=SHA,
+                                   weights_sha256_after=SHA)
+            if name == "frozen" and recorded:
+                first = [next((t[2] + t[3] for t in trials if t[0] == e and t[4]), 150) for e in range(recorded)]
+                windows = [(s, s + window_ms) for s in (min(max(f - 150, 0), duration_ms - window_ms) for f in first)]
+                part = slice(0, recorded)
+                put_recording(group, position[part], reward[part], goal[part], windows, rng)
+    return Path(path)
+
+
+if __name__ == "__main__":
+    made = make_result(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 128, duration_ms=2000)
+    print(made, f"{made.stat().st_size / 1e6:.1f} MB")
