@@ -38,7 +38,7 @@ def swim_paths(result: Result) -> Figure:
     """The frozen episode with the median number of goals, the same maze for others, and three more frozen episodes."""
     result.require("frozen")
     frozen, radius = result.conditions["frozen"], result.platform_radius
-    figure = new_figure(13, 7.6, "Swim paths, weights frozen: the first trial and the later ones")
+    figure = new_figure(13, 6.7, "Swim paths, weights frozen: the first trial and the later ones")
     grid = figure.add_gridspec(2, 5, width_ratios=(1, 1, 1, 1, 1))
     episode = episode_at(frozen, 0.5)
     large = figure.add_subplot(grid[:, :2])
@@ -157,7 +157,8 @@ def ladder(result: Result) -> Figure:
     axes.legend(loc="lower right")
     axes.set_xlim(0, 1.5 * goals[order[-1]].value)
     axes.set_ylim(-0.6, len(order))
-    axes.set_xticks(MaxNLocator(6).tick_values(0, goals[order[-1]].value)[:-1])
+    ticks = MaxNLocator(6).tick_values(0, goals[order[-1]].value)
+    axes.set_xticks(ticks[ticks <= 1.05 * goals[order[-1]].value])
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(f"finds of the platform in {result.conditions['frozen'].duration_ms} ms")
     return add_footer(figure, result, f"mean and 95 % bootstrap interval over n = {goals['frozen'].n} episodes each "
@@ -169,10 +170,10 @@ def draw_rung(axes: Axes, row: int, name: str, goals: Estimate, fraction: Estima
     colour = BLUE if name == "frozen" else SKY if name in NETWORK_CONDITIONS else PALE
     axes.barh(row, goals.value, height=0.68, color=colour)
     axes.hlines(row, goals.low, goals.high, color=DARK, linewidth=1.8)
-    axes.text(max(goals.high, goals.value), row,
-              f" {goals.value:.1f} [{goals.low:.1f}, {goals.high:.1f}]   {fraction.value:.2f} of oracle", va="center",
-              fontsize=11, fontweight="bold" if name == "frozen" else "normal",
-              bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})
+    numbers = f"{goals.value:.1f} [{goals.low:.1f}, {goals.high:.1f}]   {fraction.value:.2f} of oracle"
+    axes.annotate(numbers, (np.fmax(goals.high, goals.value), row), (8, 0), textcoords="offset points", va="center",
+                  fontsize=11, fontweight="bold" if name == "frozen" else "normal",
+                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})
 
 
 @styled

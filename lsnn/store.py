@@ -125,11 +125,14 @@ def write_atomically(path: str | Path) -> Iterator[h5py.File]:
 
 def _target(path: str | Path) -> Path:
     """The file `path` stands for, symbolic links followed."""
-    target = Path(path).resolve()
-    if target.exists() and not target.is_file():
-        raise InputError(f"{path}: must be a regular file, got {_what_stands_at(target)}")
-    if not target.parent.is_dir():
-        raise InputError(f"{path}: its folder must exist, got {target.parent}")
+    try:
+        target = Path(path).resolve()
+        if target.exists() and not target.is_file():
+            raise InputError(f"{path}: must be a regular file, got {_what_stands_at(target)}")
+        if not target.parent.is_dir():
+            raise InputError(f"{path}: its folder must exist, got {target.parent}")
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{path}: must be a place for a file, got: {error}") from error
     return target
 
 
@@ -233,9 +236,9 @@ def open_for_reading(path: str | Path, kind: str) -> Iterator[h5py.File]:
 
 
 def _check_seal(path: Path) -> None:
-    if not path.is_file():
-        raise InputError(f"{path}: must be an LSNN file, got {_what_stands_at(path)}")
     try:
+        if not path.is_file():
+            raise InputError(f"{path}: must be an LSNN file, got {_what_stands_at(path)}")
         with open(path, "rb") as file:
             start = file.read(_SEAL_BYTES + len(_HDF5_SIGNATURE))
             sealed = _SEAL.match(start)

@@ -95,7 +95,7 @@ class _Pools:
 
     def step(self, chosen: NDArray[np.bool_], action: Any) -> None:
         """Move the chosen episodes, (n,), under finite actions (n, 2)."""
-        action = np.asarray(action, dtype=np.float64).reshape(-1, 2)
+        action = np.asarray(action, dtype=np.float64)
         require(action.shape == (len(self.keys), 2), "action", f"of shape ({len(self.keys)}, 2)", action.shape)
         require(bool(np.isfinite(action).all()), "action", "finite", action)
         _step_all(self.keys, chosen, self.times, action, self.parameters, self.states, self._observations, self.rewards)
@@ -199,7 +199,7 @@ class WaterMazeEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         super().reset(seed=seed)
         key = _option(options)
         if key is not None:
-            require_integer("key", int(key), 0, 2**64 - 1)
+            require_integer("key", key, 0, 2**64 - 1)
         self._pools.keys[0] = _draw_key(self.np_random) if key is None else np.uint64(key)
         self._pools.begin(np.ones(1, bool))
         self._trail_trial = -1
@@ -208,7 +208,7 @@ class WaterMazeEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     def step(self, action: NDArray[np.floating]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """One ms; returns observation, reward, terminated, truncated, info."""
-        self._pools.step(np.ones(1, bool), action)
+        self._pools.step(np.ones(1, bool), np.asarray(action)[None])
         self._follow()
         truncated = bool(self._pools.truncated[0])
         return self._pools.observations[0], float(self._pools.rewards[0]), False, truncated, self._info()
@@ -282,7 +282,9 @@ class WaterMazeVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDA
             self._begin(everywhere)
         else:
             require(np.shape(keys) == (self.num_envs,), "key", f"of shape ({self.num_envs},)", keys)
-            self._pools.keys[:] = np.asarray(keys, dtype=np.uint64)
+            for i, key in enumerate(keys):
+                require_integer(f"key[{i}]", key, 0, 2**64 - 1)
+                self._pools.keys[i] = key
             self._pools.begin(everywhere)
         return self._pools.observations, self._info()
 

@@ -15,7 +15,7 @@ ANIMAL_RADIUS = 0.03
 TRAIL_RADIUS = 0.008
 
 
-def _cover(middles_x: NDArray[np.float64], middles_y: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
+def _cover(middles_x: NDArray[np.floating], middles_y: NDArray[np.floating], radius: float) -> NDArray[np.floating]:
     """How much of each pixel a disc round the origin covers, its rim smoothed over one pixel; (rows, columns, 1)."""
     distance = np.hypot(middles_x[None, :], middles_y[:, None])
     return np.clip((radius - distance) / PIXEL + 0.5, 0.0, 1.0)[:, :, None]

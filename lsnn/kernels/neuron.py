@@ -56,7 +56,8 @@ def count_refractory(refractory, spike, steps):
 def adjoint_lif(g_v, g_z, spike, slope, b0, reset_gain, alpha, through_reset):
     """dL/dv before the step from dL/dv after it, and dL/dv at the threshold; dL/dz comes from outside.
 
-    g_v: dL/dv after the reset; g_z: dL/dz without the reset's share; through_reset 0 detaches the reset.
+    g_v: dL/dv after the reset; g_z: dL/dz without the reset's share; through_reset 0 takes the spike of the
+    reset as constant.
     """
     g_z = g_z - g_v * (b0 * reset_gain * through_reset)
     at_threshold = g_v + g_z * slope
@@ -68,6 +69,6 @@ def adjoint_alif(g_v, g_b, g_z, b, spike, slope, b0, beta, reset_gain, jump, alp
     """As `adjoint_lif`, with the threshold's share: dL/dv and dL/db before the step, dL/dv at the threshold."""
     g_z = g_z - g_v * threshold(b, b0, beta) * (reset_gain * through_reset) + g_b * jump
     at_threshold = g_v + g_z * slope
-    by_reset = where(spike, g_v * (reset_gain * through_reset), 0.0)
+    by_reset = where(spike, g_v * reset_gain, 0.0)
     g_b = g_b - (by_reset + g_z * slope) * beta
     return at_threshold * alpha, g_b * rho, at_threshold

@@ -1,0 +1,155 @@
+"""One page from a result file: `report.html`, self-contained, and its figures as PNG files beside it."""
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from analysis.latencies import (
+    FIRST,
+    LATER,
+    RESAMPLES,
+    SECOND,
+    goals_per_episode,
+    goals_ratio,
+    mean_of,
+    search_time,
+)
+from analysis.plots import ladder, learning_curve, search_times, swim_paths
+from analysis.raster import first_find
+from analysis.results import Condition, Result, ResultError
+from analysis.style import LABELS, png
+from analysis.verdict import interval, judge, search_text, summary
+
+TRIALS_LISTED = (1, 2, 3, 5, 10)
+
+
+class Entry(NamedTuple):
+    """A figure of the report: how to draw it, what to say under it, what the file must hold for it."""
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Result], Figure]
+    present: Callable[[Result], bool]
+
+
+ENTRIES = (
+    Entry(
+        "ladder",
+        "The ladder",
+        "Mean finds of the platform in an episode. Circling knows that platforms lie near the wall and remembers nothing; the "
+        "oracle is told the platform. All rows share platforms and starts.",
+        ladder,
+        lambda result: True,
+    ),
+    Entry(
+        "swim_paths",
+        "Swim paths",
+        "Left: the frozen episode with the median number of goals, not the best one. Right, above: the same maze and starts "
+        "for others; below: frozen episodes by their rank in goals. The platform is invisible to the animal.",
+        swim_paths,
+        lambda result: True,
+    ),
+    Entry(
+        "search_times",
+        "Search time by trial",
+        "Median time from being set down to the find, with 95 % bands. Memory shows as a fall from trial 1 to trial 2 that "
+        "stays. Searches cut off by the end of an episode are counted as such (Kaplan-Meier).",
+        search_times,
+        lambda result: True,
+    ),
+    Entry(
+        "first_find",
+        "Through the first find",
+        "Spikes of input and network, and thresholds B of the adaptive neurons, in one frozen episode. No weight changes: "
+        "what is kept of the find is kept in the state.",
+        first_find,
+        lambda result: result.conditions["frozen"].has_recording and "network" in result.file,
+    ),
+    Entry(
+        "learning_curve",
+        "Meta-training",
+        "How the network came about, before its weights were frozen. Goals as trained are over the starts of the curriculum "
+        "at that moment, easier than those of the test; dots are tests on the whole pool.",
+        learning_curve,
+        lambda result: bool(result.history),
+    ),
+)
+
+
+def write_report(result_path: str | Path, out_dir: str | Path) -> Path:
+    """Write report.html and the figures of a result file into out_dir (made if need be); returns the page's path.
+
+    The page embeds its figures and refers to nothing outside itself. All is drawn before anything is written. Raises
+    ResultError for a file that is no result, lacks `frozen`, `circling` or `oracle`, or an out_dir that cannot be written.
+    """
+    with Result(result_path) as result:
+        result.require("frozen", "circling", "oracle")
+        drawn = {entry: png(entry.draw(result)) for entry in ENTRIES if entry.present(result)}
+        page = render(result, drawn)
+    folder = Path(out_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for entry, image in drawn.items():
+            (folder / f"{entry.name}.png").write_bytes(image)
+        (folder / "report.html").write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ResultError(f"{folder}: the report cannot be written there: {error}") from error
+    return folder / "report.html"
+
+
+def render(result: Result, drawn: dict[Entry, bytes]) -> str:
+    """The page as HTML."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    verdict = judge(result)
+    return environment.get_template("report.html.jinja").render(
+        file_name=result.path.name,
+        verdict=verdict,
+        failed=[criterion.rule for criterion in verdict.criteria if criterion.met is False],
+        untested=[criterion.rule for criterion in verdict.criteria if criterion.met is None],
+        summary=summary(result),
+        rows=[headline_row(result, name) for name in result.conditions],
+        trial_rows=[trial_row(result, trial) for trial in TRIALS_LISTED],
+        figures=[
+            {"entry": entry, "data": base64.b64encode(image).decode("ascii")} for entry, image in drawn.items()
+        ],
+        absent=[entry.title for entry in ENTRIES if entry not in drawn],
+        resamples=RESAMPLES,
+        made=result.provenance,
+        config=json.dumps(result.provenance.config, indent=2, sort_keys=True),
+        hashes={name: c.weights_sha256 for name, c in result.conditions.items() if "weights_sha256_before" in c.group.attrs},
+    )
+
+
+def headline_row(result: Result, name: str) -> dict[str, Any]:
+    """A condition's line of the table of main numbers."""
+    condition = result.conditions[name]
+    limit = condition.duration_ms
+    return {
+        "name": name,
+        "label": LABELS[name],
+        "policy": condition.policy,
+        "n": condition.n_episodes,
+        "goals": interval(goals_per_episode(condition), 1),
+        "fraction": interval(goals_ratio(condition, result.conditions["oracle"]), 2),
+        "searches": [search_text(search_time(condition, trials), limit) for trials in (FIRST, SECOND, LATER)],
+    }
+
+
+def trial_row(result: Result, trial: int) -> dict[str, Any]:
+    """Median and mean search time of a trial for the frozen network and the oracle."""
+    return {"trial": trial, "cells": [trial_cells(result.conditions[name], trial) for name in ("frozen", "oracle")]}
+
+
+def trial_cells(condition: Condition, trial: int) -> dict[str, Any]:
+    median, mean = (search_time(condition, (trial, trial), **how) for how in ({}, {"reduce": mean_of}))
+    limit = condition.duration_ms
+    return {"n": median.n, "median": search_text(median, limit), "mean": search_text(mean, limit)}

@@ -1,0 +1,157 @@
+"""What the numbers of a result file say about memory: criteria fixed beforehand, each met, not met or not tested."""
+
+from typing import NamedTuple
+
+from analysis.latencies import (
+    FIRST,
+    FROM_SECOND,
+    Estimate,
+    goals_difference,
+    goals_per_episode,
+    goals_ratio,
+    search_ratio,
+    search_time,
+)
+from analysis.results import NETWORK_CONDITIONS, Result
+
+FIRST_TO_LATER_SEARCH = 1.5
+FIRST_TO_LATER_SEARCH_IF_FAST = 1.3
+LATER_SEARCH_TO_ORACLE = 1.6
+FRACTION_OF_ORACLE = 0.75
+
+
+class Criterion(NamedTuple):
+    """A rule, what was measured, whether it is met (None: not tested), and whether the claim of memory rests on it."""
+
+    rule: str
+    measured: str
+    met: bool | None
+    essential: bool
+
+
+class Verdict(NamedTuple):
+    """All criteria, and whether memory is shown (None: undecided, an essential criterion was not tested)."""
+
+    criteria: tuple[Criterion, ...]
+    memory_shown: bool | None
+
+    @property
+    def headline(self) -> str:
+        if self.memory_shown is None:
+            return "One-shot memory is neither shown nor refuted: part of the test was not run"
+        return "One-shot memory is shown" if self.memory_shown else "One-shot memory is not shown"
+
+
+def judge(result: Result) -> Verdict:
+    """Hold the result against every criterion; ResultError unless `frozen`, `circling` and `oracle` are in the file."""
+    result.require("frozen", "circling", "oracle")
+    criteria = (
+        weights_unchanged(result),
+        above_circling(result),
+        reset_not_above_circling(result),
+        reset_costs_goals(result),
+        later_searches_shorter(result),
+        later_searches_near_oracle(result),
+        near_oracle(result),
+    )
+    essential = [criterion.met for criterion in criteria if criterion.essential]
+    undecided = None in essential and False not in essential
+    return Verdict(criteria, None if undecided else all(essential))
+
+
+def weights_unchanged(result: Result) -> Criterion:
+    """The weights have one hash before and after every condition, the network's own unless it is the untrained one."""
+    rule = "the weights are the same before and after every test"
+    run = {name: result.conditions[name].weights_sha256 for name in NETWORK_CONDITIONS if name in result.conditions}
+    tested = result.provenance.network_sha256
+    changed = [
+        name for name, (before, after) in run.items() if before != after or (name != "untrained" and before != tested)
+    ]
+    measured = f"changed in {', '.join(changed)}" if changed else f"SHA-256 {tested[:12]} throughout ({', '.join(run)})"
+    return Criterion(rule, measured, not changed, True)
+
+
+def above_circling(result: Result) -> Criterion:
+    more = goals_difference(result.conditions["frozen"], result.conditions["circling"])
+    rule = "frozen, it makes more goals than circling, the best swimmer without memory"
+    return Criterion(rule, f"{signed(more)} goals", more.low > 0, True)
+
+
+def reset_not_above_circling(result: Result) -> Criterion:
+    rule = "with its state zeroed after each find it makes no more goals than circling"
+    if "state_reset" not in result.conditions:
+        return Criterion(rule, "not run", None, True)
+    more = goals_difference(result.conditions["state_reset"], result.conditions["circling"])
+    return Criterion(rule, f"{signed(more)} goals", more.low <= 0, True)
+
+
+def reset_costs_goals(result: Result) -> Criterion:
+    rule = "zeroing the state after each find costs it goals"
+    if "state_reset" not in result.conditions:
+        return Criterion(rule, "not run", None, True)
+    change = goals_difference(result.conditions["state_reset"], result.conditions["frozen"])
+    return Criterion(rule, f"{signed(change)} goals", change.high < 0, True)
+
+
+def later_searches_shorter(result: Result) -> Criterion:
+    """The bar is lower when the first search already beats that of circling, since less is left to gain."""
+    frozen, circling = result.conditions["frozen"], result.conditions["circling"]
+    fast = search_time(frozen, FIRST).value < search_time(circling, FIRST).value
+    bar = FIRST_TO_LATER_SEARCH_IF_FAST if fast else FIRST_TO_LATER_SEARCH
+    ratio = search_ratio(frozen, FIRST, frozen, FROM_SECOND)
+    because = " (its first search beats that of circling)" if fast else ""
+    rule = f"the median search on trial 1 is at least {bar:g} times that from trial 2 on{because}"
+    return Criterion(rule, f"{interval(ratio, 2)} times", met(ratio, ratio.value >= bar), False)
+
+
+def later_searches_near_oracle(result: Result) -> Criterion:
+    ratio = search_ratio(result.conditions["frozen"], FROM_SECOND, result.conditions["oracle"], FROM_SECOND)
+    rule = f"from trial 2 on the median search is at most {LATER_SEARCH_TO_ORACLE:g} times the oracle's"
+    return Criterion(rule, f"{interval(ratio, 2)} times", met(ratio, ratio.value <= LATER_SEARCH_TO_ORACLE), False)
+
+
+def near_oracle(result: Result) -> Criterion:
+    fraction = goals_ratio(result.conditions["frozen"], result.conditions["oracle"])
+    rule = f"it makes at least {FRACTION_OF_ORACLE:g} of the oracle's goals"
+    return Criterion(rule, f"{interval(fraction, 2)} of them", fraction.value >= FRACTION_OF_ORACLE, False)
+
+
+def met(estimate: Estimate, holds: bool) -> bool | None:
+    return holds if estimate.n else None
+
+
+def summary(result: Result) -> str:
+    """The main numbers of the frozen network in two sentences."""
+    frozen, oracle = result.conditions["frozen"], result.conditions["oracle"]
+    goals, fraction = goals_per_episode(frozen), goals_ratio(frozen, oracle)
+    first, later, told = search_time(frozen, FIRST), search_time(frozen, FROM_SECOND), search_time(oracle, FROM_SECOND)
+    limit = frozen.duration_ms
+    return (
+        f"With frozen weights the network found the hidden platform {interval(goals, 1)} times in an episode of {limit} ms, "
+        f"the mean over {goals.n} episodes with a platform of their own each: {interval(fraction, 2)} of what a swimmer that "
+        f"is told the platform makes of the same episodes. Its median search took {search_text(first, limit)} ms on trial 1 "
+        f"and {search_text(later, limit)} ms from trial 2 on; the oracle's took {search_text(told, limit)} ms."
+    )
+
+
+def interval(estimate: Estimate, digits: int) -> str:
+    """`value [low, high]`; a dash when there is no value."""
+    if estimate.value != estimate.value:
+        return "–"
+    if estimate.low != estimate.low:
+        return f"{estimate.value:.{digits}f}"
+    return f"{estimate.value:.{digits}f} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+
+
+def signed(estimate: Estimate) -> str:
+    """`+value [+low, +high]`."""
+    text = [f"{number:+.1f}".replace("-", "\N{MINUS SIGN}") for number in estimate[:3]]
+    return f"{text[0]} [{text[1]}, {text[2]}]"
+
+
+def search_text(estimate: Estimate, limit_ms: int) -> str:
+    """A search time as `value [low, high]`; a bound that no find reached within an episode as `> limit`."""
+    if estimate.value != estimate.value:
+        return "–"
+    value, low, high = (f"> {limit_ms}" if number >= limit_ms else f"{number:.0f}" for number in estimate[:3])
+    return value if estimate.low != estimate.low else f"{value} [{low}, {high}]"

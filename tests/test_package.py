@@ -1,0 +1,100 @@
+"""The package as a whole: one-way dependencies, declared requirements, import time."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+CLONE = Path(__file__).parents[1]
+
+# The commands in runs/ call the report; what it shows comes from the file alone.
+MAY_IMPORT = {
+    "lsnn": {"lsnn"},
+    "tasks": {"tasks", "lsnn"},
+    "runs": {"runs", "tasks", "lsnn", "analysis"},
+    "analysis": {"analysis"},
+}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "llvmlite": "numba"}
+
+
+def imported_packages(path: Path) -> set[str]:
+    """Top-level names of every import in a source file, inside functions as well."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            own = path.relative_to(CLONE).parts[0]
+            names.add(own if node.level else (node.module or "").split(".")[0])
+    return names
+
+
+def project() -> dict:
+    return tomllib.loads((CLONE / "pyproject.toml").read_text())["project"]
+
+
+def bounds(requirements: list[str]) -> dict[str, SpecifierSet]:
+    parsed = [Requirement(text) for text in requirements]
+    return {canonicalize_name(requirement.name): requirement.specifier for requirement in parsed}
+
+
+def declared_bounds() -> dict[str, SpecifierSet]:
+    extras = project()["optional-dependencies"]
+    return bounds(project()["dependencies"] + extras["test"] + extras["dev"])
+
+
+def conda_bounds() -> dict[str, SpecifierSet]:
+    """The bounds in environment.yml; its entries are the lines '  - name specifier'."""
+    entries = re.findall(r"^  - (\S+)(?: (\S+))?$", (CLONE / "environment.yml").read_text(), re.MULTILINE)
+    return bounds([name + specifier for name, specifier in entries if name not in ("conda-forge", "pip:")])
+
+
+def modules() -> Iterator[tuple[str, Path, set[str]]]:
+    """Package, path and imports of every module."""
+    for package in MAY_IMPORT:
+        for path in sorted((CLONE / package).rglob("*.py")):
+            yield package, path, imported_packages(path)
+
+
+def test_dependencies_point_one_way():
+    wrong = {path: imports & set(MAY_IMPORT) - MAY_IMPORT[package] for package, path, imports in modules()}
+    assert {path: names for path, names in wrong.items() if names} == {}
+
+
+def test_only_analysis_plots():
+    assert [path for package, path, imports in modules() if "matplotlib" in imports and package != "analysis"] == []
+
+
+def test_imports_are_declared():
+    known = set(MAY_IMPORT) | set(sys.stdlib_module_names)
+    used = {DISTRIBUTIONS.get(name, name) for _, _, imports in modules() for name in imports - known}
+    assert used - set(bounds(project()["dependencies"])) == set()
+
+
+def test_conda_environment_has_the_bounds_of_the_project():
+    conda = conda_bounds()
+    assert conda.pop("python") == SpecifierSet(project()["requires-python"])
+    del conda["pip"], conda["setuptools"]
+    assert conda == declared_bounds()
+
+
+def test_lock_pins_what_the_project_declares():
+    lines = [line for line in (CLONE / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
+    pins = [Requirement(line) for line in lines]
+    assert all(re.fullmatch(r"==[^*,]+", str(pin.specifier)) and pin.url is None for pin in pins)
+    here = {canonicalize_name(pin.name): pin for pin in pins if pin.marker is None or pin.marker.evaluate()}
+    for name, specifier in declared_bounds().items():
+        assert specifier.contains(str(here[name].specifier).removeprefix("=="))
+
+
+def test_import_takes_less_than_a_second():
+    timed = "import time; start = time.perf_counter(); import lsnn; print(time.perf_counter() - start)"
+    times = [float(subprocess.check_output([sys.executable, "-c", timed], cwd=CLONE)) for _ in range(3)]
+    assert min(times) < 1.0
