@@ -1,18 +1,19 @@
 """Search times and goals of the conditions, each with a bootstrap confidence interval over episodes.
 
 A statistic here is a function of how often each episode is drawn: weights (..., E) in, values (...) out; all ones give
-the estimate itself. The episode is the unit that is drawn, so the trials of an episode stay together, and two conditions
-run on the same episodes are drawn in pairs.
+the estimate itself. Whole episodes are drawn, so the trials of an episode stay together, and two conditions run on the
+same episodes are drawn in pairs.
 
-The last search of an episode is cut off by the episode's end. Leaving such searches out would favour short ones, so they
-enter as right-censored: medians and means are those of the Kaplan-Meier curve (Kaplan & Meier 1958), which are the plain
-ones when nothing is cut off. A median that is never reached is given as the length of an episode.
+The last search of an episode is cut off by the episode's end. Leaving such searches out would favour short ones, so
+they enter as right-censored: medians and means are those of the Kaplan-Meier curve (Kaplan & Meier 1958), which are the
+plain ones when nothing is cut off. A median that is never reached is given as the length of an episode.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.stats import bootstrap
 
 from analysis.results import Condition, ResultError
@@ -22,9 +23,10 @@ RESAMPLES = 1000
 RESAMPLING_SEED = 0
 HALF_TOLERANCE = 1e-9
 
-FIRST, SECOND, LATER, FROM_SECOND = (1, 1), (2, 2), (3, None), (2, None)
+FIRST, SECOND, LATER, FROM_SECOND = (0, 0), (1, 1), (2, None), (1, None)
 
 Statistic = Callable[[np.ndarray], np.ndarray]
+Reduction = Callable[["Searches", np.ndarray], np.ndarray]
 
 
 class Estimate(NamedTuple):
@@ -43,8 +45,8 @@ class Searches(NamedTuple):
     """
 
     time_ms: np.ndarray
-    finds: np.ndarray
-    cuts: np.ndarray
+    finds: csr_array
+    cuts: csr_array
     limit_ms: int
 
 
@@ -95,7 +97,7 @@ def goals_ratio(condition: Condition, reference: Condition) -> Estimate:
 
 
 def goals_difference(condition: Condition, reference: Condition) -> Estimate:
-    """Mean goals of a condition minus those of a reference on the same episodes; ResultError when the episodes differ."""
+    """Mean goals of a condition minus a reference's on the same episodes; ResultError when the episodes differ."""
     more = condition.goals - paired_goals(condition, reference)
     return estimate(lambda weights: weights @ more / weights.sum(-1), condition.n_episodes)
 
@@ -113,9 +115,8 @@ def searches(condition: Condition, first: int, last: int | None) -> Searches:
     chosen = (trials.trial >= first) & (trials.trial <= (np.inf if last is None else last))
     time_ms, column = np.unique(trials.latency_ms[chosen], return_inverse=True)
     episode, found = trials.episode[chosen].astype(np.int64), trials.found[chosen]
-    finds, cuts = (np.zeros((condition.n_episodes, len(time_ms))) for _ in range(2))
-    np.add.at(finds, (episode[found], column[found]), 1)
-    np.add.at(cuts, (episode[~found], column[~found]), 1)
+    shape = condition.n_episodes, len(time_ms)
+    finds, cuts = (csr_array((of.astype(float), (episode, column)), shape) for of in (found, ~found))
     return Searches(time_ms.astype(np.float64), finds, cuts, condition.duration_ms)
 
 
@@ -144,9 +145,7 @@ def mean_of(of: Searches, weights: np.ndarray) -> np.ndarray:
     return of.time_ms[0] + curve[..., :-1] @ np.diff(of.time_ms)
 
 
-def search_time(
-    condition: Condition, trials: tuple[int, int | None], reduce: Callable[[Searches, np.ndarray], np.ndarray] = median_of
-) -> Estimate:
+def search_time(condition: Condition, trials: tuple[int, int | None], reduce: Reduction = median_of) -> Estimate:
     """Median (or mean: `mean_of`) search time in ms over trials (first, last); n counts the episodes that began one."""
     chosen = searches(condition, *trials)
     began = int(np.count_nonzero((chosen.finds + chosen.cuts).sum(axis=1)))
@@ -155,28 +154,24 @@ def search_time(
     return estimate(lambda weights: reduce(chosen, weights), condition.n_episodes, began)
 
 
-def search_by_trial(
-    condition: Condition,
-    last: int,
-    share: float,
-    reduce: Callable[[Searches, np.ndarray], np.ndarray] = median_of,
-) -> dict[int, Estimate]:
-    """Search time of trials 1..last, as far as at least `share` of the episodes began one.
+def search_by_trial(condition: Condition, n_trials: int, share: float) -> dict[int, Estimate]:
+    """Median search time of trials 0..n_trials-1, as far as at least `share` of the episodes began the trial.
 
     Trials that few episodes reach belong to the quickest of them, and would flatter the curve.
     """
     curve: dict[int, Estimate] = {}
-    for trial in range(1, last + 1):
-        curve[trial] = search_time(condition, (trial, trial), reduce)
+    for trial in range(n_trials):
+        curve[trial] = search_time(condition, (trial, trial))
         if curve[trial].n < share * condition.n_episodes:
             del curve[trial]
             break
     return curve
 
 
-def search_ratio(condition: Condition, trials: tuple[int, int | None], other: Condition, others: tuple[int, int | None]
-                 ) -> Estimate:
-    """Median search time of some trials over that of others, drawn together when the episodes are the same.
+def search_ratio(
+    condition: Condition, trials: tuple[int, int | None], other: Condition, others: tuple[int, int | None]
+) -> Estimate:
+    """Median search time of some trials over that of others, drawn in pairs.
 
     Raises ResultError when the conditions were run on different episodes.
     """

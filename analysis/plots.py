@@ -49,12 +49,17 @@ def swim_paths(result: Result) -> Figure:
     for column, name in enumerate(compared):
         axes, other = figure.add_subplot(grid[0, 2 + column]), result.conditions[name]
         draw_episode(axes, other, episode, radius)
-        axes.set_title(f"same maze, {LABELS[name].removeprefix('frozen, ')}:\n{other.goals[episode]} goals", fontsize=11)
+        axes.set_title(f"same maze, {short_label(name)}:\n{other.goals[episode]} goals", fontsize=11)
     for column, quantile in enumerate(GOAL_QUANTILES):
         axes, other_episode = figure.add_subplot(grid[1, 2 + column]), episode_at(frozen, quantile)
         draw_episode(axes, frozen, other_episode, radius)
         axes.set_title(f"frozen, {100 * quantile:.0f}th percentile:\n{frozen.goals[other_episode]} goals", fontsize=11)
-    return add_footer(figure, result, f"drawn: 4 of n = {frozen.n_episodes} frozen episodes, chosen by their rank in goals")
+    n = f"drawn: {1 + len(GOAL_QUANTILES)} of n = {frozen.n_episodes} frozen episodes, chosen by their rank in goals"
+    return add_footer(figure, result, n)
+
+
+def short_label(name: str) -> str:
+    return LABELS[name].removeprefix("frozen, ")
 
 
 def episode_at(condition: Condition, quantile: float) -> int:
@@ -72,16 +77,28 @@ def draw_episode(axes: Axes, condition: Condition, episode: int, platform_radius
     trials, path = condition.trials, condition.position(episode)
     rows = np.flatnonzero(trials.episode == episode)
     for x, y in {(trials.goal_x[row], trials.goal_y[row]) for row in rows}:
-        platform = axes.add_patch(Circle((x, y), platform_radius, facecolor=GREEN + "50", edgecolor=GREEN, linewidth=1.2))
-        platform.set_clip_path(pool)
+        platform = Circle((x, y), platform_radius, facecolor=GREEN + "50", edgecolor=GREEN, linewidth=1.2)
+        axes.add_patch(platform).set_clip_path(pool)
     for row in sorted(rows, key=lambda row: -trials.trial[row]):
-        first = trials.trial[row] == 1
+        first = trials.trial[row] == 0
         colour = VERMILLION if first else BLUE
         start, stop = int(trials.start_ms[row]), int(trials.start_ms[row] + trials.latency_ms[row])
-        axes.plot(*path[start : stop + 1].T, color=colour, linewidth=size * (1.6 if first else 0.8),
-                  alpha=1 if first else 0.65, zorder=3 if first else 2)
-        axes.plot(*path[start], "o", markersize=size * (4.5 if first else 2.2), markerfacecolor="white",
-                  markeredgecolor=colour, markeredgewidth=size * (1.2 if first else 0.6), zorder=4)
+        axes.plot(
+            *path[start : stop + 1].T,
+            color=colour,
+            linewidth=size * (1.6 if first else 0.8),
+            alpha=1 if first else 0.65,
+            zorder=3 if first else 2,
+        )
+        axes.plot(
+            *path[start],
+            "o",
+            markersize=size * (4.5 if first else 2.2),
+            markerfacecolor="white",
+            markeredgecolor=colour,
+            markeredgewidth=size * (1.2 if first else 0.6),
+            zorder=4,
+        )
 
 
 def path_legend(axes: Axes) -> None:
@@ -100,7 +117,7 @@ def search_times(result: Result) -> Figure:
     axes = figure.subplots()
     curves = {name: search_by_trial(c, TRIALS_SHOWN, SHARE_OF_EPISODES) for name, c in result.conditions.items()}
     for name, curve in sorted(curves.items(), key=lambda item: -last_median(item[1])):
-        draw_band(axes, name, curve)
+        draw_band(axes, name, curve, result.conditions[name].duration_ms)
     axes.set_yscale("log")
     plain_search_axis(axes)
     axes.set(xlabel="trial (find by find)", ylabel="median search time (ms)")
@@ -109,24 +126,39 @@ def search_times(result: Result) -> Figure:
     axes.grid(axis="y", color=PALE, linewidth=0.6)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     n = max(condition.n_episodes for condition in result.conditions.values())
-    return add_footer(figure, result, f"bands: 95 % bootstrap over episodes · trials that at least half of "
-                                      f"the episodes began · n = {n} episodes")
+    return add_footer(
+        figure,
+        result,
+        f"bands: 95 % bootstrap over episodes · trials that at least half of the episodes began · n = {n} episodes",
+    )
 
 
 def last_median(curve: dict[int, Estimate]) -> float:
     return list(curve.values())[-1].value if curve else np.inf
 
 
-def draw_band(axes: Axes, name: str, curve: dict[int, Estimate]) -> None:
-    """One condition: its medians as a line, its intervals as a band."""
+def draw_band(axes: Axes, name: str, curve: dict[int, Estimate], limit_ms: int) -> None:
+    """One condition: medians as a line, intervals as a band, an arrow where half found nothing within an episode."""
     if not curve:
         return
-    trial, points = list(curve), np.array([(e.value, e.low, e.high) for e in curve.values()])
+    trial, points = [index + 1 for index in curve], np.array([(e.value, e.low, e.high) for e in curve.values()])
     swimmer = name not in NETWORK_CONDITIONS
     axes.fill_between(trial, points[:, 1], points[:, 2], color=COLOURS[name], alpha=0.2, linewidth=0)
-    axes.plot(trial, points[:, 0], color=COLOURS[name], label=LABELS[name], marker=MARKERS.get(name, "."),
-              markersize=7 if name == "frozen" else 4, linewidth=3 if name == "frozen" else 1.5,
-              linestyle="--" if swimmer else "-", zorder=4 if name == "frozen" else 3)
+    axes.plot(
+        trial,
+        points[:, 0],
+        color=COLOURS[name],
+        label=LABELS[name],
+        marker=MARKERS.get(name, "."),
+        markersize=7 if name == "frozen" else 4,
+        linewidth=3 if name == "frozen" else 1.5,
+        linestyle="--" if swimmer else "-",
+        zorder=4 if name == "frozen" else 3,
+    )
+    for index, median in zip(trial, points[:, 0], strict=True):
+        if median >= limit_ms:
+            arrow = {"arrowstyle": "->", "color": COLOURS[name]}
+            axes.annotate("", (index, median), (0, -18), textcoords="offset points", arrowprops=arrow)
 
 
 def plain_search_axis(axes: Axes) -> None:
@@ -147,8 +179,9 @@ def ladder(result: Result) -> Figure:
     for row, name in enumerate(order):
         draw_rung(axes, row, name, goals[name], goals_ratio(result.conditions[name], result.conditions["oracle"]))
     axes.set_yticks(range(len(order)), [LABELS[name] for name in order])
-    for label, name in zip(axes.get_yticklabels(), order, strict=True):
-        label.set(color=BLUE if name in NETWORK_CONDITIONS else DARK, fontweight="bold" if name == "frozen" else "normal")
+    for text, name in zip(axes.get_yticklabels(), order, strict=True):
+        text.set_color(BLUE if name in NETWORK_CONDITIONS else DARK)
+        text.set_fontweight("bold" if name == "frozen" else "normal")
     if "circling" in goals:
         axes.axvline(goals["circling"].value, color=ORANGE, linestyle=":", linewidth=2, zorder=0)
         axes.text(goals["circling"].value, len(order) - 0.45, " circling: no memory", color=ORANGE, fontsize=11)
@@ -157,12 +190,15 @@ def ladder(result: Result) -> Figure:
     axes.legend(loc="lower right")
     axes.set_xlim(0, 1.5 * goals[order[-1]].value)
     axes.set_ylim(-0.6, len(order))
-    ticks = MaxNLocator(6).tick_values(0, goals[order[-1]].value)
+    ticks = np.asarray(MaxNLocator(6).tick_values(0, goals[order[-1]].value))
     axes.set_xticks(ticks[ticks <= 1.05 * goals[order[-1]].value])
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(f"finds of the platform in {result.conditions['frozen'].duration_ms} ms")
-    return add_footer(figure, result, f"mean and 95 % bootstrap interval over n = {goals['frozen'].n} episodes each "
-                                      "(same platforms and starts)")
+    return add_footer(
+        figure,
+        result,
+        f"mean and 95 % bootstrap interval over n = {goals['frozen'].n} episodes each (same platforms and starts)",
+    )
 
 
 def draw_rung(axes: Axes, row: int, name: str, goals: Estimate, fraction: Estimate) -> None:
@@ -171,9 +207,16 @@ def draw_rung(axes: Axes, row: int, name: str, goals: Estimate, fraction: Estima
     axes.barh(row, goals.value, height=0.68, color=colour)
     axes.hlines(row, goals.low, goals.high, color=DARK, linewidth=1.8)
     numbers = f"{goals.value:.1f} [{goals.low:.1f}, {goals.high:.1f}]   {fraction.value:.2f} of oracle"
-    axes.annotate(numbers, (np.fmax(goals.high, goals.value), row), (8, 0), textcoords="offset points", va="center",
-                  fontsize=11, fontweight="bold" if name == "frozen" else "normal",
-                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})
+    axes.annotate(
+        numbers,
+        (np.fmax(goals.high, goals.value), row),
+        (8, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=11,
+        fontweight="bold" if name == "frozen" else "normal",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+    )
 
 
 @styled
@@ -192,8 +235,12 @@ def learning_curve(result: Result) -> Figure:
         axes.set_xlabel("minutes of meta-training" if clock == "minutes" else "iteration")
         axes.set_xlim(0, 1.02 * history[clock].max())
     rows = len(history[clock])
-    return add_footer(figure, result, f"n = {rows} iterations: each as logged (pale), running mean over "
-                                      f"{smoothing_width(rows)} (line) · dots: tests on the whole pool")
+    return add_footer(
+        figure,
+        result,
+        f"n = {rows} iterations: each as logged (pale), running mean over "
+        f"{smoothing_width(rows)} (line) · dots: tests on the whole pool",
+    )
 
 
 def draw_goals(axes: Axes, history: dict[str, np.ndarray], clock: str, result: Result) -> None:
@@ -204,7 +251,7 @@ def draw_goals(axes: Axes, history: dict[str, np.ndarray], clock: str, result: R
         if name in result.conditions:
             level = float(result.conditions[name].goals.mean())
             axes.axhline(level, color=COLOURS[name], linestyle=":", linewidth=1.5)
-            axes.annotate(LABELS[name], (0, level), (4, 3), textcoords="offset points", fontsize=10, color=COLOURS[name])
+            axes.annotate(name, (0, level), (4, 3), textcoords="offset points", fontsize=10, color=COLOURS[name])
     axes.set_ylim(bottom=0)
     axes.legend(loc="lower right")
 
@@ -212,20 +259,23 @@ def draw_goals(axes: Axes, history: dict[str, np.ndarray], clock: str, result: R
 def draw_searches(axes: Axes, history: dict[str, np.ndarray], clock: str, result: Result) -> None:
     """Search time on trial 1 and on later trials."""
     axes.set_title("search time (ms)")
-    draw_column(axes, history, clock, "trial1_ms", VERMILLION, "trial 1")
-    draw_column(axes, history, clock, "later_ms", BLUE, "later trials")
+    draw_column(axes, history, clock, "first_search_ms", VERMILLION, "trial 1")
+    draw_column(axes, history, clock, "later_search_ms", BLUE, "later trials")
     axes.set_yscale("log")
     plain_search_axis(axes)
     axes.legend(loc="lower left")
 
 
 def draw_course(axes: Axes, history: dict[str, np.ndarray], clock: str, result: Result) -> None:
-    """Start region of the curriculum, and the firing rate on an axis of its own."""
-    axes.set_title("start region and firing rate")
-    if "start_radius" in history:
-        axes.plot(history[clock], history["start_radius"], color=GREEN, linewidth=2.2)
+    """The curriculum (start radius, or else its level from 0 to 1), and the firing rate on an axis of its own."""
+    axes.set_title("curriculum and firing rate")
+    name = "start_radius" if "start_radius" in history else "level"
+    if name in history:
+        axes.plot(history[clock], history[name], color=GREEN, linewidth=2.2)
+        axes.set_ylabel(
+            "start radius (pool radii)" if name == "start_radius" else "level of the curriculum", color=GREEN
+        )
     axes.set_ylim(0, 1.05)
-    axes.set_ylabel("start radius (pool radii)", color=GREEN)
     if "rate_hz" in history:
         right = axes.twinx()
         draw_column(right, history, clock, "rate_hz", ORANGE, "firing rate (Hz)")
@@ -237,12 +287,20 @@ def draw_course(axes: Axes, history: dict[str, np.ndarray], clock: str, result: 
 def draw_column(axes: Axes, history: dict[str, np.ndarray], clock: str, name: str, colour: str, label: str) -> None:
     """A column as logged and its running mean; its tests on the whole pool, where there are any, as dots."""
     if name in history:
-        axes.plot(history[clock], history[name], color=colour, alpha=0.25, linewidth=0.8)
-        axes.plot(history[clock], running_mean(history[name]), color=colour, linewidth=2.2, label=label)
+        column = np.where(np.isfinite(history[name]), history[name], np.nan)
+        axes.plot(history[clock], column, color=colour, alpha=0.25, linewidth=0.8)
+        axes.plot(history[clock], running_mean(column), color=colour, linewidth=2.2, label=label)
     tested = history.get(f"whole_pool_{name}")
     if tested is not None:
-        axes.plot(history[clock], tested, "o", color=colour, markeredgecolor="white", markersize=8,
-                  label=f"{label}, whole pool")
+        axes.plot(
+            history[clock],
+            tested,
+            "o",
+            color=colour,
+            markeredgecolor="white",
+            markersize=8,
+            label=f"{label}, whole pool",
+        )
 
 
 def smoothing_width(rows: int) -> int:
@@ -260,6 +318,6 @@ def running_mean(column: np.ndarray) -> np.ndarray:
 
 LEARNING_PANELS = (
     (draw_goals, {"goals"}),
-    (draw_searches, {"trial1_ms", "later_ms"}),
-    (draw_course, {"start_radius", "rate_hz"}),
+    (draw_searches, {"first_search_ms", "later_search_ms"}),
+    (draw_course, {"start_radius", "level", "rate_hz"}),
 )

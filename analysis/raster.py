@@ -15,9 +15,9 @@ POPULATION_COLOURS = (BLUE, VERMILLION, GREEN, ORANGE)
 
 
 class Window(NamedTuple):
-    """Steps start_ms..stop_ms of an episode, row `index` of the traces, around the first find."""
+    """Steps start_ms..stop_ms of an episode, row `stored` of the traces, around the first find."""
 
-    index: int
+    stored: int
     episode: int
     start_ms: int
     stop_ms: int
@@ -44,11 +44,12 @@ def first_find(result: Result) -> Figure:
     mark_events(axes[3], window, "white", behind=False)
     axes[3].set_xlabel("time since the first find (ms)")
     axes[3].set_xlim(window.start_ms - window.find_ms, window.stop_ms - window.find_ms)
-    return add_footer(figure, result, f"n = 1: episode {window.episode} of {frozen.n_episodes}, find at {window.find_ms} ms")
+    n = f"n = 1: episode {window.episode} of {frozen.n_episodes}, first find at {window.find_ms} ms"
+    return add_footer(figure, result, n)
 
 
 def window_of_first_find(condition: Condition, traces: Traces) -> Window:
-    """The stored window that holds the first find of its episode with most time around it; ResultError when none does."""
+    """The stored window with most time around the first find of its episode; ResultError when none holds one."""
     trials = condition.trials
     best: tuple[int, Window] | None = None
     for index, (episode, start) in enumerate(zip(traces.episode, traces.start_ms, strict=True)):
@@ -72,8 +73,14 @@ def mark_events(axes: Axes, window: Window, colour: str, behind: bool) -> None:
     for moments, style in ((window.finds_ms, "-"), (window.set_downs_ms, "--")):
         for moment in moments[(moments >= window.start_ms) & (moments < window.stop_ms)]:
             first = moment == window.find_ms
-            axes.axvline(moment - window.find_ms, color=VERMILLION if first else colour, linestyle=style,
-                         linewidth=2 if first else 0.8, alpha=1 if first else 0.5, zorder=0 if behind else 5)
+            axes.axvline(
+                moment - window.find_ms,
+                color=VERMILLION if first else colour,
+                linestyle=style,
+                linewidth=1.2 if first else 0.8,
+                alpha=1 if first else 0.5,
+                zorder=0 if behind else 5,
+            )
 
 
 def draw_distance(axes: Axes, condition: Condition, window: Window, platform_radius: float) -> None:
@@ -87,10 +94,24 @@ def draw_distance(axes: Axes, condition: Condition, window: Window, platform_rad
     axes.axhspan(0, platform_radius, color=GREEN, alpha=0.25, linewidth=0)
     axes.set_ylim(0, 1.9)
     axes.set_ylabel("distance\n(pool radii)")
-    axes.annotate("first find", (0, 1.0), (4, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
-                  color=VERMILLION, fontweight="bold")
-    axes.annotate("set down (dashed), later finds (thin)", (1.0, 1.0), (0, 2), xycoords="axes fraction",
-                  textcoords="offset points", ha="right", fontsize=10)
+    axes.annotate(
+        "first find",
+        (0, 1.0),
+        (4, 2),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        color=VERMILLION,
+        fontweight="bold",
+    )
+    axes.annotate(
+        "set down (dashed), later finds (thin)",
+        (1.0, 1.0),
+        (0, 2),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="right",
+        fontsize=10,
+    )
 
 
 def draw_inputs(axes: Axes, spikes: Spikes, window: Window, network: Network) -> None:
@@ -108,13 +129,21 @@ def draw_populations(axes: Axes, spikes: Spikes, window: Window, network: Networ
     axes.set_ylabel("network neurons")
 
 
-def draw_raster(axes: Axes, spikes: Spikes, window: Window, group: np.ndarray, labels: tuple[str, ...] | list[str],
-                colours: tuple[str, ...]) -> None:
+def draw_raster(
+    axes: Axes,
+    spikes: Spikes,
+    window: Window,
+    group: np.ndarray,
+    labels: tuple[str, ...] | list[str],
+    colours: tuple[str, ...],
+) -> None:
     """Spikes as ticks, cells sorted into groups (cells,) from the top down, each group named at the right."""
     time, cell = spikes.between(window.episode, window.start_ms, window.stop_ms)
     if len(cell) and not 0 <= cell.min() <= cell.max() < len(group):
-        raise ResultError(f"{spikes.neuron.file.filename}: {spikes.neuron.name}: cells must be 0..{len(group) - 1}, "
-                          f"has {cell.min()}..{cell.max()}")
+        raise ResultError(
+            f"{spikes.neuron.file.filename}: {spikes.neuron.name}: cells must be 0..{len(group) - 1}, "
+            f"has {cell.min()}..{cell.max()}"
+        )
     order = np.argsort(group, kind="stable")
     rank = np.empty(len(order), int)
     rank[order] = np.arange(len(order))
@@ -123,10 +152,24 @@ def draw_raster(axes: Axes, spikes: Spikes, window: Window, group: np.ndarray, l
         if not len(rows):
             continue
         inside, colour = group[cell] == code, colours[code % len(colours)]
-        axes.vlines(time[inside] - window.find_ms, rank[cell[inside]] - 0.45, rank[cell[inside]] + 0.45, color=colour,
-                    linewidth=1.3)
-        axes.annotate(label, (1.0, rows.mean()), (6, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
-                      va="center", color=colour, fontweight="bold", annotation_clip=False)
+        axes.vlines(
+            time[inside] - window.find_ms,
+            rank[cell[inside]] - 0.45,
+            rank[cell[inside]] + 0.45,
+            color=colour,
+            linewidth=1.3,
+        )
+        axes.annotate(
+            label,
+            (1.0, rows.mean()),
+            (6, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontweight="bold",
+            annotation_clip=False,
+        )
         axes.axhline(rows.max() + 0.5, color=GREY, linewidth=0.4)
     axes.set_ylim(len(group) - 0.5, -0.5)
     axes.set_yticks([])
@@ -140,12 +183,17 @@ def draw_thresholds(axes: Axes, traces: Traces, window: Window, network: Network
     if not len(adaptive):
         axes.text(0.5, 0.5, "this network has no adaptive neuron", transform=axes.transAxes, ha="center")
         return
-    offset = int(traces.start_ms[window.index])
-    rows = traces.thresholds(window.index, window.start_ms - offset, window.stop_ms - offset, network)
+    offset = int(traces.start_ms[window.stored])
+    rows = traces.thresholds(window.stored, window.start_ms - offset, window.stop_ms - offset, network)
     relative = rows[:, adaptive] / network.b0[adaptive]
     find = window.find_ms - window.start_ms
     before = relative[max(find - COMPARED_MS, 0) : find].mean(axis=0)
     raised = relative[find : find + COMPARED_MS].mean(axis=0) - before
-    image = axes.imshow(relative[:, np.argsort(-raised)].T, aspect="auto", cmap="viridis", interpolation="nearest",
-                        extent=(window.start_ms - window.find_ms, window.stop_ms - window.find_ms, len(adaptive), 0))
+    image = axes.imshow(
+        relative[:, np.argsort(-raised)].T,
+        aspect="auto",
+        cmap="viridis",
+        interpolation="nearest",
+        extent=(window.start_ms - window.find_ms, window.stop_ms - window.find_ms, len(adaptive), 0),
+    )
     axes.figure.colorbar(image, cax=axes.inset_axes((1.01, 0, 0.015, 1)), label="threshold B / b0")

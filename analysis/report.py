@@ -21,11 +21,11 @@ from analysis.latencies import (
 )
 from analysis.plots import ladder, learning_curve, search_times, swim_paths
 from analysis.raster import first_find
-from analysis.results import Condition, Result, ResultError
+from analysis.results import NETWORK_CONDITIONS, Condition, Result, ResultError
 from analysis.style import LABELS, png
 from analysis.verdict import interval, judge, search_text, summary
 
-TRIALS_LISTED = (1, 2, 3, 5, 10)
+TRIALS_LISTED = (0, 1, 2, 4, 9)
 
 
 class Entry(NamedTuple):
@@ -42,40 +42,41 @@ ENTRIES = (
     Entry(
         "ladder",
         "The ladder",
-        "Mean finds of the platform in an episode. Circling knows that platforms lie near the wall and remembers nothing; the "
-        "oracle is told the platform. All rows share platforms and starts.",
+        "Mean finds of the platform in an episode. Circling knows that platforms lie near the wall and remembers "
+        "nothing; the oracle is told the platform. All rows share platforms and starts.",
         ladder,
         lambda result: True,
     ),
     Entry(
         "swim_paths",
         "Swim paths",
-        "Left: the frozen episode with the median number of goals, not the best one. Right, above: the same maze and starts "
-        "for others; below: frozen episodes by their rank in goals. The platform is invisible to the animal.",
+        "Left: the frozen episode with the median number of goals, not the best one. Right, above: the same maze and "
+        "starts for others; below: frozen episodes by their rank in goals. The platform is invisible to the animal.",
         swim_paths,
         lambda result: True,
     ),
     Entry(
         "search_times",
         "Search time by trial",
-        "Median time from being set down to the find, with 95 % bands. Memory shows as a fall from trial 1 to trial 2 that "
-        "stays. Searches cut off by the end of an episode are counted as such (Kaplan-Meier).",
+        "Median time from being set down to the find, with 95 % bands. Memory shows as a fall from trial 1 to trial 2 "
+        "that stays. Searches cut off by the end of an episode are counted as such (Kaplan-Meier); an arrow marks a "
+        "trial that half of the searches did not finish within an episode.",
         search_times,
         lambda result: True,
     ),
     Entry(
         "first_find",
         "Through the first find",
-        "Spikes of input and network, and thresholds B of the adaptive neurons, in one frozen episode. No weight changes: "
-        "what is kept of the find is kept in the state.",
+        "Spikes of input and network, and thresholds B of the adaptive neurons, in one frozen episode. No weight "
+        "changes: what is kept of the find is kept in the state.",
         first_find,
         lambda result: result.conditions["frozen"].has_recording and "network" in result.file,
     ),
     Entry(
         "learning_curve",
         "Meta-training",
-        "How the network came about, before its weights were frozen. Goals as trained are over the starts of the curriculum "
-        "at that moment, easier than those of the test; dots are tests on the whole pool.",
+        "How the network came about, before its weights were frozen. Goals as trained are over the starts of the "
+        "curriculum at that moment, easier than those of the test; dots are tests on the whole pool.",
         learning_curve,
         lambda result: bool(result.history),
     ),
@@ -86,7 +87,8 @@ def write_report(result_path: str | Path, out_dir: str | Path) -> Path:
     """Write report.html and the figures of a result file into out_dir (made if need be); returns the page's path.
 
     The page embeds its figures and refers to nothing outside itself. All is drawn before anything is written. Raises
-    ResultError for a file that is no result, lacks `frozen`, `circling` or `oracle`, or an out_dir that cannot be written.
+    ResultError for a file that is no result or lacks `frozen`, `circling` or `oracle`, and for an out_dir that cannot
+    be written.
     """
     with Result(result_path) as result:
         result.require("frozen", "circling", "oracle")
@@ -106,7 +108,10 @@ def write_report(result_path: str | Path, out_dir: str | Path) -> Path:
 def render(result: Result, drawn: dict[Entry, bytes]) -> str:
     """The page as HTML."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
     )
     verdict = judge(result)
@@ -118,14 +123,14 @@ def render(result: Result, drawn: dict[Entry, bytes]) -> str:
         summary=summary(result),
         rows=[headline_row(result, name) for name in result.conditions],
         trial_rows=[trial_row(result, trial) for trial in TRIALS_LISTED],
-        figures=[
-            {"entry": entry, "data": base64.b64encode(image).decode("ascii")} for entry, image in drawn.items()
-        ],
+        figures=[{"entry": entry, "data": base64.b64encode(image).decode("ascii")} for entry, image in drawn.items()],
         absent=[entry.title for entry in ENTRIES if entry not in drawn],
         resamples=RESAMPLES,
         made=result.provenance,
         config=json.dumps(result.provenance.config, indent=2, sort_keys=True),
-        hashes={name: c.weights_sha256 for name, c in result.conditions.items() if "weights_sha256_before" in c.group.attrs},
+        hashes={
+            name: result.conditions[name].weights_sha256 for name in NETWORK_CONDITIONS if name in result.conditions
+        },
     )
 
 
@@ -146,7 +151,7 @@ def headline_row(result: Result, name: str) -> dict[str, Any]:
 
 def trial_row(result: Result, trial: int) -> dict[str, Any]:
     """Median and mean search time of a trial for the frozen network and the oracle."""
-    return {"trial": trial, "cells": [trial_cells(result.conditions[name], trial) for name in ("frozen", "oracle")]}
+    return {"trial": trial + 1, "cells": [trial_cells(result.conditions[name], trial) for name in ("frozen", "oracle")]}
 
 
 def trial_cells(condition: Condition, trial: int) -> dict[str, Any]:

@@ -1,10 +1,12 @@
-"""Read a result file (HDF5). The layout stands in docs/files.md; times are in ms (steps of 1 ms), lengths in pool radii.
+"""Read a result file (HDF5), laid out as in docs/files.md; times in ms (steps of 1 ms), lengths in pool radii.
 
-Whatever is asked for is checked before it is handed out: presence, kind, shape and range. Spikes, paths and traces are
-read in slices, so a file may be larger than memory.
+The seal of the file is checked before HDF5 opens it, and whatever is asked for before it is handed out: presence, kind,
+shape and range. Spikes, paths and traces are read in slices, so a file may be larger than memory.
 """
 
+import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +19,12 @@ import numpy as np
 
 SCHEMA_VERSION = 1
 NETWORK_CONDITIONS = ("frozen", "frozen_sampled", "state_reset", "untrained")
-SWIMMERS = ("random_walk", "straight_lines", "circling", "memory", "oracle")
+SWIMMERS = ("random_walk", "straight_lines", "border", "circling", "memory", "oracle")
 CONDITIONS = NETWORK_CONDITIONS + SWIMMERS
-LARGEST_READ_BYTES = 4 * 2**30
+LARGEST_READ_BYTES = 2**30
+
+SEAL_BYTES = 512
+SEAL = re.compile(rb"LSNN file, SHA-256 of what follows byte 512: ([0-9a-f]{64})\n\0+")
 
 
 class ResultError(ValueError):
@@ -29,8 +34,8 @@ class ResultError(ValueError):
 class Trials(NamedTuple):
     """The trials table of a condition, a row a trial; every field has shape (rows,).
 
-    A trial runs from being set down to the find. `trial` counts from 1 within an episode. The last trial of an episode is
-    cut off by the episode's end unless it was found: `found` is then False and `latency_ms` the time spent so far.
+    A trial runs from being set down to the find. `trial` counts from 0 within an episode. The last trial of an episode
+    may be cut off by the episode's end: `found` is then False and `latency_ms` the time spent so far.
     """
 
     episode: np.ndarray
@@ -47,7 +52,7 @@ class Trials(NamedTuple):
 
 
 class Network(NamedTuple):
-    """What the figures need to know of the network: population code, b0 and beta, each (N,); names of codes and inputs."""
+    """What figures need to know of the network: population code, b0, beta, each (N,); names of codes and inputs."""
 
     population: np.ndarray
     labels: tuple[str, ...]
@@ -63,9 +68,10 @@ class Provenance:
     schema_version: int
     command: str
     seed: int
+    created: str
     git_commit: str
     network_sha256: str
-    versions: dict[str, str]
+    packages: dict[str, str]
     config: dict[str, Any]
 
 
@@ -103,9 +109,27 @@ def dataset(parent: h5py.Group, name: str, shape: tuple[int | None, ...]) -> h5p
         if found.dtype.kind not in "biuf":
             raise ResultError(f"{place(found)}: must hold numbers, holds {found.dtype}")
         if not fits(found.shape, shape):
-            rule = tuple("any" if length is None else length for length in shape)
-            raise ResultError(f"{place(found)}: must have shape {rule}, has {found.shape}")
+            rule = ", ".join("any" if length is None else str(length) for length in shape)
+            raise ResultError(f"{place(found)}: must have shape ({rule}), has {found.shape}")
     return found
+
+
+def table(parent: h5py.Group, name: str) -> dict[str, np.ndarray]:
+    """The columns of a table: a data set of compound type, or a group with a one-dimensional data set a column."""
+    with reported(f"{place(parent)}, table {name!r}"):
+        found = parent.get(name)
+        if isinstance(found, h5py.Dataset) and found.dtype.names and len(found.shape or ()) == 1:
+            wrong = [column for column in found.dtype.names if found.dtype[column].kind not in "biuf"]
+            if wrong:
+                raise ResultError(f"{place(found)}: columns must hold numbers, {wrong[0]!r} does not")
+            rows = values(found)
+            return {column: rows[column] for column in found.dtype.names}
+    group, columns = subgroup(parent, name), {}
+    length: tuple[int | None, ...] = (None,)
+    for column in group:
+        source = dataset(group, column, length)
+        columns[column], length = values(source), source.shape
+    return columns
 
 
 def describe(found: object) -> str:
@@ -113,8 +137,10 @@ def describe(found: object) -> str:
 
 
 def fits(shape: tuple[int, ...] | None, wanted: tuple[int | None, ...]) -> bool:
-    return shape is not None and len(shape) == len(wanted) and all(
-        rule is None or length == rule for length, rule in zip(shape, wanted, strict=True)
+    return (
+        shape is not None
+        and len(shape) == len(wanted)
+        and all(rule is None or length == rule for length, rule in zip(shape, wanted, strict=True))
     )
 
 
@@ -122,7 +148,7 @@ def values(source: h5py.Dataset, *selection: int | slice) -> np.ndarray:
     """The selected part of a data set in memory; ResultError when it is damaged or larger than LARGEST_READ_BYTES."""
     with reported(place(source)):
         if not selection and source.size * source.dtype.itemsize > LARGEST_READ_BYTES:
-            raise ResultError(f"{place(source)}: shape {source.shape} is beyond the {LARGEST_READ_BYTES} bytes of a read")
+            raise ResultError(f"{place(source)}: must take at most {LARGEST_READ_BYTES} bytes, has {source.shape}")
         return np.asarray(source[selection or ...])
 
 
@@ -169,7 +195,8 @@ class Spikes:
         """Times (S,) in ms and neurons (S,) of the spikes of an episode with start_ms <= time < stop_ms."""
         rows = np.flatnonzero(self.episodes == episode)
         if not len(rows):
-            raise ResultError(f"{place(self.time_ms)}: episode {episode} is not stored; stored are {list(self.episodes)}")
+            stored = self.episodes.tolist()
+            raise ResultError(f"{place(self.time_ms)}: holds the episodes {stored}, not episode {episode}")
         part = slice(int(self.offsets[rows[0]]), int(self.offsets[rows[0] + 1]))
         time = values(self.time_ms, part)
         inside = (time >= start_ms) & (time < stop_ms)
@@ -177,7 +204,7 @@ class Spikes:
 
 
 class Traces:
-    """v and b of all N neurons over K windows of W ms; row w is the state after the threshold test of step start_ms + w."""
+    """v and b of all N neurons over K windows of W ms; row w is the state after the spikes of step start_ms + w."""
 
     def __init__(self, group: h5py.Group) -> None:
         self.b = dataset(group, "b", (None, None, None))
@@ -189,7 +216,8 @@ class Traces:
     def thresholds(self, window: int, start: int, stop: int, network: Network) -> np.ndarray:
         """B = b0 + beta b over rows start..stop of a window, (stop - start, N), in the unit of b0."""
         if len(network.b0) != self.n_neurons:
-            raise ResultError(f"{place(self.b)}: must have the network's {len(network.b0)} neurons, has {self.n_neurons}")
+            expected = len(network.b0)
+            raise ResultError(f"{place(self.b)}: must have the network's {expected} neurons, has {self.n_neurons}")
         return network.b0 + network.beta * values(self.b, window, slice(start, stop))
 
 
@@ -218,12 +246,14 @@ class Condition:
     @cached_property
     def trials(self) -> Trials:
         """The trials table, checked: equal columns, finite times, episodes and trial numbers in range."""
-        table = subgroup(self.group, "trials")
-        rows = dataset(table, Trials._fields[0], (None,)).shape
-        trials = Trials(*(values(dataset(table, column, rows)) for column in Trials._fields))
+        columns, where = table(self.group, "trials"), f"{place(self.group)}, table 'trials'"
+        missing = [name for name in Trials._fields if name not in columns]
+        if missing:
+            raise ResultError(f"{where}: needs the columns {', '.join(Trials._fields)}; missing: {', '.join(missing)}")
+        trials = Trials(**{name: columns[name] for name in Trials._fields})
         rules = {
             "episode": (trials.episode >= 0) & (trials.episode < self.n_episodes),
-            "trial": trials.trial >= 1,
+            "trial": trials.trial >= 0,
             "start_ms": (trials.start_ms >= 0) & (trials.start_ms <= self.duration_ms),
             "latency_ms": (trials.latency_ms >= 0) & (trials.start_ms + trials.latency_ms <= self.duration_ms),
         }
@@ -231,7 +261,7 @@ class Condition:
             if not np.all(holds):
                 wrong = getattr(trials, column)[~holds][0]
                 raise ResultError(
-                    f"{place(table)}: column {column!r} has {wrong}, out of range for {self.n_episodes} episodes "
+                    f"{where}: column {column!r} has {wrong}, out of range for {self.n_episodes} episodes "
                     f"of {self.duration_ms} ms"
                 )
         return trials._replace(found=trials.found.astype(bool))
@@ -280,7 +310,7 @@ class Condition:
 class Result:
     """An open result file, read only; use it in a `with` statement.
 
-    Raises ResultError for a path that is no HDF5 file, another schema version, or missing root attributes.
+    Raises ResultError for a file that is not whole, no result, of another schema version or without a root attribute.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -288,7 +318,8 @@ class Result:
         with reported(str(path)):
             if not self.path.is_file():
                 raise ResultError(f"{path}: no such file")
-            self.file = h5py.File(self.path, "r")
+            check_seal(self.path)
+            self.file = h5py.File(self.path, "r", locking=False)
         try:
             self.provenance = self._provenance()
         except ResultError:
@@ -302,15 +333,20 @@ class Result:
         self.file.close()
 
     def _provenance(self) -> Provenance:
+        kind = text_attribute(self.file, "kind")
+        if kind != "result":
+            raise ResultError(f"{self.path}: must be a result file, is a {kind} file")
         version = self._whole_number("schema_version")
         if version != SCHEMA_VERSION:
             raise ResultError(f"{self.path}: schema_version must be {SCHEMA_VERSION}, is {version}")
         return Provenance(
             schema_version=version,
             seed=self._whole_number("seed"),
-            versions=json_attribute(self.file, "versions", dict),
+            packages=json_attribute(self.file, "packages", dict),
             config=json_attribute(self.file, "config", dict),
-            **{name: text_attribute(self.file, name) for name in ("command", "git_commit", "network_sha256")},
+            **{
+                name: text_attribute(self.file, name) for name in ("command", "created", "git_commit", "network_sha256")
+            },
         )
 
     def _whole_number(self, name: str) -> int:
@@ -346,20 +382,24 @@ class Result:
             channels = tuple((str(name), int(size)) for name, size in json_attribute(group, "input_channels", list))
         codes = values(population).astype(np.int64)
         if np.any((codes < 0) | (codes >= len(labels))):
-            raise ResultError(f"{place(population)}: codes must be 0..{len(labels) - 1}, has {codes.min()}..{codes.max()}")
+            rule = f"codes must be 0..{len(labels) - 1}"
+            raise ResultError(f"{place(population)}: {rule}, has {codes.min()}..{codes.max()}")
         b0, beta = (values(dataset(group, name, population.shape)) for name in ("b0", "beta"))
         return Network(codes, labels, b0, beta, channels)
 
     @cached_property
     def history(self) -> dict[str, np.ndarray]:
         """Meta-training history, a column a key, each (iterations,); empty when the file has none."""
-        if "history" not in self.file:
-            return {}
-        group = subgroup(self.file, "history")
-        columns: dict[str, np.ndarray] = {}
-        rows: tuple[int | None, ...] = (None,)
-        for name in group:
-            column = dataset(group, name, rows)
-            rows = column.shape
-            columns[name] = values(column).astype(np.float64)
-        return columns
+        columns = table(self.file, "history") if "history" in self.file else {}
+        return {name: column.astype(np.float64) for name, column in columns.items()}
+
+
+def check_seal(path: Path) -> None:
+    """Raise ResultError unless the SHA-256 in the first 512 bytes is that of the rest of the file."""
+    with open(path, "rb") as file:
+        sealed = SEAL.match(file.read(SEAL_BYTES))
+        if sealed is None:
+            raise ResultError(f"{path}: must be a result file; it does not begin with the seal of one")
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != sealed[1].decode():
+        raise ResultError(f"{path}: is damaged or truncated: its seal says {sealed[1].decode()}, its contents {digest}")

@@ -1,16 +1,19 @@
-"""What every figure shares: type, colours that colour-blind readers can tell apart (Okabe & Ito 2008), names, footer."""
+"""What every figure shares: type, names, footer, and colours colour-blind readers tell apart (Okabe & Ito 2008)."""
 
 import io
 import textwrap
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from analysis.results import Result
 
 BLUE, SKY, ORANGE, VERMILLION, GREEN, PINK = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#009E73", "#CC79A7"
+BROWN = "#8C6D46"
 BLACK, DARK, GREY, SILVER, PALE = "#000000", "#3A3A3A", "#8C8C8C", "#B5B5B5", "#D9D9D9"
 
 LABELS = {
@@ -20,6 +23,7 @@ LABELS = {
     "untrained": "untrained network",
     "random_walk": "random walk",
     "straight_lines": "straight lines",
+    "border": "along the wall",
     "circling": "circling",
     "memory": "circling, then memory",
     "oracle": "oracle",
@@ -31,11 +35,12 @@ COLOURS = {
     "untrained": PINK,
     "random_walk": SILVER,
     "straight_lines": GREY,
+    "border": BROWN,
     "circling": ORANGE,
     "memory": GREEN,
     "oracle": BLACK,
 }
-STYLE = {
+STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 12,
     "text.color": DARK,
@@ -61,22 +66,34 @@ styled = rc_context(STYLE)
 
 def new_figure(width: float, height: float, title: str) -> Figure:
     """A white figure of width x height inches with a title; no pyplot, so nothing global is touched."""
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     figure.suptitle(title, x=0.01, ha="left", fontsize=16, fontweight="bold")
     return figure
 
 
 def add_footer(figure: Figure, result: Result, n: str) -> Figure:
-    """Print n, seed, command, commit and network below everything else; returns the figure."""
+    """Print n, seed, commit, network and command below everything else and lay out the rest; returns the figure."""
     made = result.provenance
     facts = f"{n} · seed {made.seed} · commit {made.git_commit[:10]} · network {made.network_sha256[:10]}"
     width, height = figure.get_size_inches()
-    lines = [facts, *textwrap.wrap(made.command, int(width * FOOTER_CHARACTERS_PER_INCH), break_long_words=True)]
+    lines = [
+        facts,
+        *textwrap.wrap(f"command: {made.command}", int(width * FOOTER_CHARACTERS_PER_INCH), break_long_words=True),
+    ]
     share = (len(lines) * FOOTER_LINE_INCHES + 0.08) / height
-    figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))
-    figure.text(0.01, 0.06 / height, "\n".join(lines), fontsize=8, color=GREY, va="bottom", ha="left", linespacing=1.25,
-                parse_math=False)
+    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.09, rect=(0, share, 1, 1 - share)))
+    figure.text(
+        0.01,
+        0.06 / height,
+        "\n".join(lines),
+        fontsize=8,
+        color=GREY,
+        va="bottom",
+        ha="left",
+        linespacing=1.25,
+        parse_math=False,
+    )
     return figure
 
 

@@ -127,10 +127,11 @@ def summary(result: Result) -> str:
     first, later, told = search_time(frozen, FIRST), search_time(frozen, FROM_SECOND), search_time(oracle, FROM_SECOND)
     limit = frozen.duration_ms
     return (
-        f"With frozen weights the network found the hidden platform {interval(goals, 1)} times in an episode of {limit} ms, "
-        f"the mean over {goals.n} episodes with a platform of their own each: {interval(fraction, 2)} of what a swimmer that "
-        f"is told the platform makes of the same episodes. Its median search took {search_text(first, limit)} ms on trial 1 "
-        f"and {search_text(later, limit)} ms from trial 2 on; the oracle's took {search_text(told, limit)} ms."
+        f"With frozen weights the network found the hidden platform {interval(goals, 1)} times in an episode of "
+        f"{limit} ms, the mean over {goals.n} episodes with a platform of their own each: {interval(fraction, 2)} of "
+        f"what a swimmer that is told the platform makes of the same episodes. Its median search took "
+        f"{search_text(first, limit)} ms on trial 1 and {search_text(later, limit)} ms from trial 2 on; the oracle's "
+        f"took {search_text(told, limit)} ms."
     )
 
 

@@ -10,7 +10,6 @@ from lsnn.kernels.build import network_module, roll_out_module
 from lsnn.kernels.layout import (
     Gradient,
     Record,
-    Trace,
     Weights,
     adjoint_zeros,
     gradient_zeros,
@@ -23,6 +22,7 @@ from lsnn.network import Network
 from lsnn.task import Task
 
 Result = TypeVar("Result")
+TIMED = ("action", "reward", "acted", "terminated", "target", "target_weight")  # arrays of a trace with a row a step
 
 
 class Block:
@@ -53,15 +53,20 @@ class Block:
         self.module.start(self.keys, self.parameters, self.task_state)
         self.t = 0
 
-    def roll_out(self, weights: Weights, log_std: np.ndarray, steps: int | None = None) -> None:
-        """Go on for `steps` ms (default: to the end of the record), recording rows t.. ."""
+    def roll_out(self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1) -> None:
+        """Go on for `steps` ms (default: to the end of the record), recording rows t.. .
+
+        log_std: (n_action,) log spread of the policy, -inf for its mean; hold: steps for which its noise stays the same.
+        """
         end = self.steps if steps is None else self.t + steps
         rows, kept = slice(self.t, end), slice(self.t, end + 1)
         record = Record(*(a[rows] for a in self.record))
-        trace = Trace(*(a[rows] for a in self.trace[:6]), self.trace.observation, self.trace.task_state[kept])
+        trace = self.trace._replace(
+            **{name: getattr(self.trace, name)[rows] for name in TIMED}, task_state=self.trace.task_state[kept]
+        )
         self.module.roll_out(
             self.t, self.keys, weights, self.state, self.parameters, self.encoder, self.task_state,
-            np.asarray(log_std, float), self.n_spread, record, trace,
+            np.asarray(log_std, float), self.n_spread, hold, record, trace,
         )  # fmt: skip
         self.t = end
 

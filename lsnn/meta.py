@@ -23,7 +23,7 @@ from lsnn.task import Task
 from lsnn.wiring import rewire
 
 # Branches of the one SeedSequence; a test never shares one with meta-training.
-NETWORK_BRANCH, TRAIN_BRANCH, TEST_BRANCH, REWIRE_BRANCH = range(4)
+NETWORK_BRANCH, TRAIN_BRANCH, TEST_BRANCH, REWIRE_BRANCH, VALIDATION_BRANCH = range(5)
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,16 @@ class LearningConfig:
     value_weight: float = 0.5
     entropy_weight: float = 0.0
     gradient_norm: float = 1.0
+    exploded_norm: float = 10.0
+    exploded_shrink: float = 0.95
+    recurrent_rate: float = 1.0
+    weight_decay: float = 0.0
     rate_target_hz: float = 20.0
     rate_weight: float = 0.1
     initial_std: float = 0.6
     min_std: float = 0.05
     spread: str = "learnt"
+    hold_ms: int = 1
     auxiliary: bool = False
     auxiliary_weight: float = 1.0
     auxiliary_until: int = 0
@@ -62,7 +67,8 @@ class LearningConfig:
         _require(self.spread in ("learnt", "readout"), "spread", "must be 'learnt' or 'readout'", self.spread)
         _require(0 < self.discount < 1, "discount", "must lie in (0, 1)", self.discount)
         _require(0 <= self.gae_lambda <= 1, "gae_lambda", "must lie in [0, 1]", self.gae_lambda)
-        _require(self.epochs >= 1, "epochs", "must be >= 1", self.epochs)
+        for name in ("epochs", "hold_ms"):
+            _require(getattr(self, name) >= 1, name, "must be >= 1", getattr(self, name))
         for name in ("learning_rate", "final_learning_rate", "gradient_norm", "rate_target_hz", "initial_std", "min_std", "clip"):
             _require(getattr(self, name) > 0, name, "must be > 0", getattr(self, name))
         for name in ("value_weight", "entropy_weight", "rate_weight", "auxiliary_weight", "l1", "temperature", "theta_new"):
@@ -112,6 +118,18 @@ def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarr
     return np.random.SeedSequence(seed, spawn_key=(branch, iteration)).generate_state(count, np.uint64)
 
 
+class LearnerState(NamedTuple):
+    """What the outer loop needs to go on, beside the network, the configuration and the seed."""
+
+    iteration: int
+    level: float
+    widest_at: int
+    running_return: float
+    adam_step: int
+    first: Arrays  # moments of Adam, empty before the first update
+    second: Arrays
+
+
 class MetaLearner:
     """Meta-trains a network on a task by reward (or by target), an iteration at a time."""
 
@@ -123,6 +141,18 @@ class MetaLearner:
         self.widest_at = 0
         self.threads = Threads(threads)
         self.blocks = [Block(task, network, task.duration_ms) for _ in range(learning.episodes // LANES)]
+
+    def state(self) -> LearnerState:
+        """Everything `restore` needs, to go on to the same bits."""
+        adam = self.adam
+        return LearnerState(
+            self.iteration, self.level, self.widest_at, self.running_return, adam.step, dict(adam.first), dict(adam.second)
+        )
+
+    def restore(self, state: LearnerState) -> None:
+        """Go on from a state."""
+        self.iteration, self.level, self.widest_at, self.running_return = state[:4]
+        self.adam = Adam(step=state.adam_step, first=dict(state.first), second=dict(state.second))
 
     def step(self) -> dict[str, float]:
         """One iteration; returns its row of the history."""
@@ -136,7 +166,11 @@ class MetaLearner:
                 self.threads.map(lambda block, w=weights: block.replay(w), self.blocks)
             gradient, old = self._gradient(old)
             row["gradient_norm"] = global_norm(gradient)
-            self._update(clip_norm(gradient, self.learning.gradient_norm))
+            row["exploded"] = float(not row["gradient_norm"] < self.learning.exploded_norm)
+            if row["exploded"]:
+                self._calm_down()
+            else:
+                self._update(clip_norm(gradient, self.learning.gradient_norm))
         self._advance_curriculum(row)
         self.iteration += 1
         return row
@@ -147,7 +181,7 @@ class MetaLearner:
 
         def run(block: Block, block_keys: np.ndarray) -> None:
             block.begin(task, block_keys)
-            block.roll_out(weights, log_std)
+            block.roll_out(weights, log_std, hold=self.learning.hold_ms)
 
         self.threads.map(run, self.blocks, list(keys))
 
@@ -285,10 +319,17 @@ class MetaLearner:
             "log_std": g_log_std,
         }
 
+    def _calm_down(self) -> None:
+        """In place of a step along a gradient that exploded on its way through time: weaker recurrent weights."""
+        theta = self.network.synapses.theta.copy()
+        theta[self.network.n_input_synapses :] *= self.learning.exploded_shrink
+        self.network.synapses = self.network.synapses._replace(theta=theta)
+
     def _update(self, gradient: Arrays) -> None:
         network, rate = self.network, self.learning_rate()
         change = self.adam.update(gradient, rate)
-        theta = network.synapses.theta + change["theta"]
+        change["theta"][network.n_input_synapses :] *= self.learning.recurrent_rate
+        theta = network.synapses.theta * (1 - rate * self.learning.weight_decay) + change["theta"]
         if network.config.signed:
             theta -= rate * self.learning.l1
         network.readout += change["readout"]

@@ -121,7 +121,7 @@ class Network:
         return self.synapses.sign * self.synapses.theta if self.config.signed else self.synapses.theta
 
     def weights(self, dtype=np.float32) -> Weights:
-        """The network as the kernels see it, in a precision."""
+        """The network as the kernels see it, in a precision; read-only."""
         c, n = self.config, self.config.n_neurons
         alpha = np.exp(-c.dt_ms / self.tau_m_ms)
         rho = np.full(n, np.exp(-c.dt_ms / c.tau_a_ms))
@@ -130,12 +130,15 @@ class Network:
         cells = Cells(alpha, 1 - alpha, 1 / alpha, rho, 1 / rho - 1, b0, 1 / b0, self.beta, steps)
         cut, weight = self.n_input_synapses, self.signed_theta() * self.effect()
         place = self.synapses.delay.astype(np.int32) * np.int32(n) + self.synapses.target
-        return Weights(
-            Cells(*(np.ascontiguousarray(a, dtype) for a in cells)),
+        weights = Weights(
+            Cells(*(np.array(a, dtype) for a in cells)),
             _rows(self.synapses.source[:cut], self.n_in, place[:cut], weight[:cut], dtype),
             _rows(self.synapses.source[cut:] - self.n_in, n, place[cut:], weight[cut:], dtype),
             Readout(self.readout.astype(dtype), self.bias.astype(dtype), self.kappa().astype(dtype)),
         )
+        for array in (array for part in weights for array in part):
+            array.setflags(write=False)
+        return weights
 
     def kappa(self) -> np.ndarray:
         """exp(-dt/tau_out), (1,)."""
@@ -171,7 +174,7 @@ def build_network(
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     n, c = config.n_neurons, config
-    wiring = Wiring(int(generator.integers(2**63)), n_in, n, c.d_max_ms, _source_signs(c, n_in))
+    wiring = Wiring(int(generator.integers(2**63)), n_in, n, c.d_max_ms, source_signs(c, n_in))
     count = round(c.connectivity * ((n_in + n) * n - n))
     pairs = np.sort(draw_pairs(wiring, count, np.empty(0, np.int64), generator))
     synapses, _ = synapses_of_pairs(wiring, pairs, np.zeros(count))
@@ -183,7 +186,7 @@ def build_network(
     return Network(c, wiring, tau_m, beta, synapses, readout, np.zeros(n_out), np.array(log_std, float), dict(outputs))
 
 
-def _source_signs(c: NetworkConfig, n_in: int) -> np.ndarray:
+def source_signs(c: NetworkConfig, n_in: int) -> np.ndarray:
     """Sign of every source: inputs have one for each pair (0); neurons follow Dale's law where it holds."""
     signs = np.zeros(n_in + c.n_neurons, np.int8)
     if c.dale:

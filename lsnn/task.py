@@ -103,3 +103,6 @@ class Task(Protocol):
 
     def metrics(self, reward: NDArray[np.floating], acted: NDArray[np.bool_]) -> dict[str, float]:
         """Measures of progress for the history of meta-training, from reward and acted, both (episodes, steps)."""
+
+    def at_difficulty(self, level: float) -> "Task":
+        """The task early in a curriculum: 0 is the easiest form, 1 the task itself."""

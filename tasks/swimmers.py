@@ -130,8 +130,8 @@ def best_circle(keys: ArrayLike, task: WaterMaze, radii: ArrayLike | None = None
 def ladder(keys: ArrayLike, task: WaterMaze) -> dict[str, Record]:
     """Records of every swimmer on the same keys, from the least to the most informed.
 
-    Circling and memory use the radius at which circling is best on the first 512 keys.
+    Circling and memory use the radius at which circling is best on the first 128 keys.
     """
     keys = np.atleast_1d(np.asarray(keys, dtype=np.uint64))
-    circle = best_circle(keys[:512], task)
+    circle = best_circle(keys[:128], task)
     return {swimmer: swim(swimmer, keys, task, circle) for swimmer in SWIMMERS}

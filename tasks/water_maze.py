@@ -9,7 +9,7 @@ The k-th start is a function of (key, k) alone, whatever the animal did before.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numba import njit
@@ -45,6 +45,7 @@ N_STATE = 13
     PROBE_STEP,
 ) = range(15)
 
+EASIEST_START_RADIUS = 0.1  # of the curriculum
 _DRAWS = 64  # bound on the draws of a place that must lie away from a platform
 
 
@@ -344,6 +345,14 @@ class WaterMaze:
             ],
             dtype=np.float64,
         )
+
+    def at_difficulty(self, level: float) -> "WaterMaze":
+        """Start regions that widen from the centre with the level: near it, a remembered direction is enough."""
+        if level >= 1.0:
+            return self
+        lowest = min(EASIEST_START_RADIUS, self.start_radius)
+        widest = lowest + level * (self.start_radius - lowest)
+        return replace(self, start_radius=widest, start_radius_min=lowest)
 
     def metrics(self, reward: NDArray[np.floating], acted: NDArray[np.bool_]) -> dict[str, float]:
         """Goals an episode and search times, from reward and acted, both (episodes, steps); see `search_metrics`."""

@@ -8,8 +8,9 @@ import json
 import sys
 from pathlib import Path
 
-import h5py
 import numpy as np
+
+from lsnn import store
 
 SPEED, PLATFORM_RADIUS, POOL_RADIUS = 0.02, 0.3, 1.0
 POPULATIONS = {"excitatory": 50, "inhibitory": 20, "adaptive": 30}
@@ -17,12 +18,10 @@ CHANNELS = (("place", 64), ("reward", 8), ("wall", 8))
 N_NEURONS, N_INPUTS = sum(POPULATIONS.values()), sum(size for _, size in CHANNELS)
 B0, RELATIVE_BETA, TAU_A_MS = 0.01, 170.0, 1200.0
 SHA = "5f" * 32
-UNITS = {"start_ms": "ms", "latency_ms": "ms", "optimal_ms": "ms", "path_length": "pool radii"}
-NO_UNIT_COLUMNS = {"episode", "trial", "found"}
 
 
 class Swimmer:
-    """Scripted animals, one an episode: `noise` on the heading, readout lag `tau_ms`, what is `known` of the platform."""
+    """Scripted animals: `noise` on the heading, lag `tau_ms` of the velocity, when the platform is `known`."""
 
     def __init__(self, known: str, noise: float = 0.0, tau_ms: float = 1.0, style: str = "circling") -> None:
         self.known, self.noise, self.tau_ms, self.style = known, noise, tau_ms, style
@@ -73,7 +72,7 @@ def swim(swimmer, goal, starts, duration_ms, rng):
     position, action = np.zeros((n, duration_ms + 1, 2)), np.zeros((n, duration_ms, 2))
     reward, trials = np.zeros((n, duration_ms)), []
     place, velocity = starts[:, 0].copy(), rng.normal(size=(n, 2))
-    trial, begun, resting, seen = np.ones(n, int), np.zeros(n, int), np.zeros(n, bool), np.zeros(n, bool)
+    trial, begun, resting, seen = np.zeros(n, int), np.zeros(n, int), np.zeros(n, bool), np.zeros(n, bool)
     goal_error = 0.08 * rng.normal(size=goal.shape) if swimmer.noise else 0.0
     for t in range(duration_ms):
         position[:, t] = place
@@ -95,38 +94,41 @@ def swim(swimmer, goal, starts, duration_ms, rng):
         place = moved
         resting, seen = found, seen | found
         for e in np.flatnonzero(set_down):
-            place[e] = starts[e, trial[e] % starts.shape[1]]
             trial[e], begun[e] = trial[e] + 1, t + 1
+            place[e] = starts[e, trial[e] % starts.shape[1]]
     position[:, -1] = place
     trials += [(e, trial[e], begun[e], duration_ms - begun[e], False) for e in range(n) if not resting[e]]
     return position, action, reward, sorted(trials)
 
 
 def table(trials, position, goal):
-    """Trials rows to named columns."""
+    """Trials rows to the table of docs/files.md."""
     episode, trial, start_ms, latency_ms, found = (np.array(column) for column in zip(*trials, strict=True))
     start = position[episode, start_ms]
     distance = np.linalg.norm(start - goal[episode], axis=1)
     steps = np.linalg.norm(np.diff(position, axis=1), axis=2)
     so_far = np.concatenate([np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)], axis=1)
-    return {
-        "episode": episode.astype(np.int32), "trial": trial.astype(np.int32), "start_ms": start_ms.astype(np.int32),
+    columns = {
+        "episode": episode.astype(np.int32),
+        "trial": trial.astype(np.int32),
+        "start_ms": start_ms.astype(np.int32),
         "latency_ms": latency_ms.astype(np.int32),
         "path_length": so_far[episode, start_ms + latency_ms] - so_far[episode, start_ms],
-        "optimal_ms": np.ceil(np.maximum(distance - PLATFORM_RADIUS, 0) / SPEED),
-        "start_x": start[:, 0], "start_y": start[:, 1],
-        "goal_x": goal[episode, 0], "goal_y": goal[episode, 1], "found": found.astype(np.uint8),
+        "optimal_ms": np.ceil((distance - PLATFORM_RADIUS) / SPEED).astype(np.int32),
+        "start_x": start[:, 0],
+        "start_y": start[:, 1],
+        "goal_x": goal[episode, 0],
+        "goal_y": goal[episode, 1],
+        "found": found,
     }
+    rows = np.empty(len(trials), [(name, column.dtype) for name, column in columns.items()])
+    for name, column in columns.items():
+        rows[name] = column
+    return rows
 
 
-def put(group, name, data, units="1", description="synthetic"):
-    """A data set with its units and description, compressed where it can be."""
-    data = np.asarray(data)
-    chunks = (1, *data.shape[1:]) if data.ndim > 1 and data.size else None
-    options = {"compression": "gzip", "compression_opts": 1} if data.ndim and data.size else {}
-    made = group.create_dataset(name, data=data, chunks=chunks, **options)
-    made.attrs["units"], made.attrs["description"] = units, description
-    return made
+def put(group, name, array, units="1"):
+    return store.put(group, name, array, units, f"synthetic {name}")
 
 
 def put_ragged(group, spikes):
@@ -134,8 +136,8 @@ def put_ragged(group, spikes):
     episode, time_ms, neuron = np.nonzero(spikes)
     put(group, "time_ms", time_ms.astype(np.int32), "ms")
     put(group, "neuron", neuron.astype(np.int32))
-    put(group, "episode_offsets", np.searchsorted(episode, np.arange(len(spikes) + 1)).astype(np.int64))
-    put(group, "episode", np.arange(len(spikes)).astype(np.int32))
+    put(group, "episode_offsets", np.searchsorted(episode, np.arange(len(spikes) + 1)))
+    put(group, "episode", np.arange(len(spikes)))
 
 
 def activity(position, reward, goal, rng):
@@ -167,25 +169,30 @@ def put_recording(group, position, reward, goal, windows, rng):
     traces = group.create_group("traces")
     put(traces, "b", np.stack([b[e, start:stop] for e, (start, stop) in enumerate(windows)]))
     put(traces, "v", B0 * rng.normal(0.3, 0.4, traces["b"].shape).astype(np.float32))
-    put(traces, "episode", np.arange(len(windows)).astype(np.int32))
-    put(traces, "start_ms", np.array([start for start, _ in windows], np.int32), "ms")
+    put(traces, "episode", np.arange(len(windows)))
+    put(traces, "start_ms", np.array([start for start, _ in windows]), "ms")
 
 
-def put_history(file, rows=400):
+def put_history(file, n_iterations=400):
     rng = np.random.default_rng(3)
-    x = np.arange(rows)
+    x = np.arange(n_iterations)
     rise = 1 / (1 + np.exp(-(x - 150) / 30))
-    tested = np.where(x % 50 == 49, 0.0, np.nan)
+    untested = np.where(x % 50 == 49, 0.0, np.nan)
     columns = {
-        "iteration": x, "minutes": x * 0.02, "network_ms": x * 128e3, "goals": 6 + 34 * rise + rng.normal(0, 2, rows),
-        "trial1_ms": 250 - 110 * rise + rng.normal(0, 12, rows), "later_ms": 240 - 190 * rise + rng.normal(0, 6, rows),
-        "rate_hz": 12 + 8 * rise + rng.normal(0, 0.5, rows), "start_radius": np.clip(0.1 + 0.9 * (x - 180) / 120, 0.1, 1),
-        "whole_pool_goals": tested + 4 + 32 * rise, "whole_pool_trial1_ms": tested + 270 - 110 * rise,
-        "whole_pool_later_ms": tested + 250 - 195 * rise,
+        "iteration": x,
+        "minutes": x * 0.02,
+        "network_ms": x * 128e3,
+        "goals": 6 + 34 * rise + rng.normal(0, 2, n_iterations),
+        "first_search_ms": 250 - 110 * rise + rng.normal(0, 12, n_iterations),
+        "later_search_ms": np.where(x < 3, np.inf, 240 - 190 * rise + rng.normal(0, 6, n_iterations)),
+        "rate_hz": 12 + 8 * rise + rng.normal(0, 0.5, n_iterations),
+        "start_radius": np.clip(0.1 + 0.9 * (x - 180) / 120, 0.1, 1),
+        "whole_pool_goals": untested + 4 + 32 * rise,
+        "whole_pool_first_search_ms": untested + 270 - 110 * rise,
+        "whole_pool_later_search_ms": untested + 250 - 195 * rise,
     }
-    group = file.create_group("history")
-    for name, data in columns.items():
-        put(group, name, data, "ms" if name.endswith("_ms") else "1", f"synthetic {name}")
+    for name, column in columns.items():
+        put(file.require_group("history"), name, column, "ms" if name.endswith("_ms") else "1")
 
 
 def put_network(file):
@@ -197,36 +204,37 @@ def put_network(file):
     group.attrs["input_channels"] = json.dumps(CHANNELS)
 
 
-def make_result(path, n_episodes=24, duration_ms=600, seed=7, recorded=3, window_ms=500, conditions=tuple(SWIMMERS)):
-    """Write the file and return its path."""
+def put_condition(group, swimmer, goal, starts, duration_ms, rng):
+    """Paths and trials of a condition; returns what a recording needs."""
+    position, action, reward, trials = swim(swimmer, goal, starts, duration_ms, rng)
+    put(group, "goal", goal, "pool radius")
+    put(group, "episode_key", np.arange(len(goal), dtype=np.uint64))
+    put(group, "position", position.astype(np.float32), "pool radius")
+    put(group, "action", action.astype(np.float32))
+    put(group, "reward", reward.astype(np.float32))
+    rows = table(trials, position, goal)
+    store.put_table(group, "trials", rows, dict.fromkeys(rows.dtype.names, "1"), dict.fromkeys(rows.dtype.names, "a"))
+    return position, reward, trials
+
+
+def make_result(path, n_episodes=24, duration_ms=600, seed=7, recorded=3, window_ms=500, swimmers=SWIMMERS):
+    """Write the file and return its path; the first `recorded` frozen episodes have spikes and traces."""
     rng = np.random.default_rng(seed)
     angle = rng.uniform(0, 2 * np.pi, n_episodes)
     goal = 0.85 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     starts = np.stack([uniform_in_pool(rng, goal, PLATFORM_RADIUS) for _ in range(80)], axis=1)
-    with h5py.File(path, "w") as file:
-        file.attrs.update(
-            schema_version=1, seed=seed, git_commit="0" * 40, network_sha256=SHA, command=f"lsnn maze --seed {seed}",
-            versions=json.dumps({"python": "3.11.9", "numpy": "2.3.5"}),
-            config=json.dumps({"task": {"name": "water-maze", "platform_radius": PLATFORM_RADIUS, "rest_ms": 1}}),
-        )
+    config = {"task": {"name": "water-maze", "platform_radius": PLATFORM_RADIUS, "rest_ms": 1}}
+    with store.write_atomically(path) as file:
+        file.attrs.update(store.provenance("result", config, seed, f"lsnn maze --seed {seed}"), network_sha256=SHA)
         put_network(file)
         put_history(file)
-        for name in conditions:
+        for name, swimmer in swimmers.items():
             group = file.create_group(name)
-            position, action, reward, trials = swim(SWIMMERS[name], goal, starts, duration_ms, rng)
-            put(group, "goal", goal, "pool radii")
-            put(group, "episode_key", np.arange(n_episodes, dtype=np.uint64) + seed)
-            put(group, "position", position.astype(np.float32), "pool radii")
-            put(group, "action", action.astype(np.float32))
-            put(group, "reward", reward.astype(np.float32))
-            columns = group.create_group("trials")
-            for column, data in table(trials, position, goal).items():
-                put(columns, column, data, UNITS.get(column, "1" if column in NO_UNIT_COLUMNS else "pool radii"))
+            position, reward, trials = put_condition(group, swimmer, goal, starts, duration_ms, rng)
             if name in ("frozen", "frozen_sampled", "state_reset", "untrained"):
                 put(group, "value", np.zeros_like(reward, np.float32))
-                sampled = name == "frozen_sampled"
-                group.attrs.update(policy="sampled" if sampled else "mean", weights_sha256_before=SHA,
-                                   weights_sha256_after=SHA)
+                group.attrs["policy"] = "sampled" if name == "frozen_sampled" else "mean"
+                group.attrs.update(weights_sha256_before=SHA, weights_sha256_after=SHA)
             if name == "frozen" and recorded:
                 first = [next((t[2] + t[3] for t in trials if t[0] == e and t[4]), 150) for e in range(recorded)]
                 windows = [(s, s + window_ms) for s in (min(max(f - 150, 0), duration_ms - window_ms) for f in first)]

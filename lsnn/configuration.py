@@ -1,0 +1,70 @@
+"""Frozen dataclasses from and to plain mappings: every key known, every value of its type."""
+
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from lsnn.errors import InputError
+
+T = TypeVar("T")
+
+_NAMES = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text", type(None): "null"}
+
+
+def from_mapping(kind: type[T], values: object, section: str) -> T:
+    """The dataclass `kind` with these values; keys not given take their defaults.
+
+    Args:
+        values: a mapping of key to value, as JSON gives it.
+        section: where the keys stand, as messages name it ("network").
+
+    Raises:
+        InputError: an unknown key, a value of the wrong type, or one that breaks the dataclass's own rules.
+    """
+    if not isinstance(values, Mapping):
+        raise InputError(f"{section} must be a mapping of keys to values, got {values!r:.80}")
+    hints = get_type_hints(kind)
+    known = [item.name for item in fields(kind)]  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            raise InputError(f"{section} has no key {key!r}; known: {', '.join(sorted(known))}")
+    return kind(**{key: _checked(value, hints[key], f"{section}.{key}") for key, value in values.items()})
+
+
+def to_mapping(config: Any) -> dict[str, Any]:
+    """Every key of a dataclass, nested ones included, as JSON can hold them."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(config).items()}
+
+
+def _checked(value: Any, hint: Any, place: str) -> Any:
+    """The value, as the type its key was declared with."""
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    for option in options:
+        if (found := _as_type(value, option, place)) is not None or (value is None and option is type(None)):
+            return found
+    rule = " or ".join(_NAMES.get(option, f"of type {option}") for option in options)
+    raise InputError(f"{place} must be {rule}, got {value!r:.80}")
+
+
+def _as_type(value: Any, option: Any, place: str) -> Any:
+    """The value as this type, or None if it is not of it."""
+    if get_origin(option) is tuple:
+        return _as_tuple(value, get_args(option), place)
+    if option is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return float(value) if number and abs(value) <= 1e300 and math.isfinite(value) else None
+    if option is int:
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if option is not type(None) and isinstance(value, option) else None
+
+
+def _as_tuple(value: Any, parts: tuple[Any, ...], place: str) -> tuple[Any, ...] | None:
+    if not isinstance(value, list | tuple):
+        return None
+    if parts[-1] is Ellipsis:
+        parts = (parts[0],) * len(value)
+    if len(value) != len(parts):
+        raise InputError(f"{place} must have {len(parts)} entries, got {value!r:.80}")
+    return tuple(_checked(item, part, f"{place}[{i}]") for i, (item, part) in enumerate(zip(value, parts, strict=True)))

@@ -1,0 +1,160 @@
+"""Each figure shows the numbers of the file and carries n, seed and the command."""
+
+import io
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from analysis.latencies import FIRST, search_time
+from analysis.plots import (
+    TRIALS_SHOWN,
+    episode_at,
+    ladder,
+    learning_curve,
+    running_mean,
+    search_times,
+    swim_paths,
+)
+from analysis.raster import first_find, window_of_first_find
+from analysis.results import Result, ResultError
+from analysis.style import LABELS, png
+
+FIGURES = (swim_paths, search_times, ladder, learning_curve, first_find)
+
+
+def texts(figure):
+    return " ".join(text.get_text() for text in figure.texts)
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+def test_figure_is_drawn_and_says_where_it_comes_from(result, draw):
+    figure = draw(result)
+    picture = matplotlib.image.imread(io.BytesIO(png(figure)))
+    assert picture.shape[0] > 500 and picture.shape[1] > 1000
+    assert np.mean(picture[..., :3].min(axis=-1) < 0.9) > 0.02  # ink
+    footer = texts(figure)
+    assert "n = " in footer
+    assert "seed 7" in footer
+    assert "command: lsnn maze --seed 7" in footer
+
+
+def test_the_same_file_gives_the_same_bytes(result):
+    assert png(ladder(result)) == png(ladder(result))
+
+
+def test_a_long_command_is_printed_whole(edited):
+    command = "lsnn maze --out " + "folder/" * 60
+    with Result(edited(lambda file: file.attrs.__setitem__("command", command))) as other:
+        footer = texts(ladder(other)).replace("\n", "")
+    assert command.replace(" ", "") in footer.replace(" ", "")
+
+
+def test_ladder_has_a_bar_for_every_condition_in_rising_order(result):
+    axes = ladder(result).axes[0]
+    widths = [bar.get_width() for bar in axes.patches if bar.get_width() > 0]
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    goals = {LABELS[name]: condition.goals.mean() for name, condition in result.conditions.items()}
+    np.testing.assert_allclose(widths, [goals[label] for label in labels])
+    assert widths == sorted(widths)
+    assert len(widths) == 9
+
+
+def test_search_curve_holds_the_medians(result):
+    lines = {line.get_label(): line for line in search_times(result).axes[0].lines}
+    oracle = lines["oracle"]
+    assert list(oracle.get_xdata()) == list(range(1, len(oracle.get_xdata()) + 1))
+    assert oracle.get_ydata()[0] == search_time(result.conditions["oracle"], FIRST).value
+    assert len(lines["frozen network"].get_xdata()) <= TRIALS_SHOWN
+    assert len(lines["random walk"].get_xdata()) < len(oracle.get_xdata())
+
+
+def test_swim_paths_tell_the_first_trial_apart(result):
+    frozen = result.conditions["frozen"]
+    episode = episode_at(frozen, 0.5)
+    n_trials = np.count_nonzero(frozen.trials.episode == episode)
+    figure = swim_paths(result)
+    lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 1]
+    first = [line for line in lines if line.get_color() == "#D55E00"]
+    assert (len(figure.axes), len(lines), len(first)) == (7, n_trials, 1)
+    latency = frozen.trials.latency_ms[(frozen.trials.episode == episode) & (frozen.trials.trial == 0)]
+    assert len(first[0].get_xdata()) == latency + 1
+
+
+def test_episodes_are_chosen_by_rank(result):
+    frozen = result.conditions["frozen"]
+    assert frozen.goals[episode_at(frozen, 0.0)] == frozen.goals.min()
+    assert frozen.goals[episode_at(frozen, 1.0)] == frozen.goals.max()
+    assert abs(frozen.goals[episode_at(frozen, 0.5)] - np.median(frozen.goals)) <= 1
+
+
+def test_learning_curve_takes_what_columns_there_are(edited):
+    def change(file):
+        for name in ("minutes", "first_search_ms", "later_search_ms", "start_radius", "rate_hz"):
+            del file[f"history/{name}"]
+
+    with Result(edited(change)) as other:
+        axes = learning_curve(other).axes
+    assert [panel.get_xlabel() for panel in axes] == ["iteration"]
+
+
+def test_learning_curve_without_a_clock(edited):
+    def change(file):
+        del file["history/minutes"], file["history/iteration"]
+
+    with Result(edited(change)) as other, pytest.raises(ResultError, match="needs a column 'minutes' or 'iteration'"):
+        learning_curve(other)
+
+
+def test_running_mean_by_hand():
+    column = np.arange(50.0)  # two rows wide
+    column[10] = np.inf
+    got = running_mean(column)
+    assert (got[0], got[1], got[10], got[11], got[49]) == (0, 0.5, 9, 11, 48.5)
+
+
+def test_raster_shows_every_spike_around_the_find(result):
+    frozen = result.conditions["frozen"]
+    window = window_of_first_find(frozen, frozen.traces)
+    time, _ = frozen.spikes.between(window.episode, window.start_ms, window.stop_ms)
+    network = first_find(result).axes[2]
+    drawn = sum(len(lines.get_segments()) for lines in network.collections)
+    assert drawn == len(time) > 0
+    trials = frozen.trials
+    first = (trials.episode == window.episode) & (trials.trial == 0)
+    assert window.find_ms == (trials.start_ms + trials.latency_ms)[first]
+    assert window.start_ms < window.find_ms < window.stop_ms
+
+
+def test_raster_sorts_thresholds_by_what_the_find_raised(result):
+    picture = first_find(result).axes[3].images[0].get_array()
+    frozen = result.conditions["frozen"]
+    window = window_of_first_find(frozen, frozen.traces)
+    find = window.find_ms - window.start_ms
+    raised = picture[:, find : find + 50].mean(axis=1) - picture[:, max(find - 50, 0) : find].mean(axis=1)
+    assert len(raised) == 30
+    assert np.all(np.diff(raised) <= 1e-12)
+
+
+def test_windows_that_miss_the_first_find(edited):
+    def change(file):
+        file["frozen/traces/start_ms"][:] = 599
+
+    with Result(edited(change)) as other, pytest.raises(ResultError, match="no window holds the first find"):
+        first_find(other)
+
+
+def test_cells_beyond_the_network(edited):
+    def change(file):
+        file["frozen/spikes/neuron"][:] = 100
+
+    with Result(edited(change)) as other, pytest.raises(ResultError, match=r"cells must be 0\.\.99, has 100\.\.100"):
+        first_find(other)
+
+
+def test_a_network_without_adaptation_says_so(edited):
+    def change(file):
+        file["network/beta"][:] = 0
+
+    with Result(edited(change)) as other:
+        assert "no adaptive neuron" in " ".join(text.get_text() for text in first_find(other).axes[3].texts)

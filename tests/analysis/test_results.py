@@ -1,0 +1,216 @@
+"""A result file reads back as it was written, and every fault in one has a message that names it."""
+
+import json
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from analysis import results
+from analysis.results import CONDITIONS, Network, Provenance, Result, ResultError, Trials
+from lsnn import store
+from tests.analysis.make_result import B0, N_NEURONS, RELATIVE_BETA, SHA
+
+
+def test_provenance_is_that_of_the_file(result):
+    made = result.provenance
+    assert (made.seed, made.command, made.network_sha256) == (7, "lsnn maze --seed 7", SHA)
+    assert made.packages["numpy"] == np.__version__
+    assert result.platform_radius == 0.3
+
+
+def test_conditions_come_in_the_order_of_the_ladder(result):
+    assert list(result.conditions) == [name for name in CONDITIONS if name != "border"]
+    assert {(c.n_episodes, c.duration_ms) for c in result.conditions.values()} == {(24, 600)}
+    assert [c.policy for c in result.conditions.values()] == ["mean", "sampled", "mean", "mean"] + ["scripted"] * 5
+
+
+def test_goals_count_the_rewarded_steps(result):
+    for condition in result.conditions.values():
+        rewarded = np.count_nonzero(condition.group["reward"][:] > 0.5, axis=1)
+        np.testing.assert_array_equal(condition.goals, rewarded)
+
+
+def test_trials_lie_on_the_paths(result):
+    frozen = result.conditions["frozen"]
+    trials = frozen.trials
+    for row in np.flatnonzero(trials.found)[:20]:
+        start, find = trials.start_ms[row], trials.start_ms[row] + trials.latency_ms[row]
+        path = frozen.position(int(trials.episode[row]), int(start), int(find) + 1)
+        goal = np.array([trials.goal_x[row], trials.goal_y[row]])
+        np.testing.assert_allclose(path[0], [trials.start_x[row], trials.start_y[row]], atol=1e-6)
+        inside = np.linalg.norm(path - goal, axis=1) <= 0.3 + 1e-6
+        assert inside[-1] and not inside[:-1].any()
+
+
+def test_spikes_of_an_episode_are_a_slice(result):
+    group = result.conditions["frozen"].group["spikes"]
+    start, stop = group["episode_offsets"][1:3]
+    time, neuron = group["time_ms"][start:stop], group["neuron"][start:stop]
+    inside = (time >= 100) & (time < 200)
+    got_time, got_neuron = result.conditions["frozen"].spikes.between(1, 100, 200)
+    np.testing.assert_array_equal(got_time, time[inside])
+    np.testing.assert_array_equal(got_neuron, neuron[inside])
+    assert len(got_time) > 0
+
+
+def test_thresholds_are_b0_plus_beta_b(result):
+    traces = result.conditions["frozen"].traces
+    got = traces.thresholds(2, 50, 60, result.network)
+    b = result.conditions["frozen"].group["traces/b"][2, 50:60]
+    adaptive = np.arange(N_NEURONS) >= 70
+    np.testing.assert_allclose(got[:, ~adaptive], B0)
+    np.testing.assert_allclose(got[:, adaptive], B0 * (1 + RELATIVE_BETA * b[:, adaptive]), rtol=1e-5)
+
+
+def test_history_reads_from_columns_and_from_one_table(result, edited):
+    def as_one_table(file):
+        columns = {name: file["history"][name][:] for name in file["history"]}
+        del file["history"]
+        rows = np.rec.fromarrays(list(columns.values()), names=list(columns))
+        file.create_dataset("history", data=rows)
+
+    with Result(edited(as_one_table)) as other:
+        assert other.history.keys() == result.history.keys()
+        np.testing.assert_array_equal(other.history["goals"], result.history["goals"])
+
+
+def test_a_file_without_history_has_none(edited):
+    with Result(edited(lambda file: file.__delitem__("history"))) as other:
+        assert other.history == {}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "message"),
+    [
+        ("schema_version", 2, "schema_version must be 1, is 2"),
+        ("schema_version", None, "needs an attribute 'schema_version'"),
+        ("kind", "network", "must be a result file, is a network file"),
+        ("config", "{broken", "attribute 'config': cannot be read"),
+        ("config", "[1, 2]", "attribute 'config' must be a JSON dict"),
+        ("packages", None, "needs a text attribute 'packages', found nothing"),
+        ("command", 3, "needs a text attribute 'command', found int64"),
+        ("seed", "seven", "attribute 'seed': cannot be read"),
+        ("network_sha256", None, "needs a text attribute 'network_sha256', found nothing"),
+    ],
+)
+def test_faulty_root_attributes(edited, attribute, value, message):
+    def change(file):
+        del file.attrs[attribute]
+        if value is not None:
+            file.attrs[attribute] = value
+
+    with pytest.raises(ResultError, match=message) as error:
+        Result(edited(change))
+    assert "edited.h5" in str(error.value)
+
+
+def replace(file, name, data):
+    del file[name]
+    file[name] = data
+
+
+def open_all(path):
+    """Read whatever the figures read."""
+    with Result(path) as result:
+        frozen = result.conditions["frozen"]
+        return (
+            frozen.goals, frozen.goal, frozen.episode_key, frozen.policy, frozen.weights_sha256, result.network,
+            result.platform_radius, result.history, frozen.traces, frozen.spikes.between(0, 0, 9),
+            frozen.input_spikes.between(2, 0, 9), frozen.traces.thresholds(0, 0, 9, result.network),
+        )  # fmt: skip
+
+
+def test_the_unspoilt_file_reads(result_path):
+    assert len(open_all(result_path)) == 12
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: replace(f, "frozen", np.zeros(3)), "needs a group 'frozen', found dataset"),
+        (lambda f: f.__delitem__("frozen/position"), "/frozen: needs a data set 'position', found nothing"),
+        (lambda f: replace(f, "frozen/position", np.zeros((24, 601))), r"position: must have shape \(any, any, 2\)"),
+        (lambda f: replace(f, "frozen/position", np.zeros((0, 601, 2))), "needs an episode and a step"),
+        (lambda f: replace(f, "frozen/goal", np.zeros((9, 2))), r"goal: must have shape \(24, 2\), has \(9, 2\)"),
+        (lambda f: replace(f, "frozen/goal", ["a", "b"]), "goal: must hold numbers, holds object"),
+        (lambda f: f.__delitem__("frozen/episode_key"), "needs a data set 'episode_key'"),
+        (lambda f: f.__delitem__("frozen/trials"), "needs a group 'trials', found nothing"),
+        (
+            lambda f: replace(f, "frozen/trials", f["frozen/trials"][:][["episode", "found"]]),
+            "missing: trial, start_ms",
+        ),
+        (lambda f: f["frozen"].attrs.__delitem__("policy"), "/frozen: needs a text attribute 'policy'"),
+        (lambda f: f["frozen"].attrs.__delitem__("weights_sha256_after"), "'weights_sha256_after', found nothing"),
+        (lambda f: f.__delitem__("network"), "needs a group 'network', found nothing"),
+        (lambda f: f["network"].attrs.__setitem__("input_channels", "[[1]]"), "'input_channels'.*cannot be read"),
+        (lambda f: f["network/population"].attrs.__setitem__("labels", '["one"]'), r"codes must be 0\.\.0, has 0\.\.2"),
+        (lambda f: replace(f, "network/beta", np.zeros(3)), r"beta: must have shape \(100\), has \(3,\)"),
+        (lambda f: f.__delitem__("frozen/traces/v"), "/frozen/traces: needs a data set 'v'"),
+        (lambda f: replace(f, "frozen/traces/episode", np.zeros(9)), r"episode: must have shape \(3\), has \(9,\)"),
+        (lambda f: replace(f, "frozen/spikes/neuron", np.zeros(3)), "neuron: must have shape"),
+        (lambda f: replace(f, "frozen/spikes/episode_offsets", [0, 9, 3, 4]), "episode_offsets must rise from 0"),
+        (lambda f: replace(f, "frozen/spikes/episode", [1, 2, 3]), r"holds the episodes \[1, 2, 3\], not episode 0"),
+        (lambda f: f.attrs.__setitem__("config", '{"task": {}}'), "task.platform_radius: cannot be read"),
+    ],
+)
+def test_faulty_contents(edited, change, message):
+    with pytest.raises(ResultError, match=message) as error:
+        open_all(edited(change))
+    assert "edited.h5" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("episode", 24), ("episode", -1), ("trial", -1), ("start_ms", 601), ("latency_ms", 1e4)]
+)
+def test_trials_out_of_range(edited, column, value):
+    def change(file):
+        rows = file["frozen/trials"][:]
+        rows[column][5] = value
+        file["frozen/trials"][:] = rows
+
+    with pytest.raises(ResultError, match=f"/frozen, table 'trials': column '{column}' has {int(value)}, out of range"):
+        open_all(edited(change))
+
+
+def test_a_huge_declared_size_is_refused_unread(edited):
+    def change(file):
+        del file["network/population"]
+        file["network"].create_dataset("population", (2**40,), "i1", chunks=(2**10,))
+        file["network/population"].attrs["labels"] = json.dumps(["a"])
+
+    with pytest.raises(ResultError, match="population: must take at most"):
+        open_all(edited(change))
+
+
+def test_what_is_no_result_file(tmp_path):
+    (tmp_path / "text").write_text("goals: 40")
+    (tmp_path / "empty").touch()
+    with h5py.File(tmp_path / "unsealed.h5", "w") as file:
+        file["goal"] = 1
+    for name, message in [
+        ("absent", "no such file"), (".", "no such file"), ("text", "does not begin with the seal"),
+        ("empty", "does not begin with the seal"), ("unsealed.h5", "does not begin with the seal"),
+    ]:  # fmt: skip
+        with pytest.raises(ResultError, match=message):
+            Result(tmp_path / name)
+
+
+@pytest.mark.parametrize("spoil", [lambda data: data[:-7], lambda data: data[:9000] + b"~" + data[9001:]])
+def test_damage_is_seen_before_hdf5_parses(result_path, tmp_path, spoil):
+    (tmp_path / "spoilt.h5").write_bytes(spoil(result_path.read_bytes()))
+    with pytest.raises(ResultError, match="is damaged or truncated: its seal says"):
+        Result(tmp_path / "spoilt.h5")
+
+
+def test_the_layout_is_documented():
+    text = (Path(__file__).parents[2] / "docs" / "files.md").read_text()
+    named = set(re.findall(r"`(\w+)`", text))
+    assert {*CONDITIONS, *Trials._fields, *Network._fields, *Provenance.__dataclass_fields__} - named == set()
+
+
+def test_the_seal_is_that_of_the_writer():
+    assert (results.SEAL_BYTES, results.SEAL.pattern) == (store._SEAL_BYTES, store._SEAL.pattern)
+    assert results.SCHEMA_VERSION == store.SCHEMA_VERSION

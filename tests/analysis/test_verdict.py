@@ -1,0 +1,87 @@
+"""The words of the report follow from the numbers, whichever way those fall."""
+
+import numpy as np
+import pytest
+
+from analysis.latencies import Estimate
+from analysis.results import Result, ResultError
+from analysis.verdict import interval, judge, search_text, signed, summary
+from tests.analysis.make_result import SWIMMERS, make_result
+
+
+def judged(path):
+    with Result(path) as result:
+        return judge(result)
+
+
+def outcomes(verdict):
+    return [criterion.met for criterion in verdict.criteria]
+
+
+def without(*names):
+    return {name: swimmer for name, swimmer in SWIMMERS.items() if name not in names}
+
+
+def test_a_network_that_remembers(result):
+    verdict = judge(result)
+    assert outcomes(verdict) == [True] * 7
+    assert verdict.memory_shown is True
+    assert verdict.headline == "One-shot memory is shown"
+
+
+def test_a_network_that_only_circles(tmp_path):
+    verdict = judged(make_result(tmp_path / "r.h5", swimmers=SWIMMERS | {"frozen": SWIMMERS["circling"]}, recorded=0))
+    unchanged, above, reset_low, *rest = outcomes(verdict)
+    assert (unchanged, above, reset_low, rest[1:]) == (True, False, True, [False, False, False])
+    assert verdict.headline == "One-shot memory is not shown"
+
+
+def test_a_network_whose_reset_makes_no_difference(tmp_path):
+    verdict = judged(
+        make_result(tmp_path / "r.h5", swimmers=SWIMMERS | {"state_reset": SWIMMERS["frozen"]}, recorded=0)
+    )
+    assert [c.met for c in verdict.criteria if "zero" in c.rule] == [False, False]
+    assert verdict.memory_shown is False
+
+
+def test_a_test_left_out_decides_nothing(tmp_path):
+    verdict = judged(make_result(tmp_path / "r.h5", swimmers=without("state_reset"), recorded=0))
+    assert [c.measured for c in verdict.criteria if c.met is None] == ["not run", "not run"]
+    assert verdict.memory_shown is None
+    assert "neither shown nor refuted" in verdict.headline
+
+
+def test_weights_that_moved_refute(edited):
+    verdict = judged(edited(lambda file: file["state_reset"].attrs.__setitem__("weights_sha256_after", "00" * 32)))
+    assert verdict.criteria[0].met is False
+    assert verdict.criteria[0].measured == "changed in state_reset"
+    assert verdict.memory_shown is False
+
+
+def test_weights_of_another_network_refute(edited):
+    verdict = judged(edited(lambda file: file.attrs.__setitem__("network_sha256", "00" * 32)))
+    assert verdict.criteria[0].measured == "changed in frozen, frozen_sampled, state_reset"
+
+
+def test_yardsticks_are_required(tmp_path):
+    path = make_result(tmp_path / "r.h5", swimmers=without("circling", "oracle"), recorded=0)
+    with pytest.raises(ResultError, match="needs the conditions frozen, circling, oracle; missing: circling, oracle"):
+        judged(path)
+
+
+def test_summary_has_the_numbers(result):
+    frozen = result.conditions["frozen"]
+    text = summary(result)
+    assert f"found the hidden platform {frozen.goals.mean():.1f} [" in text
+    assert "episode of 600 ms" in text
+    assert "over 24 episodes" in text
+
+
+def test_numbers_in_words():
+    assert interval(Estimate(0.7666, 0.75, 0.78, 9), 2) == "0.77 [0.75, 0.78]"
+    assert interval(Estimate(0.7666, np.nan, np.nan, 1), 1) == "0.8"
+    assert interval(Estimate(np.nan, np.nan, np.nan, 0), 1) == "–"
+    assert signed(Estimate(-3.25, -4, 0.5, 9)) == "−3.2 [−4.0, +0.5]"
+    assert search_text(Estimate(140.4, 120, 2000, 9), 2000) == "140 [120, > 2000]"
+    assert search_text(Estimate(2000, np.nan, np.nan, 1), 2000) == "> 2000"
+    assert search_text(Estimate(np.nan, np.nan, np.nan, 0), 2000) == "–"
