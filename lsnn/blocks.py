@@ -22,7 +22,9 @@ from lsnn.network import Network
 from lsnn.task import Task
 
 Result = TypeVar("Result")
-TIMED = ("action", "reward", "acted", "terminated", "target", "target_weight")  # arrays of a trace with a row a step
+TIMED = (  # arrays of a trace with a row a step
+    "action", "reward", "acted", "terminated", "truncated", "between", "target", "target_weight"
+)  # fmt: skip
 
 
 class Block:

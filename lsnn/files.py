@@ -175,7 +175,7 @@ def load_network(path: str | Path) -> NetworkFile:
     with store.open_for_reading(path, "network") as file:
         config = store.read_config(file)
         group = _group(file, "network")
-        network = _read_network(group, from_mapping(NetworkConfig, config.get("network"), f"{path}: config: network"))
+        network = _read_network(group, _network_config(file, config))
         checksum = store.read_attribute(group, "checksum", str)
         history = _read_history(file)
         seed = store.read_attribute(file, "seed", int)
@@ -199,6 +199,13 @@ def _group(parent: h5py.Group, name: str) -> h5py.Group:
     found = parent.get(name)
     _require(parent, name, isinstance(found, h5py.Group), "the form of a group", type(found).__name__)
     return found
+
+
+def _network_config(file: h5py.File, config: Mapping[str, Any]) -> NetworkConfig:
+    try:
+        return from_mapping(NetworkConfig, config.get("network"), "network")
+    except InputError as error:
+        raise InputError(f"{file.filename}: /@config: {error}") from error
 
 
 def _read_network(group: h5py.Group, config: NetworkConfig) -> Network:

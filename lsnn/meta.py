@@ -1,7 +1,7 @@
 """The outer loop of meta-learning: roll out, update, repeat (docs/design.md, section 4).
 
-Each iteration draws new worlds. The inner loop has no weight updates: whatever an episode teaches stays in the network's
-state, which starts from zero with the episode and is carried from trial to trial within it.
+Each iteration draws new worlds. The inner loop has no weight updates: whatever an episode teaches stays in the
+network's state, which starts from zero with the episode and is carried from trial to trial within it.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -12,6 +12,7 @@ import numpy as np
 
 from lsnn.blocks import Block, Threads
 from lsnn.errors import InputError
+from lsnn.gym_blocks import block_for
 from lsnn.kernels.layout import Gradient
 from lsnn.kernels.simd import LANES
 from lsnn.learning import ppo
@@ -26,6 +27,16 @@ from lsnn.wiring import rewire
 NETWORK_BRANCH, TRAIN_BRANCH, TEST_BRANCH, REWIRE_BRANCH, VALIDATION_BRANCH = range(5)
 
 
+POSITIVE = (
+    "learning_rate", "final_learning_rate", "gradient_norm", "exploded_norm", "rate_target_hz", "initial_std",
+    "min_std", "clip",
+)  # fmt: skip
+NOT_NEGATIVE = (
+    "anneal_iterations", "recurrent_rate", "weight_decay", "value_weight", "entropy_weight", "rate_weight",
+    "auxiliary_weight", "auxiliary_until", "l1", "temperature", "theta_new",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class LearningConfig:
     """The outer loop; weights are learnt in units of effect."""
@@ -33,7 +44,6 @@ class LearningConfig:
     episodes: int = 64
     learning_rate: float = 3e-3
     final_learning_rate: float = 1e-3
-    anneal_from: int = 0
     anneal_iterations: int = 0
     discount: float = 0.99
     gae_lambda: float = 0.97
@@ -63,15 +73,16 @@ class LearningConfig:
     theta_new: float = 1e-3
 
     def __post_init__(self):
-        _require(self.episodes > 0 and self.episodes % LANES == 0, "episodes", f"must be a multiple of {LANES}", self.episodes)
+        whole_blocks = self.episodes > 0 and self.episodes % LANES == 0
+        _require(whole_blocks, "episodes", f"must be a positive multiple of {LANES}", self.episodes)
         _require(self.spread in ("learnt", "readout"), "spread", "must be 'learnt' or 'readout'", self.spread)
         _require(0 < self.discount < 1, "discount", "must lie in (0, 1)", self.discount)
         _require(0 <= self.gae_lambda <= 1, "gae_lambda", "must lie in [0, 1]", self.gae_lambda)
         for name in ("epochs", "hold_ms"):
             _require(getattr(self, name) >= 1, name, "must be >= 1", getattr(self, name))
-        for name in ("learning_rate", "final_learning_rate", "gradient_norm", "rate_target_hz", "initial_std", "min_std", "clip"):
+        for name in POSITIVE:
             _require(getattr(self, name) > 0, name, "must be > 0", getattr(self, name))
-        for name in ("value_weight", "entropy_weight", "rate_weight", "auxiliary_weight", "l1", "temperature", "theta_new"):
+        for name in NOT_NEGATIVE:
             _require(getattr(self, name) >= 0, name, "must be >= 0", getattr(self, name))
         for item in fields(self):
             value = getattr(self, item.name)
@@ -140,13 +151,13 @@ class MetaLearner:
             self.level = 1.0
         self.widest_at = 0
         self.threads = Threads(threads)
-        self.blocks = [Block(task, network, task.duration_ms) for _ in range(learning.episodes // LANES)]
+        self.blocks = [block_for(task, network, task.duration_ms) for _ in range(learning.episodes // LANES)]
 
     def state(self) -> LearnerState:
         """Everything `restore` needs, to go on to the same bits."""
-        adam = self.adam
+        first, second = dict(self.adam.first), dict(self.adam.second)
         return LearnerState(
-            self.iteration, self.level, self.widest_at, self.running_return, adam.step, dict(adam.first), dict(adam.second)
+            self.iteration, self.level, self.widest_at, self.running_return, self.adam.step, first, second
         )
 
     def restore(self, state: LearnerState) -> None:
@@ -217,12 +228,11 @@ class MetaLearner:
             return None, counts
         value = block.record.y[:, self.network.columns("value").start].astype(float)
         trace = block.trace
-        truncated = np.zeros_like(trace.terminated[:-1])
         a_t = advantages(
-            trace.reward[:-1], value[:-1], trace.terminated[:-1], truncated, value[-1],
+            trace.reward[:-1], value[:-1], trace.terminated[:-1], trace.truncated[:-1], value[-1],
             self.learning.discount, self.learning.gae_lambda,
         )  # fmt: skip
-        return a_t, counts
+        return np.where(trace.between[:-1], 0.0, a_t), counts
 
     def _reduce(self, prepared) -> BatchStatistics:
         """Statistics over the batch, added up in the order of the blocks."""
@@ -299,11 +309,11 @@ class MetaLearner:
         return learning.auxiliary_weight * max(0.0, 1 - self.iteration / learning.auxiliary_until)
 
     def learning_rate(self) -> float:
-        """Constant, then falling by a cosine from `anneal_from` on, over `anneal_iterations`."""
+        """Constant while the curriculum widens, then falling by a cosine over `anneal_iterations`."""
         learning = self.learning
-        if learning.anneal_iterations <= 0:
+        if learning.anneal_iterations == 0 or self.level < 1:
             return learning.learning_rate
-        part = np.clip((self.iteration - learning.anneal_from) / learning.anneal_iterations, 0, 1)
+        part = min(1.0, (self.iteration - self.widest_at) / learning.anneal_iterations)
         low, high = learning.final_learning_rate, learning.learning_rate
         return float(low + (high - low) * 0.5 * (1 + np.cos(np.pi * part)))
 

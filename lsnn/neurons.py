@@ -1,20 +1,12 @@
 """Neuron models: Brian2 equation strings with units, and the table of their parameters.
 
-These strings are the model (docs/design.md, section 1). `lsnn/brian.py` runs them; the compiled kernels
-(`lsnn/kernels/neuron.py`) and the numpy reference are tested against them spike for spike.
+These strings are the model (docs/design.md, section 1), and the only statement of it that the program runs: `lsnn.equations`
+writes the compiled forward step and its adjoint from them, `lsnn/brian.py` runs them in Brian2.
 """
 
 from typing import NamedTuple
 
-
-class NeuronModel(NamedTuple):
-    """A point neuron as Brian2 equations; synapses add their weight to I, which is cleared once used."""
-
-    name: str
-    equations: str
-    threshold: str
-    reset: str
-    method: str
+from lsnn.errors import InputError
 
 
 class Parameter(NamedTuple):
@@ -27,6 +19,37 @@ class Parameter(NamedTuple):
     source: str
 
 
+class NeuronModel(NamedTuple):
+    """A point neuron as Brian2 runs it, and what learning needs to know besides.
+
+    The threshold 'lhs > rhs' gives u = (lhs - rhs)/scale, the argument of the surrogate derivative
+    dz/du = gamma psi(u/width), whose peak gamma is the damping.
+    """
+
+    name: str
+    equations: str
+    threshold: str
+    reset: str
+    method: str  # of integration: exact, exponential_euler or euler
+    scale: str = "b0"  # in the unit of the threshold; a synapse of effect 1 lifts lhs by it at most
+    refractory: str = "t_ref"  # a time, made of parameters
+    synaptic: str = "I"  # the variable that synapses add their weight to
+    kept: bool = False  # whether it is kept and decays by its own equation, or is cleared once used
+    substeps: int = 1  # integration steps a step; the threshold is looked at once a step
+    surrogate: str = "triangle"  # psi: triangle, fast_sigmoid or gaussian
+    width: float = 1.0
+    parameters: tuple[Parameter, ...] = ()  # values that the configuration of the network does not hold
+    initial: tuple[tuple[str, str], ...] = ()  # state variables that do not start at 0, made of parameters
+
+
+# Parameters that the configuration of the network holds, and their units.
+GIVEN = {"b0": "1", "beta": "1", "tau_m": "second", "tau_a": "second", "t_ref": "second"}
+
+CLASSIC_RESET = """
+        v -= (b0 + beta*b)*exp(dt/tau_m)
+        b += exp(dt/tau_a) - 1
+    """
+
 LIF = NeuronModel(
     name="lif",
     equations="""
@@ -34,6 +57,7 @@ LIF = NeuronModel(
         I : 1
         b0 : 1 (constant)
         tau_m : second (constant)
+        t_ref : second (constant)
     """,
     threshold="v > b0",
     reset="v -= b0*exp(dt/tau_m)",
@@ -50,11 +74,154 @@ ALIF = NeuronModel(
         beta : 1 (constant)
         tau_m : second (constant)
         tau_a : second (constant)
+        t_ref : second (constant)
     """,
     threshold="v > b0 + beta*b",
+    reset=CLASSIC_RESET,
+    method="exact",
+)
+
+EXPONENTIAL = NeuronModel(
+    name="exponential",
+    equations="""
+        dv/dt = (I - v)/tau_m : 1
+        db/dt = -b/tau_a : 1
+        dI/dt = -I/tau_s : 1
+        b0 : 1 (constant)
+        beta : 1 (constant)
+        tau_m : second (constant)
+        tau_a : second (constant)
+        tau_s : second (constant)
+        t_ref : second (constant)
+    """,
+    threshold="v > b0 + beta*b",
+    reset=CLASSIC_RESET,
+    method="exact",
+    kept=True,
+    parameters=(Parameter("tau_s", "5", "ms", "tau_s", "ours"),),
+)
+
+SFA = NeuronModel(
+    name="sfa",
+    equations="""
+        dv/dt = (I - a - v)/tau_m : 1
+        da/dt = -a/tau_a : 1
+        I : 1
+        b0 : 1 (constant)
+        beta : 1 (constant)
+        tau_m : second (constant)
+        tau_a : second (constant)
+        t_ref : second (constant)
+    """,
+    threshold="v > b0",
     reset="""
-        v -= (b0 + beta*b)*exp(dt/tau_m)
-        b += exp(dt/tau_a) - 1
+        v -= b0*exp(dt/tau_m)
+        a += beta*(exp(dt/tau_a) - 1)
     """,
     method="exact",
 )
+
+TWO_TIME_CONSTANTS = NeuronModel(
+    name="alif2",
+    equations="""
+        dv/dt = (I - v)/tau_m : 1
+        db/dt = -b/tau_a : 1
+        db_fast/dt = -b_fast/tau_fast : 1
+        B = b0 + beta*b + beta_fast*b_fast : 1
+        I : 1
+        b0 : 1 (constant)
+        beta : 1 (constant)
+        beta_fast : 1 (constant)
+        tau_m : second (constant)
+        tau_a : second (constant)
+        tau_fast : second (constant)
+        t_ref : second (constant)
+    """,
+    threshold="v > B",
+    reset="""
+        v -= B*exp(dt/tau_m)
+        b += exp(dt/tau_a) - 1
+        b_fast += exp(dt/tau_fast) - 1
+    """,
+    method="exact",
+    parameters=(
+        Parameter("tau_fast", "100", "ms", "tau_a2", "ours"),
+        Parameter("beta_fast", "0.17", "1", "beta_2", "ours"),
+    ),
+)
+
+IZHIKEVICH = NeuronModel(
+    name="izhikevich",
+    equations="""
+        dv/dt = 0.04*v**2/(ms*mV) + 5*v/ms + 140*mV/ms - u + I : volt
+        du/dt = (b*v - u)/tau_a : volt/second
+        I : volt/second
+        b : hertz (constant)
+        c : volt (constant)
+        d : volt/second (constant)
+        tau_a : second (constant)
+        t_ref : second (constant)
+    """,
+    threshold="v > 30*mV",
+    reset="""
+        v = c
+        u += d
+    """,
+    method="euler",
+    substeps=2,
+    scale="15*mV",
+    width=4.0,
+    parameters=(
+        Parameter("b", "0.2", "kHz", "b", "Izhikevich 2003 (recalled)"),
+        Parameter("c", "-65", "mV", "c", "Izhikevich 2003 (recalled)"),
+        Parameter("d", "8", "volt/second", "d", "Izhikevich 2003 (recalled)"),
+    ),
+    initial=(("v", "-70*mV"), ("u", "-70*mV*b")),
+)
+
+ADEX = NeuronModel(
+    name="adex",
+    equations="""
+        dv/dt = (g_L*(E_L - v) + g_L*Delta_T*exp(clip((v - V_T)/Delta_T, -20, 5)) - w + I)/C : volt
+        dw/dt = (a*(v - E_L) - w)/tau_a : amp
+        I : amp
+        C : farad (constant)
+        g_L : siemens (constant)
+        E_L : volt (constant)
+        V_T : volt (constant)
+        Delta_T : volt (constant)
+        a : siemens (constant)
+        b : amp (constant)
+        V_r : volt (constant)
+        tau_a : second (constant)
+        t_ref : second (constant)
+    """,
+    threshold="v > V_T + 5*Delta_T",
+    reset="""
+        v = V_r
+        w += b
+    """,
+    method="euler",
+    substeps=4,
+    scale="20*mV",
+    parameters=(
+        Parameter("C", "281", "pF", "C", "Brette & Gerstner 2005 (recalled)"),
+        Parameter("g_L", "30", "nS", "g_L", "Brette & Gerstner 2005 (recalled)"),
+        Parameter("E_L", "-70.6", "mV", "E_L", "Brette & Gerstner 2005 (recalled)"),
+        Parameter("V_T", "-50.4", "mV", "V_T", "Brette & Gerstner 2005 (recalled)"),
+        Parameter("Delta_T", "2", "mV", "Delta_T", "Brette & Gerstner 2005 (recalled)"),
+        Parameter("a", "4", "nS", "a", "Brette & Gerstner 2005 (recalled)"),
+        Parameter("b", "80.5", "pA", "b", "Brette & Gerstner 2005 (recalled)"),
+        Parameter("V_r", "-70.6", "mV", "V_r", "Brette & Gerstner 2005 (recalled)"),
+    ),
+    initial=(("v", "E_L"),),
+)
+
+MODELS = {model.name: model for model in (LIF, ALIF, EXPONENTIAL, SFA, TWO_TIME_CONSTANTS, IZHIKEVICH, ADEX)}
+
+
+def model_named(name: str) -> NeuronModel:
+    """The model of that name; raises InputError if there is none."""
+    if name not in MODELS:
+        raise InputError(f"no neuron model {name!r}; known: {', '.join(MODELS)}")
+    return MODELS[name]

@@ -347,12 +347,15 @@ class WaterMaze:
         )
 
     def at_difficulty(self, level: float) -> "WaterMaze":
-        """Start regions that widen from the centre with the level: near it, a remembered direction is enough."""
+        """Start regions that widen from the centre with the level: near it, a remembered direction is enough.
+
+        An episode's start radius is uniform between w^2 and w, which goes from `EASIEST_START_RADIUS` to `start_radius`.
+        """
         if level >= 1.0:
             return self
-        lowest = min(EASIEST_START_RADIUS, self.start_radius)
-        widest = lowest + level * (self.start_radius - lowest)
-        return replace(self, start_radius=widest, start_radius_min=lowest)
+        easiest = min(EASIEST_START_RADIUS, self.start_radius)
+        widest = easiest + level * (self.start_radius - easiest)
+        return replace(self, start_radius=widest, start_radius_min=widest * widest / self.start_radius)
 
     def metrics(self, reward: NDArray[np.floating], acted: NDArray[np.bool_]) -> dict[str, float]:
         """Goals an episode and search times, from reward and acted, both (episodes, steps); see `search_metrics`."""

@@ -135,7 +135,9 @@ class Trace(NamedTuple):
     action: np.ndarray  # (T, 8, n_action)
     reward: np.ndarray  # (T, 8) earned by step t
     acted: np.ndarray  # (T, 8) bool, whether the action could matter
-    terminated: np.ndarray  # (T, 8) bool
+    terminated: np.ndarray  # (T, 8) bool, the episode ended by itself with step t
+    truncated: np.ndarray  # (T, 8) bool, it was cut off after step t; never within a compiled roll-out
+    between: np.ndarray  # (T, 8) bool, it is over and the next has not begun: nothing counts
     target: np.ndarray  # (T, 8, n_target)
     target_weight: np.ndarray  # (T, 8), 0 where there is no target
     observation: np.ndarray  # (n_observation,) only its length is used
@@ -147,6 +149,8 @@ def trace_zeros(steps: int, n_action: int, n_target: int, n_observation: int, n_
     return Trace(
         np.zeros((steps, LANES, n_action)),
         np.zeros((steps, LANES)),
+        np.zeros((steps, LANES), np.bool_),
+        np.zeros((steps, LANES), np.bool_),
         np.zeros((steps, LANES), np.bool_),
         np.zeros((steps, LANES), np.bool_),
         np.zeros((steps, LANES, n_target)),

@@ -1,0 +1,134 @@
+"""The frozen network in Brian2 under physics it was not trained for: how strong a departure its memory survives.
+
+Reads the files of `runs/membrane_noise.py` and `runs/exponential_synapses.py`: groups strength_00, strength_01, .. laid
+out as conditions, the data set `strength`, and the scripted swimmers on the same mazes. The memory counts as lost at
+the first strength at which the network no longer makes more goals than circling, which remembers nothing: where the
+interval of the difference, episode by episode, reaches 0.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.latencies import FIRST, SECOND, Estimate, goals_difference, goals_per_episode, goals_ratio, search_time
+from analysis.plots import plain_search_axis
+from analysis.results import Condition, Result, dataset, subgroup, text_attribute, values
+from analysis.style import BLUE, COLOURS, DARK, LABELS, VERMILLION, add_footer, new_figure, png, styled
+
+YARDSTICKS = ("circling", "memory", "oracle")
+SHARE_OF_EPISODES = 0.5  # of which a trial must have begun for its search time to be shown
+
+
+class Sweep(NamedTuple):
+    """The conditions of an experiment by rising strength; strength (S,) in `units`."""
+
+    name: str
+    description: str
+    units: str
+    strength: np.ndarray
+    conditions: list[Condition]
+
+
+def sweep_of(result: Result) -> Sweep:
+    """The experiment in an open file; ResultError if it holds none."""
+    strength = dataset(result.file, "strength", (None,))
+    names = [f"strength_{number:02d}" for number in range(len(strength))]
+    return Sweep(
+        text_attribute(result.file, "experiment").replace("_", " "),
+        text_attribute(strength, "description"),
+        text_attribute(strength, "units"),
+        values(strength),
+        [Condition(subgroup(result.file, name), name) for name in names],
+    )
+
+
+def lost_from(sweep: Sweep, circling: Condition) -> float | None:
+    """The strength at which the memory is lost, None if it survives them all."""
+    for strength, condition in zip(sweep.strength, sweep.conditions, strict=True):
+        if not goals_difference(condition, circling).low > 0:
+            return float(strength)
+    return None
+
+
+def search(condition: Condition, trials: tuple[int, int]) -> Estimate:
+    """Median search time on a trial; NaN where so few episodes began it that they are the quickest ones."""
+    found = search_time(condition, trials)
+    begun_by_enough = found.n >= SHARE_OF_EPISODES * condition.n_episodes
+    return found if begun_by_enough else Estimate(np.nan, np.nan, np.nan, found.n)
+
+
+def describe(path: Path) -> str:
+    """A line a strength: goals, fraction of the oracle, median search on trials 1 and 2; then where memory is lost."""
+    with Result(path) as result:
+        result.require(*YARDSTICKS)
+        sweep, others = sweep_of(result), result.conditions
+        lines = [f"{sweep.description} ({sweep.units}): goals, of the oracle's, median search on trials 1 and 2 (ms)"]
+        for strength, condition in zip(sweep.strength, sweep.conditions, strict=True):
+            goals, share = goals_per_episode(condition), goals_ratio(condition, others["oracle"])
+            first, second = (search(condition, trials).value for trials in (FIRST, SECOND))
+            lines.append(f"{strength:6g}  {goals.value:5.1f}  {share.value:4.2f}  {first:5.0f}  {second:5.0f}")
+        lines.append(verdict(sweep, others["circling"]))
+    return "\n".join(lines)
+
+
+def verdict(sweep: Sweep, circling: Condition) -> str:
+    """Where the memory is lost, in words."""
+    lost = lost_from(sweep, circling)
+    if lost is None:
+        return f"memory survives up to {sweep.strength[-1]:g} {sweep.units}: more goals than circling throughout"
+    if lost == sweep.strength[0]:
+        return "no memory to lose: the frozen network itself makes no more goals than circling"
+    return f"memory is lost from {lost:g} {sweep.units} on: no more goals than circling"
+
+
+@styled
+def strength_curves(result: Result) -> Figure:
+    """Goals per episode, and median search time on trials 1 and 2, against the strength of the departure."""
+    result.require(*YARDSTICKS)
+    sweep = sweep_of(result)
+    figure = new_figure(13, 5.8, f"Frozen network in Brian2: {sweep.name}")
+    left, right = figure.subplots(1, 2)
+    draw_curve(left, sweep.strength, [goals_per_episode(c) for c in sweep.conditions], BLUE, "network")
+    draw_curve(right, sweep.strength, [search(c, FIRST) for c in sweep.conditions], VERMILLION, "network, trial 1")
+    draw_curve(right, sweep.strength, [search(c, SECOND) for c in sweep.conditions], BLUE, "network, trial 2")
+    for name in YARDSTICKS:
+        condition, look = result.conditions[name], {"color": COLOURS[name], "linestyle": "--", "linewidth": 1.5}
+        left.axhline(goals_per_episode(condition).value, label=LABELS[name], **look)
+        right.axhline(search(condition, SECOND).value, label=f"{LABELS[name]}, trial 2", **look)
+    mark_loss(left, sweep, result.conditions["circling"])
+    left.set(title="goals per episode", ylim=(0, None))
+    right.set(title="median search time (ms)", yscale="log")
+    plain_search_axis(right)
+    for axes in (left, right):
+        axes.set_xlabel(f"{sweep.description} ({sweep.units})")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, columnspacing=1.2)
+    n = sweep.conditions[0].n_episodes
+    return add_footer(figure, result, f"bands: 95 % bootstrap over n = {n} episodes, the same mazes at every strength")
+
+
+def draw_curve(axes: Axes, strength: np.ndarray, estimates: list[Estimate], colour: str, label: str) -> None:
+    """Values as a line, their intervals as a band."""
+    points = np.array([(estimate.value, estimate.low, estimate.high) for estimate in estimates])
+    axes.fill_between(strength, points[:, 1], points[:, 2], color=colour, alpha=0.2, linewidth=0)
+    axes.plot(strength, points[:, 0], color=colour, marker="o", linewidth=2.5, label=label, zorder=4)
+
+
+def mark_loss(axes: Axes, sweep: Sweep, circling: Condition) -> None:
+    """A line at the strength at which the memory is lost."""
+    lost = lost_from(sweep, circling)
+    if lost is not None:
+        axes.axvline(lost, color=DARK, linestyle=":", linewidth=1.5)
+        axes.annotate(
+            "memory lost", (lost, 0.02), (4, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
+            rotation=90, va="bottom", color=DARK,
+        )  # fmt: skip
+
+
+def write_figure(path: Path, out: Path) -> Path:
+    """Draw the experiment in a file; returns where the PNG stands."""
+    with Result(path) as result:
+        out.write_bytes(png(strength_curves(result)))
+    return out

@@ -1,0 +1,337 @@
+"""The frozen network in Brian2: an independent simulator runs the strings of `lsnn/neurons.py` in float64.
+
+Brian2's order within a step is start, groups, thresholds, synapses, resets, end. So in one step t
+  groups      v and b decay; v takes up I, all that reached it since it was last used; then I is cleared
+  thresholds  z[t] is found; v and b are recorded after it, as v[t] and b[t], still without the reset
+  synapses    the spikes of step t are added to I: with Brian2's delay 0 they reach v at t+1, our delay of 1 step
+  resets      v and b jump, by amounts that the decay of the next step turns into -B[t] z[t] and (1-rho) z[t]
+  end         the readout, to which the spikes of step t were added at once, is recorded as r[t]
+
+Eight episodes run side by side as eight copies of the network in the same groups, as in a `Block`.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import brian2 as br
+import numpy as np
+from brian2.devices.device import reset_device
+
+from lsnn.blocks import Block
+from lsnn.kernels.layout import Record
+from lsnn.kernels.simd import LANES
+from lsnn.network import Network
+from lsnn.neurons import ALIF, LIF, NeuronModel
+from lsnn.task import Task
+
+READOUT = "dr/dt = -r/tau_out : 1"
+COMPILER_FLAGS = ("-w", "-O2", "-std=c++11")  # no fast mathematics: every rounding as written
+
+
+class Physics(NamedTuple):
+    """What the populations do; the defaults are the frozen network, an experiment replaces some of them."""
+
+    lif: NeuronModel = LIF
+    alif: NeuronModel = ALIF
+    on_pre: str = "I_post += w"
+    once_used: str = "I = 0"  # done to the synaptic variable before the spikes of the step arrive
+    each_step: str = ""  # done after the membrane has moved, before the threshold
+    namespace: Mapping[str, Any] = MappingProxyType({})  # of the strings above
+
+
+FROZEN = Physics()
+
+
+class Trace(NamedTuple):
+    """What Brian2 computed, laid out as in `layout.Record`."""
+
+    x: np.ndarray  # (T, n_slots, 8) state variables at the threshold, before the reset
+    spikes: np.ndarray  # (T, N) uint8, bit l is lane l
+    y: np.ndarray  # (T, n_out, 8)
+
+
+Replay = Callable[[np.ndarray], Trace]  # takes the input spikes (T, n_in) uint8 of eight episodes from rest
+
+
+class Difference(NamedTuple):
+    """How far what Brian2 and the compiled kernels computed is apart."""
+
+    spikes: int  # in Brian2
+    differing: int  # spikes in one of the two alone
+    v: float  # largest |difference|
+    b: float
+
+
+class _Population(NamedTuple):
+    """Eight copies of some neurons, copy after copy, and what is recorded of them."""
+
+    group: br.NeuronGroup
+    neurons: slice  # which of the network's
+    slots: dict[str, slice]  # where `layout.Record.x` holds each state variable
+    spikes: br.SpikeMonitor
+    states: br.StateMonitor
+
+
+class Simulation:
+    """Eight copies of a network driven by `cells`, its input cells, likewise copy after copy."""
+
+    def __init__(self, network: Network, cells: br.NeuronGroup, physics: Physics = FROZEN):
+        self.network, self.physics, self.clock = network, physics, cells.clock
+        self.weight = network.signed_theta() * network.effect()
+        self.populations = self._populations()
+        tau_out = {"tau_out": network.config.tau_out_ms * br.ms}
+        self.readout = br.NeuronGroup(
+            LANES * network.n_out, READOUT, method="exact", clock=self.clock, namespace=tau_out
+        )
+        self.output = br.StateMonitor(self.readout, "r", record=True, when="end", clock=self.clock)
+        self.net = br.Network(cells, self.readout, self.output)
+        for population in self.populations:
+            self.net.add(population.group, population.spikes, population.states)
+            self.net.add(self._read_out(population), self._inputs(cells, population))
+            self.net.add(*(self._recurrent(source, population) for source in self.populations))
+
+    def run(self, steps: int) -> None:
+        """Go on for a number of steps."""
+        self.net.run(steps * self.clock.dt, namespace={})
+
+    def trace(self) -> Trace:
+        """What happened since the start."""
+        network, steps = self.network, self.output.r.shape[1]
+        x = np.empty((steps, network.n_slots, LANES))
+        spikes = np.empty((steps, network.config.n_neurons), np.uint8)
+        for population in self.populations:
+            spikes[:, population.neurons] = self._spike_bits(population, steps)
+            for name, slots in population.slots.items():
+                x[:, slots] = _lanes_last(getattr(population.states, name), slots.stop - slots.start)
+        return Trace(x, spikes, _lanes_last(self.output.r, network.n_out) + network.bias[:, None])
+
+    def y(self) -> np.ndarray:
+        """The readout now, (n_out, 8)."""
+        return self.readout.r[:].reshape(LANES, -1).T + self.network.bias[:, None]
+
+    def _populations(self) -> list[_Population]:
+        """The populations that have neurons: those with a fixed threshold, then those that adapt."""
+        n, n_adaptive = self.network.config.n_neurons, self.network.config.n_adaptive
+        parts = [(self.physics.lif, slice(0, n - n_adaptive)), (self.physics.alif, slice(n - n_adaptive, n))]
+        populations, next_slot = [], n
+        for model, neurons in parts:
+            if neurons.start == neurons.stop:
+                continue
+            slots = {"v": neurons}
+            for name in sorted(br.Equations(model.equations).diff_eq_names - {"v", "I"}):
+                slots[name] = slice(next_slot, next_slot + neurons.stop - neurons.start)
+                next_slot = slots[name].stop
+            populations.append(self._population(model, neurons, slots))
+        return populations
+
+    def _population(self, model: NeuronModel, neurons: slice, slots: dict[str, slice]) -> _Population:
+        c, physics = self.network.config, self.physics
+        group = br.NeuronGroup(
+            LANES * (neurons.stop - neurons.start), model.equations, threshold=model.threshold, reset=model.reset,
+            refractory=c.refractory_ms * br.ms, method=model.method, clock=self.clock,
+            namespace=dict(physics.namespace),
+        )  # fmt: skip
+        parameters = self._parameters()
+        for name in br.Equations(model.equations).parameter_names & parameters.keys():
+            setattr(group, name, parameters[name][:, neurons].ravel())
+        if physics.each_step:
+            group.run_regularly(physics.each_step, when="before_thresholds", clock=self.clock)
+        if physics.once_used:
+            group.run_regularly(physics.once_used, when="before_synapses", clock=self.clock)
+        states = br.StateMonitor(group, list(slots), record=True, when="after_thresholds", clock=self.clock)
+        return _Population(group, neurons, slots, br.SpikeMonitor(group), states)
+
+    def _parameters(self) -> dict[str, Any]:
+        """What equations may name, (8, N) each; `place` numbers the neurons of all copies."""
+        c, network, shape = self.network.config, self.network, (LANES, self.network.config.n_neurons)
+        return {
+            "b0": np.full(shape, c.b0),
+            "beta": np.broadcast_to(network.beta, shape),
+            "tau_m": np.broadcast_to(network.tau_m_ms, shape) * br.ms,
+            "tau_a": np.full(shape, c.tau_a_ms) * br.ms,
+            "place": np.arange(LANES * c.n_neurons).reshape(shape),
+        }
+
+    def _join(self, source: Any, n_source: int, target: _Population, chosen: np.ndarray, first: int) -> br.Synapses:
+        """The chosen synapses of the network, from its sources first, first + 1, .. onto a population."""
+        wired, n_target = self.network.synapses, target.neurons.stop - target.neurons.start
+        pre, post = wired.source[chosen] - first, wired.target[chosen] - target.neurons.start
+        synapses = br.Synapses(
+            source, target.group, "w : 1 (constant)", on_pre=self.physics.on_pre, clock=self.clock,
+            namespace=dict(self.physics.namespace),
+        )  # fmt: skip
+        synapses.connect(i=_copies(pre, n_source), j=_copies(post, n_target))
+        synapses.w = np.tile(self.weight[chosen], LANES)
+        synapses.delay = np.tile(wired.delay[chosen] - 1, LANES) * self.clock.dt
+        return synapses
+
+    def _inputs(self, cells: br.NeuronGroup, target: _Population) -> br.Synapses:
+        chosen = self._onto(target) & (self.network.synapses.source < self.network.n_in)
+        return self._join(cells, self.network.n_in, target, chosen, 0)
+
+    def _recurrent(self, source: _Population, target: _Population) -> br.Synapses:
+        first, last = (self.network.n_in + end for end in (source.neurons.start, source.neurons.stop))
+        sources = self.network.synapses.source
+        chosen = self._onto(target) & (sources >= first) & (sources < last)
+        return self._join(source.group, last - first, target, chosen, first)
+
+    def _onto(self, target: _Population) -> np.ndarray:
+        targets = self.network.synapses.target
+        return (targets >= target.neurons.start) & (targets < target.neurons.stop)
+
+    def _read_out(self, population: _Population) -> br.Synapses:
+        """All-to-all onto the readout, acting in the step of the spike."""
+        weight = self.network.readout[population.neurons]
+        pre, post = np.indices(weight.shape).reshape(2, -1)
+        synapses = br.Synapses(
+            population.group, self.readout, "w : 1 (constant)", on_pre="r_post += w", clock=self.clock
+        )
+        synapses.connect(i=_copies(pre, len(weight)), j=_copies(post, self.network.n_out))
+        synapses.w = np.tile(weight.ravel(), LANES)
+        return synapses
+
+    def _spike_bits(self, population: _Population, steps: int) -> np.ndarray:
+        """(T, neurons of the population) uint8."""
+        dense = np.zeros((steps, len(population.group)), bool)
+        dense[np.rint(population.spikes.t / self.clock.dt).astype(int), population.spikes.i[:]] = True
+        return np.packbits(dense.reshape(steps, LANES, -1), axis=1, bitorder="little")[:, 0]
+
+
+def _copies(index: np.ndarray, size: int) -> np.ndarray:
+    """The index in each of eight copies of `size` things."""
+    return (index + size * np.arange(LANES)[:, None]).ravel()
+
+
+def _lanes_last(recorded: np.ndarray, size: int) -> np.ndarray:
+    """(8 size, T) as a monitor has it to (T, size, 8)."""
+    return np.asarray(recorded).T.reshape(-1, LANES, size).transpose(0, 2, 1)
+
+
+def _lanes_apart(bits: np.ndarray) -> np.ndarray:
+    """(.., n) uint8 with a lane a bit to (.., 8 n) of 0 and 1, copy after copy."""
+    apart = np.unpackbits(bits[..., None, :], axis=-2, bitorder="little")
+    return apart.reshape(*bits.shape[:-1], -1).astype(float)
+
+
+@contextmanager
+def _without_compiler() -> Iterator[None]:
+    """Brian2's numpy target, whatever the preference of the user."""
+    before = br.prefs.codegen.target
+    br.prefs.codegen.target = "numpy"
+    try:
+        yield
+    finally:
+        br.prefs.codegen.target = before
+
+
+def _replaying(network: Network, steps: int, physics: Physics) -> tuple[Simulation, br.TimedArray]:
+    """A simulation whose input cells spike where the returned array (T, 8 n_in) is 1; it is 0 so far."""
+    clock = br.Clock(network.config.dt_ms * br.ms)
+    recorded = br.TimedArray(np.zeros((steps, LANES * network.n_in)), dt=clock.dt)
+    cells = br.NeuronGroup(
+        LANES * network.n_in, "", threshold="recorded(t, i) > 0", reset="", clock=clock,
+        namespace={"recorded": recorded},
+    )  # fmt: skip
+    return Simulation(network, cells, physics), recorded
+
+
+def replay(network: Network, input_spikes: np.ndarray, physics: Physics = FROZEN) -> Trace:
+    """Eight episodes from rest, driven by recorded input spikes (T, n_in) uint8 as in `layout.Record`."""
+    with _without_compiler():
+        simulation, recorded = _replaying(network, len(input_spikes), physics)
+        recorded.values[:] = _lanes_apart(input_spikes)
+        simulation.run(len(input_spikes))
+        return simulation.trace()
+
+
+def missing_for_standalone() -> str | None:
+    """The tool that C++ standalone lacks on this machine, None if there is all it needs."""
+    for tool in (os.environ.get("CXX", "g++"), "make"):
+        if shutil.which(tool) is None:
+            return tool
+    return None
+
+
+@contextmanager
+def _standalone(folder: str) -> Iterator[None]:
+    """Brian2's C++ standalone device, building in a folder."""
+    flags = br.prefs.codegen.cpp.extra_compile_args_gcc
+    br.set_device("cpp_standalone", build_on_run=False, directory=folder)
+    try:
+        br.prefs.codegen.cpp.extra_compile_args_gcc = list(COMPILER_FLAGS)
+        yield
+    finally:
+        br.prefs.codegen.cpp.extra_compile_args_gcc = flags
+        br.get_device().reinit()
+        reset_device()
+
+
+@contextmanager
+def standalone_replay(network: Network, steps: int, physics: Physics = FROZEN) -> Iterator[Replay]:
+    """Yields `replay` for recordings of `steps` ms as one C++ program of Brian2's; needs a C++ compiler and make."""
+    with tempfile.TemporaryDirectory() as folder, _standalone(folder):
+        simulation, recorded = _replaying(network, steps, physics)
+        simulation.run(steps)
+        br.get_device().build(directory=folder, run=False)
+
+        def run(input_spikes: np.ndarray) -> Trace:
+            br.get_device().run(with_output=False, run_args={recorded: _lanes_apart(input_spikes)})
+            return simulation.trace()
+
+        yield run
+
+
+def closed_loop(
+    task: Task, network: Network, keys: np.ndarray, log_std: np.ndarray, hold: int = 1, physics: Physics = FROZEN
+) -> Block:
+    """Eight episodes in which the network in Brian2 acts on the task, which steps within Brian2's run.
+
+    Args:
+        keys: (8,) uint64; log_std: (n_action,) log spread of the policy, -inf for its mean; hold: steps for which its
+            noise stays the same.
+
+    Returns:
+        a block as after `roll_out`, with what Brian2 computed; `record.blocked` is left zero.
+    """
+    block = Block(task, network, task.duration_ms, keep_states=True, dtype=np.float64)
+    block.begin(task, keys)
+    record, trace, observation = block.record, block.trace, np.zeros(task.n_observation)
+    task_side, clock = (block.keys, block.parameters), br.Clock(network.config.dt_ms * br.ms)
+    with _without_compiler():
+        cells = br.NeuronGroup(LANES * network.n_in, "x : 1", threshold="x > 0", reset="", clock=clock)
+        simulation = Simulation(network, cells, physics)
+
+        def perceive(time: br.Quantity) -> None:
+            t = round(time / clock.dt)
+            trace.task_state[t] = block.task_state
+            block.module.perceive(t, t, *task_side, block.encoder, block.task_state, observation, record, trace)
+            cells.x = _lanes_apart(record.input_spikes[t])
+
+        def act(time: br.Quantity) -> None:
+            t = round(time / clock.dt)
+            record.y[t] = simulation.y()
+            block.module.act(t, t, *task_side, block.task_state, log_std, block.n_spread, hold, record, trace)
+
+        simulation.net.add(br.NetworkOperation(perceive, when="start", clock=clock))
+        simulation.net.add(br.NetworkOperation(act, when="end", clock=clock))
+        simulation.run(task.duration_ms)
+        trace.task_state[task.duration_ms] = block.task_state
+        block.record = record._replace(**simulation.trace()._asdict())
+    return block
+
+
+def difference(found: Trace | Record, compiled: Record, lanes: int = LANES) -> Difference:
+    """Compare the first lanes of what Brian2 found with what the compiled kernels computed."""
+    mask, n_neurons = np.uint8(2**lanes - 1), found.spikes.shape[1]
+    apart = np.abs(found.x[..., :lanes] - compiled.x[..., :lanes])
+    return Difference(
+        int(np.bitwise_count(found.spikes & mask).sum()),
+        int(np.bitwise_count((found.spikes ^ compiled.spikes) & mask).sum()),
+        float(apart[:, :n_neurons].max(initial=0.0)),
+        float(apart[:, n_neurons:].max(initial=0.0)),
+    )

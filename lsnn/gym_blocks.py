@@ -1,0 +1,145 @@
+"""Eight episodes side by side in an environment that is no compiled task: any Gymnasium vector environment.
+
+The network, its encoder and its policy run compiled from one step of the environment to the next; the environment
+steps in Python. So this is slower than a fused roll-out, and the same to whoever learns from it.
+
+An episode that ends within the record is followed by another (Gymnasium's next-step autoreset): the network meets the
+final observation for as long as any other, since the value of a state that was cut off is the bootstrap after a
+truncation; the action then handed over does nothing; and the new episode, a new world, begins with a state of zero.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+
+from lsnn.blocks import Block
+from lsnn.errors import InputError
+from lsnn.kernels.layout import Adjoint, Gradient, Record, State, Weights, adjoint_zeros, gradient_zeros, state_zeros
+from lsnn.kernels.simd import LANES
+from lsnn.network import Network
+from lsnn.task import Task
+
+
+@runtime_checkable
+class EnvironmentTask(Task, Protocol):
+    """A task that is a Gymnasium environment; its compiled functions only hold the observation, as its state."""
+
+    @property
+    def ms_per_step(self) -> int:
+        """Steps of the network for each step of the environment; it acts with the action of the last."""
+
+    @property
+    def reward_scale(self) -> float:
+        """What the environment's rewards are multiplied by."""
+
+    def vector_env(self, count: int) -> VectorEnv:
+        """`count` environments side by side, with next-step autoreset."""
+
+
+def block_for(task: Task, network: Network, steps: int, keep_states: bool = False, dtype=np.float32) -> Block:
+    """The block that rolls out this task, fused or with a Gymnasium environment; arguments as for `Block`."""
+    if isinstance(task, EnvironmentTask):
+        return GymBlock(task, network, steps, keep_states, dtype)
+    return Block(task, network, steps, keep_states, dtype)
+
+
+class GymBlock(Block):
+    """A block whose lanes are the sub-environments of a vector environment.
+
+    Beside what `Block` records: `began` (T, 8) bool, whether an episode began with step t after another; `trace.acted`
+    is True only in the last ms before a step of the environment that listens.
+    """
+
+    def __init__(
+        self, task: EnvironmentTask, network: Network, steps: int, keep_states: bool = False, dtype=np.float32
+    ):
+        super().__init__(task, network, steps, keep_states, dtype)
+        self.ms_per_step, self.reward_scale = task.ms_per_step, task.reward_scale
+        self.env = task.vector_env(LANES)
+        mode = self.env.metadata.get("autoreset_mode")
+        if mode != AutoresetMode.NEXT_STEP:
+            raise InputError(f"autoreset_mode of {task.name} must be {AutoresetMode.NEXT_STEP}, got {mode}")
+        self.began = np.zeros((steps, LANES), bool)
+
+    def begin(self, task: Task, keys: np.ndarray) -> None:
+        """Start eight episodes from rest: keys (8,) uint64 seed the environments; the network's state is zero."""
+        super().begin(task, keys)
+        self._observe(self.env.reset(seed=self._seed())[0])
+        self.over = np.zeros(LANES, bool)
+        self.began[:] = False
+
+    def _seed(self):
+        """A seed a lane; a vector environment with one generator for all lanes takes the first."""
+        seeds = [int(key) >> 1 for key in self.keys]
+        apart = isinstance(self.env.unwrapped, SyncVectorEnv | AsyncVectorEnv)
+        return seeds if apart else seeds[0]
+
+    def _observe(self, observation: np.ndarray) -> None:
+        self.task_state[:] = np.reshape(observation, (LANES, -1))
+
+    def roll_out(self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1) -> None:
+        """As `Block.roll_out`; one compiled stretch for each step of the environment."""
+        end = self.steps if steps is None else self.t + steps
+        while self.t < end:
+            stop = min(end, (self.t // self.ms_per_step + 1) * self.ms_per_step)
+            rows = slice(self.t, stop)
+            super().roll_out(weights, log_std, stop - self.t, hold)
+            self.trace.truncated[rows] = False
+            self.trace.between[rows] = self.over
+            if stop % self.ms_per_step == 0:
+                self._step(stop - 1)
+
+    def _step(self, t: int) -> None:
+        """The environment's step under the action of step t."""
+        observation, reward, terminated, truncated, _ = self.env.step(self._handed_over(self.trace.action[t]))
+        self._observe(observation)
+        trace = self.trace
+        trace.reward[t], trace.acted[t] = self.reward_scale * reward, ~self.over
+        trace.terminated[t], trace.truncated[t] = terminated, truncated
+        silence(self.state, self.over)
+        if t + 1 < self.steps:
+            self.began[t + 1] = self.over
+        self.over = terminated | truncated
+
+    def _handed_over(self, action: np.ndarray) -> np.ndarray:
+        """What the environment is given for the recorded actions (8, n_action): classes, or numbers within its Box."""
+        space = self.env.single_action_space
+        if isinstance(space, Discrete):
+            return space.start + action[:, 0].astype(space.dtype)
+        assert isinstance(space, Box)
+        return np.clip(action.reshape(LANES, *space.shape), space.low, space.high).astype(space.dtype)
+
+    def _stretches(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Rows of the record within which no episode begins, and the lanes (8,) whose episode begins with the first."""
+        starts = [0, *(t for t in np.flatnonzero(self.began.any(axis=1)).tolist() if t > 0), self.steps]
+        for first, last in pairwise(starts):
+            yield slice(first, last), self.began[first]
+
+    def replay(self, weights: Weights) -> None:
+        """Run the recorded input spikes through other weights, from zero where an episode began."""
+        state = state_zeros(*self.sizes, self.dtype)
+        for rows, began in self._stretches():
+            silence(state, began)
+            self.passes.replay(rows.start, weights, state, Record(*(a[rows] for a in self.record)))
+
+    def back(self, weights: Weights, g_y: np.ndarray, g_z: np.ndarray, gamma: float, detach_reset: bool) -> Gradient:
+        """As `Block.back`; nothing flows from an episode into the one before it."""
+        gradient, adjoint = gradient_zeros(weights), adjoint_zeros(*self.sizes, self.dtype)
+        g_y = np.ascontiguousarray(g_y, self.dtype)
+        for rows, began in reversed(list(self._stretches())):
+            self.passes.back(
+                rows.start, weights, Record(*(a[rows] for a in self.record)), g_y[rows], g_z.astype(self.dtype),
+                self.dtype(gamma), self.dtype(0.0 if detach_reset else 1.0), adjoint, gradient,
+            )  # fmt: skip
+            silence(adjoint, began)
+        return gradient
+
+
+def silence(quantities: State | Adjoint, lanes: np.ndarray) -> None:
+    """Zero the chosen lanes, (8,) bool, of a state of the network or of its adjoint."""
+    for array in quantities:
+        array[..., lanes] = 0.0

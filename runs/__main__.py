@@ -1,0 +1,5 @@
+"""`python -m runs` is the `lsnn` command."""
+
+from runs.cli import main
+
+main()

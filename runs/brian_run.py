@@ -1,0 +1,173 @@
+"""The frozen network in Brian2, an independent simulator, beside the compiled kernels (`lsnn brian`).
+
+Both run in float64. The result file is that of `lsnn test`, with what Brian2 computed as the condition `frozen`:
+replay        the input spikes of the compiled episodes drive Brian2: its spikes and traces, their path and actions
+closed-loop   the maze steps within Brian2's run: everything is Brian2's
+standalone    as replay, by a C++ program that Brian2 writes
+"""
+
+import copy
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from lsnn import brian, store
+from lsnn.blocks import Block, Threads
+from lsnn.errors import InputError
+from lsnn.files import put_history, weights_sha256
+from lsnn.kernels.simd import LANES
+from runs.configuration import open_network
+from runs.evaluate import Recording, Session, _padded, _run_swimmers, _write_block, keys_of_test
+from runs.progress import meter, say
+from runs.result_file import ConditionWriter, put_network
+from tasks.water_maze import WaterMaze, X, Y
+
+MODES = ("replay", "closed-loop", "standalone")
+EPISODES = 20
+
+
+class Pair(NamedTuple):
+    """The same eight episodes in the compiled kernels and in Brian2."""
+
+    compiled: Block
+    found: Block
+
+
+class Agreement(NamedTuple):
+    """How far Brian2 and the compiled kernels are apart over some episodes."""
+
+    spikes: int = 0  # in Brian2
+    differing: int = 0  # spikes in one of the two alone
+    v: float = 0.0  # largest |difference|
+    b: float = 0.0
+    place: float = 0.0  # largest distance between the two animals
+    rewards: int = 0  # steps with another reward
+
+    def joined(self, other: "Agreement") -> "Agreement":
+        """Over the episodes of both."""
+        counts = {name: getattr(self, name) + getattr(other, name) for name in ("spikes", "differing", "rewards")}
+        return Agreement(v=max(self.v, other.v), b=max(self.b, other.b), place=max(self.place, other.place), **counts)
+
+
+def run_brian(network_path: Path, mode: str, episodes: int, seed: int, out: Path, command: str) -> int:
+    """Run a frozen network in Brian2, write the result file and print how many spikes differ.
+
+    Returns:
+        the exit code: 1 if any spike differs, else 0.
+
+    Raises:
+        InputError: an unknown mode, no episode, another task than the maze, or a bad file.
+        StoreError: the result could not be written.
+    """
+    if mode not in MODES:
+        raise InputError(f"--mode must be one of {', '.join(MODES)}, got {mode!r}")
+    session = open_session(network_path, episodes, seed)
+    with store.write_atomically(out) as result:
+        put_header(result, session, seed, command)
+        agreement = _run_frozen(result.create_group("frozen"), session, mode)
+        _run_swimmers(session, result)
+    say(
+        f"differing spikes: {agreement.differing} of {agreement.spikes} "
+        f"({episodes} episodes of {session.task.duration_ms} ms, {mode}, float64)\n"
+        f"largest difference: v {agreement.v:.1e}, b {agreement.b:.1e}, place {agreement.place:.1e}; "
+        f"steps with another reward: {agreement.rewards}\nresult: {out}"
+    )
+    return int(agreement.differing > 0)
+
+
+def open_session(network_path: Path, episodes: int, seed: int) -> Session:
+    """The network and the episodes of its test, all of them recorded; InputError if it cannot be tested."""
+    if episodes < 1:
+        raise InputError(f"--episodes must be >= 1, got {episodes}")
+    file, experiment = open_network(network_path)
+    if not isinstance(experiment.task, WaterMaze):
+        raise InputError(f"{network_path}: must be a network for {WaterMaze.name}, got {experiment.task.name}")
+    return Session(file, experiment, keys_of_test(seed, episodes), episodes, Threads(1))
+
+
+def put_header(result: h5py.File, session: Session, seed: int, command: str) -> None:
+    """Root attributes, the network's neurons and its history."""
+    file, experiment = session.file, session.experiment
+    result.attrs.update(store.provenance("result", experiment.as_mapping(), seed, command))
+    result.attrs.update(
+        network_sha256=weights_sha256(file.network.weights()), network_command=file.command, network_seed=file.seed,
+        simulator=f"Brian2 {version('brian2')}",
+    )  # fmt: skip
+    put_network(result, file.network, experiment.task.encoder.channels)
+    if file.history is not None:
+        put_history(result, file.history)
+
+
+def _run_frozen(group: h5py.Group, session: Session, mode: str) -> Agreement:
+    """Write what Brian2 computed and compare it, block by block."""
+    network, agreement = session.file.network, Agreement()
+    group.attrs.update(policy="mean", mode=mode, weights_sha256_before=weights_sha256(network.weights()))
+    writer = ConditionWriter(group, session.keys, session.task.duration_ms, ("position", "action", "reward", "value"))
+    recording = Recording(group, session, network)
+    with meter() as shown:
+        for number, pair in enumerate(_pairs(session, mode)):
+            first = LANES * number
+            done = min(first + LANES, len(session.keys))
+            _write_block(writer, recording, pair.found, first, session, network)
+            agreement = agreement.joined(compare(pair, done - first))
+            shown.show(done / len(session.keys), f"{done} episodes | differing spikes {agreement.differing}")
+    writer.finish()
+    recording.finish()
+    group.attrs.update(weights_sha256_after=weights_sha256(network.weights()), differing_spikes=agreement.differing)
+    return agreement
+
+
+def compare(pair: Pair, lanes: int) -> Agreement:
+    """How far the first lanes of a pair are apart."""
+    found, compiled = pair.found.trace, pair.compiled.trace
+    x, y = np.moveaxis(found.task_state[..., [X, Y]] - compiled.task_state[..., [X, Y]], 2, 0)
+    rewards = np.count_nonzero(found.reward[:, :lanes] != compiled.reward[:, :lanes])
+    difference = brian.difference(pair.found.record, pair.compiled.record, lanes)
+    place = float(np.hypot(x, y)[:, :lanes].max())
+    return Agreement(**difference._asdict(), place=place, rewards=int(rewards))
+
+
+def mean_policy(session: Session) -> np.ndarray:
+    """The log spread of the policy's mean action, (n_action,)."""
+    return np.full_like(session.file.network.log_std, -np.inf)
+
+
+def _compiled(session: Session, keys: np.ndarray) -> Block:
+    """Eight episodes in the compiled kernels, float64."""
+    network = session.file.network
+    block = Block(session.task, network, session.task.duration_ms, keep_states=True, dtype=np.float64)
+    block.begin(session.task, keys)
+    block.roll_out(network.weights(np.float64), mean_policy(session))
+    return block
+
+
+def _pairs(session: Session, mode: str) -> Iterator[Pair]:
+    """The episodes in blocks of eight, one simulator beside the other."""
+    if mode == "closed-loop":
+        for keys in _padded(session.keys):
+            found = brian.closed_loop(session.task, session.file.network, keys, mean_policy(session))
+            yield Pair(_compiled(session, keys), found)
+        return
+    with _replay(session, mode) as replay:
+        for keys in _padded(session.keys):
+            compiled = _compiled(session, keys)
+            found = copy.copy(compiled)
+            found.record = compiled.record._replace(**replay(compiled.record.input_spikes)._asdict())
+            yield Pair(compiled, found)
+
+
+def _replay(session: Session, mode: str) -> AbstractContextManager[brian.Replay]:
+    """Brian2's numpy target, or C++ standalone where the machine has what it needs."""
+    missing = brian.missing_for_standalone()
+    if mode == "standalone" and missing is None:
+        say("Brian2 writes and compiles a C++ program (about a minute) ...")
+        return brian.standalone_replay(session.file.network, session.task.duration_ms)
+    if mode == "standalone":
+        say(f"C++ standalone needs {missing}, which this machine lacks: Brian2's numpy target runs instead")
+    return nullcontext(partial(brian.replay, session.file.network))

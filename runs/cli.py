@@ -1,0 +1,191 @@
+"""The `lsnn` command. Arguments and files are checked before anything is compiled; modules load when needed."""
+
+import functools
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+main = typer.Typer(
+    name="lsnn",
+    help="Spiking networks with adaptive thresholds that learn with frozen weights: meta-train, freeze, test.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+BAD_INPUT = 2
+SIGNALLED = 128  # plus the signal's number
+
+Minutes = Annotated[float | None, typer.Option(help="End after so many minutes of meta-training.")]
+Threads = Annotated[int | None, typer.Option(help="Threads; default: one a core.", show_default=False)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write over what is there.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="section.key=value changes a key of the configuration; repeatable.")
+]
+
+
+def _reporting(command: Callable[..., int | None]) -> Callable[..., None]:
+    """Bad input ends in a message and exit code 2, not in a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        from analysis.results import ResultError
+        from lsnn.errors import InputError
+        from lsnn.store import StoreError
+
+        try:
+            status = command(*args, **options)
+        except (InputError, ResultError, StoreError) as error:
+            print(f"lsnn: {error}", file=sys.stderr)
+            raise typer.Exit(BAD_INPUT) from None
+        raise typer.Exit(status or 0)
+
+    return run
+
+
+def _command() -> str:
+    return shlex.join(["lsnn", *sys.argv[1:]])
+
+
+def _checked_threads(threads: int | None) -> int:
+    from lsnn.errors import InputError
+
+    if threads is not None and threads < 1:
+        raise InputError(f"--threads must be >= 1, got {threads}")
+    return threads or len(os.sched_getaffinity(0))
+
+
+def _checked_seed(seed: int | None, default: int = 0) -> int:
+    from lsnn.errors import InputError
+
+    if seed is not None and not 0 <= seed < 2**63:
+        raise InputError(f"--seed must lie in 0..2**63 - 1, got {seed}")
+    return default if seed is None else seed
+
+
+@main.command()
+@_reporting
+def train(
+    task: Annotated[str, typer.Argument(help="Family of environments: water-maze.")],
+    preset: Annotated[str | None, typer.Option(help="compact (default) or bellec2018.")] = None,
+    minutes: Minutes = None,
+    iterations: Annotated[int | None, typer.Option(help="End after so many iterations.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random; default 0.", show_default=False)] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on from a checkpoint, to the budget in all.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the network; default: a new one in results/.")] = None,
+    settings: Settings = None,
+    threads: Threads = None,
+    overwrite: Overwrite = False,
+) -> int:
+    """Meta-train a network; leaves checkpoint.lsnn.h5 and network.lsnn.h5 in a folder. Default: 10 minutes."""
+    from runs import train as training
+    from runs.configuration import overridden
+    from runs.folders import output_folder
+    from runs.presets import DEFAULT
+    from runs.presets import preset as preset_of
+
+    threads, checked_seed = _checked_threads(threads), _checked_seed(seed)
+    budget = training.budget_of(minutes, iterations, default_minutes=10.0)
+    files = (training.CHECKPOINT, training.NETWORK)
+    if resume is None:
+        experiment = overridden(preset_of(task, preset or DEFAULT), settings or [])
+        folder = output_folder(out, f"{task}-seed{checked_seed}", files, overwrite)
+        run = training.fresh_run(experiment, checked_seed, _command())
+    else:
+        run = training.resumed_run(resume, task, preset, seed, settings or [], _command())
+        home = out is None or out.resolve() == resume.resolve().parent
+        folder = output_folder(resume.parent if out is None else out, "", files, overwrite or home)
+    return training.train(run, budget, folder, threads)[1]
+
+
+@main.command()
+@_reporting
+def test(
+    network: Annotated[Path, typer.Argument(help="A network file.")],
+    out: Annotated[Path, typer.Option(help="The result file to write.")],
+    episodes: Annotated[int, typer.Option(help="Mazes to test on.")] = 512,
+    seed: Annotated[int, typer.Option(help="Seed of the mazes.")] = 0,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="frozen, frozen_sampled, state_reset, untrained; repeatable; default: all. Swimmers always run."
+        ),
+    ] = None,
+    spikes: Annotated[str, typer.Option(help="Episodes of `frozen` that keep their spikes: all, or how many.")] = "8",
+    threads: Threads = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Test a frozen network on mazes it never met, beside its controls and the scripted swimmers."""
+    from lsnn.errors import InputError
+    from runs import evaluate
+    from runs.configuration import open_network
+    from runs.folders import output_file
+    from runs.headline import print_headline
+
+    threads, names = _checked_threads(threads), evaluate.chosen_conditions(condition or [])
+    if episodes < 1:
+        raise InputError(f"--episodes must be >= 1, got {episodes}")
+    recorded, checked_seed = evaluate.recorded_episodes(spikes, episodes), _checked_seed(seed)
+    file, experiment = open_network(network)
+    output_file(out, overwrite)
+    evaluate.run_test(out, file, experiment, names, checked_seed, _command(), episodes, recorded, threads)
+    print_headline(out)
+
+
+@main.command()
+@_reporting
+def report(
+    result: Annotated[Path, typer.Argument(help="A result file.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.html and its figures.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Write the figures and the one-page report of a result file."""
+    from analysis.report import write_report
+    from runs.folders import output_folder
+    from runs.maze import REPORT
+    from runs.progress import say
+
+    folder = output_folder(out, "", (REPORT,), overwrite)
+    say(f"report: {write_report(result, folder)}")
+
+
+@main.command()
+@_reporting
+def maze(
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="Take the network that comes with the clone.")
+    ] = False,
+    minutes: Minutes = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for all files; default: a new one in results/.")] = None,
+    threads: Threads = None,
+    overwrite: Overwrite = False,
+) -> int:
+    """The main job: meta-train (10 minutes), freeze, test on mazes never met, report."""
+    from lsnn.errors import InputError
+    from runs import maze as main_job
+    from runs import train as training
+    from runs.folders import output_folder
+    from runs.presets import preset
+
+    threads, checked_seed = _checked_threads(threads), _checked_seed(seed)
+    if pretrained and minutes is not None:
+        raise InputError(f"--minutes has no meaning with --pretrained, got {minutes:g}")
+    budget = training.budget_of(minutes, None, default_minutes=10.0)
+    network = main_job.pretrained_network() if pretrained else None
+    files = (training.CHECKPOINT, training.NETWORK, main_job.RESULT, main_job.REPORT)
+    folder = output_folder(out, f"maze-pretrained-seed{seed}" if pretrained else f"maze-seed{seed}", files, overwrite)
+    if network is not None:
+        main_job.test_and_report(network, folder, checked_seed, threads, _command())
+        return 0
+    run = training.fresh_run(preset("water-maze"), checked_seed, _command())
+    return main_job.maze(run, budget, folder, threads, _command())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""An experiment as one configuration: what is trained, on what, how; saved whole in every file."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from lsnn.configuration import from_mapping, to_mapping
+from lsnn.errors import InputError
+from lsnn.files import NetworkFile, load_network
+from lsnn.meta import LearningConfig, outputs_of
+from lsnn.network import NetworkConfig
+from lsnn.task import Encoder, Task
+from runs.families import ENCODERS, family_of
+
+SECTIONS = ("task", "network", "learning")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A task, a network and the way it learns."""
+
+    task: Task
+    network: NetworkConfig
+    learning: LearningConfig
+
+    def __post_init__(self) -> None:
+        if self.network.dt_ms != 1.0:
+            raise InputError(f"network.dt_ms must be 1, the step of every task, got {self.network.dt_ms!r}")
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Every key of every section, as JSON holds them."""
+        encoder = {"kind": type(self.task.encoder).__name__, **to_mapping(self.task.encoder)}
+        task = {"name": self.task.name, **to_mapping(self.task), "encoder": encoder}
+        return {"task": task, "network": to_mapping(self.network), "learning": to_mapping(self.learning)}
+
+
+def experiment_of(config: Mapping[str, Any]) -> Experiment:
+    """The experiment of a configuration; keys not given take their defaults.
+
+    Raises:
+        InputError: an unknown section, key, task or encoder, or a value that breaks its rule.
+    """
+    for section in config:
+        if section not in SECTIONS:
+            raise InputError(f"the configuration has no section {section!r}; known: {', '.join(SECTIONS)}")
+    values = {section: config.get(section, {}) for section in SECTIONS}
+    return Experiment(
+        _task_of(values["task"]),
+        from_mapping(NetworkConfig, values["network"], "network"),
+        from_mapping(LearningConfig, values["learning"], "learning"),
+    )
+
+
+def _task_of(values: object) -> Task:
+    if not isinstance(values, Mapping):
+        raise InputError(f"task must be a mapping of keys to values, got {values!r:.80}")
+    rest = dict(values)
+    task = family_of(rest.pop("name", None)).task
+    if "encoder" in rest:
+        rest["encoder"] = _encoder_of(rest["encoder"])
+    return from_mapping(task, rest, "task")
+
+
+def _encoder_of(values: object) -> Encoder:
+    if not isinstance(values, Mapping):
+        raise InputError(f"task.encoder must be a mapping of keys to values, got {values!r:.80}")
+    rest = dict(values)
+    kind = rest.pop("kind", None)
+    if not isinstance(kind, str) or kind not in ENCODERS:
+        raise InputError(f"task.encoder.kind must be one of {', '.join(ENCODERS)}, got {kind!r:.80}")
+    return from_mapping(ENCODERS[kind], rest, "task.encoder")
+
+
+def overridden(experiment: Experiment, settings: Iterable[str]) -> Experiment:
+    """The experiment with some keys changed.
+
+    Args:
+        settings: "section.key=value", the value in JSON or a bare text; "task.encoder.kind=..." comes first and
+            starts that encoder from its defaults.
+
+    Raises:
+        InputError: not of that form, an unknown key, or a value that breaks its rule.
+    """
+    config = experiment.as_mapping()
+    parsed = [_parsed(setting) for setting in settings]
+    for keys, value in sorted(parsed, key=lambda item: item[0] != ["task", "encoder", "kind"]):
+        if keys == ["task", "encoder", "kind"]:
+            config["task"]["encoder"] = {"kind": value}
+        elif keys[:2] == ["task", "encoder"] and len(keys) == 3:
+            config["task"]["encoder"][keys[2]] = value
+        elif len(keys) == 2:
+            config[keys[0]][keys[1]] = value
+        else:
+            raise InputError(f"--set {'.'.join(keys)}: there is no such key")
+    return experiment_of(config)
+
+
+def _parsed(setting: str) -> tuple[list[str], Any]:
+    name, equals, text = setting.partition("=")
+    keys = name.strip().split(".")
+    if not equals or len(keys) < 2 or keys[0] not in SECTIONS:
+        raise InputError(f"--set must be section.key=value with a section of {', '.join(SECTIONS)}, got {setting!r}")
+    try:
+        return keys, json.loads(text)
+    except (ValueError, RecursionError):
+        return keys, text
+
+
+def open_network(path: Any) -> tuple[NetworkFile, Experiment]:
+    """A network file and its experiment, checked against each other; InputError if they do not fit."""
+    file = load_network(path)
+    try:
+        experiment = experiment_of(file.config)
+    except InputError as error:
+        raise InputError(f"{path}: /@config: {error}") from error
+    check_fit(path, file, experiment)
+    return file, experiment
+
+
+def check_fit(path: Any, file: NetworkFile, experiment: Experiment) -> None:
+    """Raise InputError unless the network has the inputs and readouts that the experiment's task needs."""
+    task, network = experiment.task, file.network
+    needed = {
+        "input cells": (task.encoder.n_inputs, network.n_in),
+        "readouts": (outputs_of(task, experiment.learning), dict(network.outputs)),
+        "spreads of the policy": (task.n_action if task.action_kind == "gaussian" else 0, len(network.log_std)),
+    }
+    for what, (wanted, found) in needed.items():
+        if wanted != found:
+            raise InputError(f"{path}: a network for {task.name} must have {what} {wanted}, got {found}")
+
+
+def changed_sections(old: Experiment, new: Experiment) -> list[str]:
+    """Names of the sections in which two experiments differ."""
+    return [item.name for item in fields(old) if getattr(old, item.name) != getattr(new, item.name)]

@@ -1,0 +1,37 @@
+"""How slow synapses may become before a frozen network forgets (ours; no figure of the paper).
+
+The network was meta-trained with synapses whose current lasts one step. In Brian2 they become exponential ones of time
+constant tau_syn, inputs and recurrent ones alike: the current is kept instead of cleared,
+
+    each step  I *= exp(-dt/tau_syn)        a spike  I += w (1 - exp(-dt/tau_syn)),
+
+so that every spike carries the charge it had (the sum of I over its steps is w), and with it the area under every
+postsynaptic potential stays. The strength is tau_syn in ms; 0 is the frozen network.
+
+    python -m runs.exponential_synapses NETWORK.h5 --out RESULT.h5
+"""
+
+import sys
+
+import brian2 as br
+import numpy as np
+
+from lsnn import brian
+from lsnn.network import Network
+from runs.brian_sweep import Sweep, sweep_command
+
+
+def physics(network: Network, strength: float, keys: np.ndarray, steps: int) -> brian.Physics:
+    """The frozen network with exponential synapses of `strength` ms."""
+    return brian.Physics(
+        on_pre="I_post += w*(1 - exp(-dt/tau_syn))",
+        once_used="I *= exp(-dt/tau_syn)",
+        namespace={"tau_syn": strength * br.ms},
+    )
+
+
+STRENGTHS = (0.0, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
+SWEEP = Sweep("exponential_synapses", "time constant of the synapses", "ms", STRENGTHS, physics)
+
+if __name__ == "__main__":
+    sys.exit(sweep_command(SWEEP, sys.argv[1:]))

@@ -1,0 +1,34 @@
+"""Ctrl-C and SIGTERM end a run at its next iteration."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from runs.progress import say
+
+
+class Interruption:
+    """The signal that asked for the end, if one did; a second Ctrl-C ends at once."""
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+
+    def receive(self, number: int, frame: FrameType | None) -> None:
+        """The handler of both signals."""
+        if self.signal is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal = signal.Signals(number)
+        say(f"{self.signal.name} received: ending after this iteration")
+
+
+@contextmanager
+def interruption() -> Iterator[Interruption]:
+    """Signals that arrive in the block only raise a flag."""
+    received = Interruption()
+    old = {number: signal.signal(number, received.receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

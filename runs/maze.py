@@ -1,0 +1,38 @@
+"""The main job: meta-train on water mazes, freeze, test on mazes never met, report (`lsnn maze`, `make maze`)."""
+
+from pathlib import Path
+
+from analysis.report import write_report
+from lsnn.errors import InputError
+from runs.configuration import open_network
+from runs.evaluate import CONDITIONS, run_test
+from runs.headline import print_headline
+from runs.progress import say
+from runs.train import Budget, Run, train
+
+PRETRAINED = Path(__file__).parent / "pretrained" / "water_maze.lsnn.h5"
+RESULT, REPORT = "result.h5", "report.html"
+
+
+def maze(run: Run, budget: Budget, folder: Path, threads: int, command: str) -> int:
+    """Train, test and report; returns the number of the signal that ended it early, or 0."""
+    network, ended_by = train(run, budget, folder, threads)
+    if not ended_by:
+        test_and_report(network, folder, run.seed, threads, command)
+    return ended_by
+
+
+def pretrained_network() -> Path:
+    """The network that comes with the clone; InputError if it is not there."""
+    if not PRETRAINED.is_file():
+        raise InputError(f"--pretrained: {PRETRAINED} must hold the meta-trained network, got no such file")
+    return PRETRAINED
+
+
+def test_and_report(network: Path, folder: Path, seed: int, threads: int, command: str) -> None:
+    """Test a network under every condition and write the report; the main numbers are printed."""
+    file, experiment = open_network(network)
+    result = folder / RESULT
+    run_test(result, file, experiment, list(CONDITIONS), seed, command, threads=threads)
+    print_headline(result)
+    say(f"\nreport: {write_report(result, folder)}")

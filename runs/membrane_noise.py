@@ -1,0 +1,57 @@
+"""How much membrane noise the memory of a frozen network survives (ours; no figure of the paper).
+
+Every membrane potential takes an Ornstein-Uhlenbeck step of its own, in Brian2:
+
+    v += sigma sqrt(1 - exp(-2 dt/tau_m)) xi,    xi standard normal, independent over neurons and steps,
+
+the exact discrete form of dv/dt = (I - v)/tau_m + sigma sqrt(2/tau_m) xi. The strength is sigma in units of the
+baseline threshold b0: the standard deviation that a membrane without input and spikes would have. An episode's noise is
+drawn from its key and is the same at every strength, up to the factor.
+
+    python -m runs.membrane_noise NETWORK.h5 --out RESULT.h5
+"""
+
+import sys
+
+import brian2 as br
+import numpy as np
+
+from lsnn import brian
+from lsnn.network import Network
+from lsnn.neurons import ALIF, LIF, NeuronModel
+from runs.brian_sweep import Sweep, sweep_command
+
+MEMBRANE_NOISE = 1  # branch of an episode's SeedSequence
+
+
+def placed(model: NeuronModel) -> NeuronModel:
+    """The model with the number of each neuron, by which it finds its noise."""
+    return model._replace(equations=f"{model.equations}\nplace : integer (constant)")
+
+
+def noise_of(keys: np.ndarray, steps: int, n_neurons: int) -> np.ndarray:
+    """Standard normal draws, (steps, episodes * N), episode after episode."""
+    branches = [np.random.SeedSequence(int(key), spawn_key=(MEMBRANE_NOISE,)) for key in keys]
+    generators = [np.random.Generator(np.random.PCG64(branch)) for branch in branches]
+    return np.concatenate([generator.standard_normal((steps, n_neurons)) for generator in generators], axis=1)
+
+
+def physics(network: Network, strength: float, keys: np.ndarray, steps: int) -> brian.Physics:
+    """The frozen network with noise of sd `strength` b0 on every membrane."""
+    c = network.config
+    return brian.Physics(
+        lif=placed(LIF),
+        alif=placed(ALIF),
+        each_step="v += sigma*sqrt(1 - exp(-2*dt/tau_m))*noise(t, place)",
+        namespace={
+            "sigma": strength * c.b0,
+            "noise": br.TimedArray(noise_of(keys, steps, c.n_neurons), dt=c.dt_ms * br.ms),
+        },
+    )
+
+
+STRENGTHS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
+SWEEP = Sweep("membrane_noise", "noise of the free membrane, standard deviation", "b0", STRENGTHS, physics)
+
+if __name__ == "__main__":
+    sys.exit(sweep_command(SWEEP, sys.argv[1:]))

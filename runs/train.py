@@ -1,0 +1,249 @@
+"""Meta-training as a run: budget, progress, checkpoints, resuming (`lsnn train`)."""
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from lsnn.blocks import Block
+from lsnn.errors import InputError
+from lsnn.files import save_network
+from lsnn.kernels.simd import LANES
+from lsnn.meta import VALIDATION_BRANCH, LearnerState, MetaLearner, episode_keys, new_network
+from lsnn.network import Network
+from runs.configuration import Experiment, changed_sections, check_fit, open_network, overridden
+from runs.families import Family, family_of
+from runs.interruption import Interruption, interruption
+from runs.progress import duration, meter, say
+
+CHECKPOINT, NETWORK = "checkpoint.lsnn.h5", "network.lsnn.h5"
+CHECKPOINT_EVERY, VALIDATE_EVERY, VALIDATION_EPISODES = 25, 60, 64
+
+Row = dict[str, float]
+
+
+class Budget(NamedTuple):
+    """Where a run ends, counted from its first iteration, over all its resumptions; None = no bound."""
+
+    minutes: float | None = None
+    iterations: int | None = None
+
+    def share(self, iterations: int, minutes: float) -> float:
+        """How much of it is spent; 1 or more = all."""
+        shares = [0.0]
+        if self.minutes is not None:
+            shares.append(minutes / self.minutes)
+        if self.iterations is not None:
+            shares.append(iterations / self.iterations)
+        return max(shares)
+
+    def seconds_left(self, iterations: int, minutes: float) -> float:
+        """At the present pace."""
+        share = self.share(iterations, minutes)
+        return 60 * minutes * (1 - share) / share if share > 0 else math.inf
+
+
+def budget_of(minutes: float | None, iterations: int | None, default_minutes: float) -> Budget:
+    """The budget asked for; InputError if both are given or one is not above 0."""
+    if minutes is not None and iterations is not None:
+        raise InputError(f"--minutes and --iterations exclude each other, got {minutes:g} and {iterations}")
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise InputError(f"--minutes must be > 0, got {minutes:g}")
+    if iterations is not None and iterations < 1:
+        raise InputError(f"--iterations must be >= 1, got {iterations}")
+    return Budget(default_minutes if minutes is None and iterations is None else minutes, iterations)
+
+
+class Run(NamedTuple):
+    """A piece of meta-training: what it starts from."""
+
+    experiment: Experiment
+    seed: int
+    command: str
+    network: Network
+    history: list[Row]
+    state: LearnerState | None
+
+
+def fresh_run(experiment: Experiment, seed: int, command: str) -> Run:
+    """From random weights."""
+    network = new_network(experiment.task, experiment.network, experiment.learning, seed)
+    return Run(experiment, seed, command, network, [], None)
+
+
+def resumed_run(
+    path: Path, task: str, preset: str | None, seed: int | None, settings: Sequence[str], command: str
+) -> Run:
+    """From a checkpoint of a task; without settings it goes on to the bits of an unbroken run.
+
+    Raises:
+        InputError: no checkpoint, another task, preset or seed, or settings that need another network.
+    """
+    file, stored = open_network(path)
+    if file.learner_state is None:
+        raise InputError(
+            f"{path}: must be a checkpoint ({CHECKPOINT}), got a network without the state of its learning"
+        )
+    if stored.task.name != task:
+        raise InputError(f"{path}: must be of task {task}, got {stored.task.name}")
+    if preset is not None:
+        raise InputError(f"--preset must not be given with --resume, whose file has its configuration; got {preset!r}")
+    if seed not in (None, file.seed):
+        raise InputError(f"--seed must be that of {path}, {file.seed}, got {seed}")
+    experiment = overridden(stored, settings)
+    if "network" in changed_sections(stored, experiment):
+        raise InputError("--set network.* must not change a network that is resumed")
+    check_fit(path, file, experiment)
+    both = f"{file.command} ; {command}"
+    return Run(experiment, file.seed, both, file.network, history_rows(file.history), file.learner_state)
+
+
+def history_rows(table: np.ndarray | None) -> list[Row]:
+    """The rows of a history table."""
+    if table is None:
+        return []
+    return [dict(zip(table.dtype.names or (), row, strict=True)) for row in table.tolist()]
+
+
+def history_table(rows: Sequence[Row]) -> np.ndarray | None:
+    """A row an iteration; (iterations,) structured, NaN where a column was not measured; None without a row."""
+    if not rows:
+        return None
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = np.full(len(rows), np.nan, [(name, np.float64) for name in names])
+    for name in names:
+        table[name] = [row.get(name, np.nan) for row in rows]
+    return table
+
+
+class Training:
+    """Meta-training in progress, and the files it leaves in a folder."""
+
+    def __init__(self, run: Run, folder: Path, threads: int):
+        self.run, self.folder, self.rows = run, folder, list(run.history)
+        experiment = run.experiment
+        self.learner = MetaLearner(experiment.task, run.network, experiment.learning, run.seed, threads)
+        if run.state is not None:
+            self.learner.restore(run.state)
+        self.start_clock()
+
+    def start_clock(self) -> None:
+        """Time runs from now on, after what earlier parts of a resumed run took."""
+        self.started = time.monotonic() - 60 * (self.rows[-1]["minutes"] if self.rows else 0.0)
+
+    @property
+    def minutes(self) -> float:
+        """Spent on meta-training, earlier parts of a resumed run included."""
+        return (time.monotonic() - self.started) / 60
+
+    def step(self) -> Row:
+        """One iteration, with a test on the whole task every so often; its row of the history."""
+        row = self.learner.step()
+        row["rate_hz"] = float(self.learner.rate_hz.mean())
+        if self.learner.iteration % VALIDATE_EVERY == 0:
+            row |= {f"whole_pool_{name}": value for name, value in validate(self.learner).items()}
+        row["minutes"] = self.minutes
+        self.rows.append(row)
+        return row
+
+    def save(self, name: str, state: LearnerState | None = None) -> Path:
+        """Write the network, with its learner's state if given."""
+        path, run = self.folder / name, self.run
+        save_network(
+            path,
+            self.learner.network,
+            run.experiment.as_mapping(),
+            run.seed,
+            run.command,
+            history_table(self.rows),
+            state,
+        )
+        return path
+
+    def checkpoint(self) -> Path:
+        """Write all that is needed to go on."""
+        return self.save(CHECKPOINT, self.learner.state())
+
+
+def validate(learner: MetaLearner) -> Row:
+    """Measures of the frozen network, mean policy, on worlds kept for this, the task in its full difficulty."""
+    task, weights = learner.task, learner.network.weights()
+    mean = np.full(max(1, task.n_action), -np.inf)
+    keys = list(episode_keys(learner.seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES).reshape(-1, LANES))
+
+    def test(block: Block, block_keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        block.begin(task, block_keys)
+        block.roll_out(weights, mean)
+        return block.trace.reward.T.copy(), block.trace.acted.T.copy()
+
+    tested = []
+    for first in range(0, len(keys), len(learner.blocks)):
+        part = keys[first : first + len(learner.blocks)]
+        tested += learner.threads.map(test, learner.blocks[: len(part)], part)
+    reward, acted = (np.concatenate(arrays) for arrays in zip(*tested, strict=True))
+    return task.metrics(reward, acted)
+
+
+def load_compiled(experiment: Experiment, network: Network) -> None:
+    """Compile the roll-out and its adjoint, or load them from the cache, saying so."""
+    say("loading compiled code (the first time it is compiled, which takes up to 90 s) ...")
+    start = time.monotonic()
+    block, weights = Block(experiment.task, network, 2), network.weights()
+    block.begin(experiment.task, np.arange(LANES, dtype=np.uint64))
+    block.roll_out(weights, np.zeros(max(1, experiment.task.n_action)))
+    n_neurons, c = network.config.n_neurons, network.config
+    block.back(weights, np.zeros_like(block.record.y), np.zeros(n_neurons), c.surrogate_gamma, c.detach_reset)
+    say(f"compiled code ready after {time.monotonic() - start:.1f} s")
+
+
+def progress_line(family: Family, rows: Sequence[Row], oracle: Row, budget: Budget) -> str:
+    """The numbers that matter now."""
+    row, score = rows[-1], family.columns[0]
+    parts = [f"iteration {len(rows)}"]
+    parts += [f"{column.label} {row[column.name]:{column.form}}" for column in family.columns]
+    parts += [f"{row['rate_hz']:.0f} Hz", f"level {row['level']:.2f}"]
+    name = f"whole_pool_{score.name}"
+    tested = next((past[name] for past in reversed(rows) if math.isfinite(past.get(name, math.nan))), None)
+    if tested is not None:
+        parts.append(f"whole task {tested:{score.form}} = {tested / oracle[score.name]:.2f} of the oracle")
+    parts.append(f"{duration(budget.seconds_left(len(rows), row['minutes']))} left")
+    return " | ".join(parts)
+
+
+def train(run: Run, budget: Budget, folder: Path, threads: int) -> tuple[Path, int]:
+    """Meta-train within a budget; leaves `checkpoint.lsnn.h5` and, at the end, `network.lsnn.h5` in the folder.
+
+    Returns:
+        the path of the network, and the number of the signal that ended the run early, or 0.
+    """
+    training = Training(run, folder, threads)
+    training.checkpoint()
+    with interruption() as interrupted:
+        load_compiled(run.experiment, run.network)
+        training.start_clock()
+        _iterate(training, budget, interrupted)
+    training.checkpoint()
+    path = training.save(NETWORK)
+    spent = f"{training.learner.iteration} iterations, {duration(60 * training.minutes)}"
+    if interrupted.signal is None:
+        say(f"meta-trained for {spent}: {path}")
+        return path, 0
+    say(f"stopped by {interrupted.signal.name} after {spent}; go on with --resume {folder / CHECKPOINT}")
+    return path, int(interrupted.signal)
+
+
+def _iterate(training: Training, budget: Budget, interrupted: Interruption) -> None:
+    family, oracle = family_of(training.learner.task.name), None
+    with meter() as shown:
+        while not interrupted.signal and budget.share(training.learner.iteration, training.minutes) < 1:
+            row = training.step()
+            if training.learner.iteration % CHECKPOINT_EVERY == 0:
+                training.checkpoint()
+            if oracle is None:
+                keys = episode_keys(training.learner.seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES)
+                oracle = family.oracle(training.learner.task, keys)
+            share = budget.share(training.learner.iteration, row["minutes"])
+            shown.show(share, progress_line(family, training.rows, oracle, budget))

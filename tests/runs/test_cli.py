@@ -1,0 +1,354 @@
+"""The `lsnn` command: what it leaves, how it is stopped, and what it says to bad input."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from analysis.results import Result
+from lsnn import store
+from lsnn.files import load_network, save_network
+from runs import maze
+from runs import train as training
+from runs.cli import main
+from tests.runs.tiny import FREE
+
+CLONE = Path(__file__).parents[2]
+TINY = [word for setting in FREE for word in ("--set", setting)]
+
+
+def lsnn(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def tree(folder):
+    """Every file below a folder with its contents."""
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def own(folder, tmp_path):
+    """A copy of the finished run, to spoil."""
+    return Path(shutil.copytree(folder, tmp_path / "own"))
+
+
+@pytest.fixture
+def result(folder, tmp_path):
+    path = tmp_path / "result.h5"
+    done = lsnn("test", folder / "network.lsnn.h5", "--episodes", 8, "--seed", 3, "--out", path)
+    assert done.exit_code == 0, done.output
+    return path
+
+
+# What the commands do
+
+
+def test_train_test_report(tmp_path):
+    run = tmp_path / "run"
+    trained = lsnn("train", "water-maze", "--iterations", 2, "--seed", 4, "--out", run, "--threads", 1, *TINY)
+    assert trained.exit_code == 0, trained.output
+    assert sorted(path.name for path in run.iterdir()) == ["checkpoint.lsnn.h5", "network.lsnn.h5"]
+    assert "compiled code ready" in trained.stdout and "goals" in trained.stdout
+    file = load_network(run / "network.lsnn.h5")
+    assert file.seed == 4 and len(file.history) == 2
+    tested = lsnn("test", run / "network.lsnn.h5", "--episodes", 8, "--condition", "frozen", "--out", run / "r.h5")
+    assert tested.exit_code == 0, tested.output
+    for word in ("frozen", "oracle", "circling", "One-shot memory", "search 1"):
+        assert word in tested.stdout
+    with Result(run / "r.h5") as result:
+        assert "state_reset" not in result.conditions and result.conditions["frozen"].n_episodes == 8
+    reported = lsnn("report", run / "r.h5", "--out", tmp_path / "report")
+    assert reported.exit_code == 0, reported.output
+    assert (tmp_path / "report" / "report.html").stat().st_size > 10_000
+
+
+def test_resume_goes_on_in_the_folder_of_the_checkpoint(own):
+    done = lsnn("train", "water-maze", "--iterations", 3, "--resume", own / "checkpoint.lsnn.h5")
+    assert done.exit_code == 0, done.output
+    assert len(load_network(own / "network.lsnn.h5").history) == 3
+
+
+def test_overwrite_starts_anew(own):
+    done = lsnn("train", "water-maze", "--iterations", 1, "--out", own, "--overwrite", *TINY)
+    assert done.exit_code == 0, done.output
+    assert len(load_network(own / "network.lsnn.h5").history) == 1
+
+
+def test_without_out_a_new_folder_is_taken(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("water-maze-seed0", "water-maze-seed0-2"):
+        done = lsnn("train", "water-maze", "--iterations", 1, *TINY)
+        assert done.exit_code == 0, done.output
+        assert (tmp_path / "results" / name / "network.lsnn.h5").is_file()
+
+
+def test_main_job(tmp_path, monkeypatch):
+    monkeypatch.setattr("runs.presets.COMPACT", None)
+    from runs.presets import PRESETS
+    from tests.runs.tiny import tiny
+
+    monkeypatch.setitem(PRESETS["water-maze"], "compact", tiny())
+    monkeypatch.setattr("runs.evaluate.EPISODES", 8)
+    done = lsnn("maze", "--minutes", 0.005, "--seed", 2, "--out", tmp_path / "maze")
+    assert done.exit_code == 0, done.output
+    names = {path.name for path in (tmp_path / "maze").iterdir()}
+    assert {"network.lsnn.h5", "checkpoint.lsnn.h5", "result.h5", "report.html", "ladder.png"} <= names
+    assert "state_reset" in done.stdout and "report.html" in done.stdout
+
+
+def test_main_job_with_the_network_of_the_clone(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(maze, "PRETRAINED", folder / "network.lsnn.h5")
+    monkeypatch.setattr("runs.evaluate.EPISODES", 8)
+    done = lsnn("maze", "--pretrained", "--out", tmp_path / "maze")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "maze" / "report.html").is_file()
+    assert not (tmp_path / "maze" / "network.lsnn.h5").exists()
+
+
+def test_test_leaves_the_network_file_alone(folder, result):
+    before = tree(folder)
+    assert lsnn("test", folder / "network.lsnn.h5", "--episodes", 4, "--out", result, "--overwrite").exit_code == 0
+    assert tree(folder) == before
+
+
+def start(out):
+    command = [sys.executable, "-m", "runs", "train", "water-maze", "--iterations", "1000000", "--out", str(out), *TINY]
+    return subprocess.Popen(command, cwd=CLONE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_at_the_next_iteration_with_a_checkpoint(tmp_path, number):
+    process = start(tmp_path)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("iteration"):
+            break
+    time.sleep(0.2)
+    process.send_signal(number)
+    rest, errors = process.communicate(timeout=30)
+    assert process.returncode == 128 + number, errors
+    assert errors == "" and f"stopped by {number.name}" in rest
+    file = load_network(tmp_path / training.CHECKPOINT)
+    assert file.learner_state is not None and file.learner_state.iteration == len(file.history) > 1
+    assert len(load_network(tmp_path / training.NETWORK).history) == len(file.history)
+
+
+def test_help_is_quick():
+    timed = "import time; s = time.perf_counter(); import runs.cli; print(time.perf_counter() - s)"
+    times = [float(subprocess.check_output([sys.executable, "-c", timed], cwd=CLONE)) for _ in range(2)]
+    assert min(times) < 1.0
+    loaded = "import sys, runs.cli; print([name for name in ('numpy', 'numba', 'matplotlib') if name in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", loaded], cwd=CLONE, text=True).strip() == "[]"
+
+
+# Bad input: a message on stderr, exit code 2, nothing compiled, nothing changed
+
+
+@pytest.fixture
+def nothing_compiles(monkeypatch):
+    def compiled(*arguments):
+        raise AssertionError("compiled before the input was checked")
+
+    monkeypatch.setattr("runs.train.load_compiled", compiled)
+    monkeypatch.setattr("runs.evaluate.load_compiled", compiled)
+
+
+def refused(arguments, *words, within):
+    before = tree(within)
+    done = lsnn(*arguments)
+    assert done.exit_code == 2, done.output
+    assert done.stderr.startswith("lsnn: ") and "Traceback" not in done.stderr and done.stdout == ""
+    for word in words:
+        assert str(word) in done.stderr
+    assert tree(within) == before
+
+
+TRAIN = ("train", "water-maze")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("train", "bandit"), ("task must be one of water-maze", "'bandit'")),
+        ((*TRAIN, "--preset", "huge"), ("--preset must be one of compact, bellec2018", "'huge'")),
+        ((*TRAIN, "--set", "network.foo=1"), ("network has no key 'foo'", "known: b0")),
+        ((*TRAIN, "--set", "network.tau_a_ms=-3"), ("network.tau_a_ms must be > dt_ms", "-3")),
+        ((*TRAIN, "--set", "network.tau_out_ms=0.2"), ("network.tau_out_ms must be > dt_ms", "0.2")),
+        ((*TRAIN, "--set", "network.dt_ms=40"), ("must be > dt_ms = 40",)),
+        ((*TRAIN, "--set", "task.platform_radius=-1"), ("platform_radius", "-1")),
+        ((*TRAIN, "--set", "nonsense"), ("section.key=value", "'nonsense'")),
+        ((*TRAIN, "--minutes", "1", "--iterations", "3"), ("exclude each other",)),
+        ((*TRAIN, "--minutes", "0"), ("--minutes must be > 0, got 0",)),
+        ((*TRAIN, "--iterations", "-2"), ("--iterations must be >= 1, got -2",)),
+        ((*TRAIN, "--seed", "-1"), ("--seed", "-1")),
+        ((*TRAIN, "--threads", "0"), ("--threads must be >= 1, got 0",)),
+        (("maze", "--pretrained", "--minutes", "3"), ("--minutes", "--pretrained")),
+        (("maze", "--seed", "-4"), ("--seed", "-4")),
+    ],
+)
+def test_bad_arguments(tmp_path, nothing_compiles, arguments, words):
+    refused([*arguments, "--out", tmp_path / "out"], *words, within=tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_option_is_a_usage_error():
+    done = lsnn("train", "water-maze", "--minuets", 3)
+    assert done.exit_code == 2 and "--minuets" in done.stderr
+
+
+def test_a_finished_run_is_not_written_over(own, nothing_compiles):
+    refused([*TRAIN, "--out", own], own, "must not hold a run already", within=own)
+    refused(["maze", "--out", own], own, "must not hold a run already", within=own)
+
+
+def test_a_resumed_run_does_not_write_over_another(own, folder, nothing_compiles):
+    refused([*TRAIN, "--resume", folder / "checkpoint.lsnn.h5", "--out", own], "must not hold a run", within=own)
+
+
+def test_out_must_be_a_folder(own, nothing_compiles):
+    place = own / "network.lsnn.h5"
+    refused([*TRAIN, "--out", place], place, "must be a folder", within=own)
+    refused([*TRAIN, "--out", place / "below"], place, "must be a folder", within=own)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_out_must_be_writable(tmp_path, nothing_compiles):
+    tmp_path.chmod(0o500)
+    refused([*TRAIN, "--out", tmp_path], tmp_path, "must be writable", within=tmp_path)
+
+
+def truncated(own):
+    path = own / "network.lsnn.h5"
+    path.write_bytes(path.read_bytes()[:-200])
+    return path
+
+
+def foreign(own):
+    path = own / "foreign.h5"
+    with h5py.File(path, "w") as file:
+        file["weights"] = np.zeros(3)
+    return path
+
+
+def text(own):
+    path = own / "notes.txt"
+    path.write_text("weights: none\n")
+    return path
+
+
+def empty(own):
+    path = own / "empty.h5"
+    path.touch()
+    return path
+
+
+def missing(own):
+    return own / "missing.lsnn.h5"
+
+
+def folder_itself(own):
+    return own
+
+
+def changed_network(own, change):
+    """The network with a change, sealed and summed again."""
+    path = own / "network.lsnn.h5"
+    file = load_network(path)
+    change(file)
+    save_network(path, file.network, file.config, file.seed, file.command, file.history, file.learner_state)
+    return path
+
+
+def not_a_number(own):
+    return changed_network(own, lambda file: file.network.readout.__setitem__((0, 0), np.nan))
+
+
+def of_another_task(own):
+    return changed_network(own, lambda file: file.config["task"].update(name="bandit"))
+
+
+def with_an_unknown_key(own):
+    return changed_network(own, lambda file: file.config["learning"].update(patience=3))
+
+
+def with_another_encoder(own):
+    return changed_network(own, lambda file: file.config["task"]["encoder"].update(reward_cells=3))
+
+
+def with_another_readout(own):
+    return changed_network(own, lambda file: file.config["learning"].update(spread="readout"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (missing, ("must be an LSNN file, got no such file",)),
+        (folder_itself, ("must be an LSNN file, got a folder",)),
+        (text, ("must be an LSNN file", "weights: none")),
+        (empty, ("got an empty file",)),
+        (foreign, ("must be an LSNN file", "HDF5 file without its seal")),
+        (truncated, ("is damaged, truncated",)),
+        (not_a_number, ("W_out: must be finite, got nan",)),
+        (of_another_task, ("task must be one of water-maze", "'bandit'")),
+        (with_an_unknown_key, ("learning has no key 'patience'",)),
+        (with_another_encoder, ("must have input cells",)),
+        (with_another_readout, ("must have readouts",)),
+    ],
+)
+def test_bad_network_file(own, nothing_compiles, spoil, words):
+    path = spoil(own)
+    refused(["test", path, "--out", own / "result.h5"], path, *words, within=own)
+    refused([*TRAIN, "--resume", path], path, *words, within=own)
+
+
+def test_a_network_is_no_checkpoint(own, nothing_compiles):
+    path = own / "network.lsnn.h5"
+    refused([*TRAIN, "--resume", path], path, "must be a checkpoint", within=own)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--episodes", "0"), ("--episodes must be >= 1, got 0",)),
+        (("--condition", "thawed"), ("--condition must be one of frozen", "'thawed'")),
+        (("--spikes", "some"), ("--spikes must be 'all' or a number", "'some'")),
+        (("--seed", "-1"), ("--seed", "-1")),
+    ],
+)
+def test_bad_test_arguments(own, nothing_compiles, arguments, words):
+    refused(["test", own / "network.lsnn.h5", *arguments, "--out", own / "r.h5"], *words, within=own)
+
+
+def test_a_result_is_neither_a_network_nor_written_over(folder, result, nothing_compiles):
+    refused(["test", result, "--out", result.with_name("n.h5")], "must be a network file", within=result.parent)
+    network = folder / "network.lsnn.h5"
+    refused(["test", network, "--out", result], result, "must not exist yet", within=result.parent)
+
+
+def test_report_of_something_else(own):
+    refused(["report", own / "network.lsnn.h5", "--out", own / "report"], "must be a result file", within=own)
+    refused(["report", own / "missing.h5", "--out", own / "report"], "no such file", within=own)
+
+
+def test_the_network_of_the_clone_may_be_missing(tmp_path, monkeypatch, nothing_compiles):
+    monkeypatch.setattr(maze, "PRETRAINED", tmp_path / "none.lsnn.h5")
+    refused(["maze", "--pretrained", "--out", tmp_path / "out"], tmp_path / "none.lsnn.h5", within=tmp_path)
+
+
+def test_a_disk_that_fills_is_said(own, monkeypatch):
+    def full(path, *arguments):
+        raise store.StoreError(path, "No space left on device")
+
+    monkeypatch.setattr(training, "save_network", full)
+    before = tree(own)
+    done = lsnn(*TRAIN, "--iterations", 3, "--resume", own / "checkpoint.lsnn.h5")
+    assert done.exit_code == 2 and "checkpoint.lsnn.h5: cannot be written: No space left" in done.stderr
+    assert tree(own) == before

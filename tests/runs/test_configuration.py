@@ -1,0 +1,100 @@
+"""Experiments as configurations: saved whole, changed key by key."""
+
+import json
+
+import pytest
+
+from lsnn.errors import InputError
+from runs.configuration import experiment_of, open_network, overridden
+from runs.presets import PRESETS, preset
+from tasks.encoders import CoordinateCells, PlaceCells
+from tests.runs.tiny import FREE, tiny
+
+
+@pytest.mark.parametrize(("task", "name"), [(task, name) for task, names in PRESETS.items() for name in names])
+def test_preset_goes_through_json_unchanged(task, name):
+    experiment = preset(task, name)
+    assert experiment_of(json.loads(json.dumps(experiment.as_mapping()))) == experiment
+
+
+def test_paper_preset_has_the_sizes_of_the_paper():
+    experiment = preset("water-maze", "bellec2018")
+    assert experiment.task.encoder.n_inputs == 160
+    assert (experiment.network.n_neurons, experiment.network.n_adaptive) == (400, 120)
+    assert experiment.network.dale and experiment.network.rewire
+
+
+def test_settings_change_what_they_name_and_nothing_else():
+    old = preset("water-maze")
+    new = overridden(old, ["network.beta=3", "task.held_out_wedge=[0, 30]", "learning.spread=readout"])
+    changed = {"network": {"beta"}, "task": {"held_out_wedge"}, "learning": {"spread"}}
+    for section, values in new.as_mapping().items():
+        before = old.as_mapping()[section]
+        assert {key for key in values if values[key] != before[key]} == changed[section]
+    assert (new.network.beta, new.task.held_out_wedge, new.learning.spread) == (3.0, (0.0, 30.0), "readout")
+
+
+def test_a_new_encoder_starts_from_its_defaults_whatever_the_order():
+    settings = ["task.encoder.reward_cells=5", "task.encoder.kind=CoordinateCells"]
+    assert overridden(preset("water-maze"), settings).task.encoder == CoordinateCells(reward_cells=5)
+    again = overridden(preset("water-maze", "bellec2018"), ["task.encoder.kind=PlaceCells"])
+    assert again.task.encoder == PlaceCells()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("network.foo=1", "network has no key 'foo'; known: b0, beta"),
+        ("learning.rate=1", "learning has no key 'rate'"),
+        ("task.encoder.cells=1", "task.encoder has no key 'cells'"),
+        ("task.platform=1", "task has no key 'platform'"),
+        ("body.mass=1", "--set must be section.key=value with a section of task, network, learning, got 'body.mass=1'"),
+        ("network.beta", "--set must be section.key=value"),
+        ("network=1", "--set must be section.key=value"),
+        ("network.beta.x=1", "--set network.beta.x: there is no such key"),
+        ("network.tau_a_ms=-4", "network.tau_a_ms must be > dt_ms = 1.0, got -4"),
+        ("network.tau_out_ms=0.5", "network.tau_out_ms must be > dt_ms = 1.0, got 0.5"),
+        ("network.dt_ms=30", "network.tau_m_min_ms must be > dt_ms = 30.0, got 20.0"),
+        ("network.dt_ms=0.5", "network.dt_ms must be 1, the step of every task, got 0.5"),
+        ("network.connectivity=1.5", r"network.connectivity must lie in \(0, 1\], got 1.5"),
+        ("network.n_adaptive=many", "network.n_adaptive must be a whole number, got 'many'"),
+        ("network.dale=yes", "network.dale must be true or false, got 'yes'"),
+        ("learning.episodes=12", "learning.episodes must be a .*multiple of 8, got 12"),
+        ("learning.learning_rate=NaN", "learning.learning_rate must be a finite number, got nan"),
+        ("task.platform_radius=2", "platform_radius must be a number from 0.001 to 0.9, received 2"),
+        ("task.rest_ms=0", "rest_ms must be an integer of at least 1, received 0"),
+        ("task.encoder.rate_hz=1500", "rate_hz must be at most 1000 Hz"),
+        ("task.encoder.kind=Rods", "task.encoder.kind must be one of PlaceCells, .* got 'Rods'"),
+        ("task.name=bandit", "task must be one of water-maze, got 'bandit'"),
+    ],
+)
+def test_bad_setting_is_named(setting, message):
+    with pytest.raises(InputError, match=message):
+        overridden(preset("water-maze"), [setting])
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"task": {"name": "water-maze"}, "body": {}}, "no section 'body'"),
+        ({}, "task must be one of water-maze, got None"),
+        ({"task": "water-maze"}, "task must be a mapping"),
+        ({"task": {"name": "water-maze", "encoder": "PlaceCells"}}, "task.encoder must be a mapping"),
+        ({"task": {"name": ["water-maze"]}}, "task must be one of"),
+    ],
+)
+def test_bad_configuration_is_named(config, message):
+    with pytest.raises(InputError, match=message):
+        experiment_of(config)
+
+
+@pytest.mark.parametrize(("task", "name"), [("bandit", "compact"), ("water-maze", "large")])
+def test_unknown_preset_is_named(task, name):
+    with pytest.raises(InputError, match="got 'bandit'|--preset must be one of compact, bellec2018 .* got 'large'"):
+        preset(task, name)
+
+
+def test_a_network_file_holds_its_experiment(folder):
+    file, experiment = open_network(folder / "network.lsnn.h5")
+    assert experiment == tiny(FREE)
+    assert file.network.config == experiment.network

@@ -1,0 +1,262 @@
+"""Network files: the same network comes back, bit for bit; whatever breaks a rule does not."""
+
+import h5py
+import numpy as np
+import pytest
+
+from lsnn import store
+from lsnn.configuration import to_mapping
+from lsnn.errors import InputError
+from lsnn.files import load_network, save_network, weights_sha256
+from lsnn.meta import LearnerState
+from lsnn.network import NetworkConfig, build_network
+
+N_IN, OUTPUTS, LOG_STD = 12, {"action": 2, "value": 1}, np.log([0.5, 0.6])
+FREE = NetworkConfig(n_excitatory=8, n_inhibitory=4, n_adaptive=6, dale=False, rewire=False, connectivity=0.8)
+DALE = NetworkConfig(n_excitatory=8, n_inhibitory=4, n_adaptive=6, connectivity=0.5)
+
+
+def network_of(config, seed=3):
+    return build_network(config, N_IN, OUTPUTS, LOG_STD, np.random.SeedSequence(seed))
+
+
+def learner_state(network):
+    generator = np.random.default_rng(5)
+    shapes = {
+        "theta": network.synapses.theta.shape, "readout": network.readout.shape, "bias": network.bias.shape,
+        "log_std": network.log_std.shape,
+    }  # fmt: skip
+    first, second = ({key: generator.random(shape) for key, shape in shapes.items()} for _ in range(2))
+    return LearnerState(2, 0.1 + 0.2, 1, 1 / 3, 2, first, second)
+
+
+def history():
+    rows = [(0.0, 1.5, np.nan), (1.0, np.inf, 2.0)]
+    return np.array(rows, [(name, np.float64) for name in ("iteration", "first_search_ms", "whole_pool_goals")])
+
+
+def saved(path, network, **more):
+    config = {"task": {"name": "some-task"}, "network": to_mapping(network.config), "learning": {}}
+    save_network(path, network, config, 11, "lsnn train some-task", **more)
+    return path
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    network = network_of(DALE)
+    return saved(tmp_path / "c.lsnn.h5", network, history=history(), learner_state=learner_state(network))
+
+
+def assert_same_bits(a, b):
+    assert a.dtype == b.dtype
+    np.testing.assert_array_equal(a, b)
+
+
+# What comes back
+
+
+@pytest.mark.parametrize("config", [FREE, DALE])
+def test_checkpoint_comes_back_bit_for_bit(tmp_path, config):
+    network = network_of(config)
+    state = learner_state(network)
+    file = load_network(saved(tmp_path / "c.h5", network, history=history(), learner_state=state))
+    for name in ("source", "target", "delay", "sign", "theta"):
+        assert_same_bits(getattr(file.network.synapses, name), getattr(network.synapses, name))
+    for name in ("tau_m_ms", "beta", "readout", "bias", "log_std"):
+        assert_same_bits(getattr(file.network, name), getattr(network, name))
+    assert file.network.config == config and dict(file.network.outputs) == OUTPUTS
+    assert file.network.wiring[:4] == network.wiring[:4]
+    assert file.learner_state[:5] == state[:5]
+    for moment in ("first", "second"):
+        for name, array in getattr(state, moment).items():
+            assert_same_bits(getattr(file.learner_state, moment)[name], array)
+
+
+@pytest.mark.parametrize("config", [FREE, DALE])
+def test_frozen_network_comes_back_with_the_weights_the_kernels_use(tmp_path, config):
+    network = network_of(config)
+    file = load_network(saved(tmp_path / "n.h5", network))
+    assert file.learner_state is None
+    assert weights_sha256(file.network.weights()) == weights_sha256(network.weights())
+    np.testing.assert_allclose(file.network.synapses.theta, network.synapses.theta, rtol=1e-7)
+
+
+def test_where_it_comes_from_is_kept(checkpoint):
+    file = load_network(checkpoint)
+    assert (file.seed, file.command) == (11, "lsnn train some-task")
+    assert file.config["task"] == {"name": "some-task"}
+    assert file.history.dtype == history().dtype and file.history.tobytes() == history().tobytes()
+
+
+def test_before_the_first_update_there_are_no_moments(tmp_path):
+    state = LearnerState(0, 0.0, 0, 0.0, 0, {}, {})
+    file = load_network(saved(tmp_path / "c.h5", network_of(FREE), learner_state=state))
+    assert file.learner_state == state and file.history is None
+
+
+def test_weights_stand_in_the_units_of_the_equations(tmp_path):
+    """w' = w (1 - alpha_j) / b0 for synapses, w' = w (1 - kappa) for the readout."""
+    network = network_of(DALE)
+    saved(tmp_path / "n.h5", network)
+    with h5py.File(tmp_path / "n.h5") as file:
+        recurrent, readout = file["network/recurrent"], file["network/W_out"][()]
+        weight, target, source = (recurrent[name][()] for name in ("weight", "target", "source"))
+    effect = weight * (1 - np.exp(-1 / network.tau_m_ms[target])) / DALE.b0
+    np.testing.assert_allclose(effect, network.signed_theta()[network.n_input_synapses :], rtol=1e-6)
+    np.testing.assert_allclose(readout * (1 - np.exp(-1 / DALE.tau_out_ms)), network.readout, rtol=1e-12)
+    inhibitory = (source >= DALE.n_excitatory) & (source < DALE.n_excitatory + DALE.n_inhibitory)
+    assert (weight[inhibitory] <= 0).all() and (weight[~inhibitory] >= 0).all()
+
+
+def test_every_data_set_has_units_and_a_description(checkpoint):
+    bare = []
+    with h5py.File(checkpoint) as file:
+        file.visititems(
+            lambda name, item: (
+                bare.append(name)
+                if isinstance(item, h5py.Dataset) and not {"units", "description"} <= set(item.attrs)
+                else None
+            )
+        )
+        assert len(file["network"]) > 5
+    assert bare == []
+
+
+def test_hash_of_the_weights_tells_networks_apart():
+    network, other = network_of(DALE), network_of(DALE)
+    assert weights_sha256(network.weights()) == weights_sha256(other.weights())
+    other.bias[0] += 1e-3
+    assert weights_sha256(network.weights()) != weights_sha256(other.weights())
+
+
+def test_frozen_network_of_the_paper_is_small(tmp_path):
+    network = build_network(NetworkConfig(), 160, OUTPUTS, LOG_STD, np.random.SeedSequence(0))
+    assert saved(tmp_path / "n.h5", network).stat().st_size < 3e6
+
+
+# What does not
+
+
+def mutated(path, change, checksum=True):
+    """The file after a change, its seal (and its checksum) made to fit again."""
+    with h5py.File(path, "r+") as file:
+        change(file)
+        if checksum and "network" in file:
+            network = file["network"]
+            names: list[str] = []
+            network.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+            network.attrs["checksum"] = store.checksum({name: network[name][()] for name in names})
+    store.seal(path)
+    return path
+
+
+def entry(name, index, value):
+    def change(file):
+        file[name][index] = value
+
+    return change
+
+
+def attribute(name, key, value):
+    return lambda file: file[name].attrs.__setitem__(key, value)
+
+
+def replaced(name, array):
+    def change(file):
+        del file[name]
+        file[name] = array
+
+    return change
+
+
+def repeated(file):
+    """The first recurrent synapse twice."""
+    for array in list(file["network/recurrent"]):
+        column = file[f"network/recurrent/{array}"][()]
+        replaced(f"network/recurrent/{array}", np.concatenate([column[:1], column]))(file)
+
+
+def flipped(file):
+    """One weight of the wrong sign."""
+    weight = file["network/recurrent/weight"]
+    place = int(np.argmax(np.abs(weight[()])))
+    weight[place] = -weight[place]
+
+
+def onto_itself(file):
+    """The first recurrent synapse becomes an autapse."""
+    recurrent = file["network/recurrent"]
+    recurrent["target"][0] = recurrent["source"][0]
+
+
+def set_config(old, new):
+    def change(file):
+        assert old in file.attrs["config"]
+        file.attrs["config"] = file.attrs["config"].replace(old, new)
+
+    return change
+
+
+def test_a_mutation_that_changes_nothing_still_loads(checkpoint):
+    assert load_network(mutated(checkpoint, lambda file: None)).seed == 11
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (entry("network/recurrent/weight", 0, np.nan), "recurrent/weight: must be finite, got nan"),
+        (entry("network/W_out", (0, 0), np.inf), "W_out: must be finite, got inf"),
+        (flipped, r"network/weight: must have the sign of its synapse .* got"),
+        (entry("network/recurrent/source", -1, 99), "recurrent/source: must have values in 0..17, got 99"),
+        (entry("network/input/source", 0, -1), "input/source: must have values in 0..11, got -1"),
+        (entry("network/input/target", 0, 18), "input/target: must have values in 0..17, got 18"),
+        (entry("network/input/delay", 0, 0), "delay: must have values in 1..10, got 0"),
+        (entry("network/input/delay", 0, 11), "delay: must have values in 1..10, got 11"),
+        (entry("network/recurrent/sign", slice(None), -1), "sign: must have the values that wiring_key"),
+        (attribute("network", "wiring_key", 4), "must have the values that wiring_key|must have the order"),
+        (repeated, "must have each pair of cells once, got 1 repeated"),
+        (onto_itself, "must have no synapse of a neuron onto itself|each pair of cells once"),
+        (entry("network/tau_m_ms", 2, -20.0), "tau_m_ms: must have values > dt_ms = 1, got -20.0"),
+        (entry("network/tau_m_ms", 2, 0.5), "tau_m_ms: must have values > dt_ms = 1, got 0.5"),
+        (entry("network/b0", 0, 0.02), "b0: must have the value of the configuration, 0.01, got 0.02"),
+        (entry("network/beta", 0, 1.0), "beta: must have values >= 0, and 0 in populations that do not adapt, got 1.0"),
+        (entry("network/population", 0, 2), "population: must have the sizes of the configuration"),
+        (replaced("network/bias", np.zeros(4)), r"bias: must have shape \(3\), got \(4,\)"),
+        (replaced("network/input/weight", np.zeros(5, np.float32)), "input/weight: must have shape"),
+        (replaced("network/recurrent/delay", np.zeros(3)), "recurrent/delay: must be of type signed integer"),
+        (attribute("network", "n_in", 13), "must have"),
+        (attribute("network", "n_in", 2**40), "@n_in: must have a value in 0..16777216, got 1099511627776"),
+        (attribute("network", "outputs", "{"), "@outputs: must be a list of"),
+        (attribute("network", "outputs", '[["action", -3]]'), "@outputs: must have widths >= 0"),
+        (set_config('"n_excitatory": 8', '"n_excitatory": 9'), "population: must have shape"),
+        (set_config('"tau_a_ms": 1200.0', '"tau_a_ms": -1200.0'), "network.tau_a_ms must be > dt_ms"),
+        (set_config('"b0": 0.01', '"baseline": 0.01'), "@config: network has no key 'baseline'"),
+        (set_config('"network"', '"net"'), "@config: network must be a mapping"),
+        (entry("optimizer/theta", 0, -1e-3), "optimizer/theta: must have values >= 0, got -0.001"),
+        (entry("optimizer/theta", 0, 5.0), "theta, readout: must have the weights of /network"),
+        (replaced("optimizer/first/bias", np.zeros(2)), "first/bias: must have shape"),
+        (entry("optimizer/second/bias", 0, -1.0), "second/bias: must have values >= 0, got -1.0"),
+        (attribute("rng", "seed", 12), "@seed: must have the seed of the file, 11, got 12"),
+        (attribute("rng", "iteration", 3), "history: must have a row for each of 3 iterations, got 2"),
+        (attribute("curriculum", "level", 1.5), "@level: must have a value in 0..1, got 1.5"),
+        (lambda file: file.__delitem__("rng"), "rng: must have the form of a group, got NoneType"),
+        (lambda file: file.__delitem__("network"), "network: must have the form of a group"),
+        (replaced("history", np.zeros(2)), "history: must be a table"),
+    ],
+)  # fmt: skip
+def test_broken_rule_is_named(checkpoint, change, message):
+    with pytest.raises(InputError, match=message) as caught:
+        load_network(mutated(checkpoint, change))
+    assert str(caught.value).startswith(str(checkpoint))
+
+
+def test_checksum_guards_the_network(checkpoint):
+    with pytest.raises(InputError, match="@checksum: must have that of its data sets"):
+        load_network(mutated(checkpoint, entry("network/bias", 0, 7.0), checksum=False))
+
+
+def test_result_file_is_no_network(tmp_path):
+    with store.write_atomically(tmp_path / "r.h5") as file:
+        file.attrs.update(store.provenance("result", {}, 0, "lsnn test"))
+    with pytest.raises(InputError, match="must be a network file, got a result file"):
+        load_network(tmp_path / "r.h5")
