@@ -10,6 +10,7 @@ from lsnn.kernels.build import network_module, roll_out_module
 from lsnn.kernels.layout import (
     Gradient,
     Record,
+    State,
     Weights,
     adjoint_zeros,
     gradient_zeros,
@@ -32,13 +33,22 @@ class Block:
 
     Everything a roll-out needs to go on stands in `state`, `task_state` and `t`; an experiment may change them between
     two calls of `roll_out`.
+
+    Args:
+        steps: length of the record; keep_states: whether the task's states are recorded.
+        stretch: steps of which the state variables are kept for the adjoint; where it is shorter than the record, the
+            state is saved before every stretch and each is run again, to the same bits, on the way back (Griewank &
+            Walther 2000, one level): memory grows with the square root of the steps if the stretch does. 0 = all steps.
     """
 
-    def __init__(self, task: Task, network: Network, steps: int, keep_states: bool = False, dtype=np.float32):
-        self.steps, self.dtype = steps, dtype
+    def __init__(
+        self, task: Task, network: Network, steps: int, keep_states: bool = False, dtype=np.float32, stretch: int = 0
+    ):
+        self.steps, self.dtype, self.stretch = steps, dtype, min(stretch or steps, steps)
         self.sizes = (network.config.n_neurons, network.n_slots, network.n_out, network.ring)
         n_neurons, n_slots, n_out, _ = self.sizes
-        self.record = record_zeros(steps, n_neurons, n_slots, network.n_in, n_out, dtype)
+        self.record = record_zeros(steps, n_neurons, n_slots, network.n_in, n_out, dtype, self.stretch)
+        self.saved: dict[int, State] = {}
         self.trace = trace_zeros(
             steps, task.n_action, task.n_target, task.n_observation, task.n_state, keep_states
         )
@@ -58,33 +68,64 @@ class Block:
     def roll_out(self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1) -> None:
         """Go on for `steps` ms (default: to the end of the record), recording rows t.. .
 
-        log_std: (n_action,) log spread of the policy, -inf for its mean; hold: steps for which its noise stays the same.
+        log_std: (n_action,) log spread of the policy, -inf for its mean; hold: steps for which its noise stays.
         """
         end = self.steps if steps is None else self.t + steps
-        rows, kept = slice(self.t, end), slice(self.t, end + 1)
-        record = Record(*(a[rows] for a in self.record))
-        trace = self.trace._replace(
-            **{name: getattr(self.trace, name)[rows] for name in TIMED}, task_state=self.trace.task_state[kept]
+        while self.t < end:
+            last = min(end, (self.t // self.stretch + 1) * self.stretch)
+            if self.t % self.stretch == 0 and self.stretch < self.steps:
+                self.saved[self.t] = copy_of(self.state)
+            trace = self.trace._replace(
+                **{name: getattr(self.trace, name)[self.t : last] for name in TIMED},
+                task_state=self.trace.task_state[self.t : last + 1],
+            )
+            self.module.roll_out(
+                self.t, self.keys, weights, self.state, self.parameters, self.encoder, self.task_state,
+                np.asarray(log_std, float), self.n_spread, hold, self.rows(self.t, last), trace,
+            )  # fmt: skip
+            self.t = last
+
+    def rows(self, first: int, last: int) -> Record:
+        """The record of steps first..last, which lie in one stretch."""
+        start = first % self.stretch
+        kept = slice(start, start + last - first)
+        return Record(
+            x=self.record.x[kept],
+            blocked=self.record.blocked[kept],
+            spikes=self.record.spikes[first:last],
+            input_spikes=self.record.input_spikes[first:last],
+            y=self.record.y[first:last],
         )
-        self.module.roll_out(
-            self.t, self.keys, weights, self.state, self.parameters, self.encoder, self.task_state,
-            np.asarray(log_std, float), self.n_spread, hold, record, trace,
-        )  # fmt: skip
-        self.t = end
+
+    def stretches(self) -> list[tuple[int, int]]:
+        """First step and end of every stretch."""
+        return [(first, min(first + self.stretch, self.steps)) for first in range(0, self.steps, self.stretch)]
 
     def replay(self, weights: Weights) -> None:
         """Run the recorded input spikes through other weights."""
-        self.passes.replay(0, weights, state_zeros(*self.sizes, self.dtype), self.record)
+        state = state_zeros(*self.sizes, self.dtype)
+        for first, last in self.stretches():
+            if self.stretch < self.steps:
+                self.saved[first] = copy_of(state)
+            self.passes.replay(first, weights, state, self.rows(first, last))
 
     def back(self, weights: Weights, g_y: np.ndarray, g_z: np.ndarray, gamma: float, detach_reset: bool) -> Gradient:
         """The adjoint of the recorded roll-out: g_y (T, n_out, 8) is dL/dy, g_z (N,) is dL/dz of every spike."""
-        gradient = gradient_zeros(weights)
-        self.passes.back(
-            0, weights, self.record, np.ascontiguousarray(g_y, self.dtype), g_z.astype(self.dtype),
-            self.dtype(gamma), self.dtype(0.0 if detach_reset else 1.0), adjoint_zeros(*self.sizes, self.dtype),
-            gradient,
-        )  # fmt: skip
+        gradient, adjoint = gradient_zeros(weights), adjoint_zeros(*self.sizes, self.dtype)
+        g_y, g_z = np.ascontiguousarray(g_y, self.dtype), g_z.astype(self.dtype)
+        for first, last in reversed(self.stretches()):
+            if last < self.steps:
+                self.passes.replay(first, weights, copy_of(self.saved[first]), self.rows(first, last))
+            self.passes.back(
+                first, weights, self.rows(first, last), g_y[first:last], g_z,
+                self.dtype(gamma), self.dtype(0.0 if detach_reset else 1.0), adjoint, gradient,
+            )  # fmt: skip
         return gradient
+
+
+def copy_of(state: State) -> State:
+    """A state that further steps leave alone."""
+    return State(*(a.copy() for a in state))
 
 
 class Threads:

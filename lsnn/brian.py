@@ -1,7 +1,7 @@
 """The frozen network in Brian2: an independent simulator runs the strings of `lsnn/neurons.py` in float64.
 
 Brian2's order within a step is start, groups, thresholds, synapses, resets, end. So in one step t
-  groups      v and b decay; v takes up I, all that reached it since it was last used; then I is cleared
+  groups      v and b decay; v takes up I, all that reached it since it was last used; then I is cleared (or kept)
   thresholds  z[t] is found; v and b are recorded after it, as v[t] and b[t], still without the reset
   synapses    the spikes of step t are added to I: with Brian2's delay 0 they reach v at t+1, our delay of 1 step
   resets      v and b jump, by amounts that the decay of the next step turns into -B[t] z[t] and (1-rho) z[t]
@@ -21,8 +21,11 @@ from typing import Any, NamedTuple
 import brian2 as br
 import numpy as np
 from brian2.devices.device import reset_device
+from brian2.stateupdaters.base import StateUpdateMethod
+from brian2.utils.stringtools import word_substitute
 
 from lsnn.blocks import Block
+from lsnn.errors import InputError
 from lsnn.kernels.layout import Record
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
@@ -38,9 +41,8 @@ class Physics(NamedTuple):
 
     lif: NeuronModel = LIF
     alif: NeuronModel = ALIF
-    on_pre: str = "I_post += w"
-    once_used: str = "I = 0"  # done to the synaptic variable before the spikes of the step arrive
-    each_step: str = ""  # done after the membrane has moved, before the threshold
+    on_pre: str = ""  # what a spike does by `weight`; default: adds it to the model's synaptic variable
+    each_step: str = ""  # done after the neurons have moved, before the threshold
     namespace: Mapping[str, Any] = MappingProxyType({})  # of the strings above
 
 
@@ -70,6 +72,7 @@ class Difference(NamedTuple):
 class _Population(NamedTuple):
     """Eight copies of some neurons, copy after copy, and what is recorded of them."""
 
+    model: NeuronModel
     group: br.NeuronGroup
     neurons: slice  # which of the network's
     slots: dict[str, slice]  # where `layout.Record.x` holds each state variable
@@ -102,7 +105,8 @@ class Simulation:
     def trace(self) -> Trace:
         """What happened since the start."""
         network, steps = self.network, self.output.r.shape[1]
-        x = np.empty((steps, network.n_slots, LANES))
+        n_slots = max(slots.stop for population in self.populations for slots in population.slots.values())
+        x = np.empty((steps, n_slots, LANES))
         spikes = np.empty((steps, network.config.n_neurons), np.uint8)
         for population in self.populations:
             spikes[:, population.neurons] = self._spike_bits(population, steps)
@@ -123,28 +127,31 @@ class Simulation:
             if neurons.start == neurons.stop:
                 continue
             slots = {"v": neurons}
-            for name in sorted(br.Equations(model.equations).diff_eq_names - {"v", "I"}):
+            for name in _other_states(model):
                 slots[name] = slice(next_slot, next_slot + neurons.stop - neurons.start)
                 next_slot = slots[name].stop
             populations.append(self._population(model, neurons, slots))
         return populations
 
     def _population(self, model: NeuronModel, neurons: slice, slots: dict[str, slice]) -> _Population:
-        c, physics = self.network.config, self.physics
+        physics, parameters = self.physics, self._parameters()
         group = br.NeuronGroup(
             LANES * (neurons.stop - neurons.start), model.equations, threshold=model.threshold, reset=model.reset,
-            refractory=c.refractory_ms * br.ms, method=model.method, clock=self.clock,
+            refractory=model.refractory, method=_integration(model), clock=self.clock,
             namespace=dict(physics.namespace),
         )  # fmt: skip
-        parameters = self._parameters()
         for name in br.Equations(model.equations).parameter_names & parameters.keys():
             setattr(group, name, parameters[name][:, neurons].ravel())
+        for parameter in model.parameters:
+            setattr(group, parameter.name, f"{parameter.value}*{parameter.unit}")
+        for name, start in model.initial:
+            setattr(group, name, start)
         if physics.each_step:
             group.run_regularly(physics.each_step, when="before_thresholds", clock=self.clock)
-        if physics.once_used:
-            group.run_regularly(physics.once_used, when="before_synapses", clock=self.clock)
+        if not model.kept:
+            group.run_regularly(f"{model.synaptic} *= 0", when="before_synapses", clock=self.clock)
         states = br.StateMonitor(group, list(slots), record=True, when="after_thresholds", clock=self.clock)
-        return _Population(group, neurons, slots, br.SpikeMonitor(group), states)
+        return _Population(model, group, neurons, slots, br.SpikeMonitor(group), states)
 
     def _parameters(self) -> dict[str, Any]:
         """What equations may name, (8, N) each; `place` numbers the neurons of all copies."""
@@ -154,6 +161,7 @@ class Simulation:
             "beta": np.broadcast_to(network.beta, shape),
             "tau_m": np.broadcast_to(network.tau_m_ms, shape) * br.ms,
             "tau_a": np.full(shape, c.tau_a_ms) * br.ms,
+            "t_ref": np.full(shape, c.refractory_ms) * br.ms,
             "place": np.arange(LANES * c.n_neurons).reshape(shape),
         }
 
@@ -161,12 +169,15 @@ class Simulation:
         """The chosen synapses of the network, from its sources first, first + 1, .. onto a population."""
         wired, n_target = self.network.synapses, target.neurons.stop - target.neurons.start
         pre, post = wired.source[chosen] - first, wired.target[chosen] - target.neurons.start
+        synaptic = target.model.synaptic
+        unit = br.Equations(target.model.equations)[synaptic].unit
         synapses = br.Synapses(
-            source, target.group, "w : 1 (constant)", on_pre=self.physics.on_pre, clock=self.clock,
+            source, target.group, f"weight : {unit!r} (constant)",
+            on_pre=self.physics.on_pre or f"{synaptic}_post += weight", clock=self.clock,
             namespace=dict(self.physics.namespace),
         )  # fmt: skip
         synapses.connect(i=_copies(pre, n_source), j=_copies(post, n_target))
-        synapses.w = np.tile(self.weight[chosen], LANES)
+        synapses.weight_ = np.tile(self.weight[chosen], LANES)
         synapses.delay = np.tile(wired.delay[chosen] - 1, LANES) * self.clock.dt
         return synapses
 
@@ -189,10 +200,10 @@ class Simulation:
         weight = self.network.readout[population.neurons]
         pre, post = np.indices(weight.shape).reshape(2, -1)
         synapses = br.Synapses(
-            population.group, self.readout, "w : 1 (constant)", on_pre="r_post += w", clock=self.clock
+            population.group, self.readout, "weight : 1 (constant)", on_pre="r_post += weight", clock=self.clock
         )
         synapses.connect(i=_copies(pre, len(weight)), j=_copies(post, self.network.n_out))
-        synapses.w = np.tile(weight.ravel(), LANES)
+        synapses.weight = np.tile(weight.ravel(), LANES)
         return synapses
 
     def _spike_bits(self, population: _Population, steps: int) -> np.ndarray:
@@ -200,6 +211,24 @@ class Simulation:
         dense = np.zeros((steps, len(population.group)), bool)
         dense[np.rint(population.spikes.t / self.clock.dt).astype(int), population.spikes.i[:]] = True
         return np.packbits(dense.reshape(steps, LANES, -1), axis=1, bitorder="little")[:, 0]
+
+
+def _other_states(model: NeuronModel) -> list[str]:
+    """Variables with a differential equation besides v, in the order of the equations."""
+    equations = br.Equations(model.equations)
+    return [line for line in equations if line in equations.diff_eq_names - {"v"}]
+
+
+def _integration(model: NeuronModel) -> str | Callable[..., str]:
+    """The model's method for Brian2, taken `substeps` times within a step."""
+    if model.substeps == 1:
+        return model.method
+
+    def integrate(equations: br.Equations, variables: Any = None, method_options: Any = None) -> str:
+        once = StateUpdateMethod.apply_stateupdater(equations, variables, model.method, method_options)
+        return "\n".join([word_substitute(once, {"dt": f"(dt/{model.substeps})"})] * model.substeps)
+
+    return integrate
 
 
 def _copies(index: np.ndarray, size: int) -> np.ndarray:
@@ -242,6 +271,8 @@ def _replaying(network: Network, steps: int, physics: Physics) -> tuple[Simulati
 
 def replay(network: Network, input_spikes: np.ndarray, physics: Physics = FROZEN) -> Trace:
     """Eight episodes from rest, driven by recorded input spikes (T, n_in) uint8 as in `layout.Record`."""
+    if input_spikes.ndim != 2 or input_spikes.shape[1] != network.n_in:
+        raise InputError(f"input_spikes must have shape (T, {network.n_in}), got {input_spikes.shape}")
     with _without_compiler():
         simulation, recorded = _replaying(network, len(input_spikes), physics)
         recorded.values[:] = _lanes_apart(input_spikes)

@@ -66,8 +66,9 @@ class LearningConfig:
     auxiliary_weight: float = 1.0
     auxiliary_until: int = 0
     curriculum: bool = True
-    curriculum_bar: float = 30.0
-    curriculum_step: float = 0.02
+    curriculum_warm_up: float = 12.0
+    curriculum_bar: float = 28.0
+    curriculum_step: float = 0.005
     l1: float = 0.0
     temperature: float = 0.0
     theta_new: float = 1e-3
@@ -92,6 +93,13 @@ class LearningConfig:
 def _require(holds: bool, key: str, rule: str, value) -> None:
     if not holds:
         raise InputError(f"learning.{key} {rule}, got {value!r}")
+
+
+def first_level(learning: LearningConfig) -> float:
+    """Where the curriculum starts: -1 the warm-up, 0 the easiest task, 1 the task itself."""
+    if not learning.curriculum:
+        return 1.0
+    return -1.0 if learning.curriculum_warm_up > 0 else 0.0
 
 
 class BatchStatistics(NamedTuple):
@@ -146,9 +154,8 @@ class MetaLearner:
 
     def __init__(self, task: Task, network: Network, learning: LearningConfig, seed: int, threads: int = 2):
         self.task, self.network, self.learning, self.seed = task, network, learning, seed
-        self.adam, self.iteration, self.level, self.running_return = Adam(), 0, 0.0, 0.0
-        if not learning.curriculum:
-            self.level = 1.0
+        self.adam, self.iteration, self.running_return = Adam(), 0, 0.0
+        self.level = first_level(learning)
         self.widest_at = 0
         self.threads = Threads(threads)
         self.blocks = [block_for(task, network, task.duration_ms) for _ in range(learning.episodes // LANES)]
@@ -167,7 +174,7 @@ class MetaLearner:
 
     def step(self) -> dict[str, float]:
         """One iteration; returns its row of the history."""
-        task = self.task if self.level >= 1 else self.task.at_difficulty(self.level)
+        task = self.task.at_difficulty(self.level) if 0 <= self.level < 1 else self.task
         self._roll_out(task)
         row = self._measure(task)
         old = None
@@ -365,10 +372,16 @@ class MetaLearner:
             moments["theta"][fresh] = 0.0
 
     def _advance_curriculum(self, row: dict[str, float]) -> None:
-        """Widen the task while the running mean of the return stays above the bar."""
+        """Widen the task while the running mean of the return stays above the bar.
+
+        Before that comes a warm-up (level -1) on the task itself, until the return shows that it can be explored.
+        """
+        learning = self.learning
         self.running_return += 0.1 * (row["return"] - self.running_return)
-        if self.level < 1 and self.running_return > self.learning.curriculum_bar:
-            self.level = min(1.0, self.level + self.learning.curriculum_step)
+        if self.level < 0 and self.running_return > learning.curriculum_warm_up:
+            self.level = 0.0
+        elif 0 <= self.level < 1 and self.running_return > learning.curriculum_bar:
+            self.level = min(1.0, self.level + learning.curriculum_step)
             self.widest_at = self.iteration
 
 

@@ -30,7 +30,7 @@ Settings = Annotated[
 
 
 def _reporting(command: Callable[..., int | None]) -> Callable[..., None]:
-    """Bad input ends in a message and exit code 2, not in a traceback."""
+    """Bad input ends in a message and exit code 2, not in a traceback; a command returns the signal that ended it."""
 
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
@@ -39,11 +39,11 @@ def _reporting(command: Callable[..., int | None]) -> Callable[..., None]:
         from lsnn.store import StoreError
 
         try:
-            status = command(*args, **options)
+            ended_by = command(*args, **options)
         except (InputError, ResultError, StoreError) as error:
             print(f"lsnn: {error}", file=sys.stderr)
             raise typer.Exit(BAD_INPUT) from None
-        raise typer.Exit(status or 0)
+        raise typer.Exit(SIGNALLED + ended_by if ended_by else 0)
 
     return run
 
@@ -57,7 +57,8 @@ def _checked_threads(threads: int | None) -> int:
 
     if threads is not None and threads < 1:
         raise InputError(f"--threads must be >= 1, got {threads}")
-    return threads or len(os.sched_getaffinity(0))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return threads or cores or 1
 
 
 def _checked_seed(seed: int | None, default: int = 0) -> int:
@@ -146,12 +147,13 @@ def report(
 ) -> None:
     """Write the figures and the one-page report of a result file."""
     from analysis.report import write_report
-    from runs.folders import output_folder
+    from runs.folders import refuse_to_overwrite
     from runs.maze import REPORT
     from runs.progress import say
 
-    folder = output_folder(out, "", (REPORT,), overwrite)
-    say(f"report: {write_report(result, folder)}")
+    if not overwrite:
+        refuse_to_overwrite(out, (REPORT,))
+    say(f"report: {write_report(result, out)}")
 
 
 @main.command()

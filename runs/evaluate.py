@@ -108,6 +108,7 @@ def run_test(
             put_history(result, file.history)
         for number, name in enumerate(names):
             _run_network(session, result.create_group(name), name, shown, number / len(names), 1 / len(names))
+        shown.show(1.0, "scripted swimmers")
         _run_swimmers(session, result)
 
 

@@ -21,9 +21,17 @@ def output_folder(out: Path | None, default: str, files: Sequence[str], overwrit
         InputError: no folder, one that cannot be written to, or one that holds such a file (unless `overwrite`).
     """
     folder = _fresh(RESULTS / default) if out is None else Path(out)
-    if not overwrite and (there := [name for name in files if (folder / name).exists()]):
-        raise InputError(f"{folder}: must not hold a run already, has {', '.join(there)}; name another --out")
+    if not overwrite:
+        refuse_to_overwrite(folder, files)
     return writable(folder)
+
+
+def refuse_to_overwrite(folder: Path, files: Sequence[str]) -> None:
+    """InputError if the folder holds one of these files."""
+    if there := [name for name in files if (folder / name).exists()]:
+        raise InputError(
+            f"{folder}: must not hold a run already, has {', '.join(there)}; name another --out, or --overwrite"
+        )
 
 
 def writable(folder: Path) -> Path:

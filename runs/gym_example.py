@@ -11,6 +11,7 @@ import argparse
 import time
 from typing import NamedTuple
 
+from lsnn.errors import InputError
 from lsnn.meta import LearningConfig, MetaLearner, new_network
 from lsnn.network import NetworkConfig
 from tasks.gym_task import GymTask
@@ -65,7 +66,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="steps of the environment in a record")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    trained = learner(options.env_id, options.steps, options.iterations, options.episodes, options.seed)
+    try:
+        trained = learner(options.env_id, options.steps, options.iterations, options.episodes, options.seed)
+    except InputError as error:
+        parser.error(str(error))
     start = time.monotonic()
     print("iteration  return  steps  rate (Hz)  time (s)")
     for iteration in range(options.iterations):

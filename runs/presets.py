@@ -5,27 +5,37 @@ from lsnn.meta import LearningConfig
 from lsnn.network import NetworkConfig
 from runs.configuration import Experiment
 from runs.families import family_of
-from tasks.encoders import CoordinateCells
+from tasks.encoders import CoordinateCells, PlaceCells
 from tasks.water_maze import WaterMaze
 
 DEFAULT = "compact"
 
 # Ours, for two cores: no Dale's law and no rewiring, so that memory appears within minutes.
 COMPACT = Experiment(
-    WaterMaze(),
+    WaterMaze(encoder=PlaceCells(reward_cells=40, wall_cells=40)),
     NetworkConfig(
         n_excitatory=120,
         n_inhibitory=30,
         n_adaptive=100,
         dale=False,
         rewire=False,
-        connectivity=1.0,
+        connectivity=0.3,
         d_max_ms=1,
         tau_m_min_ms=20.0,
         tau_m_max_ms=20.0,
         tau_out_ms=6.0,
+        beta=3.4,
+        recurrent_gain=0.4,
+        surrogate_gamma=0.2,
     ),
-    LearningConfig(),
+    LearningConfig(
+        hold_ms=8,
+        min_std=0.35,
+        gradient_norm=0.2,
+        weight_decay=0.2,
+        final_learning_rate=5e-4,
+        anneal_iterations=2000,
+    ),
 )
 
 # The network of Bellec et al. (2018), as recalled.

@@ -47,6 +47,6 @@ def meter() -> Iterator[Meter]:
     if not sys.stdout.isatty():
         yield Meter(None)
         return
-    text = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
-    with Progress(BarColumn(bar_width=16), text, console=Console(), expand=True) as bar:
+    text = TextColumn("{task.description}", table_column=Column(ratio=1))
+    with Progress(BarColumn(bar_width=16), text, console=Console(), expand=True, refresh_per_second=2) as bar:
         yield Meter(bar)

@@ -131,7 +131,7 @@ class Training:
         self.start_clock()
 
     def start_clock(self) -> None:
-        """Time runs from now on, after what earlier parts of a resumed run took."""
+        """Time runs on from the end of the last iteration, what lies between is not counted."""
         self.started = time.monotonic() - 60 * (self.rows[-1]["minutes"] if self.rows else 0.0)
 
     @property
@@ -200,14 +200,14 @@ def load_compiled(experiment: Experiment, network: Network) -> None:
 
 
 def progress_line(family: Family, rows: Sequence[Row], oracle: Row, budget: Budget) -> str:
-    """The numbers that matter now."""
+    """The numbers that matter now; the oracle's measures are empty until the whole task was tested."""
     row, score = rows[-1], family.columns[0]
     parts = [f"iteration {len(rows)}"]
     parts += [f"{column.label} {row[column.name]:{column.form}}" for column in family.columns]
     parts += [f"{row['rate_hz']:.0f} Hz", f"level {row['level']:.2f}"]
-    name = f"whole_pool_{score.name}"
-    tested = next((past[name] for past in reversed(rows) if math.isfinite(past.get(name, math.nan))), None)
-    if tested is not None:
+    if oracle:
+        name = f"whole_pool_{score.name}"
+        tested = next(past[name] for past in reversed(rows) if math.isfinite(past.get(name, math.nan)))
         parts.append(f"whole task {tested:{score.form}} = {tested / oracle[score.name]:.2f} of the oracle")
     parts.append(f"{duration(budget.seconds_left(len(rows), row['minutes']))} left")
     return " | ".join(parts)
@@ -231,19 +231,22 @@ def train(run: Run, budget: Budget, folder: Path, threads: int) -> tuple[Path, i
     if interrupted.signal is None:
         say(f"meta-trained for {spent}: {path}")
         return path, 0
-    say(f"stopped by {interrupted.signal.name} after {spent}; go on with --resume {folder / CHECKPOINT}")
+    resume = f"lsnn train {training.learner.task.name} --resume {folder / CHECKPOINT}"
+    say(f"stopped by {interrupted.signal.name} after {spent}; go on with: {resume}")
     return path, int(interrupted.signal)
 
 
 def _iterate(training: Training, budget: Budget, interrupted: Interruption) -> None:
-    family, oracle = family_of(training.learner.task.name), None
+    learner, oracle = training.learner, Row()
+    family = family_of(learner.task.name)
     with meter() as shown:
-        while not interrupted.signal and budget.share(training.learner.iteration, training.minutes) < 1:
+        while not interrupted.signal and budget.share(learner.iteration, training.minutes) < 1:
             row = training.step()
-            if training.learner.iteration % CHECKPOINT_EVERY == 0:
+            if learner.iteration % CHECKPOINT_EVERY == 0:
                 training.checkpoint()
-            if oracle is None:
-                keys = episode_keys(training.learner.seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES)
-                oracle = family.oracle(training.learner.task, keys)
-            share = budget.share(training.learner.iteration, row["minutes"])
+            if not oracle and learner.iteration % VALIDATE_EVERY == 0:
+                keys = episode_keys(learner.seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES)
+                oracle = family.oracle(learner.task, keys)
+                training.start_clock()
+            share = budget.share(learner.iteration, row["minutes"])
             shown.show(share, progress_line(family, training.rows, oracle, budget))

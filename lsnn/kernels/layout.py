@@ -97,12 +97,15 @@ def state_zeros(n_neurons: int, n_slots: int, n_out: int, ring: int, dtype=np.fl
     )
 
 
-def record_zeros(steps: int, n_neurons: int, n_slots: int, n_in: int, n_out: int, dtype=np.float32) -> Record:
-    """An empty record of `steps` milliseconds."""
+def record_zeros(
+    steps: int, n_neurons: int, n_slots: int, n_in: int, n_out: int, dtype=np.float32, stretch: int = 0
+) -> Record:
+    """An empty record of `steps` milliseconds, of which `stretch` (0 = all) keep their state variables."""
+    stretch = stretch or steps
     return Record(
-        aligned_zeros((steps, n_slots, LANES), dtype),
+        aligned_zeros((stretch, n_slots, LANES), dtype),
         np.zeros((steps, n_neurons), np.uint8),
-        np.zeros((steps, n_neurons), np.uint8),
+        np.zeros((stretch, n_neurons), np.uint8),
         np.zeros((steps, n_in), np.uint8),
         aligned_zeros((steps, n_out, LANES), dtype),
     )

@@ -19,7 +19,8 @@ from lsnn.files import load_network, save_network
 from runs import maze
 from runs import train as training
 from runs.cli import main
-from tests.runs.tiny import FREE
+from runs.presets import PRESETS
+from tests.runs.tiny import FREE, tiny
 
 CLONE = Path(__file__).parents[2]
 TINY = [word for setting in FREE for word in ("--set", setting)]
@@ -91,10 +92,6 @@ def test_without_out_a_new_folder_is_taken(tmp_path, monkeypatch):
 
 
 def test_main_job(tmp_path, monkeypatch):
-    monkeypatch.setattr("runs.presets.COMPACT", None)
-    from runs.presets import PRESETS
-    from tests.runs.tiny import tiny
-
     monkeypatch.setitem(PRESETS["water-maze"], "compact", tiny())
     monkeypatch.setattr("runs.evaluate.EPISODES", 8)
     done = lsnn("maze", "--minutes", 0.005, "--seed", 2, "--out", tmp_path / "maze")
@@ -336,6 +333,12 @@ def test_a_result_is_neither_a_network_nor_written_over(folder, result, nothing_
 def test_report_of_something_else(own):
     refused(["report", own / "network.lsnn.h5", "--out", own / "report"], "must be a result file", within=own)
     refused(["report", own / "missing.h5", "--out", own / "report"], "no such file", within=own)
+    assert not (own / "report").exists()
+
+
+def test_a_report_is_not_written_over(own, result):
+    (own / "report.html").touch()
+    refused(["report", result, "--out", own], "has report.html", within=own)
 
 
 def test_the_network_of_the_clone_may_be_missing(tmp_path, monkeypatch, nothing_compiles):

@@ -1,0 +1,111 @@
+"""The policy's likelihoods and the gradients at the readout: numbers by hand, central differences."""
+
+import numpy as np
+import pytest
+
+from lsnn.learning import ppo
+
+SHAPE = (4, 3, 8)  # steps, action, lanes
+STEP = 1e-6
+
+
+def numbers(count, seed=0, shape=SHAPE):
+    return np.random.default_rng(seed).standard_normal((count, *shape))
+
+
+def central_differences(function, x):
+    """d function / dx, entry by entry."""
+    slope = np.zeros_like(x)
+    for place in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[place] += STEP
+        down[place] -= STEP
+        slope[place] = (function(up) - function(down)) / (2 * STEP)
+    return slope
+
+
+def test_gaussian_log_likelihood_by_hand():
+    action, mean = np.array([[[1.0], [2.0]], [[0.0], [3.0]]]), np.array([[[1.0], [0.0]], [[0.0], [3.0]]])
+    log_std = np.log([[[1.0], [2.0]], [[0.5], [1.0]]])
+    at_the_mean = -np.log(2 * np.pi)  # two numbers of spread 1
+    expected = [[at_the_mean - 0.5 - np.log(2)], [at_the_mean + np.log(2)]]
+    np.testing.assert_allclose(ppo.gaussian_log_likelihood(action, mean, log_std), expected, rtol=1e-14)
+
+
+def test_gaussian_score_is_the_derivative_of_the_log_likelihood():
+    action, mean, log_std = numbers(3)
+    by_mean, by_log_std = ppo.gaussian_score(action, mean, log_std)
+    found = central_differences(lambda m: ppo.gaussian_log_likelihood(action, m, log_std).sum(), mean)
+    np.testing.assert_allclose(by_mean, found, rtol=1e-6, atol=1e-7)
+    found = central_differences(lambda s: ppo.gaussian_log_likelihood(action, mean, s).sum(), log_std)
+    np.testing.assert_allclose(by_log_std, found, rtol=1e-6, atol=1e-7)
+
+
+def test_softmax_by_hand_and_without_overflow():
+    logits = np.array([[[0.0], [np.log(3.0)]], [[1000.0], [1000.0]], [[-1e4], [0.0]]])
+    expected = [[[0.25], [0.75]], [[0.5], [0.5]], [[0.0], [1.0]]]
+    np.testing.assert_allclose(ppo.softmax(logits), expected, rtol=1e-14)
+
+
+def test_categorical_log_likelihood_by_hand():
+    logits = np.log([[[1.0], [2.0], [5.0]], [[1.0], [2.0], [5.0]]])
+    np.testing.assert_allclose(
+        ppo.categorical_log_likelihood(np.array([[0.0], [2.0]]), logits), np.log([[1 / 8], [5 / 8]]), rtol=1e-14
+    )
+
+
+def test_categorical_score_is_the_derivative_of_the_log_likelihood():
+    (logits,) = numbers(1)
+    action = np.random.default_rng(1).integers(0, SHAPE[1], (SHAPE[0], SHAPE[2])).astype(float)
+    found = central_differences(lambda y: ppo.categorical_log_likelihood(action, y).sum(), logits)
+    np.testing.assert_allclose(ppo.categorical_score(action, logits), found, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "expected"),
+    [
+        (1.0, 3.0, 3.0),
+        (1.0, -3.0, -3.0),
+        (1.15, 2.0, 2.3),
+        (1.25, 2.0, 0.0),  # better already by more than the clip: no further
+        (1.25, -2.0, -2.5),  # worse: back without bound
+        (0.75, -2.0, 0.0),
+        (0.75, 2.0, 1.5),
+        (5.0, 0.0, 0.0),
+    ],
+)
+def test_clipped_weight_by_hand(ratio, advantage, expected):
+    found = ppo.clipped_weight(np.array([np.log(ratio)]), np.array([advantage]), 0.2)
+    np.testing.assert_allclose(found, [expected], rtol=1e-14)
+
+
+def test_clipped_weight_is_the_derivative_of_the_clipped_objective():
+    log_ratio, advantage = numbers(2, seed=2, shape=(50,))
+    log_ratio *= 0.3
+
+    def objective(log_ratio):
+        ratio = np.exp(log_ratio)
+        return np.minimum(ratio * advantage, np.clip(ratio, 0.8, 1.2) * advantage).sum()
+
+    found = ppo.clipped_weight(log_ratio, advantage, 0.2)
+    np.testing.assert_allclose(found, central_differences(objective, log_ratio), rtol=1e-6, atol=1e-7)
+    assert 0 < np.count_nonzero(found == 0) < 50
+
+
+def test_value_gradient_is_the_derivative_of_half_the_squared_error():
+    v, v_target = numbers(2, shape=(5, 8))
+    found = central_differences(lambda v: 0.5 * 0.7 * np.sum((v - v_target) ** 2) / 11, v)
+    np.testing.assert_allclose(ppo.value_gradient(v, v_target, 0.7, 11), found, rtol=1e-6, atol=1e-8)
+
+
+def test_target_gradient_is_the_derivative_of_the_weighted_squared_error():
+    y, target = numbers(2)
+    target_weight = np.random.default_rng(3).random((SHAPE[0], SHAPE[2]))
+    target_weight[1] = 0.0
+
+    def loss(y):
+        return 0.7 * np.sum(target_weight * np.sum((y - target) ** 2, axis=1)) / 11
+
+    found = ppo.target_gradient(y, target, target_weight, 0.7, 11)
+    np.testing.assert_allclose(found, central_differences(loss, y), rtol=1e-6, atol=1e-8)
+    assert np.all(found[1] == 0)

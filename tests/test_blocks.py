@@ -1,0 +1,75 @@
+"""Blocks of eight episodes: stopping and going on, time checkpoints, threads."""
+
+import numpy as np
+import pytest
+
+from lsnn.blocks import Block, Threads
+from lsnn.meta import LearningConfig, episode_keys, new_network
+from lsnn.network import NetworkConfig
+from tasks.water_maze import WaterMaze
+
+STEPS = 150
+TASK = WaterMaze(duration_ms=STEPS, start_radius=0.3, platform_radius=0.5, platform_circle=0.6)
+CONFIG = NetworkConfig(n_excitatory=20, n_inhibitory=8, n_adaptive=12, d_max_ms=5, input_gain=2.0)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return new_network(TASK, CONFIG, LearningConfig(auxiliary=True), seed=3)
+
+
+def rolled_out(network, stretch=0, stops=()):
+    block = Block(TASK, network, STEPS, keep_states=True, stretch=stretch)
+    block.begin(TASK, episode_keys(5, 1, 0, 8))
+    for steps in stops:
+        block.roll_out(network.weights(), network.log_std, steps, hold=4)
+    block.roll_out(network.weights(), network.log_std, hold=4)
+    return block
+
+
+def gradient_of(block, network):
+    g = np.random.default_rng(7)
+    g_y = 0.1 * g.standard_normal((STEPS, network.n_out, 8))
+    return block.back(network.weights(), g_y, 0.01 * g.standard_normal(CONFIG.n_neurons), 0.3, False)
+
+
+@pytest.mark.parametrize("stops", [(1,), (7, 50, 3)])
+def test_a_roll_out_that_stops_and_goes_on_is_the_unbroken_one(network, stops):
+    whole, parts = rolled_out(network), rolled_out(network, stops=stops)
+    assert whole.record.spikes.any()
+    for a, b in zip((*whole.record, *whole.trace), (*parts.record, *parts.trace), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(("stretch", "stops"), [(13, ()), (50, (20, 55)), (149, ())])
+def test_time_checkpoints_change_no_bit_of_the_gradient(network, stretch, stops):
+    whole, checkpointed = rolled_out(network), rolled_out(network, stretch, stops)
+    assert checkpointed.record.x.shape[0] == stretch
+    np.testing.assert_array_equal(whole.record.y, checkpointed.record.y)
+    for a, b in zip(gradient_of(whole, network), gradient_of(checkpointed, network), strict=True):
+        assert np.abs(a).max() > 0
+        np.testing.assert_array_equal(a, b)
+
+
+def test_replay_with_time_checkpoints_repeats_the_roll_out(network):
+    block = rolled_out(network, stretch=20)
+    spikes, y = block.record.spikes.copy(), block.record.y.copy()
+    block.record.spikes[:], block.record.y[:] = 0, 0
+    block.replay(network.weights())
+    np.testing.assert_array_equal(block.record.spikes, spikes)
+    np.testing.assert_array_equal(block.record.y, y)
+
+
+def test_state_starts_at_zero_with_a_maze_and_is_carried_from_find_to_find(network):
+    block = rolled_out(network)
+    finds = np.argwhere(block.trace.reward > 0.5)
+    assert len(finds) > 0
+    assert any(np.any(block.record.x[step + 2, :, lane] != 0) for step, lane in finds if step + 2 < STEPS)
+    block.begin(TASK, episode_keys(5, 1, 1, 8))
+    assert block.t == 0
+    assert all(not np.any(array) for array in block.state)
+
+
+def test_threads_return_results_in_order():
+    for count in (1, 2):
+        assert Threads(count).map(lambda a, b: a - b, [5, 7, 9], [1, 2, 3]) == [4, 5, 6]

@@ -1,0 +1,186 @@
+"""The pages say what the code does: parameters, presets, yardsticks, commands, links, and the example of the README."""
+
+import importlib.util
+import re
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+
+from lsnn.meta import TEST_BRANCH, LearningConfig, episode_keys
+from lsnn.network import NetworkConfig
+from runs.cli import main
+from runs.configuration import Experiment
+from runs.presets import PRESETS
+from tasks.encoders import CoordinateCells, GaussianPopulation, PlaceCells
+from tasks.swimmers import SWIMMERS, best_circle, swim
+from tasks.trials import trials_table
+from tasks.water_maze import WaterMaze
+
+CLONE = Path(__file__).parents[1]
+PAGES = [CLONE / "README.md", *sorted((CLONE / "docs").glob("*.md"))]
+README, PARAMETERS, DESIGN = (CLONE / name for name in ("README.md", "docs/parameters.md", "docs/design.md"))
+CONFIGURATIONS = (NetworkConfig, LearningConfig, WaterMaze, PlaceCells, CoordinateCells, GaussianPopulation)
+SOURCE = re.compile(r"(recalled|read|ours)(\b.*)?")
+NO_ENTRY = "–"  # noqa: RUF001
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def shown_text(page: Path) -> str:
+    """A page without its comments."""
+    return re.sub(r"<!--.*?-->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def section(page: Path, heading: str) -> str:
+    """What stands between a heading and the next one."""
+    parts = re.split(r"^#+ (.*)$", shown_text(page), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))[heading]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every row of the table in a section, its head left out."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def value_of(text: str) -> Any:
+    """What a cell of a table stands for."""
+    words = {"true": True, "false": False, "none": None, NO_ENTRY: MISSING}
+    if text in words:
+        return words[text]
+    return float(text) if re.fullmatch(r"-?[0-9.]+", text) else text
+
+
+def printable(value: Any) -> Any:
+    """A value of the code as `value_of` gives it: numbers as float, an encoder by its name."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    known = value is None or value is MISSING or isinstance(value, bool | str | list)
+    return value if known else type(value).__name__
+
+
+def differing(first: dict[str, Any], second: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The two values of each entry in which they differ; a missing entry is '?'."""
+    pairs = {name: (first.get(name, "?"), second.get(name, "?")) for name in first | second}
+    return {name: pair for name, pair in pairs.items() if type(pair[0]) is not type(pair[1]) or pair[0] != pair[1]}
+
+
+def assert_same(printed: dict[str, Any], code: dict[str, Any]) -> None:
+    drift = [f"{name}: printed {page}, in the code {own}" for name, (page, own) in differing(printed, code).items()]
+    assert not drift, "the page does not say what the code does:\n" + "\n".join(drift)
+
+
+def defaults(configuration: type) -> dict[str, Any]:
+    return {
+        item.name: printable(item.default if item.default_factory is MISSING else item.default_factory())
+        for item in fields(configuration)
+    }
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_parameter_table_prints_every_default(configuration):
+    table = rows(section(PARAMETERS, f"`{configuration.__name__}`"))
+    assert_same({row[0]: value_of(row[1]) for row in table}, defaults(configuration))
+    assert all(len(row) == 5 and all(row) and SOURCE.fullmatch(row[4]) for row in table)
+
+
+def leaves(experiment: Experiment) -> dict[str, Any]:
+    """section.key to value, the encoder's keys included."""
+    flat: dict[str, Any] = {}
+    for name, values in experiment.as_mapping().items():
+        encoder = values.pop("encoder", {})
+        flat |= {f"{name}.{key}": printable(value) for key, value in values.items()}
+        flat |= {f"{name}.encoder.{key}": printable(value) for key, value in encoder.items()}
+    return flat
+
+
+def departures(experiment: Experiment) -> set[str]:
+    """Keys in which an experiment leaves the defaults; those of its encoder from the encoder's own."""
+    plain = Experiment(WaterMaze(encoder=type(experiment.task.encoder)()), NetworkConfig(), LearningConfig())
+    changed = set(differing(leaves(experiment), leaves(plain)))
+    return changed if isinstance(experiment.task.encoder, PlaceCells) else changed | {"task.encoder.kind"}
+
+
+def test_presets_table_prints_where_the_presets_leave_the_defaults():
+    presets = PRESETS["water-maze"]
+    keys = set().union(*(departures(experiment) for experiment in presets.values()))
+    table = rows(section(PARAMETERS, "Presets"))
+    for column, name in enumerate(("compact", "bellec2018"), start=1):
+        flat = leaves(presets[name])
+        code = {key: flat.get(key, MISSING) for key in keys}
+        assert_same({row[0]: value_of(row[column]) for row in table}, code)
+
+
+def test_yardsticks_are_those_of_the_swimmers():
+    task, keys = WaterMaze(), episode_keys(0, TEST_BRANCH, 0, 512)
+    circle = best_circle(keys[:128], task)
+    assert f"at its best radius ({circle:.2f})" in section(DESIGN, "Yardsticks")
+    printed = {name: (goals, first) for name, _, goals, first in rows(section(DESIGN, "Yardsticks"))}
+    assert printed.keys() == set(SWIMMERS)
+    for name, (goals, first) in printed.items():
+        record = swim(name, keys, task, circle)
+        trials = trials_table(task, record.task_state)
+        searches = np.where(trials["found"], trials["latency_ms"], task.duration_ms + 1)[trials["trial"] == 0]
+        assert float(goals) == pytest.approx((record.reward > 0.5).sum() / len(keys), rel=0.01, abs=0.01)
+        if first == f"> {task.duration_ms}":
+            assert np.median(searches) > task.duration_ms
+        else:
+            assert float(first) == pytest.approx(np.median(searches), rel=0.01, abs=1)
+
+
+def code_of(page: Path) -> list[str]:
+    """Every inline or indented piece of code of a page, and every line of its shell blocks."""
+    text = shown_text(page)
+    fenced = [block for language, block in re.findall(r"```(\w*)\n(.*?)```", text, flags=re.DOTALL) if language == "sh"]
+    rest = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    indented = re.findall(r"^    (\S.*)$", rest, flags=re.MULTILINE)
+    return [*re.findall(r"`([^`\n]+)`", rest), *indented, *"".join(fenced).splitlines()]
+
+
+@every_page
+def test_commands_and_their_options_exist(page):
+    commands = typer.main.get_command(main).commands
+    for line in code_of(page):
+        match = re.match(r"lsnn (\w+)\b(.*)", line)
+        if match:
+            assert match[1] in commands, line
+            options = {name for parameter in commands[match[1]].params for name in parameter.opts}
+            assert set(re.findall(r"--[a-z][a-z-]*", match[2])) <= options, line
+
+
+@every_page
+def test_modules_and_make_targets_exist(page):
+    targets = set(re.findall(r"^([a-z-]+):", (CLONE / "Makefile").read_text(), flags=re.MULTILINE))
+    for line in code_of(page):
+        if match := re.match(r"make ([a-z-]+)", line):
+            assert match[1] in targets, line
+        if match := re.match(r"python -m ([\w.]+)", line):
+            assert importlib.util.find_spec(match[1]) is not None, line
+
+
+@every_page
+def test_links_and_named_files_exist(page):
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", shown_text(page)):
+        assert (page.parent / link).exists(), link
+    for line in code_of(page):
+        if re.fullmatch(r"(lsnn|tasks|runs|analysis|tests|docs)/[\w/.]*", line) and "/toolbox/" not in line:
+            assert (CLONE / line).exists() or line == "lsnn/spiking_models.py", line
+
+
+def test_examples_of_the_readme_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert len(blocks) == 2
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(compile(block, str(README), "exec"), names)
+    n_adaptive, steps = names["network"].config.n_adaptive, names["task"].duration_ms
+    assert names["spikes"].shape == (steps, names["network"].config.n_neurons, 8) and names["spikes"].any()
+    assert names["thresholds"].shape == (steps, n_adaptive, 8)
+    assert names["thresholds"].min() >= names["network"].config.b0 * (1 - 1e-6)
+    assert names["goals"].sum() == np.count_nonzero(names["trials"]["found"])
+    assert names["truncated"] is False and "rate" in capsys.readouterr().out
