@@ -5,7 +5,8 @@
         population, tau_m_ms, b0, beta (N,)           W_out (N, n_out)          bias (n_out,)     log_std (n_action,)
         input/, recurrent/                            source, target, delay, sign, weight: one entry a synapse
     /history     a row an iteration
-    /optimizer   theta, readout: exact values of what is learnt; first/, second/: moments of Adam        (checkpoint)
+    /optimizer   theta, readout: exact values of what is learnt; first/, second/: moments of Adam;       (checkpoint)
+                 average/: weights averaged over the last iterations, which the final network takes
     /curriculum  attributes level, widest_at, running_return                                             (checkpoint)
     /rng         attributes seed, iteration: every draw of meta-training is a function of the two        (checkpoint)
 
@@ -47,7 +48,7 @@ _COLUMNS = {
     "iteration": "number of the iteration, from 0",
     "minutes": "time spent on meta-training when the iteration had ended",
     "return": "mean reward an episode",
-    "level": "level of the curriculum in this iteration: 0 the easiest task, 1 the task itself",
+    "level": "level of the curriculum in this iteration: -1 warm-up, 0 the easiest task, 1 the task itself",
     "std": "spread of the policy",
     "goals": "finds of the platform an episode, over the starts of the curriculum",
     "rate_hz": "mean firing rate",
@@ -158,6 +159,9 @@ def _put_learner(file: h5py.File, network: Network, state: LearnerState, seed: i
         group = optimizer.create_group(moment)
         for name, array in getattr(state, moment).items():
             store.put(group, name, array, "1", f"{moment} moment of the gradient", compress=False)
+    group = optimizer.create_group("average")
+    for name, array in state.average.items():
+        store.put(group, name, array, "effect", f"{name}, averaged over the last iterations", compress=False)
     for key in ("level", "widest_at", "running_return"):
         file.require_group("curriculum").attrs[key] = getattr(state, key)
     file.create_group("rng").attrs.update({"seed": seed, "iteration": state.iteration})
@@ -321,10 +325,11 @@ def _read_learner(file: h5py.File, network: Network, seed: int) -> LearnerState:
     _require(rng, "@iteration", iteration >= 0, "a value >= 0", iteration)
     _require(optimizer, "@step", step >= 0, "a value >= 0", step)
     level, running_return = (store.read_attribute(curriculum, key, float) for key in ("level", "running_return"))
-    _require(curriculum, "@level", 0 <= level <= 1, "a value in 0..1", level)
+    _require(curriculum, "@level", level == -1 or 0 <= level <= 1, "the value -1 or one in 0..1", level)
     widest_at = store.read_attribute(curriculum, "widest_at", int)
     first, second = (_read_moments(optimizer, name, network) if step else {} for name in ("first", "second"))
-    return LearnerState(iteration, level, widest_at, running_return, step, first, second)
+    average = _read_learnt(_group(optimizer, "average"), network, ("theta", "readout", "bias"))
+    return LearnerState(iteration, level, widest_at, running_return, step, first, second, average)
 
 
 def _check_same_weights(group: h5py.Group, frozen: Weights, exact: Weights) -> None:
@@ -335,12 +340,18 @@ def _check_same_weights(group: h5py.Group, frozen: Weights, exact: Weights) -> N
 
 
 def _read_moments(optimizer: h5py.Group, name: str, network: Network) -> dict[str, np.ndarray]:
-    learnt = {
-        "theta": network.synapses.theta, "readout": network.readout, "bias": network.bias, "log_std": network.log_std
-    }  # fmt: skip
     group = _group(optimizer, name)
-    moments = {key: store.read(group, key, "f", array.shape) for key, array in learnt.items()}
+    moments = _read_learnt(group, network, ("theta", "readout", "bias", "log_std"))
     if name == "second":
         for key, moment in moments.items():
             _require(group, key, moment >= 0, "values >= 0", moment)
     return moments
+
+
+def _read_learnt(group: h5py.Group, network: Network, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Arrays in the shapes of what is learnt."""
+    shapes = {
+        "theta": network.synapses.theta.shape, "readout": network.readout.shape,
+        "bias": network.bias.shape, "log_std": network.log_std.shape,
+    }  # fmt: skip
+    return {name: store.read(group, name, "f", shapes[name]) for name in names}

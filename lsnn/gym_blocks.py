@@ -18,7 +18,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 
 from lsnn.blocks import Block
 from lsnn.errors import InputError
-from lsnn.kernels.layout import Adjoint, Gradient, Record, State, Weights, adjoint_zeros, gradient_zeros, state_zeros
+from lsnn.kernels.layout import Adjoint, Gradient, State, Weights, adjoint_zeros, gradient_zeros, state_zeros
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from lsnn.task import Task
@@ -40,18 +40,20 @@ class EnvironmentTask(Task, Protocol):
         """`count` environments side by side, with next-step autoreset."""
 
 
-def block_for(task: Task, network: Network, steps: int, keep_states: bool = False, dtype=np.float32) -> Block:
+def block_for(
+    task: Task, network: Network, steps: int, keep_states: bool = False, dtype=np.float32, stretch: int = 0
+) -> Block:
     """The block that rolls out this task, fused or with a Gymnasium environment; arguments as for `Block`."""
     if isinstance(task, EnvironmentTask):
         return GymBlock(task, network, steps, keep_states, dtype)
-    return Block(task, network, steps, keep_states, dtype)
+    return Block(task, network, steps, keep_states, dtype, stretch)
 
 
 class GymBlock(Block):
     """A block whose lanes are the sub-environments of a vector environment.
 
     Beside what `Block` records: `began` (T, 8) bool, whether an episode began with step t after another; `trace.acted`
-    is True only in the last ms before a step of the environment that listens.
+    is True only in the last ms before a step of the environment that listens. All steps are kept for the adjoint.
     """
 
     def __init__(
@@ -113,26 +115,26 @@ class GymBlock(Block):
         assert isinstance(space, Box)
         return np.clip(action.reshape(LANES, *space.shape), space.low, space.high).astype(space.dtype)
 
-    def _stretches(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Rows of the record within which no episode begins, and the lanes (8,) whose episode begins with the first."""
+    def _parts(self) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Steps first..last within which no episode begins, and the lanes (8,) whose episode begins with the first."""
         starts = [0, *(t for t in np.flatnonzero(self.began.any(axis=1)).tolist() if t > 0), self.steps]
         for first, last in pairwise(starts):
-            yield slice(first, last), self.began[first]
+            yield first, last, self.began[first]
 
     def replay(self, weights: Weights) -> None:
         """Run the recorded input spikes through other weights, from zero where an episode began."""
         state = state_zeros(*self.sizes, self.dtype)
-        for rows, began in self._stretches():
+        for first, last, began in self._parts():
             silence(state, began)
-            self.passes.replay(rows.start, weights, state, Record(*(a[rows] for a in self.record)))
+            self.passes.replay(first, weights, state, self.rows(first, last))
 
     def back(self, weights: Weights, g_y: np.ndarray, g_z: np.ndarray, gamma: float, detach_reset: bool) -> Gradient:
         """As `Block.back`; nothing flows from an episode into the one before it."""
         gradient, adjoint = gradient_zeros(weights), adjoint_zeros(*self.sizes, self.dtype)
-        g_y = np.ascontiguousarray(g_y, self.dtype)
-        for rows, began in reversed(list(self._stretches())):
+        g_y, g_z = np.ascontiguousarray(g_y, self.dtype), g_z.astype(self.dtype)
+        for first, last, began in reversed(list(self._parts())):
             self.passes.back(
-                rows.start, weights, Record(*(a[rows] for a in self.record)), g_y[rows], g_z.astype(self.dtype),
+                first, weights, self.rows(first, last), g_y[first:last], g_z,
                 self.dtype(gamma), self.dtype(0.0 if detach_reset else 1.0), adjoint, gradient,
             )  # fmt: skip
             silence(adjoint, began)

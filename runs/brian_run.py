@@ -23,7 +23,7 @@ from lsnn.errors import InputError
 from lsnn.files import put_history, weights_sha256
 from lsnn.kernels.simd import LANES
 from runs.configuration import open_network
-from runs.evaluate import Recording, Session, _padded, _run_swimmers, _write_block, keys_of_test
+from runs.evaluate import Recording, Session, keys_of_test, padded, run_swimmers, write_block
 from runs.progress import meter, say
 from runs.result_file import ConditionWriter, put_network
 from tasks.water_maze import WaterMaze, X, Y
@@ -71,7 +71,7 @@ def run_brian(network_path: Path, mode: str, episodes: int, seed: int, out: Path
     with store.write_atomically(out) as result:
         put_header(result, session, seed, command)
         agreement = _run_frozen(result.create_group("frozen"), session, mode)
-        _run_swimmers(session, result)
+        run_swimmers(session, result)
     say(
         f"differing spikes: {agreement.differing} of {agreement.spikes} "
         f"({episodes} episodes of {session.task.duration_ms} ms, {mode}, float64)\n"
@@ -114,7 +114,7 @@ def _run_frozen(group: h5py.Group, session: Session, mode: str) -> Agreement:
         for number, pair in enumerate(_pairs(session, mode)):
             first = LANES * number
             done = min(first + LANES, len(session.keys))
-            _write_block(writer, recording, pair.found, first, session, network)
+            write_block(writer, recording, pair.found, first, session, network)
             agreement = agreement.joined(compare(pair, done - first))
             shown.show(done / len(session.keys), f"{done} episodes | differing spikes {agreement.differing}")
     writer.finish()
@@ -150,12 +150,12 @@ def _compiled(session: Session, keys: np.ndarray) -> Block:
 def _pairs(session: Session, mode: str) -> Iterator[Pair]:
     """The episodes in blocks of eight, one simulator beside the other."""
     if mode == "closed-loop":
-        for keys in _padded(session.keys):
+        for keys in padded(session.keys):
             found = brian.closed_loop(session.task, session.file.network, keys, mean_policy(session))
             yield Pair(_compiled(session, keys), found)
         return
     with _replay(session, mode) as replay:
-        for keys in _padded(session.keys):
+        for keys in padded(session.keys):
             compiled = _compiled(session, keys)
             found = copy.copy(compiled)
             found.record = compiled.record._replace(**replay(compiled.record.input_spikes)._asdict())

@@ -21,7 +21,7 @@ from lsnn.files import weights_sha256
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from runs.brian_run import mean_policy, open_session, put_header
-from runs.evaluate import Session, _padded, _run_swimmers, _write_block
+from runs.evaluate import Session, padded, run_swimmers, write_block
 from runs.folders import output_file
 from runs.progress import Meter, meter, say
 from runs.result_file import ConditionWriter
@@ -59,7 +59,7 @@ def run_sweep(
         for number, strength in enumerate(strengths):
             group = result.create_group(f"strength_{number:02d}")
             _run_strength(group, sweep, strength, session, shown, (number / len(strengths), 1 / len(strengths)))
-        _run_swimmers(session, result)
+        run_swimmers(session, result)
 
 
 def _run_strength(
@@ -70,10 +70,10 @@ def _run_strength(
     group.attrs.update(policy="mean", strength=strength, weights_sha256_before=weights_sha256(network.weights()))
     writer = ConditionWriter(group, session.keys, steps, ("position", "action", "reward", "value"))
     goals = 0
-    for number, keys in enumerate(_padded(session.keys)):
+    for number, keys in enumerate(padded(session.keys)):
         physics = sweep.physics(network, strength, keys, steps) if strength else brian.FROZEN
         block = brian.closed_loop(session.task, network, keys, mean_policy(session), physics=physics)
-        _write_block(writer, None, block, LANES * number, session, network)
+        write_block(writer, None, block, LANES * number, session, network)
         done = min(LANES * (number + 1), n_episodes)
         goals += np.count_nonzero(block.trace.reward[:, : done - LANES * number] > 0.5 * session.task.reward)
         shown.show(

@@ -140,6 +140,24 @@ def test(
 
 @main.command()
 @_reporting
+def brian(
+    network: Annotated[Path, typer.Argument(help="A network file.")],
+    out: Annotated[Path, typer.Option(help="The result file to write.")],
+    mode: Annotated[str, typer.Option(help="replay, closed-loop or standalone.")] = "replay",
+    episodes: Annotated[int, typer.Option(help="Mazes to run.")] = 20,
+    seed: Annotated[int, typer.Option(help="Seed of the mazes.")] = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Run a frozen network in Brian2 beside the compiled engine in float64; exit code 1 if a spike differs."""
+    from runs.brian_run import run_brian
+    from runs.folders import output_file
+
+    output_file(out, overwrite)
+    raise typer.Exit(run_brian(network, mode, episodes, _checked_seed(seed), out, _command()))
+
+
+@main.command()
+@_reporting
 def report(
     result: Annotated[Path, typer.Argument(help="A result file.")],
     out: Annotated[Path, typer.Option(help="Folder for report.html and its figures.")],

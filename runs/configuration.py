@@ -8,7 +8,7 @@ from typing import Any
 from lsnn.configuration import from_mapping, to_mapping
 from lsnn.errors import InputError
 from lsnn.files import NetworkFile, load_network
-from lsnn.meta import LearningConfig, outputs_of
+from lsnn.learning.config import LearningConfig, outputs_of
 from lsnn.network import NetworkConfig
 from lsnn.task import Encoder, Task
 from runs.families import ENCODERS, family_of

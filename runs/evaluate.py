@@ -109,7 +109,7 @@ def run_test(
         for number, name in enumerate(names):
             _run_network(session, result.create_group(name), name, shown, number / len(names), 1 / len(names))
         shown.show(1.0, "scripted swimmers")
-        _run_swimmers(session, result)
+        run_swimmers(session, result)
 
 
 def _run_network(session: Session, group: h5py.Group, name: str, shown: Meter, done: float, share: float) -> None:
@@ -124,11 +124,11 @@ def _run_network(session: Session, group: h5py.Group, name: str, shown: Meter, d
     blocks = [Block(task, network, task.duration_ms, keep_states=True) for _ in range(session.threads.count)]
     batch = LANES * len(blocks)
     for first in range(0, len(session.keys), batch):
-        keys = _padded(session.keys[first : first + batch])
+        keys = padded(session.keys[first : first + batch])
         used = blocks[: len(keys)]
         session.threads.map(lambda block, keys: _swim(block, keys, session, network, weights, condition), used, keys)
         for number, block in enumerate(used):
-            _write_block(writer, recording, block, first + LANES * number, session, network)
+            write_block(writer, recording, block, first + LANES * number, session, network)
         part = min(1.0, (first + batch) / len(session.keys))
         shown.show(
             done + share * part, f"{name}: {min(first + batch, len(session.keys))} of {len(session.keys)} episodes"
@@ -145,7 +145,7 @@ def _untrained(session: Session) -> Network:
     return new_network(experiment.task, experiment.network, experiment.learning, session.file.seed)
 
 
-def _padded(keys: np.ndarray) -> list[np.ndarray]:
+def padded(keys: np.ndarray) -> list[np.ndarray]:
     """The keys in blocks of eight, the last filled up with its last key."""
     fill = np.repeat(keys[-1:], -len(keys) % LANES)
     return list(np.concatenate([keys, fill]).reshape(-1, LANES))
@@ -182,7 +182,7 @@ def zero_state(block: Block, lanes: np.ndarray) -> None:
         array[..., lanes] = 0
 
 
-def _write_block(
+def write_block(
     writer: ConditionWriter, recording: "Recording | None", block: Block, first: int, session: Session, network: Network
 ) -> None:
     """Write the episodes of a block, padding left out."""
@@ -239,7 +239,7 @@ class Recording:
             )
 
 
-def _run_swimmers(session: Session, result: h5py.File) -> None:
+def run_swimmers(session: Session, result: h5py.File) -> None:
     """Every scripted swimmer; those that circle do so at the radius that is best on the first of the episodes."""
     circle = best_circle(session.keys[:CIRCLE_TRIED_ON], session.task)
     for name in SWIMMERS:

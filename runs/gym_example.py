@@ -12,7 +12,8 @@ import time
 from typing import NamedTuple
 
 from lsnn.errors import InputError
-from lsnn.meta import LearningConfig, MetaLearner, new_network
+from lsnn.learning.config import LearningConfig
+from lsnn.meta import MetaLearner, new_network
 from lsnn.network import NetworkConfig
 from tasks.gym_task import GymTask
 

@@ -1,7 +1,7 @@
 """Presets: named experiments on each task; docs/parameters.md says where their numbers come from."""
 
 from lsnn.errors import InputError
-from lsnn.meta import LearningConfig
+from lsnn.learning.config import LearningConfig
 from lsnn.network import NetworkConfig
 from runs.configuration import Experiment
 from runs.families import family_of
@@ -33,8 +33,9 @@ COMPACT = Experiment(
         min_std=0.35,
         gradient_norm=0.2,
         weight_decay=0.2,
-        final_learning_rate=5e-4,
+        final_learning_rate=3e-4,
         anneal_iterations=2000,
+        curriculum_bar=26.0,
     ),
 )
 

@@ -142,7 +142,6 @@ class Training:
     def step(self) -> Row:
         """One iteration, with a test on the whole task every so often; its row of the history."""
         row = self.learner.step()
-        row["rate_hz"] = float(self.learner.rate_hz.mean())
         if self.learner.iteration % VALIDATE_EVERY == 0:
             row |= {f"whole_pool_{name}": value for name, value in validate(self.learner).items()}
         row["minutes"] = self.minutes
@@ -150,11 +149,11 @@ class Training:
         return row
 
     def save(self, name: str, state: LearnerState | None = None) -> Path:
-        """Write the network, with its learner's state if given."""
+        """Write the averaged network or, with its learner's state, the present one."""
         path, run = self.folder / name, self.run
         save_network(
             path,
-            self.learner.network,
+            self.learner.network if state is not None else self.learner.averaged(),
             run.experiment.as_mapping(),
             run.seed,
             run.command,
@@ -169,8 +168,8 @@ class Training:
 
 
 def validate(learner: MetaLearner) -> Row:
-    """Measures of the frozen network, mean policy, on worlds kept for this, the task in its full difficulty."""
-    task, weights = learner.task, learner.network.weights()
+    """Measures of the averaged network, mean policy, on worlds kept for this, the task in its full difficulty."""
+    task, weights = learner.task, learner.averaged().weights()
     mean = np.full(max(1, task.n_action), -np.inf)
     keys = list(episode_keys(learner.seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES).reshape(-1, LANES))
 

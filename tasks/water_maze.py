@@ -349,7 +349,8 @@ class WaterMaze:
     def at_difficulty(self, level: float) -> "WaterMaze":
         """Start regions that widen from the centre with the level: near it, a remembered direction is enough.
 
-        An episode's start radius is uniform between w^2 and w, which goes from `EASIEST_START_RADIUS` to `start_radius`.
+        An episode's start radius is uniform between w^2 and w, which grows from `EASIEST_START_RADIUS` to
+        `start_radius`.
         """
         if level >= 1.0:
             return self

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lsnn.blocks import Block, Threads
-from lsnn.meta import LearningConfig, episode_keys, new_network
+from lsnn.learning.config import LearningConfig
+from lsnn.meta import episode_keys, new_network
 from lsnn.network import NetworkConfig
 from tasks.water_maze import WaterMaze
 

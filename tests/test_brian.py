@@ -8,7 +8,8 @@ from lsnn import brian
 from lsnn.blocks import Block
 from lsnn.errors import InputError
 from lsnn.kernels.simd import LANES
-from lsnn.meta import TEST_BRANCH, LearningConfig, episode_keys, new_network
+from lsnn.learning.config import LearningConfig
+from lsnn.meta import TEST_BRANCH, episode_keys, new_network
 from lsnn.network import NetworkConfig
 from lsnn.neurons import ALIF, LIF, MODELS
 from tasks.water_maze import TRIAL, WaterMaze

@@ -11,7 +11,9 @@ from lsnn.blocks import Block
 from lsnn.errors import InputError
 from lsnn.gym_blocks import EnvironmentTask, GymBlock, block_for
 from lsnn.kernels.layout import Record, adjoint_zeros, gradient_zeros, record_zeros, state_zeros
-from lsnn.meta import LearningConfig, MetaLearner, new_network
+from lsnn.learning.config import LearningConfig
+from lsnn.learning.shard import prepare
+from lsnn.meta import MetaLearner, new_network
 from lsnn.network import NetworkConfig
 from tasks.encoders import GaussianPopulation, PlaceCells
 from tasks.gym_task import GymTask
@@ -213,9 +215,8 @@ def test_nothing_flows_back_into_the_episode_before(clocks):
 
 def test_advantages_bootstrap_a_truncation_with_the_value_of_the_last_observation():
     task = clock_task(reward_scale=0.1)
-    learner = MetaLearner(task, new_network(task, SMALL, LEARNING, 3), LEARNING, 3, threads=1)
-    block, _, _ = rolled_out(task)
-    a_t, _ = learner._prepare(block)
+    block, network, _ = rolled_out(task)
+    a_t = prepare(block, network, LEARNING).advantage
     value, discount = block.record.y[:, 3].astype(float), LEARNING.discount
     for seed in SEEDS:
         for _, last, end in episodes_of(seed):

@@ -1,7 +1,8 @@
 """PyTorch: a loop over steps in Python, differentiated by autograd; the derivative of the spike alone is replaced.
 
 `dense` knows no delays. With them, `delay_dense` multiplies the spikes of the last d_max steps by one slice of weights a delay,
-and `delay_sparse` reads them through one sparse matrix (CSR). `compiled` is `dense` with a stretch of steps put
+`delay_sparse` reads them through one sparse matrix (CSR), and `delay_sparse_backward` does so with a backward pass of its
+own, which autograd's is some five times slower than. `compiled` is `dense` with a stretch of steps put
 through `torch.compile`. The input is unbound over time, for the backward pass of indexing fills a whole tensor a step; the
 input currents of all steps are computed before the loop.
 """
@@ -46,8 +47,8 @@ class Loop(torch.nn.Module):
         self.alpha, self.beta = (torch.as_tensor(a, dtype=self.dtype) for a in (problem.alpha, problem.beta))
         self.W_in = self._learnt(dense(problem.inputs, problem.n_in, problem.n_neurons, problem.d_max, dtype))
         self.W_out, self.bias = self._learnt(problem.readout), self._learnt(problem.bias)
-        self.make_recurrent(problem, dtype)
         self.facts = {"versions": {"torch": torch.__version__}}
+        self.make_recurrent(problem, dtype)
 
     def _learnt(self, value) -> torch.nn.Parameter:
         return torch.nn.Parameter(torch.as_tensor(value, dtype=self.dtype))
@@ -80,13 +81,17 @@ class Loop(torch.nn.Module):
         free = 1 - sum(z.detach() for z in blocking) if blocking else 1
         return v, b, B, Spike.apply(v - B, self.problem.gamma) * free
 
+    def read_out(self, r, z):
+        """The leaky readout."""
+        return torch.addmm(self.problem.kappa * r, z, self.W_out)
+
     def stretch(self, currents, state):
         """Some steps: the spikes and readouts of each, and the state after them."""
         v, b, B, r, past = state
         spikes, readouts = [], []
         for from_input in currents:
             v, b, B, z = self.neurons(self.arriving(from_input, past), v, b, B, past)
-            r = torch.addmm(self.problem.kappa * r, z, self.W_out)
+            r = self.read_out(r, z)
             past = (z, *past[:-1])
             spikes.append(z)
             readouts.append(r)
@@ -144,8 +149,35 @@ class DelayDense(Loop):
         return torch.addmm(from_input, torch.cat(past[: self.problem.d_max], dim=1), self.W_rec)
 
 
-class DelaySparse(DelayDense):
-    """The same matrix, transposed, in CSR form."""
+class Pattern:
+    """Where a sparse matrix (n_rows, n_columns) and its transpose have entries, from rows and columns in CSR order."""
+
+    def __init__(self, rows, columns, n_rows, n_columns):
+        self.shape, self.order = (n_rows, n_columns), torch.as_tensor(np.lexsort((rows, columns)))
+        self.index = self._starts(rows, n_rows), torch.as_tensor(columns, dtype=torch.int32)
+        flipped = self.order.numpy()
+        self.flipped_index = (
+            self._starts(columns[flipped], n_columns),
+            torch.as_tensor(rows[flipped], dtype=torch.int32),
+        )
+
+    @staticmethod
+    def _starts(sorted_rows, n_rows):
+        return torch.as_tensor(np.searchsorted(sorted_rows, np.arange(n_rows + 1)), dtype=torch.int32)
+
+    def matrix(self, values):
+        """With these values."""
+        return torch.sparse_csr_tensor(*self.index, values, self.shape, check_invariants=False)
+
+    def transposed(self, values):
+        """Its transpose."""
+        return torch.sparse_csr_tensor(
+            *self.flipped_index, values[self.order], self.shape[::-1], check_invariants=False
+        )
+
+
+class DelaySparse(Loop):
+    """Episodes innermost; the history (d_max N, E) is read through one CSR matrix, which autograd differentiates."""
 
     def make_recurrent(self, problem: Problem, dtype) -> None:
         """(N, d_max N) sparse; `self.place` is where it holds each synapse."""
@@ -153,20 +185,70 @@ class DelaySparse(DelayDense):
         column = (s.delay - 1) * n + s.pre
         order = np.lexsort((column, s.post))
         self.place = np.argsort(order)
-        rows = torch.as_tensor(np.searchsorted(s.post[order], np.arange(n + 1)), dtype=torch.int32)
-        columns = torch.as_tensor(column[order], dtype=torch.int32)
-        values = torch.as_tensor(s.weight[order], dtype=self.dtype)
-        W = torch.sparse_csr_tensor(rows, columns, values, (n, problem.d_max * n))
-        self.W_rec = torch.nn.Parameter(W)
+        self.pattern = Pattern(s.post[order], column[order], n, problem.d_max * n)
+        self.W_rec = torch.nn.Parameter(self.pattern.matrix(torch.as_tensor(s.weight[order], dtype=self.dtype)))
+        self.alpha, self.beta = self.alpha[:, None], self.beta[:, None]
 
     def recurrent_gradient(self) -> np.ndarray:
         """In the order of the synapses."""
         return self.W_rec.grad.values().numpy()[self.place]
 
+    def input_currents(self) -> torch.Tensor:
+        """As in `Loop`, (T, N, E)."""
+        return super().input_currents().transpose(1, 2).contiguous()
+
     def arriving(self, from_input, past):
         """The current of this step."""
-        history = torch.cat(past[: self.problem.d_max], dim=1)
-        return from_input + torch.mm(self.W_rec, history.t()).t()
+        return from_input + torch.sparse.mm(self.W_rec, torch.cat(past[: self.problem.d_max]))
+
+    def read_out(self, r, z):
+        """The leaky readout."""
+        return torch.addmm(self.problem.kappa * r, z.t(), self.W_out)
+
+    def rest(self):
+        """The silent network."""
+        v, b, B, r, past = super().rest()
+        return v.t().contiguous(), b.t().contiguous(), B.t().contiguous(), r, tuple(z.t().contiguous() for z in past)
+
+    def spikes(self) -> np.ndarray:
+        """(T, E, N)."""
+        return super().spikes().transpose(0, 2, 1)
+
+
+class FixedPattern(torch.autograd.Function):
+    """CSR matrix times dense, with a backward pass that knows that the pattern of the matrix never changes."""
+
+    @staticmethod
+    def forward(ctx, values, history, pattern):
+        """The product (N, E)."""
+        ctx.save_for_backward(values, history)
+        ctx.pattern = pattern
+        return torch.mm(pattern.matrix(values), history)
+
+    @staticmethod
+    def backward(ctx, g):
+        """dL/d(values), dL/d(history)"""
+        values, history = ctx.saved_tensors
+        empty = ctx.pattern.matrix(torch.zeros_like(values))
+        g_values = torch.sparse.sampled_addmm(empty, g, history.t(), beta=0).values()
+        return g_values, torch.mm(ctx.pattern.transposed(values), g), None
+
+
+class DelaySparseBackward(DelaySparse):
+    """The same with a backward pass written for a fixed pattern."""
+
+    def make_recurrent(self, problem: Problem, dtype) -> None:
+        """Values (S,) in CSR order."""
+        super().make_recurrent(problem, dtype)
+        self.W_rec = torch.nn.Parameter(self.W_rec.detach().values().clone())
+
+    def recurrent_gradient(self) -> np.ndarray:
+        """In the order of the synapses."""
+        return self.W_rec.grad.numpy()[self.place]
+
+    def arriving(self, from_input, past):
+        """The current of this step."""
+        return from_input + FixedPattern.apply(self.W_rec, torch.cat(past[: self.problem.d_max]), self.pattern)
 
 
 class Compiled(Loop):
@@ -191,4 +273,5 @@ def models(problem: Problem, dtype) -> dict[str, Callable[[], Loop]]:
         "compiled": lambda: Compiled(problem.without_delays(), dtype),
         "delay_dense": lambda: DelayDense(problem, dtype),
         "delay_sparse": lambda: DelaySparse(problem, dtype),
+        "delay_sparse_backward": lambda: DelaySparseBackward(problem, dtype),
     }

@@ -1,7 +1,8 @@
 """The exact adjoint of `forward.step`, backwards in time (BPTT).
 
-dL/dz of a neuron is needed only in steps where the surrogate derivative of one of the lanes is not zero: one dot product
-over its synapses with dL/dI of the next d_max steps, which stand in a ring held twice over, so that no index wraps.
+dL/dz of a neuron is needed only in steps where the surrogate derivative of one of the lanes is not zero: one dot
+product over its synapses with dL/dI of the next d_max steps, which stand in a ring held twice over, so that no index
+wraps.
 The gradient of a weight adds one number for each spike of its presynaptic cell.
 """
 

@@ -41,8 +41,8 @@ def _sources(modules: tuple[str, ...]) -> str:
 
 
 def _fingerprint(text: str) -> str:
-    host = f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()} {llvmlite.binding.get_host_cpu_features().flatten()}"
-    return hashlib.sha256(f"{host}\n{text}".encode()).hexdigest()[:16]
+    cpu = f"{llvmlite.binding.get_host_cpu_name()} {llvmlite.binding.get_host_cpu_features().flatten()}"
+    return hashlib.sha256(f"{numba.__version__} {cpu}\n{text}".encode()).hexdigest()[:16]
 
 
 def _load(name: str, text: str, folder: Path) -> ModuleType:

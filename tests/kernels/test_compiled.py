@@ -6,10 +6,10 @@ import pytest
 from lsnn.kernels import reference
 from tests.kernels import autodiff
 from tests.kernels.compiled import (
-    N,
     N_IN,
     N_LIF,
     N_OUT,
+    N,
     compiled_weights,
     gradient_of,
     random_input,
