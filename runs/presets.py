@@ -10,6 +10,17 @@ from tasks.water_maze import WaterMaze
 
 DEFAULT = "compact"
 
+# Ours: exploration noise that is held, small steps, an average over the last ones.
+LEARNING = LearningConfig(
+    hold_ms=8,
+    min_std=0.35,
+    gradient_norm=0.2,
+    weight_decay=0.2,
+    final_learning_rate=3e-4,
+    anneal_iterations=2000,
+    curriculum_bar=26.0,
+)
+
 # Ours, for two cores: no Dale's law and no rewiring, so that memory appears within minutes.
 COMPACT = Experiment(
     WaterMaze(encoder=PlaceCells(reward_cells=40, wall_cells=40)),
@@ -28,19 +39,11 @@ COMPACT = Experiment(
         recurrent_gain=0.4,
         surrogate_gamma=0.2,
     ),
-    LearningConfig(
-        hold_ms=8,
-        min_std=0.35,
-        gradient_norm=0.2,
-        weight_decay=0.2,
-        final_learning_rate=3e-4,
-        anneal_iterations=2000,
-        curriculum_bar=26.0,
-    ),
+    LEARNING,
 )
 
 # The network of Bellec et al. (2018), as recalled.
-BELLEC2018 = Experiment(WaterMaze(encoder=CoordinateCells()), NetworkConfig(), LearningConfig())
+BELLEC2018 = Experiment(WaterMaze(encoder=CoordinateCells()), NetworkConfig(recurrent_gain=0.4), LEARNING)
 
 PRESETS = {"water-maze": {"compact": COMPACT, "bellec2018": BELLEC2018}}
 

@@ -21,12 +21,12 @@ class Animals:
 
     def __init__(self, problem: Problem):
         self.problem = problem
-        nest.set_verbosity("M_ERROR")
+        nest.verbosity = nest.VerbosityLevel.ERROR
         self.facts = {"versions": {"nest": nest.__version__}}
 
     def _build(self) -> None:
         nest.ResetKernel()
-        nest.set(resolution=1.0, local_num_threads=THREADS)
+        nest.set(resolution=1.0, local_num_threads=THREADS, eprop_reset_neurons_on_update=False)
         problem, episodes = self.problem, self.problem.episodes
         n, n_in = problem.n_neurons, problem.n_in
         self.neurons = self._neurons()
@@ -42,7 +42,8 @@ class Animals:
         problem = self.problem
         adapts = np.tile(problem.beta > 0, problem.episodes)
         tau_m = np.tile(problem.tau_m_ms, problem.episodes)
-        shared = {"V_th": problem.b0, "E_L": 0.0, "V_m": 0.0, "C_m": 1.0, "t_ref": problem.refractory - 1.0}
+        shared = {"V_th": problem.b0, "E_L": 0.0, "V_m": 0.0, "t_ref": float(problem.refractory)}
+        shared["regular_spike_arrival"] = False  # a weight counts 1 - alpha
         adaptive = {"adapt_tau": problem.tau_a_ms, "adapt_beta": problem.b0 * (1 - problem.rho) * problem.beta.max()}
         nodes = None
         for value, run in _runs(adapts):
