@@ -16,8 +16,8 @@ LEARNING = LearningConfig(
     min_std=0.35,
     gradient_norm=0.2,
     weight_decay=0.2,
-    final_learning_rate=3e-4,
-    anneal_iterations=2000,
+    final_learning_rate=5e-4,
+    anneal_iterations=1500,
     curriculum_bar=26.0,
 )
 
