@@ -263,7 +263,7 @@ def draw_searches(axes: Axes, history: dict[str, np.ndarray], clock: str, result
     draw_column(axes, history, clock, "later_search_ms", BLUE, "later trials")
     axes.set_yscale("log")
     plain_search_axis(axes)
-    axes.legend(loc="lower left")
+    axes.legend(loc="upper right")
 
 
 def draw_course(axes: Axes, history: dict[str, np.ndarray], clock: str, result: Result) -> None:

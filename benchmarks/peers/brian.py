@@ -1,8 +1,8 @@
 """Brian2: the frozen network, all animals as one group; runtime mode with Cython and C++ standalone.
 
-Only the simulation itself is timed, not the making of the network, the generation of code or its compilation. Weights and
-membranes are in the units of the equations; Brian2's own defaults hold (float64, its compiler flags), save where a form is named
-float32, and save for a comparison of spikes, which is made without fast mathematics.
+Only the simulation itself is timed, not the making of the network, the generation of code or its compilation. Weights
+and membranes are in the units of the equations; Brian2's own defaults hold (float64, its compiler flags), save where
+a form is named float32, and save for a comparison of spikes, which is made without fast mathematics.
 """
 
 import shutil
@@ -69,9 +69,7 @@ class Animals:
     def _join(self, source: br.Group, synapses: Synapses, n_source: int) -> br.Synapses:
         """A delay of d steps here is d - 1 in Brian2."""
         joined = br.Synapses(source, self.neurons, "w : 1 (constant)", on_pre="I_post += w", clock=self.clock)
-        joined.connect(
-            i=self._copies(synapses.pre, n_source), j=self._copies(synapses.post, self.problem.n_neurons)
-        )
+        joined.connect(i=self._copies(synapses.pre, n_source), j=self._copies(synapses.post, self.problem.n_neurons))
         joined.w = np.tile(in_equation_units(synapses, self.problem), self.animals)
         joined.delay = np.tile(synapses.delay - 1, self.animals) * self.clock.dt
         return joined

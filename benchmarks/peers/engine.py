@@ -1,8 +1,8 @@
 """This engine: eight episodes a block, blocks over threads; run through the harness as the others are."""
 
+import math
 from collections.abc import Callable
 from functools import partial
-from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,6 @@ from tasks.encoders import CoordinateCells
 from tasks.water_maze import WaterMaze
 
 TASK = WaterMaze(encoder=CoordinateCells())  # a block asks for one; nothing here swims
-CHECKPOINT = "checkpoint"  # the argument of `Block` that makes it recompute time instead of remembering it
-
-
-def can_checkpoint() -> bool:
-    """Whether blocks know time checkpointing."""
-    return CHECKPOINT in signature(Block).parameters
 
 
 def network_of(problem: Problem) -> Network:
@@ -49,9 +43,9 @@ class Engine:
         self.problem, self.dtype, self.threads = problem, dtype, Threads(threads)
         self.network = network_of(problem)
         self.weights = self.network.weights(dtype)
-        arguments = {CHECKPOINT: True} if checkpoint else {}
+        stretch = math.isqrt(problem.steps - 1) + 1 if checkpoint else 0
         self.blocks = [
-            Block(TASK, self.network, problem.steps, dtype=dtype, **arguments) for _ in problem.input_bits
+            Block(TASK, self.network, problem.steps, dtype=dtype, stretch=stretch) for _ in problem.input_bits
         ]
         for block, bits in zip(self.blocks, problem.input_bits, strict=True):
             block.record.input_spikes[:] = bits
@@ -72,8 +66,7 @@ class Engine:
 
     def gradient(self) -> dict[str, np.ndarray]:
         """Summed over the blocks in their order, in the units of the problem."""
-        parts = self.block_gradients()
-        inputs, recurrent, readout, bias = (sum(arrays[1:], arrays[0]) for arrays in zip(*parts, strict=True))
+        inputs, recurrent, readout, bias = (sum(a[1:], a[0]) for a in zip(*self.block_gradients(), strict=True))
         effect, cut = self.network.effect(), self.network.n_input_synapses
         return {
             "inputs": inputs * effect[:cut],
@@ -88,16 +81,37 @@ class Engine:
 
     @property
     def facts(self) -> dict[str, float]:
-        """How much the network fires, and the bytes that any form of it has to keep: input spikes, y and dL/dy."""
+        """How much the network fires, and the memory of what is recorded: inputs, outputs, rewards and dL/dy."""
         counts = sum(int(np.bitwise_count(block.record.spikes).sum()) for block in self.blocks)
         seconds = len(self.blocks) * LANES * self.problem.steps / 1000
-        kept = sum(block.record.input_spikes.nbytes + block.record.y.nbytes for block in self.blocks)
-        rate_hz = counts / (self.problem.n_neurons * seconds)
-        return {"rate_hz": rate_hz, "kept_mb": (kept + self.problem.g_y.nbytes) / 2**20}
+        kept = [self.problem.input_bits, self.problem.g_y]
+        for block in self.blocks:
+            kept += [block.record.input_spikes, block.record.spikes, block.record.y, *block.trace]
+        return {
+            "rate_hz": counts / (self.problem.n_neurons * seconds),
+            "kept_mb": sum(array.nbytes for array in kept) / 2**20,
+        }
+
+
+def same_bits_whatever_the_split(problem: Problem) -> bool:
+    """Whether the gradient of every block has the same bits on 1 and 2 threads, and alone or among others."""
+    whole = Engine(problem, np.float32, 1).block_gradients()
+    half = max(1, len(problem.input_bits) // 2)
+    parts = [slice(0, half), slice(half, None), slice(0, 1)]
+    runs = [(Engine(problem, np.float32, 2), slice(0, None))]
+    for part in parts[: len(problem.input_bits)]:
+        some = problem._replace(input_bits=problem.input_bits[part], g_y=problem.g_y[part])
+        runs += [(Engine(some, np.float32, threads), part) for threads in (1, 2)]
+    return all(
+        np.array_equal(a, b)
+        for engine, part in runs
+        for found, expected in zip(engine.block_gradients(), whole[part], strict=True)
+        for a, b in zip(found, expected, strict=True)
+    )
 
 
 def models(problem: Problem, dtype) -> dict[str, Callable[[], Engine]]:
-    """Threads and checkpointing by name; `no_delays` is what the peers without delays are given."""
+    """Threads and time checkpoints by name; `no_delays` is what the peers without delays are given."""
     return {
         "threads_1": lambda: Engine(problem, dtype, 1),
         "threads_2": lambda: Engine(problem, dtype, 2),

@@ -98,8 +98,9 @@ def main(arguments: list[str]) -> int:
     problem = problem.head(options.blocks or len(problem.input_bits), options.steps or problem.steps)
     dtype = np.float32 if options.repeats else np.float64
     module = importlib.import_module(f"benchmarks.peers.{options.module}")
+    imported_mb = memory_mb("VmRSS") - bare_mb
     model = module.models(problem, dtype)[options.variant]()
-    result = measure(model, options.repeats, bare_mb) if options.repeats else {}
+    result = measure(model, options.repeats, bare_mb) | {"imported_mb": imported_mb} if options.repeats else {}
     found = outcome(model)
     np.savez(options.out, **found)
     print(json.dumps(result | getattr(model, "facts", {})))

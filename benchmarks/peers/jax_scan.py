@@ -1,10 +1,10 @@
 """JAX: a jitted `lax.scan`, differentiated by JAX; the derivative of the spike alone is replaced.
 
-`dense` knows no delays. With them there are three forms: `delay_history` multiplies the spikes of the last d_max steps
-by one slice of weights a delay; `delay_pending` sends every spike at once to the currents of the next d_max steps (the same
-sum, but the history need not be kept for the backward pass); `delay_gather` reads the spike history at the synapses alone, padded
-to the largest fan-in, recomputed in the backward pass, for it does not fit into memory.
-The input currents of all steps are computed before the scan.
+`dense` knows no delays. With them there are three forms: `delay_history` multiplies the spikes of the last d_max
+steps by one slice of weights a delay; `delay_pending` sends every spike at once to the currents of the next d_max
+steps (the same sum, but the history need not be kept for the backward pass); `delay_gather` reads the spike history
+at the synapses alone, padded to the largest fan-in, and once more in the backward pass, for what it reads does not
+fit into memory. The input currents of all steps are computed before the scan.
 """
 
 from collections.abc import Callable

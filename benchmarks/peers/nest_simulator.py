@@ -1,7 +1,8 @@
 """NEST: the frozen network, all animals side by side on two threads.
 
-Its neurons of Bellec et al. (2020) are the LIF and adaptive-threshold neurons asked for, with delays and refractoriness, but for
-the reset: by b0 and not by the adapted threshold. Only the simulation is timed, not the making of the network.
+Its neurons of Bellec et al. (2020) are the LIF and adaptive-threshold neurons asked for, with delays and
+refractoriness, but for the reset: by b0 and not by the adapted threshold. Only the simulation is timed, not the
+making of the network.
 """
 
 import time

@@ -1,8 +1,8 @@
 """Norse: its LSNN cell and its linear leaky integrator, a loop over steps in Python.
 
-It knows no delays (recurrent spikes take 2 steps, input spikes 1), no sparse wiring and no refractoriness; its reset is to
-rest, and constant for the gradient. The synaptic current is made to last one step and the time constants are chosen so that
-the Euler steps decay by alpha, rho and kappa exactly, so that all else is the network asked for.
+It knows no delays (recurrent spikes take 2 steps, input spikes 1), no sparse wiring and no refractoriness; its reset
+is to rest, and constant for the gradient. The synaptic current is made to last one step and the time constants are
+chosen so that the Euler steps decay by alpha, rho and kappa exactly, so that all else is the network asked for.
 """
 
 from collections.abc import Callable

@@ -1,10 +1,10 @@
 """PyTorch: a loop over steps in Python, differentiated by autograd; the derivative of the spike alone is replaced.
 
-`dense` knows no delays. With them, `delay_dense` multiplies the spikes of the last d_max steps by one slice of weights a delay,
-`delay_sparse` reads them through one sparse matrix (CSR), and `delay_sparse_backward` does so with a backward pass of its
-own, which autograd's is some five times slower than. `compiled` is `dense` with a stretch of steps put
-through `torch.compile`. The input is unbound over time, for the backward pass of indexing fills a whole tensor a step; the
-input currents of all steps are computed before the loop.
+`dense` knows no delays. With them, `delay_dense` multiplies the spikes of the last d_max steps by one slice of
+weights a delay; `delay_sparse` reads them through one sparse matrix (CSR); `delay_sparse_backward` does so with a
+backward pass written by hand, for autograd's does not use that the pattern of the matrix is fixed. `compiled` is
+`dense` with a few steps at a time put through `torch.compile`. The input is unbound over time, for the backward pass
+of indexing fills a whole tensor a step; the input currents of all steps are computed before the loop.
 """
 
 from collections.abc import Callable
