@@ -4,15 +4,18 @@
 #                    (options of `lsnn maze` in ARGS, as in: make maze ARGS="--minutes 5 --seed 2")
 #   make test        set up, then the tests; `make test-long` runs the long variants of the slow ones
 #   make lint        set up, then ruff and mypy
+#   make bench       set up .venv-bench/ with the peers, then time them beside this engine (ARGS="--quick": does it run?)
 #   make setup       only set up: .venv/ in this folder, with the `lsnn` command in it
-#   make clean       remove .venv/ and the caches
+#   make clean       remove .venv/, .venv-bench/ and the caches
 
 PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/installed
+BENCH_VENV := .venv-bench
+BENCH_INSTALLED := $(BENCH_VENV)/installed
 ARGS ?=
 
-.PHONY: setup test test-long lint maze clean
+.PHONY: setup test test-long lint maze bench clean
 .DELETE_ON_ERROR:
 
 setup: $(INSTALLED)
@@ -38,6 +41,19 @@ lint: setup
 maze: setup
 	$(VENV)/bin/lsnn maze $(ARGS)
 
+# The peers come without their own requirements, most of which (torchvision, tensorboard, ...) nothing here uses.
+$(BENCH_INSTALLED): requirements.lock requirements-bench.lock pyproject.toml
+	@echo "setting up $(BENCH_VENV)/ (the first time it takes some minutes)"
+	@test -x $(BENCH_VENV)/bin/pip || $(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check $$(grep '^torch==' requirements-bench.lock)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-bench.lock
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+bench: $(BENCH_INSTALLED)
+	$(BENCH_VENV)/bin/python -m benchmarks.run $(ARGS)
+
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
-	find lsnn tasks runs analysis tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find lsnn tasks runs analysis benchmarks tests -name __pycache__ -prune -exec rm -rf {} +

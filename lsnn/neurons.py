@@ -1,7 +1,7 @@
 """Neuron models: Brian2 equation strings with units, and the table of their parameters.
 
-These strings are the model (docs/design.md, section 1), and the only statement of it that the program runs: `lsnn.equations`
-writes the compiled forward step and its adjoint from them, `lsnn/brian.py` runs them in Brian2.
+`lsnn/brian.py` runs these strings (docs/design.md, section 1). The compiled kernels (`lsnn/kernels/neuron.py`) know LIF
+and ALIF and are tested against them spike for spike; the further models run in Brian2 alone.
 """
 
 from typing import NamedTuple

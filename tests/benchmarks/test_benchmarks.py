@@ -1,0 +1,121 @@
+"""The benchmarks at a tiny size: the same problem for all, agreement that can fail, ratios from medians."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import agreement
+from benchmarks.growth import roofline_ns, stream_back, stream_forward
+from benchmarks.meta_training import summary
+from benchmarks.peers import harness
+from benchmarks.peers.engine import same_bits_whatever_the_split
+from benchmarks.peers.problem import dense, episodes_apart, episodes_together, load, of_synapses
+from benchmarks.report import figure, table
+from benchmarks.run import main
+from benchmarks.workload import Size, bellec2018, growing, visits
+from benchmarks.workloads import growth_with_length
+
+SIZE = Size(16, 40)
+
+
+@pytest.fixture(scope="module")
+def problem_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("bench") / "W1.npz"
+    bellec2018(SIZE, 0).save(path)
+    return path
+
+
+def run(module, variant, problem_file, out, capsys):
+    arguments = [module, variant, "--problem", str(problem_file), "--out", str(out), "--blocks", "1"]
+    assert harness.main(arguments) == 0
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_the_engine_agrees_with_autodiff_on_the_same_problem_and_a_wrong_answer_is_found_out(
+    problem_file, tmp_path, capsys
+):
+    ours, theirs, wrong = tmp_path / "ours.npz", tmp_path / "theirs.npz", tmp_path / "wrong.npz"
+    assert run("engine", "threads_1", problem_file, ours, capsys)["rate_hz"] > 5
+    run("jax_scan", "delay_gather", problem_file, theirs, capsys)
+    assert agreement.compared(ours, theirs)["agrees"]
+    with np.load(theirs) as file:
+        found = dict(file)
+    np.savez(wrong, **found | {"recurrent": found["recurrent"] * (1 + 1e-4)})
+    assert not agreement.compared(ours, wrong)["agrees"]
+    found["spikes"][0, 20, 7] ^= 1
+    np.savez(wrong, **found)
+    result = agreement.compared(ours, wrong)
+    assert result["differing_spikes"] == 1 and not result["agrees"]
+    assert agreement.drifted(ours, wrong)["first_difference_ms"] == 20
+
+
+def test_a_problem_survives_its_file(problem_file):
+    problem = load(problem_file)
+    assert (problem.episodes, problem.steps, problem.n_neurons, problem.n_in) == (16, 40, 400, 160)
+    again = problem_file.with_name("again.npz")
+    problem.save(again)
+    for one, other in zip(problem, load(again), strict=True):
+        np.testing.assert_equal(one, other)
+    spikes = problem.input_spikes(np.uint8)
+    np.testing.assert_array_equal(episodes_together(spikes), problem.input_bits)
+    np.testing.assert_array_equal(episodes_apart(problem.input_bits)[:, 9], spikes[:, 9])
+    slices = dense(problem.recurrent, 400, 400, problem.d_max, float)
+    np.testing.assert_array_equal(of_synapses(slices, problem.recurrent), problem.recurrent.weight)
+    assert np.count_nonzero(slices) == np.count_nonzero(problem.recurrent.weight)
+    assert not problem.without_delays().recurrent.delay.max() > 1
+
+
+def test_the_growing_network_has_its_synapses_and_visits_are_counted():
+    from benchmarks.peers.engine import Engine
+
+    problem = growing(500, Size(8, 30), 0)
+    assert len(problem.recurrent.pre) / 500 == pytest.approx(100, rel=0.02)
+    engine = Engine(problem, np.float32, 1)
+    engine.forward()
+    fan_out = np.bincount(problem.recurrent.pre, minlength=500)
+    fan_in = np.bincount(problem.inputs.pre, minlength=200)
+    bits = engine.blocks[0].record.spikes
+    expected = sum(int(fan_out[row != 0].sum()) for row in bits)
+    expected += sum(int(fan_in[row != 0].sum()) for row in problem.input_bits[0])
+    counted = visits(engine)
+    assert counted["forward"] == expected
+    assert counted["gathered"] >= sum(int(fan_out[row != 0].sum()) for row in bits) // 8
+    assert roofline_ns(stream_forward, 1000, 100, 1) > 0 and roofline_ns(stream_back, 1000, 100, 1) > 0
+
+
+def test_every_split_into_blocks_and_threads_gives_the_same_bits(problem_file):
+    assert same_bits_whatever_the_split(load(problem_file).head(2, 20))
+
+
+def test_phases_are_medians_and_what_is_left_is_overhead():
+    row = {"roll_out": 2.0, "adjoint": 6.0, "optimiser_and_rewiring": 0.5, "everything_else": 1.5, "total": 10.0}
+    slow = {name: 100 * value for name, value in row.items()}
+    found = summary([row, slow, row], 128_000.0, 20.0)
+    assert found["network_ms_per_s"] == 12_800 and found["overhead"] == pytest.approx(0.2)
+
+
+def test_growth_with_length_is_an_exponent():
+    def length(seconds, memory, same):
+        plain, saved = {"gradient_median_s": 1.0}, {"gradient_median_s": seconds, "beyond_records_mb": memory}
+        return {"plain": plain, "checkpointed": saved, "same_bits": same}
+
+    found = growth_with_length({"20000": length(1.5, 30.0, True), "200": length(1.2, 3.0, False)})
+    assert found["W4.memory_exponent"] == pytest.approx(0.5)
+    assert found["W4.checkpoint_slowdown"] == 1.5 and not found["W4.same_bits"]
+
+
+def test_the_table_marks_what_is_missed_and_the_figure_is_drawn(tmp_path):
+    peer = {"label": "JAX", "gradient_median_s": 9.0, "forward_median_s": 3.0, "cannot": "delays (1 ms instead)"}
+    content = {"engine": {"threads_2": {"gradient_median_s": 0.5, "forward_median_s": 0.1}}, "peers": {"jax": peer}}
+    results = {"W1": content, "W1.ratio_delays": 18.0, "W1.ratio_any": 18.0}
+    text = table(results)
+    assert "| 18 | >= 25 | **missed** |" in text and "| 18 | >= 5 | kept |" in text and "delays (1 ms instead)" in text
+    figure(results, tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 5000
+
+
+def test_an_unknown_section_ends_with_code_2(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--only", "W9"])
+    assert caught.value.code == 2 and "W9" in capsys.readouterr().err
