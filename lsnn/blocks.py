@@ -65,10 +65,13 @@ class Block:
         self.module.start(self.keys, self.parameters, self.task_state)
         self.t = 0
 
-    def roll_out(self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1) -> None:
+    def roll_out(
+        self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1, mean_norm: float = np.inf
+    ) -> None:
         """Go on for `steps` ms (default: to the end of the record), recording rows t.. .
 
-        log_std: (n_action,) log spread of the policy, -inf for its mean; hold: steps for which its noise stays.
+        log_std: (n_action,) log spread of the policy, -inf for its mean; hold: steps for which its noise stays;
+        mean_norm: greatest norm of the mean, which is scaled back to it.
         """
         end = self.steps if steps is None else self.t + steps
         while self.t < end:
@@ -81,7 +84,8 @@ class Block:
             )
             self.module.roll_out(
                 self.t, self.keys, weights, self.state, self.parameters, self.encoder, self.task_state,
-                np.asarray(log_std, float), self.n_spread, hold, self.rows(self.t, last), trace,
+                np.asarray(log_std, float), self.n_spread, hold, float(mean_norm), self.rows(self.t, last),
+                trace,
             )  # fmt: skip
             self.t = last
 

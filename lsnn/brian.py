@@ -346,7 +346,7 @@ def closed_loop(
         def act(time: br.Quantity) -> None:
             t = round(time / clock.dt)
             record.y[t] = simulation.y()
-            block.module.act(t, t, *task_side, block.task_state, log_std, block.n_spread, hold, record, trace)
+            block.module.act(t, t, *task_side, block.task_state, log_std, block.n_spread, hold, np.inf, record, trace)
 
         simulation.net.add(br.NetworkOperation(perceive, when="start", clock=clock))
         simulation.net.add(br.NetworkOperation(act, when="end", clock=clock))

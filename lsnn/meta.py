@@ -113,10 +113,11 @@ class MetaLearner:
         keys = episode_keys(self.seed, TRAIN_BRANCH, self.iteration, self.learning.episodes).reshape(-1, LANES)
         weights = self.network.weights()
         log_std = self.network.log_std if self.task.action_kind == "gaussian" else np.zeros(1)
+        hold, mean_norm = self.learning.hold_ms, self.learning.mean_norm or np.inf
 
         def run(block: Block, block_keys: np.ndarray) -> None:
             block.begin(task, block_keys)
-            block.roll_out(weights, log_std, hold=self.learning.hold_ms)
+            block.roll_out(weights, log_std, hold=hold, mean_norm=mean_norm)
 
         self.threads.map(run, self.blocks, list(keys))
 

@@ -13,7 +13,7 @@ POSITIVE = (
     "min_std", "clip", "average_rate",
 )  # fmt: skip
 NOT_NEGATIVE = (
-    "anneal_iterations", "recurrent_rate", "weight_decay", "value_weight", "entropy_weight", "rate_weight",
+    "anneal_iterations", "mean_norm", "recurrent_rate", "weight_decay", "value_weight", "entropy_weight", "rate_weight",
     "auxiliary_weight", "auxiliary_until", "l1", "temperature", "theta_new",
 )  # fmt: skip
 
@@ -45,6 +45,7 @@ class LearningConfig:
     min_std: float = 0.05
     spread: str = "learnt"
     hold_ms: int = 1
+    mean_norm: float = 0.0
     auxiliary: bool = False
     auxiliary_weight: float = 1.0
     auxiliary_until: int = 0
