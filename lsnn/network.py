@@ -9,7 +9,8 @@ import numpy as np
 from lsnn.equations.host import host_model
 from lsnn.errors import InputError
 from lsnn.kernels.layout import Cells, Readout, Rows, Weights
-from lsnn.neurons import LIF, NeuronModel, model_named
+from lsnn.neuron_files import model_of
+from lsnn.neurons import LIF, NeuronModel
 from lsnn.populations import Group, cells_of, effect_of, slots_of, variables_of
 from lsnn.wiring import Synapses, Wiring, draw_pairs, synapses_of_pairs
 
@@ -55,7 +56,7 @@ class NetworkConfig:
     @property
     def models(self) -> tuple[NeuronModel, ...]:
         """The model of the excitatory and inhibitory neurons, and that of the adaptive ones."""
-        models: tuple[NeuronModel, ...] = (LIF, model_named(self.adaptive_model))
+        models: tuple[NeuronModel, ...] = (LIF, model_of(self.adaptive_model))
         if self.surrogate is not None:
             models = tuple(model._replace(surrogate=self.surrogate) for model in models)
         if self.surrogate_width is not None:
@@ -63,7 +64,7 @@ class NetworkConfig:
         return models
 
     def __post_init__(self):
-        model_named(self.adaptive_model)
+        model_of(self.adaptive_model)
         surrogates = (None, "triangle", "fast_sigmoid", "gaussian")
         _require(self.surrogate in surrogates, "surrogate", f"must be one of {surrogates}", self.surrogate)
         _require((self.surrogate_width or 1.0) > 0, "surrogate_width", "must be > 0", self.surrogate_width)
