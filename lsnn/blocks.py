@@ -53,8 +53,11 @@ class Block:
             steps, task.n_action, task.n_target, task.n_observation, task.n_state, keep_states
         )
         self.task_state = np.zeros((LANES, task.n_state))
-        self.module = roll_out_module(task.dynamics, task.encoder.module, task.encoder.function, task.action_kind)
-        self.passes = network_module()
+        models = network.config.models
+        self.module = roll_out_module(
+            task.dynamics, task.encoder.module, task.encoder.function, task.action_kind, models
+        )
+        self.passes = network_module(models)
         self.n_spread = network.outputs.get("spread", 0)
 
     def begin(self, task: Task, keys: np.ndarray) -> None:

@@ -226,7 +226,9 @@ class Recording:
         start = min(max(find_ms - BEFORE_MS, 0), block.steps - width)
         x = block.record.x[start : start + width, :, lane]
         b = np.zeros((width, n_neurons), x.dtype)
-        b[:, 2 * n_neurons - x.shape[1] :] = x[:, n_neurons:]
+        for group in self.network.variables():
+            if "b" in group:
+                b[:, group["v"]] = x[:, group["b"]]
         self.windows.append((episode, start, x[:, :n_neurons].copy(), b))
 
     def finish(self) -> None:

@@ -6,8 +6,8 @@ The imports from `null_task` are placeholders: `build.py` writes this file out w
 import numpy as np
 from numba import njit
 
-from lsnn.kernels.forward import step
 from lsnn.kernels.null_task import begin, draw, encode, observe, target, transition
+from lsnn.kernels.step import step
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
