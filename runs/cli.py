@@ -80,6 +80,9 @@ def train(
     resume: Annotated[Path | None, typer.Option(help="Go on from a checkpoint, to the budget in all.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the network; default: a new one in results/.")] = None,
     settings: Settings = None,
+    checkpoint_every: Annotated[
+        int | None, typer.Option(help="Iterations from checkpoint to checkpoint; default: 25.", show_default=False)
+    ] = None,
     threads: Threads = None,
     overwrite: Overwrite = False,
 ) -> int:
@@ -91,7 +94,7 @@ def train(
     from runs.presets import preset as preset_of
 
     threads, checked_seed = _checked_threads(threads), _checked_seed(seed)
-    budget = training.budget_of(minutes, iterations, default_minutes=10.0)
+    budget, interval = training.budget_of(minutes, iterations, 10.0), training.checked_interval(checkpoint_every)
     files = (training.CHECKPOINT, training.NETWORK)
     if resume is None:
         experiment = overridden(preset_of(task, preset or DEFAULT), settings or [])
@@ -101,7 +104,7 @@ def train(
         run = training.resumed_run(resume, task, preset, seed, settings or [], _command())
         home = out is None or out.resolve() == resume.resolve().parent
         folder = output_folder(resume.parent if out is None else out, "", files, overwrite or home)
-    return training.train(run, budget, folder, threads)[1]
+    return training.train(run, budget, folder, threads, interval)[1]
 
 
 @main.command()

@@ -212,8 +212,20 @@ def progress_line(family: Family, rows: Sequence[Row], oracle: Row, budget: Budg
     return " | ".join(parts)
 
 
-def train(run: Run, budget: Budget, folder: Path, threads: int) -> tuple[Path, int]:
+def checked_interval(iterations: int | None) -> int:
+    """Iterations from checkpoint to checkpoint; InputError unless 1 or more."""
+    if iterations is not None and iterations < 1:
+        raise InputError(f"--checkpoint-every must be >= 1, got {iterations}")
+    return iterations or CHECKPOINT_EVERY
+
+
+def train(
+    run: Run, budget: Budget, folder: Path, threads: int, checkpoint_every: int | None = None
+) -> tuple[Path, int]:
     """Meta-train within a budget; leaves `checkpoint.lsnn.h5` and, at the end, `network.lsnn.h5` in the folder.
+
+    Args:
+        checkpoint_every: iterations from checkpoint to checkpoint, by default CHECKPOINT_EVERY; no bit depends on it.
 
     Returns:
         the path of the network, and the number of the signal that ended the run early, or 0.
@@ -223,7 +235,7 @@ def train(run: Run, budget: Budget, folder: Path, threads: int) -> tuple[Path, i
     with interruption() as interrupted:
         load_compiled(run.experiment, run.network)
         training.start_clock()
-        _iterate(training, budget, interrupted)
+        _iterate(training, budget, interrupted, checked_interval(checkpoint_every))
     training.checkpoint()
     path = training.save(NETWORK)
     spent = f"{training.learner.iteration} iterations, {duration(60 * training.minutes)}"
@@ -235,13 +247,13 @@ def train(run: Run, budget: Budget, folder: Path, threads: int) -> tuple[Path, i
     return path, int(interrupted.signal)
 
 
-def _iterate(training: Training, budget: Budget, interrupted: Interruption) -> None:
+def _iterate(training: Training, budget: Budget, interrupted: Interruption, checkpoint_every: int) -> None:
     learner, oracle = training.learner, Row()
     family = family_of(learner.task.name)
     with meter() as shown:
         while not interrupted.signal and budget.share(learner.iteration, training.minutes) < 1:
             row = training.step()
-            if learner.iteration % CHECKPOINT_EVERY == 0:
+            if learner.iteration % checkpoint_every == 0:
                 training.checkpoint()
             if not oracle and learner.iteration % VALIDATE_EVERY == 0:
                 keys = episode_keys(learner.seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES)
