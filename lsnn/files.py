@@ -6,7 +6,8 @@
         input/, recurrent/                            source, target, delay, sign, weight: one entry a synapse
     /history     a row an iteration
     /optimizer   theta, readout: exact values of what is learnt; first/, second/: moments of Adam;       (checkpoint)
-                 average/: weights averaged over the last iterations, which the final network takes
+                 average/: weights averaged over the last iterations, which the final network takes;
+                 attributes step, checksum (SHA-256 of its data sets and of the numbers in /curriculum and /rng)
     /curriculum  attributes level, widest_at, running_return                                             (checkpoint)
     /rng         attributes seed, iteration: every draw of meta-training is a function of the two        (checkpoint)
 
@@ -149,6 +150,16 @@ def _checksum(group: h5py.Group) -> str:
     return store.checksum({path: group[path][()] for path in _DATA_SETS})
 
 
+def _learner_checksum(file: h5py.File) -> str:
+    """Over every data set of /optimizer and every number of the learner's state."""
+    optimizer, numbers = file["optimizer"], {"step": file["optimizer"].attrs["step"]}
+    for name in ("curriculum", "rng"):
+        numbers |= {f"{name}.{key}": value for key, value in file[name].attrs.items()}
+    names: list[str] = []
+    optimizer.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return store.checksum({name: optimizer[name][()] for name in names} | numbers)
+
+
 def _put_learner(file: h5py.File, network: Network, state: LearnerState, seed: int) -> None:
     optimizer = file.create_group("optimizer")
     optimizer.attrs["step"] = state.adam_step
@@ -165,6 +176,7 @@ def _put_learner(file: h5py.File, network: Network, state: LearnerState, seed: i
     for key in ("level", "widest_at", "running_return"):
         file.require_group("curriculum").attrs[key] = getattr(state, key)
     file.create_group("rng").attrs.update({"seed": seed, "iteration": state.iteration})
+    optimizer.attrs["checksum"] = _learner_checksum(file)
 
 
 # Reading
@@ -329,6 +341,8 @@ def _read_learner(file: h5py.File, network: Network, seed: int) -> LearnerState:
     widest_at = store.read_attribute(curriculum, "widest_at", int)
     first, second = (_read_moments(optimizer, name, network) if step else {} for name in ("first", "second"))
     average = _read_learnt(_group(optimizer, "average"), network, ("theta", "readout", "bias"))
+    stored, found = store.read_attribute(optimizer, "checksum", str), _learner_checksum(file)
+    _require(optimizer, "@checksum", stored == found, f"that of its data sets and numbers, {found}", stored)
     return LearnerState(iteration, level, widest_at, running_return, step, first, second, average)
 
 
