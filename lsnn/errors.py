@@ -3,3 +3,7 @@
 
 class InputError(ValueError):
     """A bad argument, configuration key or file; the message names it, the rule and the value received."""
+
+
+class DivergedError(RuntimeError):
+    """Meta-training that cannot go on by itself; the message names the cause and a remedy."""

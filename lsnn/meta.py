@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lsnn import guards
 from lsnn.blocks import Block, Threads
 from lsnn.gym_blocks import block_for
 from lsnn.kernels.layout import Gradient
 from lsnn.kernels.simd import LANES
 from lsnn.learning.config import LearningConfig, first_level, outputs_of
-from lsnn.learning.optimiser import Adam, Arrays, clip_norm, global_norm
+from lsnn.learning.optimiser import Adam, Arrays, clip_norm
 from lsnn.learning.shard import ShardGradient, batch_statistics, prepare, shard_gradient
 from lsnn.network import Network, NetworkConfig, build_network
 from lsnn.task import Task
@@ -47,6 +48,7 @@ class LearnerState(NamedTuple):
     first: Arrays  # moments of Adam, empty before the first update
     second: Arrays
     average: Arrays  # theta, readout and bias, averaged over the last iterations
+    watch: guards.Watch = guards.Watch()
 
 
 class MetaLearner:
@@ -56,7 +58,7 @@ class MetaLearner:
         self.task, self.network, self.learning, self.seed = task, network, learning, seed
         self.adam, self.iteration, self.running_return = Adam(), 0, 0.0
         self.level = first_level(learning)
-        self.widest_at = 0
+        self.widest_at, self.watch = 0, guards.Watch()
         self.average = {name: array.copy() for name, array in self._averaged_arrays().items()}
         self.threads = Threads(threads)
         stretch = int(np.ceil(np.sqrt(task.duration_ms))) if learning.time_checkpoints else 0
@@ -68,14 +70,14 @@ class MetaLearner:
         first, second = dict(self.adam.first), dict(self.adam.second)
         return LearnerState(
             self.iteration, self.level, self.widest_at, self.running_return, self.adam.step, first, second,
-            dict(self.average),
+            dict(self.average), self.watch,
         )  # fmt: skip
 
     def restore(self, state: LearnerState) -> None:
         """Go on from a state."""
         self.iteration, self.level, self.widest_at, self.running_return = state[:4]
         self.adam = Adam(step=state.adam_step, first=dict(state.first), second=dict(state.second))
-        self.average = dict(state.average)
+        self.average, self.watch = dict(state.average), state.watch
 
     def averaged(self) -> Network:
         """The network with its weights averaged over the last iterations (Polyak & Juditsky 1992): what is frozen."""
@@ -102,7 +104,7 @@ class MetaLearner:
                 weights = self.network.weights()
                 self.threads.map(lambda block, w=weights: block.replay(w), self.blocks)
             gradient, old = self._gradient(old)
-            row |= self._update(gradient)
+            row |= self._update(gradient, row)
         row["rate_hz"] = float(self.rate_hz.mean())
         self._follow()
         self._advance_curriculum(row["return"])
@@ -126,8 +128,16 @@ class MetaLearner:
         row = {"iteration": float(self.iteration), "return": float(reward.sum(axis=1).mean())}
         row |= {"level": self.level, "learning_rate": self.learning_rate()}
         if len(self.network.log_std):
-            row["std"] = float(np.exp(self.network.log_std).mean())
+            row["std"] = float(np.exp(self._log_spread()).mean())
         return row | task.metrics(reward, acted)
+
+    def _log_spread(self) -> np.ndarray:
+        """Log spread of the policy over the batch, (n_action,)."""
+        log_std = self.network.log_std
+        if "spread" not in self.network.outputs:
+            return log_std
+        columns = self.network.columns("spread")
+        return log_std + np.mean([block.record.y[:, columns].mean(axis=(0, 2)) for block in self.blocks], axis=0)
 
     def _gradient(self, old: list[np.ndarray | None]) -> tuple[Arrays, list[np.ndarray | None]]:
         """Gradient of the batch, and the log-likelihood of its actions for later epochs."""
@@ -174,15 +184,30 @@ class MetaLearner:
             "log_std": g_log_std,
         }
 
-    def _update(self, gradient: Arrays) -> dict[str, float]:
-        """A step of the optimiser and of DEEP R; an exploded gradient weakens the recurrent weights instead."""
-        norm = global_norm(gradient)
-        exploded = not norm < self.learning.exploded_norm
-        if exploded:
+    def _update(self, gradient: Arrays, row: dict[str, float]) -> dict[str, float]:
+        """A step of the optimiser and of DEEP R, or what the guards want instead."""
+        learning = self.learning
+        signs = guards.Signs(
+            guards.finite_norm(gradient), float(self.rate_hz.mean()), row.get("std", np.nan), row["return"]
+        )
+        limits = guards.Limits(learning.exploded_norm, self.network.config.refractory_ms, learning.min_std)
+        fault = guards.fault_of(signs, limits, self.watch)
+        self.watch = guards.followed(self.watch, signs, fault)
+        if not fault:
+            self._descend(clip_norm(gradient, learning.gradient_norm))
+        elif fault in ("not_finite", "exploded"):
             self._calm_down()
         else:
-            self._descend(clip_norm(gradient, self.learning.gradient_norm))
-        return {"gradient_norm": norm, "exploded": float(exploded)}
+            self._go_back()
+        return {"gradient_norm": signs.gradient_norm} | guards.counted(fault)
+
+    def _go_back(self) -> None:
+        """In place of a step: the averaged weights, at rest; what is learnt of the gradient's size is kept."""
+        network, average = self.network, self.average
+        network.synapses = network.synapses._replace(theta=average["theta"].copy())
+        network.readout, network.bias = average["readout"].copy(), average["bias"].copy()
+        network.log_std = np.fmax(network.log_std, np.log(self.learning.min_std))
+        self.adam.first = {name: np.zeros_like(moment) for name, moment in self.adam.first.items()}
 
     def _calm_down(self) -> None:
         """In place of a step along a gradient that exploded on its way through time: weaker recurrent weights."""

@@ -19,6 +19,7 @@ main = typer.Typer(
 )
 
 BAD_INPUT = 2
+DIVERGED = 3
 SIGNALLED = 128  # plus the signal's number
 
 Minutes = Annotated[float | None, typer.Option(help="End after so many minutes of meta-training.")]
@@ -35,7 +36,7 @@ def _reporting(command: Callable[..., int | None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
         from analysis.results import ResultError
-        from lsnn.errors import InputError
+        from lsnn.errors import DivergedError, InputError
         from lsnn.store import StoreError
 
         try:
@@ -43,6 +44,9 @@ def _reporting(command: Callable[..., int | None]) -> Callable[..., None]:
         except (InputError, ResultError, StoreError) as error:
             print(f"lsnn: {error}", file=sys.stderr)
             raise typer.Exit(BAD_INPUT) from None
+        except DivergedError as error:
+            print(f"lsnn: {error}", file=sys.stderr)
+            raise typer.Exit(DIVERGED) from None
         raise typer.Exit(SIGNALLED + ended_by if ended_by else 0)
 
     return run

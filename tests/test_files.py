@@ -148,7 +148,7 @@ def mutated(path, change, checksum=True):
             names: list[str] = []
             network.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
             network.attrs["checksum"] = store.checksum({name: network[name][()] for name in names})
-            if {"optimizer", "curriculum", "rng"} <= set(file):
+            if {"optimizer", "curriculum", "guards", "rng"} <= set(file):
                 file["optimizer"].attrs["checksum"] = files._learner_checksum(file)
     store.seal(path)
     return path
@@ -243,6 +243,7 @@ def test_a_mutation_that_changes_nothing_still_loads(checkpoint):
         (attribute("rng", "seed", 12), "@seed: must have the seed of the file, 11, got 12"),
         (attribute("rng", "iteration", 3), "history: must have a row for each of 3 iterations, got 2"),
         (attribute("curriculum", "level", 1.5), "@level: must have the value -1 or one in 0..1, got 1.5"),
+        (attribute("guards", "variance", -1.0), "must have finite numbers, none but the mean below 0"),
         (lambda file: file.__delitem__("rng"), "rng: must have the form of a group, got NoneType"),
         (lambda file: file.__delitem__("network"), "network: must have the form of a group"),
         (replaced("history", np.zeros(2)), "history: must be a table"),
