@@ -9,7 +9,7 @@
                  average/: weights averaged over the last iterations, which the final network takes;
                  attributes step, checksum (SHA-256 of its data sets and of the numbers in the groups below)
     /curriculum  attributes level, widest_at, running_return                                             (checkpoint)
-    /guards      attributes count, mean, variance, in_a_row: what lsnn/guards.py remembers                (checkpoint)
+    /guards      attributes iterations, mean, variance, in_a_row: what the guards remember            (checkpoint)
     /rng         attributes seed, iteration: every draw of meta-training is a function of the two        (checkpoint)
 
 A checkpoint goes on to the bits of an unbroken run. Without its last four groups the file holds the frozen network
@@ -351,11 +351,12 @@ def _read_learner(file: h5py.File, network: Network, seed: int) -> LearnerState:
 
 
 def _read_watch(group: h5py.Group) -> Watch:
-    count, in_a_row = (store.read_attribute(group, key, int) for key in ("count", "in_a_row"))
+    iterations, in_a_row = (store.read_attribute(group, key, int) for key in ("iterations", "in_a_row"))
     mean, variance = (store.read_attribute(group, key, float) for key in ("mean", "variance"))
-    sound = min(count, in_a_row) >= 0 and variance >= 0 and np.isfinite([mean, variance]).all()
-    _require(group, "@count, ...", sound, "finite numbers, none but the mean below 0", (count, in_a_row, variance))
-    return Watch(count, mean, variance, in_a_row)
+    watch = Watch(iterations, mean, variance, in_a_row)
+    sound = np.isfinite(watch).all() and min(iterations, in_a_row, variance) >= 0
+    _require(group, "@iterations, ...", sound, "finite numbers, none but the mean below 0", tuple(watch))
+    return watch
 
 
 def _check_same_weights(group: h5py.Group, frozen: Weights, exact: Weights) -> None:

@@ -74,7 +74,7 @@ class Limits(NamedTuple):
 class Watch(NamedTuple):
     """What the guards remember, a part of the learner's state."""
 
-    count: int = 0  # iterations in the running return
+    iterations: int = 0  # in the running return
     mean: float = 0.0
     variance: float = 0.0
     in_a_row: int = 0
@@ -101,7 +101,7 @@ def fault_of(signs: Signs, limits: Limits, watch: Watch) -> str:
         return "exploded"
     loss = watch.mean - signs.mean_return
     least = max(LOST_DEVIATIONS * float(np.sqrt(watch.variance)), LOST_SHARE * abs(watch.mean))
-    return "lost" if watch.count >= WARM_UP and loss > least else ""
+    return "lost" if watch.iterations >= WARM_UP and loss > least else ""
 
 
 def followed(watch: Watch, signs: Signs, fault: str) -> Watch:
@@ -111,10 +111,10 @@ def followed(watch: Watch, signs: Signs, fault: str) -> Watch:
         DivergedError: PATIENCE faults in a row; names the cause and the remedy.
     """
     if not fault:
-        rate = max(RATE, 1 / (watch.count + 1))
+        rate = max(RATE, 1 / (watch.iterations + 1))
         change = signs.mean_return - watch.mean
         variance = (1 - rate) * (watch.variance + rate * change * change)
-        return Watch(watch.count + 1, watch.mean + rate * change, variance)
+        return Watch(watch.iterations + 1, watch.mean + rate * change, variance)
     if watch.in_a_row + 1 >= PATIENCE:
         cause, remedy = FAULTS[fault]
         raise DivergedError(f"meta-training cannot go on, {PATIENCE} iterations in a row: {cause}; {remedy}")

@@ -113,6 +113,24 @@ def train(
 
 @main.command()
 @_reporting
+def sweep(
+    spec: Annotated[Path, typer.Argument(help="What to run, a TOML file (docs/sweeps.md).")],
+    out: Annotated[Path, typer.Option(help="Folder with a folder a cell; the same command goes on with it.")],
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
+    threads: Threads = None,
+) -> int:
+    """Meta-train over settings and seeds; leaves summary.h5 and summary.png. Exit code 1 if a cell failed."""
+    from runs import sweep as sweeping
+
+    more = ["--threads", str(_checked_threads(threads))]
+    ended_by = sweeping.sweep(spec, out, more, retry_failed, _command())
+    if not ended_by and any(out.glob(f"*/{sweeping.FAILURE}")):
+        raise typer.Exit(1)
+    return ended_by
+
+
+@main.command()
+@_reporting
 def test(
     network: Annotated[Path, typer.Argument(help="A network file.")],
     out: Annotated[Path, typer.Option(help="The result file to write.")],

@@ -11,7 +11,7 @@ from tests.runs.tiny import FREE, tiny
 
 LIMITS = Limits(exploded_norm=10.0, refractory_ms=3.0, min_std=0.1)
 SOUND = Signs(gradient_norm=1.0, rate_hz=20.0, spread=0.3, mean_return=30.0)
-USED = Watch(count=WARM_UP, mean=28.0, variance=4.0)
+USED = Watch(iterations=WARM_UP, mean=28.0, variance=4.0)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_loss_is_measured_against_the_iterations_before():
     still = USED._replace(variance=0.0)
     assert fault_of(SOUND._replace(mean_return=19.7), LIMITS, still) == ""
     assert fault_of(SOUND._replace(mean_return=19.5), LIMITS, still) == "lost"
-    assert fault_of(SOUND._replace(mean_return=0.0), LIMITS, USED._replace(count=WARM_UP - 1)) == ""
+    assert fault_of(SOUND._replace(mean_return=0.0), LIMITS, USED._replace(iterations=WARM_UP - 1)) == ""
 
 
 def test_running_return_has_the_mean_and_variance_of_what_it_saw():
@@ -52,7 +52,7 @@ def test_running_return_has_the_mean_and_variance_of_what_it_saw():
     watch = Watch()
     for value in (1.0, 3.0, 5.0, 7.0):
         watch = followed(watch, SOUND._replace(mean_return=value), "")
-    assert watch.count == 4
+    assert watch.iterations == 4
     np.testing.assert_allclose((watch.mean, watch.variance), (4.0, 5.0))
 
 
