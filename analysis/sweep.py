@@ -105,7 +105,8 @@ def draw_dots(axes: Axes, sweep: Sweep, column: str, title: str, colours: list[s
         axes.plot(found, np.full(len(found), group), "o", color=colour, markeredgecolor="white", markersize=8)
         if len(found):
             axes.vlines(np.median(found), group - 0.3, group + 0.3, color=DARK, linewidth=2)
-    axes.set(title=title, ylim=(len(colours) - 0.5, -0.5), xlim=(0, None))
+    highest = np.nanmax(sweep.cells[column], initial=0.0)
+    axes.set(title=title, ylim=(len(colours) - 0.5, -0.5), xlim=(0, 1.06 * highest or 1))
 
 
 def reached(sweep: Sweep, group: int) -> str:

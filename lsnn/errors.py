@@ -7,3 +7,7 @@ class InputError(ValueError):
 
 class DivergedError(RuntimeError):
     """Meta-training that cannot go on by itself; the message names the cause and a remedy."""
+
+
+class ClusterError(RuntimeError):
+    """A cluster that cannot do the work: no workers, or workers whose results would differ."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from lsnn.errors import InputError
-from lsnn.kernels.layout import Cells, Readout, Rows, Weights
+from lsnn.kernels.layout import Cells, Readout, Rows, Weights, read_only
 from lsnn.wiring import Synapses, Wiring, draw_pairs, synapses_of_pairs
 
 
@@ -130,15 +130,12 @@ class Network:
         cells = Cells(alpha, 1 - alpha, 1 / alpha, rho, 1 / rho - 1, b0, 1 / b0, self.beta, steps)
         cut, weight = self.n_input_synapses, self.signed_theta() * self.effect()
         place = self.synapses.delay.astype(np.int32) * np.int32(n) + self.synapses.target
-        weights = Weights(
+        return read_only(Weights(
             Cells(*(np.array(a, dtype) for a in cells)),
             _rows(self.synapses.source[:cut], self.n_in, place[:cut], weight[:cut], dtype),
             _rows(self.synapses.source[cut:] - self.n_in, n, place[cut:], weight[cut:], dtype),
             Readout(self.readout.astype(dtype), self.bias.astype(dtype), self.kappa().astype(dtype)),
-        )
-        for array in (array for part in weights for array in part):
-            array.setflags(write=False)
-        return weights
+        ))
 
     def kappa(self) -> np.ndarray:
         """exp(-dt/tau_out), (1,)."""

@@ -19,7 +19,7 @@ main = typer.Typer(
 )
 
 BAD_INPUT = 2
-DIVERGED = 3
+CANNOT_GO_ON = 3
 SIGNALLED = 128  # plus the signal's number
 
 Minutes = Annotated[float | None, typer.Option(help="End after so many minutes of meta-training.")]
@@ -36,7 +36,7 @@ def _reporting(command: Callable[..., int | None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
         from analysis.results import ResultError
-        from lsnn.errors import DivergedError, InputError
+        from lsnn.errors import ClusterError, DivergedError, InputError
         from lsnn.store import StoreError
 
         try:
@@ -44,9 +44,9 @@ def _reporting(command: Callable[..., int | None]) -> Callable[..., None]:
         except (InputError, ResultError, StoreError) as error:
             print(f"lsnn: {error}", file=sys.stderr)
             raise typer.Exit(BAD_INPUT) from None
-        except DivergedError as error:
+        except (DivergedError, ClusterError) as error:
             print(f"lsnn: {error}", file=sys.stderr)
-            raise typer.Exit(DIVERGED) from None
+            raise typer.Exit(CANNOT_GO_ON) from None
         raise typer.Exit(SIGNALLED + ended_by if ended_by else 0)
 
     return run
@@ -84,6 +84,8 @@ def train(
     resume: Annotated[Path | None, typer.Option(help="Go on from a checkpoint, to the budget in all.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the network; default: a new one in results/.")] = None,
     settings: Settings = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, tcp://...: run there.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Run in so many local processes, through Dask.")] = None,
     checkpoint_every: Annotated[
         int | None, typer.Option(help="Iterations from checkpoint to checkpoint; default: 25.", show_default=False)
     ] = None,
@@ -92,12 +94,15 @@ def train(
 ) -> int:
     """Meta-train a network; leaves checkpoint.lsnn.h5 and network.lsnn.h5 in a folder. Default: 10 minutes."""
     from runs import train as training
+    from runs.cluster import check_options, crew
     from runs.configuration import overridden
     from runs.folders import output_folder
     from runs.presets import DEFAULT
     from runs.presets import preset as preset_of
 
-    threads, checked_seed = _checked_threads(threads), _checked_seed(seed)
+    check_options(scheduler, workers)
+    threads = 1 if workers is not None and threads is None else _checked_threads(threads)
+    checked_seed = _checked_seed(seed)
     budget, interval = training.budget_of(minutes, iterations, 10.0), training.checked_interval(checkpoint_every)
     files = (training.CHECKPOINT, training.NETWORK)
     if resume is None:
@@ -108,7 +113,8 @@ def train(
         run = training.resumed_run(resume, task, preset, seed, settings or [], _command())
         home = out is None or out.resolve() == resume.resolve().parent
         folder = output_folder(resume.parent if out is None else out, "", files, overwrite or home)
-    return training.train(run, budget, folder, threads, interval)[1]
+    with crew(run.experiment.task, threads, scheduler, workers) as hands:
+        return training.train(run, budget, folder, hands, interval)[1]
 
 
 @main.command()

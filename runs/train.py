@@ -3,15 +3,18 @@
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from lsnn.blocks import Block
+from lsnn.blocks import Block, Threads
+from lsnn.cluster import Cluster
 from lsnn.errors import InputError
 from lsnn.files import save_network
 from lsnn.kernels.simd import LANES
+from lsnn.learning import calls
 from lsnn.meta import VALIDATION_BRANCH, LearnerState, MetaLearner, episode_keys, new_network
 from lsnn.network import Network
 from runs.configuration import Experiment, changed_sections, check_fit, open_network, overridden
@@ -122,7 +125,7 @@ def history_table(rows: Sequence[Row]) -> np.ndarray | None:
 class Training:
     """Meta-training in progress, and the files it leaves in a folder."""
 
-    def __init__(self, run: Run, folder: Path, threads: int):
+    def __init__(self, run: Run, folder: Path, threads: int | Threads | Cluster):
         self.run, self.folder, self.rows = run, folder, list(run.history)
         experiment = run.experiment
         self.learner = MetaLearner(experiment.task, run.network, experiment.learning, run.seed, threads)
@@ -173,17 +176,13 @@ def validate(learner: MetaLearner) -> Row:
     mean = np.full(max(1, task.n_action), -np.inf)
     keys = list(episode_keys(learner.seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES).reshape(-1, LANES))
 
-    def test(block: Block, block_keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        block.begin(task, block_keys)
-        block.roll_out(weights, mean)
-        return block.trace.reward.T.copy(), block.trace.acted.T.copy()
-
-    tested = []
+    run = partial(calls.roll_out, task=task, weights=weights, log_std=mean, hold=1, network=calls.bare(learner.network))
+    rolled: list[calls.Rolled] = []
+    learner.threads.begin()
     for first in range(0, len(keys), len(learner.blocks)):
         part = keys[first : first + len(learner.blocks)]
-        tested += learner.threads.map(test, learner.blocks[: len(part)], part)
-    reward, acted = (np.concatenate(arrays) for arrays in zip(*tested, strict=True))
-    return task.metrics(reward, acted)
+        rolled += learner.threads.map(run, learner.blocks[: len(part)], part)
+    return task.metrics(*(np.concatenate([getattr(block, name) for block in rolled]) for name in ("reward", "acted")))
 
 
 def load_compiled(experiment: Experiment, network: Network) -> None:
@@ -220,11 +219,12 @@ def checked_interval(iterations: int | None) -> int:
 
 
 def train(
-    run: Run, budget: Budget, folder: Path, threads: int, checkpoint_every: int | None = None
+    run: Run, budget: Budget, folder: Path, threads: int | Threads | Cluster, checkpoint_every: int | None = None
 ) -> tuple[Path, int]:
     """Meta-train within a budget; leaves `checkpoint.lsnn.h5` and, at the end, `network.lsnn.h5` in the folder.
 
     Args:
+        threads: how many, or whoever else works on blocks (`runs.cluster.crew`).
         checkpoint_every: iterations from checkpoint to checkpoint, by default CHECKPOINT_EVERY; no bit depends on it.
 
     Returns:
