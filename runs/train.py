@@ -19,6 +19,7 @@ from lsnn.meta import VALIDATION_BRANCH, LearnerState, MetaLearner, episode_keys
 from lsnn.network import Network
 from runs.configuration import Experiment, changed_sections, check_fit, open_network, overridden
 from runs.families import Family, family_of
+from runs.forecast import check_memory, forecast, worker_forecast
 from runs.interruption import Interruption, interruption
 from runs.progress import duration, meter, say
 
@@ -72,7 +73,8 @@ class Run(NamedTuple):
 
 
 def fresh_run(experiment: Experiment, seed: int, command: str) -> Run:
-    """From random weights."""
+    """From random weights; InputError for a network that cannot fit into memory."""
+    check_memory(experiment)
     network = new_network(experiment.task, experiment.network, experiment.learning, seed)
     return Run(experiment, seed, command, network, [], None)
 
@@ -211,6 +213,15 @@ def progress_line(family: Family, rows: Sequence[Row], oracle: Row, budget: Budg
     return " | ".join(parts)
 
 
+def _say_forecast(training: Training, budget: Budget) -> None:
+    run, hands = training.run, training.learner.threads
+    validates = budget.iterations is None or budget.iterations >= VALIDATE_EVERY
+    threads = hands.count if isinstance(hands, Threads) else None
+    say(str(forecast(run.experiment, run.network, validates, threads)))
+    if isinstance(hands, Cluster):
+        say(worker_forecast(run.experiment, run.network, len(hands.workers), sum(hands.workers.values())))
+
+
 def checked_interval(iterations: int | None) -> int:
     """Iterations from checkpoint to checkpoint; InputError unless 1 or more."""
     if iterations is not None and iterations < 1:
@@ -234,6 +245,7 @@ def train(
     training.checkpoint()
     with interruption() as interrupted:
         load_compiled(run.experiment, run.network)
+        _say_forecast(training, budget)
         training.start_clock()
         _iterate(training, budget, interrupted, checked_interval(checkpoint_every))
     training.checkpoint()
