@@ -126,10 +126,18 @@ def table(parent: h5py.Group, name: str) -> dict[str, np.ndarray]:
             return {column: rows[column] for column in found.dtype.names}
     group, columns = subgroup(parent, name), {}
     length: tuple[int | None, ...] = (None,)
-    for column in group:
+    with reported(place(parent)):
+        names = list(group)
+    for column in names:
         source = dataset(group, column, length)
         columns[column], length = values(source), source.shape
     return columns
+
+
+def holds(group: h5py.Group, name: str) -> bool:
+    """Whether a group has an item of that name; ResultError where it is damaged."""
+    with reported(place(group)):
+        return name in group
 
 
 def describe(found: object) -> str:
@@ -181,9 +189,8 @@ class Spikes:
         self.time_ms = dataset(group, "time_ms", (None,))
         self.neuron = dataset(group, "neuron", self.time_ms.shape)
         rows = len(self.offsets) - 1
-        self.episodes = (
-            values(dataset(group, "episode", (rows,))).astype(np.int64) if "episode" in group else np.arange(n_episodes)
-        )
+        some = holds(group, "episode")
+        self.episodes = values(dataset(group, "episode", (rows,))).astype(np.int64) if some else np.arange(n_episodes)
         whole = rows >= 0 and self.offsets[0] == 0 and self.offsets[-1] == len(self.time_ms)
         if not whole or np.any(np.diff(self.offsets) < 0) or len(self.episodes) != rows:
             raise ResultError(
@@ -288,7 +295,7 @@ class Condition:
     @property
     def has_recording(self) -> bool:
         """Whether spikes, input spikes and traces were stored."""
-        return all(name in self.group for name in ("spikes", "input_spikes", "traces"))
+        return all(holds(self.group, name) for name in ("spikes", "input_spikes", "traces"))
 
     @property
     def spikes(self) -> Spikes:
@@ -358,7 +365,7 @@ class Result:
     @cached_property
     def conditions(self) -> dict[str, Condition]:
         """The conditions in the file, in the order of CONDITIONS."""
-        return {name: Condition(subgroup(self.file, name), name) for name in CONDITIONS if name in self.file}
+        return {name: Condition(subgroup(self.file, name), name) for name in CONDITIONS if holds(self.file, name)}
 
     def require(self, *names: str) -> None:
         """Raise ResultError unless every named condition is in the file."""
@@ -390,7 +397,7 @@ class Result:
     @cached_property
     def history(self) -> dict[str, np.ndarray]:
         """Meta-training history, a column a key, each (iterations,); empty when the file has none."""
-        columns = table(self.file, "history") if "history" in self.file else {}
+        columns = table(self.file, "history") if holds(self.file, "history") else {}
         return {name: column.astype(np.float64) for name, column in columns.items()}
 
 

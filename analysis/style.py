@@ -76,10 +76,15 @@ def add_footer(figure: Figure, result: Result, n: str) -> Figure:
     """Print n, seed, commit, network and command below everything else and lay out the rest; returns the figure."""
     made = result.provenance
     facts = f"{n} · seed {made.seed} · commit {made.git_commit[:10]} · network {made.network_sha256[:10]}"
+    return footer(figure, facts, made.command)
+
+
+def footer(figure: Figure, facts: str, command: str) -> Figure:
+    """Print facts and command below everything else and lay out the rest; returns the figure."""
     width, height = figure.get_size_inches()
     lines = [
-        facts,
-        *textwrap.wrap(f"command: {made.command}", int(width * FOOTER_CHARACTERS_PER_INCH), break_long_words=True),
+        *textwrap.wrap(facts, int(width * FOOTER_CHARACTERS_PER_INCH)),
+        *textwrap.wrap(f"command: {command}", int(width * FOOTER_CHARACTERS_PER_INCH), break_long_words=True),
     ]
     share = (len(lines) * FOOTER_LINE_INCHES + 0.08) / height
     figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.09, rect=(0, share, 1, 1 - share)))

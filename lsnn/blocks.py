@@ -59,6 +59,8 @@ class Block:
         )
         self.passes = network_module(models)
         self.n_spread = network.outputs.get("spread", 0)
+        self.prepared: Any = None  # of lsnn.learning.shard, between the calls of an iteration
+        self.chosen: np.ndarray | None = None  # likelihood of the actions when they were chosen
 
     def begin(self, task: Task, keys: np.ndarray) -> None:
         """Start eight episodes from rest: keys (8,) uint64; the network's state is zero."""
@@ -141,6 +143,13 @@ class Threads:
     def __init__(self, count: int):
         self.count = count
         self.pool = ThreadPoolExecutor(count) if count > 1 else None
+
+    def blocks(self, make: Callable[[], Block], count: int) -> list[Block]:
+        """So many blocks."""
+        return [make() for _ in range(count)]
+
+    def begin(self) -> None:
+        """An iteration begins; nothing to do here, see `lsnn.cluster.Cluster.begin`."""
 
     def map(self, function: Callable[..., Result], *arguments: Sequence[Any]) -> list[Result]:
         """[function(*a) for a in zip(*arguments)]."""

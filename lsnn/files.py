@@ -7,11 +7,13 @@
         input/, recurrent/                            source, target, delay, sign, weight: one entry a synapse
     /history     a row an iteration
     /optimizer   theta, readout: exact values of what is learnt; first/, second/: moments of Adam;       (checkpoint)
-                 average/: weights averaged over the last iterations, which the final network takes
+                 average/: weights averaged over the last iterations, which the final network takes;
+                 attributes step, checksum (SHA-256 of its data sets and of the numbers in the groups below)
     /curriculum  attributes level, widest_at, running_return                                             (checkpoint)
+    /guards      attributes iterations, mean, variance, in_a_row: what the guards remember            (checkpoint)
     /rng         attributes seed, iteration: every draw of meta-training is a function of the two        (checkpoint)
 
-A checkpoint goes on to the bits of an unbroken run. Without its last three groups the file holds the frozen network
+A checkpoint goes on to the bits of an unbroken run. Without its last four groups the file holds the frozen network
 alone: weights in the single precision in which the kernels use them.
 """
 
@@ -26,6 +28,7 @@ import numpy as np
 from lsnn import store
 from lsnn.configuration import from_mapping
 from lsnn.errors import InputError
+from lsnn.guards import Watch
 from lsnn.kernels.layout import Weights
 from lsnn.meta import LearnerState
 from lsnn.network import Network, NetworkConfig, source_signs
@@ -153,6 +156,16 @@ def _checksum(group: h5py.Group) -> str:
     return store.checksum({path: group[path][()] for path in _DATA_SETS})
 
 
+def _learner_checksum(file: h5py.File) -> str:
+    """Over every data set of /optimizer and every number of the learner's state."""
+    optimizer, numbers = file["optimizer"], {"step": file["optimizer"].attrs["step"]}
+    for name in ("curriculum", "guards", "rng"):
+        numbers |= {f"{name}.{key}": value for key, value in file[name].attrs.items()}
+    names: list[str] = []
+    optimizer.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return store.checksum({name: optimizer[name][()] for name in names} | numbers)
+
+
 def _put_learner(file: h5py.File, network: Network, state: LearnerState, seed: int) -> None:
     optimizer = file.create_group("optimizer")
     optimizer.attrs["step"] = state.adam_step
@@ -168,7 +181,9 @@ def _put_learner(file: h5py.File, network: Network, state: LearnerState, seed: i
         store.put(group, name, array, "effect", f"{name}, averaged over the last iterations", compress=False)
     for key in ("level", "widest_at", "running_return"):
         file.require_group("curriculum").attrs[key] = getattr(state, key)
+    file.create_group("guards").attrs.update(state.watch._asdict())
     file.create_group("rng").attrs.update({"seed": seed, "iteration": state.iteration})
+    optimizer.attrs["checksum"] = _learner_checksum(file)
 
 
 # Reading
@@ -348,8 +363,20 @@ def _read_learner(file: h5py.File, network: Network, seed: int) -> LearnerState:
     _require(curriculum, "@level", level == -1 or 0 <= level <= 1, "the value -1 or one in 0..1", level)
     widest_at = store.read_attribute(curriculum, "widest_at", int)
     first, second = (_read_moments(optimizer, name, network) if step else {} for name in ("first", "second"))
+    watch = _read_watch(_group(file, "guards"))
     average = _read_learnt(_group(optimizer, "average"), network, ("theta", "readout", "bias"))
-    return LearnerState(iteration, level, widest_at, running_return, step, first, second, average)
+    stored, found = store.read_attribute(optimizer, "checksum", str), _learner_checksum(file)
+    _require(optimizer, "@checksum", stored == found, f"that of its data sets and numbers, {found}", stored)
+    return LearnerState(iteration, level, widest_at, running_return, step, first, second, average, watch)
+
+
+def _read_watch(group: h5py.Group) -> Watch:
+    iterations, in_a_row = (store.read_attribute(group, key, int) for key in ("iterations", "in_a_row"))
+    mean, variance = (store.read_attribute(group, key, float) for key in ("mean", "variance"))
+    watch = Watch(iterations, mean, variance, in_a_row)
+    sound = np.isfinite(watch).all() and min(iterations, in_a_row, variance) >= 0
+    _require(group, "@iterations, ...", sound, "finite numbers, none but the mean below 0", tuple(watch))
+    return watch
 
 
 def _check_same_weights(group: h5py.Group, frozen: Weights, exact: Weights) -> None:

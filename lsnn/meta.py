@@ -4,18 +4,22 @@ Each iteration draws new worlds. The inner loop has no weight updates: whatever 
 network's state, which starts from zero with the episode and is carried from trial to trial within it.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from lsnn.blocks import Block, Threads
-from lsnn.gym_blocks import block_for
+from lsnn import guards
+from lsnn.blocks import Threads
+from lsnn.cluster import Cluster
 from lsnn.kernels.layout import Gradient
 from lsnn.kernels.simd import LANES
+from lsnn.learning import calls
 from lsnn.learning.config import LearningConfig, first_level, outputs_of
-from lsnn.learning.optimiser import Adam, Arrays, clip_norm, global_norm
-from lsnn.learning.shard import ShardGradient, batch_statistics, prepare, shard_gradient
+from lsnn.learning.optimiser import Adam, Arrays, added_up, clip_norm
+from lsnn.learning.shard import batch_statistics
 from lsnn.network import Network, NetworkConfig, build_network
 from lsnn.task import Task
 from lsnn.wiring import rewire
@@ -47,35 +51,38 @@ class LearnerState(NamedTuple):
     first: Arrays  # moments of Adam, empty before the first update
     second: Arrays
     average: Arrays  # theta, readout and bias, averaged over the last iterations
+    watch: guards.Watch = guards.Watch()
 
 
 class MetaLearner:
     """Meta-trains a network on a task by reward (or by target), an iteration at a time."""
 
-    def __init__(self, task: Task, network: Network, learning: LearningConfig, seed: int, threads: int = 2):
+    def __init__(
+        self, task: Task, network: Network, learning: LearningConfig, seed: int, threads: int | Threads | Cluster = 2
+    ):
         self.task, self.network, self.learning, self.seed = task, network, learning, seed
         self.adam, self.iteration, self.running_return = Adam(), 0, 0.0
         self.level = first_level(learning)
-        self.widest_at = 0
+        self.widest_at, self.watch = 0, guards.Watch()
         self.average = {name: array.copy() for name, array in self._averaged_arrays().items()}
-        self.threads = Threads(threads)
+        self.threads = Threads(threads) if isinstance(threads, int) else threads
         stretch = int(np.ceil(np.sqrt(task.duration_ms))) if learning.time_checkpoints else 0
-        count = learning.episodes // LANES
-        self.blocks = [block_for(task, network, task.duration_ms, stretch=stretch) for _ in range(count)]
+        make = partial(calls.make_block, task, calls.bare(network), stretch)
+        self.blocks: Sequence[Any] = self.threads.blocks(make, learning.episodes // LANES)
 
     def state(self) -> LearnerState:
         """Everything `restore` needs, to go on to the same bits."""
         first, second = dict(self.adam.first), dict(self.adam.second)
         return LearnerState(
             self.iteration, self.level, self.widest_at, self.running_return, self.adam.step, first, second,
-            dict(self.average),
+            dict(self.average), self.watch,
         )  # fmt: skip
 
     def restore(self, state: LearnerState) -> None:
         """Go on from a state."""
         self.iteration, self.level, self.widest_at, self.running_return = state[:4]
         self.adam = Adam(step=state.adam_step, first=dict(state.first), second=dict(state.second))
-        self.average = dict(state.average)
+        self.average, self.watch = dict(state.average), state.watch
 
     def averaged(self) -> Network:
         """The network with its weights averaged over the last iterations (Polyak & Juditsky 1992): what is frozen."""
@@ -94,56 +101,48 @@ class MetaLearner:
     def step(self) -> dict[str, float]:
         """One iteration; returns its row of the history."""
         task = self.task.at_difficulty(self.level) if 0 <= self.level < 1 else self.task
-        self._roll_out(task)
-        row = self._measure(task)
-        old: list[np.ndarray | None] = [None] * len(self.blocks)
+        self.threads.begin()
+        row = self._measure(task, self._roll_out(task))
         for epoch in range(self.learning.epochs):
             if epoch > 0:
-                weights = self.network.weights()
-                self.threads.map(lambda block, w=weights: block.replay(w), self.blocks)
-            gradient, old = self._gradient(old)
-            row |= self._update(gradient)
+                self.threads.map(partial(calls.replay, weights=self.network.weights()), self.blocks)
+            row |= self._update(self._gradient(), row)
         row["rate_hz"] = float(self.rate_hz.mean())
         self._follow()
         self._advance_curriculum(row["return"])
         self.iteration += 1
         return row
 
-    def _roll_out(self, task: Task) -> None:
+    def _roll_out(self, task: Task) -> list[calls.Rolled]:
         keys = episode_keys(self.seed, TRAIN_BRANCH, self.iteration, self.learning.episodes).reshape(-1, LANES)
-        weights = self.network.weights()
         log_std = self.network.log_std if self.task.action_kind == "gaussian" else np.zeros(1)
-        hold, mean_norm = self.learning.hold_ms, self.learning.mean_norm or np.inf
+        run = partial(
+            calls.roll_out, task=task, weights=self.network.weights(), log_std=log_std, hold=self.learning.hold_ms,
+            mean_norm=self.learning.mean_norm or np.inf, network=calls.bare(self.network),
+        )  # fmt: skip
+        return self.threads.map(run, self.blocks, list(keys))
 
-        def run(block: Block, block_keys: np.ndarray) -> None:
-            block.begin(task, block_keys)
-            block.roll_out(weights, log_std, hold=hold, mean_norm=mean_norm)
-
-        self.threads.map(run, self.blocks, list(keys))
-
-    def _measure(self, task: Task) -> dict[str, float]:
-        reward = np.concatenate([block.trace.reward.T for block in self.blocks])
-        acted = np.concatenate([block.trace.acted.T for block in self.blocks])
+    def _measure(self, task: Task, rolled: Sequence[calls.Rolled]) -> dict[str, float]:
+        reward, acted = (np.concatenate([getattr(block, name) for block in rolled]) for name in ("reward", "acted"))
         row = {"iteration": float(self.iteration), "return": float(reward.sum(axis=1).mean())}
         row |= {"level": self.level, "learning_rate": self.learning_rate()}
         if len(self.network.log_std):
-            row["std"] = float(np.exp(self.network.log_std).mean())
+            added = np.mean([block.log_spread for block in rolled], axis=0) if "spread" in self.network.outputs else 0.0
+            row["std"] = float(np.exp(self.network.log_std + added).mean())
         return row | task.metrics(reward, acted)
 
-    def _gradient(self, old: list[np.ndarray | None]) -> tuple[Arrays, list[np.ndarray | None]]:
-        """Gradient of the batch, and the log-likelihood of its actions for later epochs."""
-        network, learning, weights = self.network, self.learning, self.network.weights()
-        shards = self.threads.map(lambda block: prepare(block, network, learning), self.blocks)
+    def _gradient(self) -> Arrays:
+        """Gradient of the batch."""
+        network, learning = calls.bare(self.network), self.learning
+        shards = self.threads.map(partial(calls.summed_up, network=network, learning=learning), self.blocks)
         statistics = batch_statistics(shards, self.task.duration_ms, network.config.dt_ms)
-        self.rate_hz, target_weight = statistics.rate_hz, self.target_weight()
-
-        def gradient(block, prepared, before) -> ShardGradient:
-            return shard_gradient(block, prepared, before, weights, statistics, network, learning, target_weight)
-
-        parts = self.threads.map(gradient, self.blocks, shards, old)
-        total = _sum([part.weights for part in parts])
-        g_log_std = np.sum([part.log_std for part in parts], axis=0)
-        return self._to_units_of_effect(total, g_log_std), [part.log_likelihood for part in parts]
+        self.rate_hz = statistics.rate_hz
+        run = partial(
+            calls.gradient, weights=self.network.weights(), statistics=statistics, network=network, learning=learning,
+            target_weight=self.target_weight(),
+        )  # fmt: skip
+        parts = self.threads.map(run, self.blocks)
+        return added_up([self._to_units_of_effect(part.weights, part.log_std) for part in parts], learning.shard_norm)
 
     def target_weight(self) -> float:
         """1 for a supervised task; else the auxiliary readout's weight, falling linearly to 0 at `auxiliary_until`."""
@@ -175,15 +174,30 @@ class MetaLearner:
             "log_std": g_log_std,
         }
 
-    def _update(self, gradient: Arrays) -> dict[str, float]:
-        """A step of the optimiser and of DEEP R; an exploded gradient weakens the recurrent weights instead."""
-        norm = global_norm(gradient)
-        exploded = not norm < self.learning.exploded_norm
-        if exploded:
+    def _update(self, gradient: Arrays, row: dict[str, float]) -> dict[str, float]:
+        """A step of the optimiser and of DEEP R, or what the guards want instead."""
+        learning = self.learning
+        signs = guards.Signs(
+            guards.finite_norm(gradient), float(self.rate_hz.mean()), row.get("std", np.nan), row["return"]
+        )
+        limits = guards.Limits(learning.exploded_norm, self.network.config.refractory_ms, learning.min_std)
+        fault = guards.fault_of(signs, limits, self.watch)
+        self.watch = guards.followed(self.watch, signs, fault)
+        if not fault:
+            self._descend(clip_norm(gradient, learning.gradient_norm))
+        elif fault in ("not_finite", "exploded"):
             self._calm_down()
         else:
-            self._descend(clip_norm(gradient, self.learning.gradient_norm))
-        return {"gradient_norm": norm, "exploded": float(exploded)}
+            self._go_back()
+        return {"gradient_norm": signs.gradient_norm} | guards.counted(fault)
+
+    def _go_back(self) -> None:
+        """In place of a step: the averaged weights, at rest; what is learnt of the gradient's size is kept."""
+        network, average = self.network, self.average
+        network.synapses = network.synapses._replace(theta=average["theta"].copy())
+        network.readout, network.bias = average["readout"].copy(), average["bias"].copy()
+        network.log_std = np.fmax(network.log_std, np.log(self.learning.min_std))
+        self.adam.first = {name: np.zeros_like(moment) for name, moment in self.adam.first.items()}
 
     def _calm_down(self) -> None:
         """In place of a step along a gradient that exploded on its way through time: weaker recurrent weights."""
@@ -232,12 +246,3 @@ class MetaLearner:
         elif 0 <= self.level < 1 and self.running_return > learning.curriculum_bar:
             self.level = min(1.0, self.level + learning.curriculum_step)
             self.widest_at = self.iteration
-
-
-def _sum(gradients: list[Gradient]) -> Gradient:
-    """Added up in the order of the blocks."""
-    total = gradients[0]
-    for g in gradients[1:]:
-        for a, b in zip(total, g, strict=True):
-            a += b
-    return total

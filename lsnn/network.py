@@ -8,7 +8,7 @@ import numpy as np
 
 from lsnn.equations.host import host_model
 from lsnn.errors import InputError
-from lsnn.kernels.layout import Cells, Readout, Rows, Weights
+from lsnn.kernels.layout import Cells, Readout, Rows, Weights, read_only
 from lsnn.neuron_files import model_of
 from lsnn.neurons import LIF, NeuronModel
 from lsnn.populations import Group, cells_of, effect_of, slots_of, variables_of
@@ -171,15 +171,12 @@ class Network:
         n, cells = self.config.n_neurons, cells_of(self.groups, self.config.dt_ms / 1000)
         cut, weight = self.n_input_synapses, self.signed_theta() * self.effect()
         place = self.synapses.delay.astype(np.int32) * np.int32(n) + self.synapses.target
-        weights = Weights(
+        return read_only(Weights(
             Cells(cells.groups, cells.constants.astype(dtype), cells.refractory.astype(dtype)),
             _rows(self.synapses.source[:cut], self.n_in, place[:cut], weight[:cut], dtype),
             _rows(self.synapses.source[cut:] - self.n_in, n, place[cut:], weight[cut:], dtype),
             Readout(self.readout.astype(dtype), self.bias.astype(dtype), self.kappa().astype(dtype)),
-        )
-        for array in (array for part in weights for array in part):
-            array.setflags(write=False)
-        return weights
+        ))
 
     def kappa(self) -> np.ndarray:
         """exp(-dt/tau_out), (1,)."""

@@ -19,6 +19,7 @@ main = typer.Typer(
 )
 
 BAD_INPUT = 2
+CANNOT_GO_ON = 3
 SIGNALLED = 128  # plus the signal's number
 
 Minutes = Annotated[float | None, typer.Option(help="End after so many minutes of meta-training.")]
@@ -35,7 +36,7 @@ def _reporting(command: Callable[..., int | None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
         from analysis.results import ResultError
-        from lsnn.errors import InputError
+        from lsnn.errors import ClusterError, DivergedError, InputError
         from lsnn.store import StoreError
 
         try:
@@ -43,6 +44,9 @@ def _reporting(command: Callable[..., int | None]) -> Callable[..., None]:
         except (InputError, ResultError, StoreError) as error:
             print(f"lsnn: {error}", file=sys.stderr)
             raise typer.Exit(BAD_INPUT) from None
+        except (DivergedError, ClusterError) as error:
+            print(f"lsnn: {error}", file=sys.stderr)
+            raise typer.Exit(CANNOT_GO_ON) from None
         raise typer.Exit(SIGNALLED + ended_by if ended_by else 0)
 
     return run
@@ -83,19 +87,27 @@ def train(
     neuron: Annotated[
         str | None, typer.Option(help="Model of the adaptive neurons: a name or a TOML file (lsnn show-kernel).")
     ] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, tcp://...: run there.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Run in so many local processes, through Dask.")] = None,
+    checkpoint_every: Annotated[
+        int | None, typer.Option(help="Iterations from checkpoint to checkpoint; default: 25.", show_default=False)
+    ] = None,
     threads: Threads = None,
     overwrite: Overwrite = False,
 ) -> int:
     """Meta-train a network; leaves checkpoint.lsnn.h5 and network.lsnn.h5 in a folder. Default: 10 minutes."""
     from runs import train as training
+    from runs.cluster import check_options, crew
     from runs.configuration import overridden
     from runs.folders import output_folder
     from runs.neurons import neuron_settings
     from runs.presets import DEFAULT
     from runs.presets import preset as preset_of
 
-    threads, checked_seed = _checked_threads(threads), _checked_seed(seed)
-    budget = training.budget_of(minutes, iterations, default_minutes=10.0)
+    check_options(scheduler, workers)
+    threads = 1 if workers is not None and threads is None else _checked_threads(threads)
+    checked_seed = _checked_seed(seed)
+    budget, interval = training.budget_of(minutes, iterations, 10.0), training.checked_interval(checkpoint_every)
     files = (training.CHECKPOINT, training.NETWORK)
     settings = [*neuron_settings(neuron), *(settings or [])]
     if resume is None:
@@ -106,7 +118,26 @@ def train(
         run = training.resumed_run(resume, task, preset, seed, settings, _command())
         home = out is None or out.resolve() == resume.resolve().parent
         folder = output_folder(resume.parent if out is None else out, "", files, overwrite or home)
-    return training.train(run, budget, folder, threads)[1]
+    with crew(run.experiment.task, threads, scheduler, workers) as hands:
+        return training.train(run, budget, folder, hands, interval)[1]
+
+
+@main.command()
+@_reporting
+def sweep(
+    spec: Annotated[Path, typer.Argument(help="What to run, a TOML file (docs/sweeps.md).")],
+    out: Annotated[Path, typer.Option(help="Folder with a folder a cell; the same command goes on with it.")],
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
+    threads: Threads = None,
+) -> int:
+    """Meta-train over settings and seeds; leaves summary.h5 and summary.png. Exit code 1 if a cell failed."""
+    from runs import sweep as sweeping
+
+    more = ["--threads", str(_checked_threads(threads))]
+    ended_by = sweeping.sweep(spec, out, more, retry_failed, _command())
+    if not ended_by and any(out.glob(f"*/{sweeping.FAILURE}")):
+        raise typer.Exit(1)
+    return ended_by
 
 
 @main.command()

@@ -3,19 +3,23 @@
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from lsnn.blocks import Block
+from lsnn.blocks import Block, Threads
+from lsnn.cluster import Cluster
 from lsnn.errors import InputError
 from lsnn.files import save_network
 from lsnn.kernels.simd import LANES
+from lsnn.learning import calls
 from lsnn.meta import VALIDATION_BRANCH, LearnerState, MetaLearner, episode_keys, new_network
 from lsnn.network import Network
 from runs.configuration import Experiment, changed_sections, check_fit, open_network, overridden
 from runs.families import Family, family_of
+from runs.forecast import check_memory, forecast, worker_forecast
 from runs.interruption import Interruption, interruption
 from runs.progress import duration, meter, say
 
@@ -69,7 +73,8 @@ class Run(NamedTuple):
 
 
 def fresh_run(experiment: Experiment, seed: int, command: str) -> Run:
-    """From random weights."""
+    """From random weights; InputError for a network that cannot fit into memory."""
+    check_memory(experiment)
     network = new_network(experiment.task, experiment.network, experiment.learning, seed)
     return Run(experiment, seed, command, network, [], None)
 
@@ -122,7 +127,7 @@ def history_table(rows: Sequence[Row]) -> np.ndarray | None:
 class Training:
     """Meta-training in progress, and the files it leaves in a folder."""
 
-    def __init__(self, run: Run, folder: Path, threads: int):
+    def __init__(self, run: Run, folder: Path, threads: int | Threads | Cluster):
         self.run, self.folder, self.rows = run, folder, list(run.history)
         experiment = run.experiment
         self.learner = MetaLearner(experiment.task, run.network, experiment.learning, run.seed, threads)
@@ -173,17 +178,13 @@ def validate(learner: MetaLearner) -> Row:
     mean = np.full(max(1, task.n_action), -np.inf)
     keys = list(episode_keys(learner.seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES).reshape(-1, LANES))
 
-    def test(block: Block, block_keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        block.begin(task, block_keys)
-        block.roll_out(weights, mean)
-        return block.trace.reward.T.copy(), block.trace.acted.T.copy()
-
-    tested = []
+    run = partial(calls.roll_out, task=task, weights=weights, log_std=mean, hold=1, network=calls.bare(learner.network))
+    rolled: list[calls.Rolled] = []
+    learner.threads.begin()
     for first in range(0, len(keys), len(learner.blocks)):
         part = keys[first : first + len(learner.blocks)]
-        tested += learner.threads.map(test, learner.blocks[: len(part)], part)
-    reward, acted = (np.concatenate(arrays) for arrays in zip(*tested, strict=True))
-    return task.metrics(reward, acted)
+        rolled += learner.threads.map(run, learner.blocks[: len(part)], part)
+    return task.metrics(*(np.concatenate([getattr(block, name) for block in rolled]) for name in ("reward", "acted")))
 
 
 def load_compiled(experiment: Experiment, network: Network) -> None:
@@ -212,8 +213,30 @@ def progress_line(family: Family, rows: Sequence[Row], oracle: Row, budget: Budg
     return " | ".join(parts)
 
 
-def train(run: Run, budget: Budget, folder: Path, threads: int) -> tuple[Path, int]:
+def _say_forecast(training: Training, budget: Budget) -> None:
+    run, hands = training.run, training.learner.threads
+    validates = budget.iterations is None or budget.iterations >= VALIDATE_EVERY
+    threads = hands.count if isinstance(hands, Threads) else None
+    say(str(forecast(run.experiment, run.network, validates, threads)))
+    if isinstance(hands, Cluster):
+        say(worker_forecast(run.experiment, run.network, len(hands.workers), sum(hands.workers.values())))
+
+
+def checked_interval(iterations: int | None) -> int:
+    """Iterations from checkpoint to checkpoint; InputError unless 1 or more."""
+    if iterations is not None and iterations < 1:
+        raise InputError(f"--checkpoint-every must be >= 1, got {iterations}")
+    return iterations or CHECKPOINT_EVERY
+
+
+def train(
+    run: Run, budget: Budget, folder: Path, threads: int | Threads | Cluster, checkpoint_every: int | None = None
+) -> tuple[Path, int]:
     """Meta-train within a budget; leaves `checkpoint.lsnn.h5` and, at the end, `network.lsnn.h5` in the folder.
+
+    Args:
+        threads: how many, or whoever else works on blocks (`runs.cluster.crew`).
+        checkpoint_every: iterations from checkpoint to checkpoint, by default CHECKPOINT_EVERY; no bit depends on it.
 
     Returns:
         the path of the network, and the number of the signal that ended the run early, or 0.
@@ -222,8 +245,9 @@ def train(run: Run, budget: Budget, folder: Path, threads: int) -> tuple[Path, i
     training.checkpoint()
     with interruption() as interrupted:
         load_compiled(run.experiment, run.network)
+        _say_forecast(training, budget)
         training.start_clock()
-        _iterate(training, budget, interrupted)
+        _iterate(training, budget, interrupted, checked_interval(checkpoint_every))
     training.checkpoint()
     path = training.save(NETWORK)
     spent = f"{training.learner.iteration} iterations, {duration(60 * training.minutes)}"
@@ -235,13 +259,13 @@ def train(run: Run, budget: Budget, folder: Path, threads: int) -> tuple[Path, i
     return path, int(interrupted.signal)
 
 
-def _iterate(training: Training, budget: Budget, interrupted: Interruption) -> None:
+def _iterate(training: Training, budget: Budget, interrupted: Interruption, checkpoint_every: int) -> None:
     learner, oracle = training.learner, Row()
     family = family_of(learner.task.name)
     with meter() as shown:
         while not interrupted.signal and budget.share(learner.iteration, training.minutes) < 1:
             row = training.step()
-            if learner.iteration % CHECKPOINT_EVERY == 0:
+            if learner.iteration % checkpoint_every == 0:
                 training.checkpoint()
             if not oracle and learner.iteration % VALIDATE_EVERY == 0:
                 keys = episode_keys(learner.seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES)

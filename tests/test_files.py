@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from lsnn import store
+from lsnn import files, store
 from lsnn.configuration import to_mapping
 from lsnn.errors import InputError
 from lsnn.files import load_network, save_network, weights_sha256
@@ -148,6 +148,8 @@ def mutated(path, change, checksum=True):
             names: list[str] = []
             network.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
             network.attrs["checksum"] = store.checksum({name: network[name][()] for name in names})
+            if {"optimizer", "curriculum", "guards", "rng"} <= set(file):
+                file["optimizer"].attrs["checksum"] = files._learner_checksum(file)
     store.seal(path)
     return path
 
@@ -241,6 +243,7 @@ def test_a_mutation_that_changes_nothing_still_loads(checkpoint):
         (attribute("rng", "seed", 12), "@seed: must have the seed of the file, 11, got 12"),
         (attribute("rng", "iteration", 3), "history: must have a row for each of 3 iterations, got 2"),
         (attribute("curriculum", "level", 1.5), "@level: must have the value -1 or one in 0..1, got 1.5"),
+        (attribute("guards", "variance", -1.0), "must have finite numbers, none but the mean below 0"),
         (lambda file: file.__delitem__("rng"), "rng: must have the form of a group, got NoneType"),
         (lambda file: file.__delitem__("network"), "network: must have the form of a group"),
         (replaced("history", np.zeros(2)), "history: must be a table"),
@@ -255,6 +258,14 @@ def test_broken_rule_is_named(checkpoint, change, message):
 def test_checksum_guards_the_network(checkpoint):
     with pytest.raises(InputError, match="@checksum: must have that of its data sets"):
         load_network(mutated(checkpoint, entry("network/bias", 0, 7.0), checksum=False))
+
+
+@pytest.mark.parametrize(
+    "change", [entry("optimizer/average/bias", 0, 7.0), attribute("curriculum", "level", 0.5)]
+)
+def test_checksum_guards_the_state_of_learning(checkpoint, change):
+    with pytest.raises(InputError, match="optimizer/@checksum: must have that of its data sets and numbers"):
+        load_network(mutated(checkpoint, change, checksum=False))
 
 
 def test_result_file_is_no_network(tmp_path):

@@ -75,7 +75,14 @@ def test_only_analysis_plots():
 def test_imports_are_declared():
     known = set(MAY_IMPORT) | set(sys.stdlib_module_names)
     used = {DISTRIBUTIONS.get(name, name) for _, _, imports in modules() for name in imports - known}
-    assert used - set(bounds(project()["dependencies"])) == set()
+    assert used - set(bounds(project()["dependencies"])) == set(bounds(project()["optional-dependencies"]["cluster"]))
+
+
+def test_dask_is_imported_by_who_uses_a_cluster_alone():
+    named = {path.relative_to(CLONE).as_posix() for _, path, imports in modules() if "distributed" in imports}
+    assert named == {"lsnn/cluster.py", "runs/cluster.py"}
+    loaded = "import sys, runs.train, runs.cluster; print([m for m in ('distributed', 'dask') if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", loaded], cwd=CLONE, text=True).strip() == "[]"
 
 
 def test_conda_environment_has_the_bounds_of_the_project():

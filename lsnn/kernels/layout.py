@@ -46,6 +46,13 @@ class Weights(NamedTuple):
     readout: Readout
 
 
+def read_only(weights: Weights) -> Weights:
+    """The same weights, guarded against writing, which is lost on a way through another process."""
+    for array in (array for part in weights for array in part):
+        array.setflags(write=False)
+    return weights
+
+
 class State(NamedTuple):
     """All that a step needs to go on, for one block; after the reset of the last step's spikes."""
 

@@ -2,10 +2,8 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import h5py
@@ -114,28 +112,6 @@ def test_test_leaves_the_network_file_alone(folder, result):
     before = tree(folder)
     assert lsnn("test", folder / "network.lsnn.h5", "--episodes", 4, "--out", result, "--overwrite").exit_code == 0
     assert tree(folder) == before
-
-
-def start(out):
-    command = [sys.executable, "-m", "runs", "train", "water-maze", "--iterations", "1000000", "--out", str(out), *TINY]
-    return subprocess.Popen(command, cwd=CLONE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_ends_at_the_next_iteration_with_a_checkpoint(tmp_path, number):
-    process = start(tmp_path)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("iteration"):
-            break
-    time.sleep(0.2)
-    process.send_signal(number)
-    rest, errors = process.communicate(timeout=30)
-    assert process.returncode == 128 + number, errors
-    assert errors == "" and f"stopped by {number.name}" in rest
-    file = load_network(tmp_path / training.CHECKPOINT)
-    assert file.learner_state is not None and file.learner_state.iteration == len(file.history) > 1
-    assert len(load_network(tmp_path / training.NETWORK).history) == len(file.history)
 
 
 def test_help_is_quick():

@@ -10,7 +10,7 @@ from lsnn.meta import MetaLearner
 from lsnn.store import StoreError
 from runs import train as training
 from runs.train import Budget, budget_of, fresh_run, resumed_run, train
-from tests.runs.tiny import DALE, FREE, tiny, trained
+from tests.runs.tiny import DALE, FREE, assert_same_run, tiny, trained
 
 
 @pytest.fixture(autouse=True)
@@ -21,22 +21,6 @@ def validate_often(monkeypatch):
 def resume(path, iterations, folder=None, threads=1, settings=()):
     run = resumed_run(path, "water-maze", None, None, settings, "lsnn train --resume")
     return train(run, Budget(iterations=iterations), folder or path.parent, threads)[0]
-
-
-def assert_same_run(one, other):
-    """Weights, learner's state and history (the clock excepted) of two checkpoints, bit for bit."""
-    a, b = (load_network(folder / training.CHECKPOINT) for folder in (one, other))
-    for name in a.network.synapses._fields:
-        np.testing.assert_array_equal(getattr(a.network.synapses, name), getattr(b.network.synapses, name))
-    for name in ("readout", "bias", "log_std"):
-        np.testing.assert_array_equal(getattr(a.network, name), getattr(b.network, name))
-    assert a.learner_state[:5] == b.learner_state[:5]
-    for moment in ("first", "second"):
-        for name, array in getattr(a.learner_state, moment).items():
-            np.testing.assert_array_equal(array, getattr(b.learner_state, moment)[name])
-    assert a.history.dtype == b.history.dtype
-    for name in set(a.history.dtype.names) - {"minutes"}:
-        np.testing.assert_array_equal(a.history[name], b.history[name], err_msg=name)
 
 
 @pytest.mark.parametrize("settings", [FREE, DALE])

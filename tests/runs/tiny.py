@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
+
+from lsnn.files import load_network
 from runs.configuration import Experiment, overridden
 from runs.presets import preset
-from runs.train import Budget, fresh_run, train
+from runs.train import CHECKPOINT, Budget, fresh_run, train
 
 FREE = (
     "network.n_excitatory=8", "network.n_inhibitory=4", "network.n_adaptive=4", "network.input_gain=3.0",
@@ -26,3 +29,21 @@ def trained(
     """The network file that so many iterations leave in a folder, made if need be."""
     folder.mkdir(exist_ok=True)
     return train(fresh_run(tiny(settings), seed, "lsnn train"), Budget(iterations=iterations), folder, threads)[0]
+
+
+def assert_same_run(one, other):
+    """Weights, learner's state and history (the clock excepted) of two checkpoints, bit for bit."""
+    a, b = (load_network(folder / CHECKPOINT) for folder in (one, other))
+    for name in a.network.synapses._fields:
+        np.testing.assert_array_equal(getattr(a.network.synapses, name), getattr(b.network.synapses, name))
+    for name in ("readout", "bias", "log_std"):
+        np.testing.assert_array_equal(getattr(a.network, name), getattr(b.network, name))
+    for name, value in a.learner_state._asdict().items():
+        if not isinstance(value, dict):
+            assert value == getattr(b.learner_state, name), name
+    for moment in ("first", "second", "average"):
+        for name, array in getattr(a.learner_state, moment).items():
+            np.testing.assert_array_equal(array, getattr(b.learner_state, moment)[name])
+    assert a.history.dtype == b.history.dtype
+    for name in set(a.history.dtype.names) - {"minutes"}:
+        np.testing.assert_array_equal(a.history[name], b.history[name], err_msg=name)

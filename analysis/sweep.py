@@ -1,0 +1,121 @@
+"""Figure of a sweep: learning curves, what the frozen networks reach, and how long that took, by combination.
+
+Reads the summary that `runs/sweep_summary.py` writes (docs/sweeps.md); bands and dots show all seeds.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.results import (
+    ResultError,
+    check_seal,
+    dataset,
+    json_attribute,
+    reported,
+    subgroup,
+    table,
+    text_attribute,
+    values,
+)
+from analysis.style import DARK, GREY, footer, new_figure, png, styled
+
+FINISHED, FAILED = 1, 2
+ENOUGH = 0.75
+MOST_CURVES = 12
+
+
+class Sweep(NamedTuple):
+    """A summary in memory: `cells` columns (cells,), `curves` a (tests,) triple a cell, `groups` labels."""
+
+    cells: dict[str, np.ndarray]
+    curves: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+    groups: list[str]
+    failures: dict[str, str]
+    score: str
+    command: str
+    commit: str
+
+
+def read_sweep(path: Path) -> Sweep:
+    """The summary in a file; ResultError if it is none."""
+    with reported(str(path)):
+        check_seal(path)
+        with h5py.File(path, "r", locking=False) as file:
+            if (kind := text_attribute(file, "kind")) != "sweep":
+                raise ResultError(f"{path}: must be the summary of a sweep, is a {kind} file")
+            cells, group = table(file, "cells"), subgroup(file, "curves")
+            offsets = values(dataset(group, "cell_offsets", (len(cells["group"]) + 1,))).astype(np.int64)
+            columns = [values(dataset(group, name, (None,))) for name in ("iteration", "minutes", "fraction")]
+            curves = [
+                (columns[0][a:b], columns[1][a:b], columns[2][a:b])
+                for a, b in zip(offsets[:-1], offsets[1:], strict=True)
+            ]
+            return Sweep(
+                cells, curves, json_attribute(file, "groups", list), json_attribute(file, "failures", dict),
+                text_attribute(file, "score"), text_attribute(file, "command"), text_attribute(file, "git_commit"),
+            )  # fmt: skip
+
+
+def band(curves: list[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Iterations that every curve has, and the mean, least and greatest fraction over the curves there."""
+    common = curves[0][0]
+    for curve in curves[1:]:
+        common = np.intersect1d(common, curve[0])
+    rows = np.array([curve[2][np.searchsorted(curve[0], common)] for curve in curves])
+    return common, rows.mean(axis=0), rows.min(axis=0), rows.max(axis=0)
+
+
+@styled
+def sweep_figure(sweep: Sweep) -> Figure:
+    """Left to right: learning curves with bands, final fraction of the oracle, iterations to 0.75."""
+    rows = len(sweep.groups)
+    figure = new_figure(15, max(5.2, 2.6 + 0.32 * rows), "Sweep")
+    left, middle, right = figure.subplots(1, 3, width_ratios=(1.3, 1, 1))
+    colours = [f"C{k % 10}" for k in range(rows)]
+    for group in range(min(rows, MOST_CURVES)):
+        cells = np.flatnonzero(sweep.cells["group"] == group)
+        if curves := [sweep.curves[cell] for cell in cells if len(sweep.curves[cell][0])]:
+            iteration, mean, low, high = band(curves)
+            left.fill_between(iteration, low, high, color=colours[group], alpha=0.2, linewidth=0)
+            left.plot(iteration, mean, color=colours[group], linewidth=2.2)
+    left.axhline(ENOUGH, color=GREY, linestyle=":", linewidth=1.5)
+    left.set(title="validation, fraction of the oracle", xlabel="iteration", ylim=(0, None))
+    draw_dots(middle, sweep, "final_fraction", "frozen network, fraction of the oracle", colours)
+    draw_dots(right, sweep, "iterations_to_enough", f"iterations to {ENOUGH:g} of the oracle", colours)
+    middle.set_yticks(range(rows), sweep.groups)
+    right.set_yticks(range(rows), [reached(sweep, group) for group in range(rows)])
+    status = sweep.cells["status"]
+    facts = (
+        f"n = {int(np.sum(status == FINISHED))} finished of {len(status)} cells, {len(sweep.failures)} failed · score: "
+        f"{sweep.score} · line: mean over seeds, band: all of them · dots: seeds · commit {sweep.commit[:10]}"
+    )
+    return footer(figure, facts, sweep.command)
+
+
+def draw_dots(axes: Axes, sweep: Sweep, column: str, title: str, colours: list[str]) -> None:
+    """A row a combination: a dot a seed, a line at their median."""
+    for group, colour in enumerate(colours):
+        found = sweep.cells[column][sweep.cells["group"] == group]
+        found = found[np.isfinite(found)]
+        axes.plot(found, np.full(len(found), group), "o", color=colour, markeredgecolor="white", markersize=8)
+        if len(found):
+            axes.vlines(np.median(found), group - 0.3, group + 0.3, color=DARK, linewidth=2)
+    highest = np.nanmax(sweep.cells[column], initial=0.0)
+    axes.set(title=title, ylim=(len(colours) - 0.5, -0.5), xlim=(0, 1.06 * highest or 1))
+
+
+def reached(sweep: Sweep, group: int) -> str:
+    """How many of a combination's seeds reached it."""
+    found = sweep.cells["iterations_to_enough"][sweep.cells["group"] == group]
+    return f"{int(np.isfinite(found).sum())} of {len(found)}"
+
+
+def write_figure(path: Path, out: Path) -> Path:
+    """Draw a summary; returns where the PNG stands."""
+    out.write_bytes(png(sweep_figure(read_sweep(path))))
+    return out

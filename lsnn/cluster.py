@@ -1,0 +1,246 @@
+"""Blocks that live on the workers of a Dask cluster; the same calls as `blocks.Threads`, the same bits.
+
+What is asked of a block (roll out, prepare, gradient) is sent to the worker that holds it, one message a worker and
+call; roll-outs never travel. Since every call is a pure function of the block and its arguments, a block whose worker
+is lost is made again elsewhere by repeating the calls of this iteration. Dask is imported only here, and only once a
+cluster is used.
+"""
+
+import hashlib
+import importlib.util
+import pickle
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import llvmlite.binding
+import numba
+
+from lsnn.errors import ClusterError
+
+Result = TypeVar("Result")
+
+POLL_S = 0.5  # between looks at which workers are there, while one is waited for
+FORGET_S = 24 * 3600.0  # after which a worker drops the blocks of a run that went silent
+WAIT_S = 300.0  # for the first worker, or for another when the last one was lost
+MISSING = "missing"  # a worker's answer when it does not hold a block in the state it should
+
+
+class Job(NamedTuple):
+    """What a worker is to do with one block: some calls of this iteration, from number `applied` on."""
+
+    shard: int
+    epoch: int
+    applied: int
+    calls: list[tuple[int, tuple[Any, ...]]]  # place of the function in the message, arguments
+
+
+class Held(NamedTuple):
+    """A block on a worker, after so many calls of an iteration."""
+
+    block: Any
+    epoch: int
+    applied: int
+
+
+_held: dict[str, dict[int, Held]] = {}  # of this worker, by run and shard
+_used_at: dict[str, float] = {}
+_lock = threading.Lock()
+
+
+def work(run: str, make: bytes, calls: list[bytes], jobs: list[Job], applied: int, threads: int) -> list[Any]:
+    """On a worker: bring each block up to `applied` calls; its last answer, or MISSING."""
+    functions = [pickle.loads(call) for call in calls]
+    blocks = _blocks_of(run)
+
+    def do(job: Job) -> Any:
+        held = blocks.pop(job.shard, None)  # not to be used after an error on the way
+        if job.applied > 0 and (held is None or (held.epoch, held.applied) != (job.epoch, job.applied)):
+            return MISSING
+        block = pickle.loads(make)() if held is None else held.block
+        answer = None
+        for place, arguments in job.calls:
+            answer = functions[place](block, *arguments)
+        blocks[job.shard] = Held(block, job.epoch, applied)
+        return answer
+
+    if threads == 1:
+        return [do(job) for job in jobs]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(do, jobs))
+
+
+def _blocks_of(run: str) -> dict[int, Held]:
+    """Those of a run; blocks of runs that were not heard of for long are dropped."""
+    with _lock:
+        now = time.monotonic()
+        _used_at[run] = now
+        for other in [name for name, then in _used_at.items() if now - then > FORGET_S]:
+            del _used_at[other], _held[other]
+        return _held.setdefault(run, {})
+
+
+def fingerprint(modules: tuple[str, ...]) -> str:
+    """Hash of all that bits depend on: sources of this package and of the named modules, numba, the processor."""
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    for name in modules:
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.origin is not None:
+            files.append(Path(spec.origin))
+    digest = hashlib.sha256(numba.__version__.encode())
+    digest.update(llvmlite.binding.get_host_cpu_name().encode())
+    digest.update(llvmlite.binding.get_host_cpu_features().flatten().encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class Cluster:
+    """Runs functions over blocks on the workers of a Dask client; results come in the order of the blocks.
+
+    Args:
+        client: a `distributed.Client`; run: a name that no other run on these workers has.
+        modules: those of the task and its encoder.
+    """
+
+    def __init__(self, client: Any, run: str, modules: tuple[str, ...] = ()):
+        self.client, self.run, self.modules = client, run, modules
+        self.workers: dict[str, int] = {}  # address: threads
+        self.homes: dict[int, str] = {}
+        self.applied: dict[int, int] = {}
+        self.calls: list[bytes] = []
+        self.arguments: list[dict[int, tuple[Any, ...]]] = []
+        self.make, self.count, self.epoch, self.lost = b"", 0, 0, 0
+
+    def blocks(self, make: Callable[[], Any], count: int) -> list[int]:
+        """Handles of so many blocks, each to be made by `make()` where it is needed."""
+        self.make, self.count = pickle.dumps(make), count
+        return list(range(count))
+
+    def begin(self) -> None:
+        """An iteration begins: what blocks held no longer matters, and new workers get their share."""
+        self.calls, self.arguments, self.epoch = [], [], self.epoch + 1
+        self.applied = dict.fromkeys(range(self.count), 0)
+        if self._look() or not self.homes:
+            slots = self._slots()
+            self.homes = {shard: slots[shard * len(slots) // self.count] for shard in range(self.count)}
+
+    def map(self, function: Callable[..., Result], blocks: Sequence[int], *arguments: Sequence[Any]) -> list[Result]:
+        """[function(block, *a) for block, *a in zip(blocks, *arguments)], wherever the blocks are."""
+        self.calls.append(pickle.dumps(function))
+        given = dict(zip(blocks, zip(*arguments, strict=True) if arguments else [()] * len(blocks), strict=True))
+        self.arguments.append(given)
+        answers: dict[int, Any] = {}
+        while todo := [shard for shard in blocks if shard not in answers]:
+            self._rehome(todo)
+            answers |= self._ask(todo)
+        return [answers[shard] for shard in blocks]
+
+    def _look(self) -> bool:
+        """See which workers there are, wait for one if there is none; whether others came or went."""
+        found = dict(self.client.nthreads())
+        if not found:
+            try:
+                self.client.wait_for_workers(1, timeout=WAIT_S)
+            except TimeoutError as error:
+                raise ClusterError(f"no worker at {self.client.scheduler.address} for {WAIT_S:g} s") from error
+            found = dict(self.client.nthreads())
+        new = [address for address in found if address not in self.workers]
+        changed = found != self.workers
+        self._check(new)
+        self.workers = found
+        return changed
+
+    def _check(self, addresses: list[str]) -> None:
+        """Every worker runs the same code on the same kind of processor: else its bits would differ."""
+        if not addresses:
+            return
+        own = fingerprint(self.modules)
+        for address, theirs in self.client.run(fingerprint, self.modules, workers=addresses).items():
+            if theirs != own:
+                raise ClusterError(
+                    f"worker {address} must have the sources, the numba and the kind of processor of this machine "
+                    f"(fingerprint {own}), has {theirs}; the same bits could not come out"
+                )
+
+    def _slots(self) -> list[str]:
+        """Addresses, each as often as it has threads."""
+        return [address for address in sorted(self.workers) for _ in range(self.workers[address])]
+
+    def _rehome(self, shards: Iterable[int]) -> None:
+        """Give blocks whose worker is lost to others."""
+        homeless = [shard for shard in shards if self.homes[shard] not in self.workers]
+        if not homeless:
+            return
+        self.lost += len(homeless)
+        slots = self._slots()
+        for number, shard in enumerate(homeless):
+            self.homes[shard], self.applied[shard] = slots[number % len(slots)], 0
+
+    def _ask(self, shards: list[int]) -> dict[int, Any]:
+        """One round: the answers of those blocks whose worker gave one."""
+        by_home: dict[str, list[int]] = {}
+        for shard in shards:
+            by_home.setdefault(self.homes[shard], []).append(shard)
+        futures = {}
+        for home, own in by_home.items():
+            first = min(self.applied[shard] for shard in own)
+            jobs, threads = [self._job(shard, first) for shard in own], self.workers[home]
+            future = self.client.submit(
+                work, self.run, self.make, self.calls[first:], jobs, len(self.calls), threads,
+                workers=[home], pure=False,
+            )  # fmt: skip
+            futures[future] = (home, own)
+        return self._collect(futures)
+
+    def _job(self, shard: int, first: int) -> Job:
+        """Calls that the block has not seen; those sent along begin with number `first`."""
+        applied = self.applied[shard]
+        todo = range(applied, len(self.calls))
+        calls = [(k - first, self.arguments[k][shard]) for k in todo if shard in self.arguments[k]]
+        return Job(shard, self.epoch, applied, calls)
+
+    def _collect(self, futures: dict[Any, tuple[str, list[int]]]) -> dict[int, Any]:
+        from distributed import wait
+
+        answers: dict[int, Any] = {}
+        while futures:
+            try:
+                done = wait(list(futures), timeout=POLL_S, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                done = set()
+            for future in done:
+                answers |= self._answers_of(future, futures.pop(future)[1])
+            if not done:
+                self._look()
+                for future in [f for f, (home, _) in futures.items() if home not in self.workers]:
+                    future.cancel()
+                    del futures[future]
+        return answers
+
+    def _answers_of(self, future: Any, shards: list[int]) -> dict[int, Any]:
+        """What a worker answered; nothing where it was lost or has lost its blocks."""
+        from distributed import CancelledError, KilledWorker
+
+        try:
+            found = future.result()
+        except (CancelledError, KilledWorker):
+            time.sleep(POLL_S)
+            self._look()
+            return {}
+        answers = {}
+        for shard, answer in zip(shards, found, strict=True):
+            if isinstance(answer, str) and answer == MISSING:
+                self.applied[shard] = 0
+                self.lost += 1
+            else:
+                answers[shard] = answer
+                self.applied[shard] = len(self.calls)
+        return answers
+
+    def close(self) -> None:
+        """Let the workers go; a scheduler that others started stays."""
+        self.client.close()

@@ -1,0 +1,77 @@
+"""What is asked of a block in an iteration, as functions that can be sent to wherever the block is.
+
+Between calls a block keeps what the next one needs (`prepared`, `chosen`), so that only sums and gradients travel.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from lsnn.blocks import Block
+from lsnn.gym_blocks import block_for
+from lsnn.kernels.layout import Weights, read_only
+from lsnn.learning.config import LearningConfig
+from lsnn.learning.shard import BatchStatistics, Prepared, ShardGradient, prepare, shard_gradient
+from lsnn.network import Network
+from lsnn.task import Task
+from lsnn.wiring import Synapses
+
+
+class Rolled(NamedTuple):
+    """What a roll-out shows: reward, acted (8, T); log_spread (n_action,), the mean of what the readout adds."""
+
+    reward: np.ndarray
+    acted: np.ndarray
+    log_spread: np.ndarray
+
+
+def bare(network: Network) -> Network:
+    """The network without its synapses: what a block must know beside the weights, small enough to be sent."""
+    return replace(network, synapses=Synapses(*(array[:0] for array in network.synapses)))
+
+
+def make_block(task: Task, network: Network, stretch: int) -> Block:
+    """A block for whole episodes."""
+    return block_for(task, network, task.duration_ms, stretch=stretch)
+
+
+def roll_out(
+    block: Block, keys: np.ndarray, task: Task, weights: Weights, log_std: np.ndarray, hold: int,
+    mean_norm: float, network: Network,
+) -> Rolled:  # fmt: skip
+    """Roll out the episodes of these keys, (8,)."""
+    block.begin(task, keys)
+    block.roll_out(read_only(weights), log_std, hold=hold, mean_norm=mean_norm)
+    block.chosen = None
+    spread = np.zeros(0)
+    if "spread" in network.outputs:
+        spread = block.record.y[:, network.columns("spread")].mean(axis=(0, 2), dtype=float)
+    return Rolled(block.trace.reward.T.copy(), block.trace.acted.T.copy(), spread)
+
+
+def replay(block: Block, weights: Weights) -> None:
+    """The same input spikes through other weights."""
+    block.replay(read_only(weights))
+
+
+def summed_up(block: Block, network: Network, learning: LearningConfig) -> Prepared:
+    """What the batch has to know of a block; its advantages stay there."""
+    block.prepared = prepare(block, network, learning)
+    return block.prepared._replace(advantage=None)
+
+
+def gradient(
+    block: Block,
+    weights: Weights,
+    statistics: BatchStatistics,
+    network: Network,
+    learning: LearningConfig,
+    target_weight: float,
+) -> ShardGradient:
+    """The gradient that comes through a block; the likelihood of its actions stays there for later epochs."""
+    found = shard_gradient(
+        block, block.prepared, block.chosen, read_only(weights), statistics, network, learning, target_weight
+    )
+    block.chosen = found.log_likelihood
+    return found._replace(log_likelihood=None)

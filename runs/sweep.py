@@ -1,0 +1,300 @@
+"""Many runs of meta-training over settings and seeds (`lsnn sweep SPEC.toml`); docs/sweeps.md says what SPEC holds.
+
+Each cell, a combination of settings with a seed, is `lsnn train` in a process and a folder of its own, so that it can
+be repeated by hand and whatever ends it is met by the rest as a line of the summary. The same command goes on with
+what a broken sweep left.
+"""
+
+import itertools
+import json
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lsnn.configuration import from_mapping
+from lsnn.errors import InputError
+from runs.configuration import Experiment
+from runs.folders import writable
+from runs.interruption import Interruption, interruption
+from runs.presets import DEFAULT, preset
+from runs.progress import say
+from runs.train import CHECKPOINT, NETWORK, Budget, budget_of
+
+SPEC, FAILURE, LOG, SUMMARY, FIGURE = "sweep.toml", "failure.json", "log.txt", "summary.h5", "summary.png"
+MOST_CELLS = 100_000
+TABLES = ("fixed", "grid", "random")
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The keys of a specification that are no tables."""
+
+    task: str
+    preset: str = DEFAULT
+    iterations: int | None = None
+    minutes: float | None = None
+    seeds: tuple[int, ...] = (0, 1, 2)
+    samples: int = 0
+    draw_seed: int = 0
+    episodes: int = 64
+
+
+@dataclass(frozen=True)
+class Spec(Plain):
+    """What a sweep runs; its tables are mappings of configuration keys ("network.beta")."""
+
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    grid: Mapping[str, list[Any]] = field(default_factory=dict)
+    random: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def budget(self) -> Budget:
+        """Of each cell."""
+        return budget_of(self.minutes, self.iterations, default_minutes=10.0)
+
+    @property
+    def varied(self) -> list[str]:
+        """Keys in which cells differ."""
+        return [*self.grid, *self.random]
+
+
+class Cell(NamedTuple):
+    """One run: combination number `group`, its settings and its seed."""
+
+    group: int
+    settings: dict[str, Any]
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.group:03d}-seed{self.seed}"
+
+
+# What SPEC.toml holds
+
+
+def read_spec(path: Path) -> Spec:
+    """The checked specification; InputError names the file and the key."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: must be a TOML file, got: {error}") from error
+    try:
+        return spec_of(values)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def spec_of(values: Mapping[str, Any]) -> Spec:
+    """The specification in these values, checked as far as it can be without running a cell."""
+    tables = {name: values.get(name, {}) for name in TABLES}
+    for name, table in tables.items():
+        _require(isinstance(table, dict), name, "must be a table of configuration keys", table)
+    rest = {key: value for key, value in values.items() if key not in TABLES}
+    known = [item.name for item in fields(Plain)]
+    for key in rest:
+        _require(key in known, key, f"is no key; known: {', '.join([*known, *TABLES])}", rest[key])
+    _require("task" in rest, "task", "must be given", None)
+    flat = {name: _flattened(table, depth=1 if name == "random" else 0) for name, table in tables.items()}
+    spec = Spec(**vars(from_mapping(Plain, rest, "sweep")), **flat)
+    _check(spec)
+    return spec
+
+
+def _require(holds: bool, key: str, rule: str, value: Any) -> None:
+    if not holds:
+        raise InputError(f"{key} {rule}, got {value!r:.80}")
+
+
+def _flattened(table: Mapping[str, Any], depth: int, prefix: str = "") -> dict[str, Any]:
+    """Nested tables as dotted keys; with depth 1 the innermost tables are values."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        nested = isinstance(value, dict) and (depth == 0 or any(isinstance(v, dict) for v in value.values()))
+        flat |= _flattened(value, depth, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
+    return flat
+
+
+def _check(spec: Spec) -> None:
+    spec.budget  # noqa: B018  raises for a bad one
+    _require(len(spec.seeds) > 0, "seeds", "must not be empty", spec.seeds)
+    _require(len(set(spec.seeds)) == len(spec.seeds), "seeds", "must differ", spec.seeds)
+    _require(all(0 <= seed < 2**63 for seed in spec.seeds), "seeds", "must lie in 0..2**63 - 1", spec.seeds)
+    _require(0 <= spec.draw_seed < 2**63, "draw_seed", "must lie in 0..2**63 - 1", spec.draw_seed)
+    _require(spec.episodes >= 1, "episodes", "must be >= 1", spec.episodes)
+    _require(
+        (spec.samples > 0) == bool(spec.random), "samples", "must be > 0 with [random] and only then", spec.samples
+    )
+    for key, choices in spec.grid.items():
+        _require(isinstance(choices, list) and len(choices) > 0, f"grid.{key}", "must be a list of values", choices)
+    for key, law in spec.random.items():
+        _check_law(f"random.{key}", law)
+    keys = [*spec.fixed, *spec.varied]
+    _require(len(set(keys)) == len(keys), "fixed, grid, random", "must not share a key", sorted(keys))
+    known = _keys_of(preset(spec.task, spec.preset))
+    for key in keys:
+        _require(key in known or key.startswith("task.encoder."), key, "must be a key of the configuration", key)
+    count = spec.samples or 1
+    for choices in [spec.seeds, *spec.grid.values()]:
+        count *= len(choices)
+    _require(count <= MOST_CELLS, "the sweep", f"must have at most {MOST_CELLS} cells", count)
+
+
+def _keys_of(experiment: Experiment) -> set[str]:
+    return {f"{section}.{key}" for section, values in experiment.as_mapping().items() for key in values}
+
+
+def _check_law(place: str, law: Any) -> None:
+    kind = next(iter(law)) if isinstance(law, dict) and len(law) == 1 else None
+    _require(kind in LAWS, place, f"must be one of {', '.join(LAWS)} = [...]", law)
+    values = law[kind]
+    _require(isinstance(values, list) and len(values) > 0, place, "must have a list of values", values)
+    if kind != "choice":
+        numbers = all(isinstance(v, int | float) and not isinstance(v, bool) and np.isfinite(v) for v in values)
+        whole = kind != "integers" or all(isinstance(v, int) and abs(v) < 2**62 for v in values)
+        _require(len(values) == 2 and numbers and whole, place, "must have two numbers [low, high]", values)
+        _require(values[0] < values[1], place, "must have low < high", values)
+        _require(kind != "log_uniform" or values[0] > 0, place, "must have low > 0", values)
+
+
+LAWS = {
+    "uniform": lambda generator, v: float(generator.uniform(v[0], v[1])),
+    "log_uniform": lambda generator, v: float(np.exp(generator.uniform(np.log(v[0]), np.log(v[1])))),
+    "integers": lambda generator, v: int(generator.integers(v[0], v[1], endpoint=True)),
+    "choice": lambda generator, v: v[int(generator.integers(len(v)))],
+}
+
+
+def cells_of(spec: Spec) -> list[Cell]:
+    """All cells: samples of [random] x combinations of [grid] x seeds, in this order."""
+    combinations = itertools.product(_samples(spec), itertools.product(*spec.grid.values()))
+    return [
+        Cell(group, {**spec.fixed, **dict(zip(spec.grid, chosen, strict=True)), **sample}, seed)
+        for group, (sample, chosen) in enumerate(combinations)
+        for seed in spec.seeds
+    ]
+
+
+def _samples(spec: Spec) -> Iterator[dict[str, Any]]:
+    """Sample k is a function of the draw seed, k and the key's place alone."""
+    for k in range(spec.samples or 1):
+        sample = {}
+        for place, (key, law) in enumerate(spec.random.items()):
+            generator = np.random.default_rng(np.random.SeedSequence(spec.draw_seed, spawn_key=(k, place)))
+            ((kind, values),) = law.items()
+            sample[key] = LAWS[kind](generator, values)
+        yield sample
+
+
+def words(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as `--set` takes them."""
+    return [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in settings.items()]
+
+
+# Running it
+
+
+def sweep(path: Path, out: Path, more: Sequence[str], retry_failed: bool, command: str) -> int:
+    """Run every cell that is not done; then the summary and its figure.
+
+    Args:
+        more: options that every `lsnn train` is given ("--threads", "2").
+        retry_failed: run failed cells again.
+
+    Returns:
+        the signal that ended it early; else 0, and `failed` says whether a cell failed.
+    """
+    from runs import sweep_summary
+
+    spec = read_spec(path)
+    folder = writable(out)
+    _claim(folder, path)
+    cells = cells_of(spec)
+    with interruption() as interrupted:
+        for number, cell in enumerate(cells):
+            if interrupted.signal:
+                break
+            place = folder / cell.name
+            if finished(place, spec) or ((place / FAILURE).exists() and not retry_failed):
+                continue
+            say(f"cell {number + 1} of {len(cells)}: {cell.name} {' '.join(words(cell.settings))}")
+            run_cell(spec, cell, place, more, interrupted)
+    sweep_summary.write(folder, spec, cells, command)
+    if interrupted.signal is None:
+        return 0
+    say(f"stopped by {interrupted.signal.name}; the same command goes on")
+    return int(interrupted.signal)
+
+
+def _claim(folder: Path, path: Path) -> None:
+    """The folder is new, or holds this very sweep."""
+    kept, text = folder / SPEC, path.read_bytes()
+    if kept.exists() and kept.read_bytes() != text:
+        raise InputError(f"{folder}: must be a new folder or hold this sweep, has a {SPEC} that differs from {path}")
+    kept.write_bytes(text)
+
+
+def finished(place: Path, spec: Spec) -> bool:
+    """Whether a cell has spent its budget and left its network."""
+    from lsnn.files import load_network
+
+    if not (place / NETWORK).exists() or not (place / CHECKPOINT).exists():
+        return False
+    try:
+        history = load_network(place / NETWORK).history
+    except InputError:
+        return False
+    return history is not None and spec.budget.share(len(history), float(history["minutes"][-1])) >= 1
+
+
+def train_command(spec: Spec, cell: Cell, place: Path, more: Sequence[str]) -> list[str]:
+    """`lsnn train` for a cell, from its checkpoint if it has one."""
+    budget = (
+        ["--iterations", str(spec.iterations)]
+        if spec.iterations is not None
+        else ["--minutes", str(spec.budget.minutes)]
+    )
+    start = ["train", spec.task, *budget, *more]
+    if (place / CHECKPOINT).exists():
+        return [*start, "--resume", str(place / CHECKPOINT)]
+    settings = [word for setting in words(cell.settings) for word in ("--set", setting)]
+    return [*start, "--preset", spec.preset, "--seed", str(cell.seed), "--out", str(place), *settings]
+
+
+def run_cell(spec: Spec, cell: Cell, place: Path, more: Sequence[str], interrupted: Interruption) -> None:
+    """Run a cell in a process of its own; a failure is written down in its folder."""
+    place.mkdir(exist_ok=True)
+    (place / FAILURE).unlink(missing_ok=True)
+    arguments = train_command(spec, cell, place, more)
+    with open(place / LOG, "a", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "runs", *arguments], stdout=log, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,  # Ctrl-C reaches the cell once, through this process
+        )  # fmt: skip
+        errors = _wait(process, interrupted)
+    code = process.returncode
+    if code != 0 and not interrupted.signal:
+        reason = errors.strip().splitlines()[-1] if errors.strip() else f"ended with code {code}"
+        failure = {"reason": reason, "exit_code": code, "command": shlex.join(["lsnn", *arguments]), "stderr": errors}
+        (place / FAILURE).write_text(json.dumps(failure, indent=1) + "\n")
+        say(f"cell {cell.name} failed: {reason}")
+
+
+def _wait(process: subprocess.Popen, interrupted: Interruption) -> str:
+    """What the process wrote to stderr; a signal is handed on to it once."""
+    told = False
+    while True:
+        try:
+            return process.communicate(timeout=0.2)[1]
+        except subprocess.TimeoutExpired:
+            if interrupted.signal and not told:
+                process.send_signal(interrupted.signal)
+                told = True

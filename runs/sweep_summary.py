@@ -1,0 +1,143 @@
+"""The summary of a sweep: a table of its cells and their learning curves in HDF5, and a figure."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from analysis.sweep import write_figure
+from lsnn import store
+from lsnn.blocks import Block
+from lsnn.errors import InputError
+from lsnn.files import load_network
+from lsnn.kernels.simd import LANES
+from lsnn.meta import TEST_BRANCH, VALIDATION_BRANCH, episode_keys
+from lsnn.network import Network
+from lsnn.task import Task
+from runs.configuration import open_network
+from runs.families import family_of
+from runs.progress import say
+from runs.sweep import FAILURE, FIGURE, SUMMARY, Cell, Spec, finished
+from runs.train import CHECKPOINT, NETWORK, VALIDATION_EPISODES
+
+PENDING, FINISHED, FAILED, UNFINISHED = range(4)
+STATUS = ("pending", "finished", "failed", "unfinished")
+ENOUGH = 0.75  # of the oracle
+COLUMNS = {  # unit, description
+    "group": ("1", "number of the combination of settings"),
+    "seed": ("1", "seed of the run"),
+    "status": ("1", f"0..3 stand for {', '.join(STATUS)}"),
+    "iterations": ("1", "iterations done"),
+    "minutes": ("min", "spent on meta-training"),
+    "final_fraction": ("1", "score of the frozen network on mazes of the test branch / that of the oracle on the same"),
+    "iterations_to_enough": ("1", f"iterations until the validation first reached {ENOUGH:g} of the oracle, else NaN"),
+    "minutes_to_enough": ("min", "the same in minutes"),
+}
+
+
+class Curve(NamedTuple):
+    """Tests on the validation mazes as a run went on: each (tests,), score as a fraction of the oracle's."""
+
+    iteration: np.ndarray
+    minutes: np.ndarray
+    fraction: np.ndarray
+
+
+def write(folder: Path, spec: Spec, cells: list[Cell], command: str) -> Path:
+    """Write summary.h5 and summary.png from what the cells have left."""
+    rows, curves = zip(*(summed_up(folder / cell.name, spec, cell) for cell in cells), strict=True)
+    table = np.array([tuple(row[name] for name in COLUMNS) for row in rows], [(name, np.float64) for name in COLUMNS])
+    path = folder / SUMMARY
+    with store.write_atomically(path) as file:
+        file.attrs.update(store.provenance("sweep", _as_mapping(spec), spec.draw_seed, command))
+        file.attrs["cells"] = json.dumps([cell.name for cell in cells])
+        file.attrs["groups"] = json.dumps([_label(spec, cell) for cell in cells[:: len(spec.seeds)]])
+        file.attrs["score"] = family_of(spec.task).columns[0].label
+        file.attrs["failures"] = json.dumps(_failures(folder, cells))
+        units, descriptions = ({name: column[k] for name, column in COLUMNS.items()} for k in range(2))
+        store.put_table(file, "cells", table, units, descriptions)
+        group = file.create_group("curves")
+        for name, unit in (("iteration", "1"), ("minutes", "min"), ("fraction", "1")):
+            joined = np.concatenate([getattr(curve, name) for curve in curves])
+            store.put(group, name, joined, unit, f"{name} of each test on the validation mazes, cell after cell")
+        offsets = np.cumsum([0, *(len(curve.iteration) for curve in curves)])
+        store.put(group, "cell_offsets", offsets, "1", "tests of cell k: cell_offsets[k] to before cell_offsets[k + 1]")
+    count = {status: sum(row["status"] == code for row in rows) for code, status in enumerate(STATUS)}
+    say(", ".join(f"{number} {status}" for status, number in count.items() if number) + f" of {len(cells)} cells")
+    say(f"summary: {path}\nfigure: {write_figure(path, folder / FIGURE)}")
+    return path
+
+
+def _as_mapping(spec: Spec) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(spec).items()}
+
+
+def _label(spec: Spec, cell: Cell) -> str:
+    """A combination in words: last part of each varied key, and its value."""
+    parts = []
+    for key in spec.varied:
+        value = cell.settings[key]
+        parts.append(
+            f"{key.rpartition('.')[2]} {value:.3g}" if isinstance(value, float) else f"{key.rpartition('.')[2]} {value}"
+        )
+    return ", ".join(parts) or spec.preset
+
+
+def _failures(folder: Path, cells: list[Cell]) -> dict[str, str]:
+    places = {cell.name: folder / cell.name / FAILURE for cell in cells}
+    return {name: json.loads(place.read_text())["reason"] for name, place in places.items() if place.exists()}
+
+
+def summed_up(place: Path, spec: Spec, cell: Cell) -> tuple[dict[str, float], Curve]:
+    """A cell's row of the table, and its learning curve."""
+    row = dict.fromkeys(COLUMNS, np.nan) | {"group": cell.group, "seed": cell.seed, "status": PENDING, "iterations": 0}
+    empty = Curve(np.zeros(0), np.zeros(0), np.zeros(0))
+    done = finished(place, spec)
+    if (place / FAILURE).exists():
+        row["status"] = FAILED
+    elif (place / CHECKPOINT).exists():
+        row["status"] = FINISHED if done else UNFINISHED
+    try:
+        history = load_network(place / CHECKPOINT).history
+    except InputError:
+        return row, empty
+    if history is None:
+        return row, empty
+    row |= {"iterations": len(history), "minutes": float(history["minutes"][-1])}
+    _, experiment = open_network(place / CHECKPOINT)
+    curve = curve_of(history, experiment.task, cell.seed)
+    reached = np.flatnonzero(curve.fraction >= ENOUGH)
+    if len(reached):
+        first = reached[0]
+        row |= {"iterations_to_enough": curve.iteration[first], "minutes_to_enough": curve.minutes[first]}
+    if done:
+        network = load_network(place / NETWORK).network
+        row["final_fraction"] = tested_fraction(network, experiment.task, cell.seed, spec.episodes)
+    return row, curve
+
+
+def curve_of(history: np.ndarray, task: Task, seed: int) -> Curve:
+    """Tests on the validation mazes beside the oracle on the same."""
+    family = family_of(task.name)
+    column = f"whole_pool_{family.columns[0].name}"
+    if column not in (history.dtype.names or ()):
+        return Curve(np.zeros(0), np.zeros(0), np.zeros(0))
+    rows = history[np.isfinite(history[column])]
+    oracle = family.oracle(task, episode_keys(seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES))
+    return Curve(rows["iteration"] + 1, rows["minutes"], rows[column] / oracle[family.columns[0].name])
+
+
+def tested_fraction(network: Network, task: Task, seed: int, episodes: int) -> float:
+    """Score of the frozen network, mean policy, on at least so many worlds of the test branch, over the oracle's."""
+    family = family_of(task.name)
+    keys = episode_keys(seed, TEST_BRANCH, 0, -(-episodes // LANES) * LANES)
+    weights, block = network.weights(), Block(task, network, task.duration_ms)
+    reward, acted = [], []
+    for part in keys.reshape(-1, LANES):
+        block.begin(task, part)
+        block.roll_out(weights, np.full(max(1, task.n_action), -np.inf))
+        reward.append(block.trace.reward.T.copy())
+        acted.append(block.trace.acted.T.copy())
+    score = family.columns[0].name
+    return task.metrics(np.concatenate(reward), np.concatenate(acted))[score] / family.oracle(task, keys)[score]

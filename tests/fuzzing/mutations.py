@@ -1,0 +1,174 @@
+"""What can go wrong with a file: damage of its bytes, and changes of its contents by another program."""
+
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from lsnn import store
+
+SEAL_BYTES = 512
+OTHER_DTYPES = ("<i1", "<u8", ">f4", "<f2", "?", "<c16", "S5")
+VALUES = (-1, 0, 2**62, np.nan, np.inf, "text", "{", "[" * 3000, np.zeros(3), h5py.Empty("f"), b"\xff\xfe")
+
+
+def flip_bits(path: Path, generator: np.random.Generator, first: int = 0) -> str:
+    """A few bits of the file at or behind byte `first`."""
+    data = bytearray(path.read_bytes())
+    for _ in range(generator.integers(1, 9)):
+        data[generator.integers(first, len(data))] ^= 1 << generator.integers(8)
+    path.write_bytes(data)
+    return "flipped bits"
+
+
+def truncate(path: Path, generator: np.random.Generator, first: int = 0) -> str:
+    """The beginning of the file alone."""
+    length = int(generator.integers(first, path.stat().st_size))
+    path.write_bytes(path.read_bytes()[:length])
+    return f"truncated to {length} bytes"
+
+
+def shuffle_pages(path: Path, generator: np.random.Generator, first: int = 0) -> str:
+    """A stretch of bytes that another stretch, zeros or noise replace."""
+    data = bytearray(path.read_bytes())
+    length = int(generator.integers(1, max(2, (len(data) - first) // 4)))
+    to, origin = (int(generator.integers(first, len(data) - length + 1)) for _ in range(2))
+    stretches = (data[origin : origin + length], bytes(length), generator.bytes(length))
+    data[to : to + length] = stretches[generator.integers(3)]
+    path.write_bytes(data)
+    return f"{length} bytes at {to} replaced"
+
+
+def become_something_else(path: Path, generator: np.random.Generator, first: int = 0) -> str:
+    """No HDF5 file at all."""
+    kind = ("empty", "text", "noise", "directory", "link to itself", "foreign HDF5")[generator.integers(6)]
+    path.unlink()
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "link to itself":
+        path.symlink_to(path)
+    elif kind == "foreign HDF5":
+        with h5py.File(path, "w") as file:
+            file["weights"] = np.zeros(3)
+    else:
+        path.write_bytes({"empty": b"", "text": b"weights: none\n", "noise": generator.bytes(3000)}[kind])
+    return kind
+
+
+def data_sets(file: h5py.File) -> list[str]:
+    """Names of all data sets."""
+    names: list[str] = []
+    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return names
+
+
+def swap(file: h5py.File, generator: np.random.Generator) -> str:
+    """Two data sets change places, if there are any of the same shape and type two such."""
+    names = data_sets(file)
+    one = names[generator.integers(len(names))]
+    alike = [n for n in names if n != one and file[n].shape == file[one].shape and file[n].dtype == file[one].dtype]
+    other = (alike or names)[generator.integers(len(alike or names))]
+    if one != other:
+        file.move(one, "aside")
+        file.move(other, one)
+        file.move("aside", other)
+    return f"{one} and {other} swapped"
+
+
+def replaced(file: h5py.File, name: str, data: np.ndarray) -> None:
+    attributes = dict(file[name].attrs)
+    del file[name]
+    file.create_dataset(name, data=data).attrs.update(attributes)
+
+
+def change_dtype(file: h5py.File, generator: np.random.Generator) -> str:
+    """A data set in another type."""
+    names = data_sets(file)
+    name, dtype = names[generator.integers(len(names))], OTHER_DTYPES[generator.integers(len(OTHER_DTYPES))]
+    replaced(file, name, np.zeros(file[name].shape, dtype))
+    return f"{name} as {dtype}"
+
+
+def change_shape(file: h5py.File, generator: np.random.Generator) -> str:
+    """A data set that is flattened, shortened, turned or empty."""
+    names = data_sets(file)
+    name = names[generator.integers(len(names))]
+    data = file[name][()]
+    changed = (np.ravel(data), np.ravel(data)[: data.size // 2], np.transpose(data)[None], np.ravel(data)[:0])
+    replaced(file, name, changed[generator.integers(4)])
+    return f"{name} reshaped"
+
+
+def declare_huge(file: h5py.File, generator: np.random.Generator) -> str:
+    """A data set that claims up to an exabyte, of which nothing is stored, or 4 GB that are compressed."""
+    names = data_sets(file)
+    name = names[generator.integers(len(names))]
+    dtype, dimensions = file[name].dtype, max(1, file[name].ndim)
+    del file[name]
+    shape = (int(2 ** generator.integers(28, 57)), *file_shape_rest(dimensions))
+    options = {"compression": "gzip"} if generator.random() < 0.5 else {}
+    file.create_dataset(name, shape, dtype, chunks=(2**14, *file_shape_rest(dimensions)), **options)
+    return f"{name} declared as {shape}"
+
+
+def file_shape_rest(dimensions: int) -> tuple[int, ...]:
+    return (2,) * (dimensions - 1)
+
+
+def lose(file: h5py.File, generator: np.random.Generator) -> str:
+    """A group or data set that is gone, or stands elsewhere."""
+    names: list[str] = []
+    file.visit(names.append)
+    name = names[generator.integers(len(names))]
+    del file[name]
+    links = (None, h5py.SoftLink("/nowhere"), h5py.SoftLink("/"), h5py.ExternalLink("/dev/zero", "/"))
+    if link := links[generator.integers(4)]:
+        file[name] = link
+    return f"{name} gone or linked"
+
+
+def change_attribute(file: h5py.File, generator: np.random.Generator) -> str:
+    """An attribute that is gone or says something else."""
+    names = ["/"]
+    file.visit(names.append)
+    places = [(name, key) for name in names for key in file[name].attrs]
+    name, key = places[generator.integers(len(places))]
+    del file[name].attrs[key]
+    if generator.random() < 0.7:
+        value = VALUES[generator.integers(len(VALUES))]
+        file[name].attrs[key] = value
+    return f"{name}@{key} changed"
+
+
+def change_values(file: h5py.File, generator: np.random.Generator) -> str:
+    """Some numbers of a data set that are others."""
+    names = [name for name in data_sets(file) if file[name].size and file[name].dtype.names is None]
+    name = names[generator.integers(len(names))]
+    data = file[name][()]
+    flat = data.reshape(-1)
+    some = generator.integers(data.size, size=generator.integers(1, 4))
+    flat[some] = generator.integers(0, 2, len(some)) if data.dtype == bool else flat[some] + data.dtype.type(1)
+    file[name][...] = data
+    return f"values of {name} changed"
+
+
+BYTES = (flip_bits, truncate, shuffle_pages, become_something_else)
+CONTENTS = (swap, change_dtype, change_shape, declare_huge, lose, change_attribute, change_values)
+
+
+def mutate(source: Path, path: Path, generator: np.random.Generator) -> str:
+    """Write a mutated copy; one in three has damaged bytes, one in three changed contents under a seal made to fit,
+
+    one in three damaged bytes under a seal made to fit, so that HDF5 itself meets them. Returns what was done.
+    """
+    shutil.copy(source, path)
+    level = generator.integers(3)
+    if level == 1:
+        with h5py.File(path, "r+") as file:
+            done = CONTENTS[generator.integers(len(CONTENTS))](file, generator)
+    else:
+        done = BYTES[generator.integers(4 if level == 0 else 3)](path, generator, SEAL_BYTES * min(level, 1))
+    if level:
+        store.seal(path)
+    return done + (", sealed again" if level else "")

@@ -1,0 +1,73 @@
+"""Reads files with little memory in a process of its own, so that a crash of HDF5 is seen: `reader.py network|result`.
+
+Takes a path a line on stdin; a line each on stdout says what came of it: `read` and the digest of all that was read,
+or `error` and the message, or what else was raised.
+"""
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from analysis.results import Result, ResultError
+from lsnn import store
+from lsnn.errors import InputError
+from lsnn.files import load_network, weights_sha256
+
+SPARE_BYTES = 3 * 2**30  # the largest data set that is read takes 1 GiB
+
+
+def network_digest(path: Path) -> str:
+    """Of a network file: the weights, and all that learning needs to go on."""
+    file = load_network(path)
+    arrays = {"log_std": file.network.log_std}
+    told = [weights_sha256(file.network.weights()), file.seed, file.config]
+    if file.learner_state is not None:
+        for name, value in file.learner_state._asdict().items():
+            if isinstance(value, dict):
+                arrays |= {f"{name}.{key}": array for key, array in value.items()}
+            else:
+                told.append(value)
+    return store.checksum(arrays) + json.dumps(told, sort_keys=True, default=str)
+
+
+def result_digest(path: Path) -> str:
+    """Of a result file: what figures and report read."""
+    with Result(path) as result:
+        arrays: dict[str, np.ndarray] = dict(result.history)
+        told = [result.provenance.seed, result.platform_radius]
+        for name, condition in result.conditions.items():
+            arrays |= {f"{name}.{key}": array for key, array in condition.trials._asdict().items()}
+            arrays |= {f"{name}.goal": condition.goal, f"{name}.key": condition.episode_key}
+            arrays |= {f"{name}.path.{e}": condition.position(e) for e in range(condition.n_episodes)}
+            told += [condition.goals.tolist(), condition.policy]
+            if condition.has_recording:
+                windows = condition.traces.thresholds(0, 0, condition.traces.width_ms, result.network)
+                times, neurons = condition.spikes.between(0, 0, condition.duration_ms)
+                arrays |= {f"{name}.thresholds": windows, f"{name}.times": times, f"{name}.neurons": neurons}
+        return store.checksum(arrays) + json.dumps(told)
+
+
+def outcome(path: Path, digest) -> tuple[str, str]:
+    """What came of reading a file."""
+    try:
+        return "read", digest(path)
+    except (InputError, ResultError) as error:
+        return "error", str(error)
+    except Exception as error:
+        return "raised", f"{type(error).__name__}: {error}"
+
+
+def main() -> None:
+    digest = {"network": network_digest, "result": result_digest}[sys.argv[1]]
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + SPARE_BYTES, used + SPARE_BYTES))
+    np.seterr(all="raise", under="ignore")
+    for line in sys.stdin:
+        print(json.dumps(outcome(Path(line.rstrip("\n")), digest)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

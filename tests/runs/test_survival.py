@@ -1,0 +1,167 @@
+"""Runs that are ended from outside, at any moment and in any way, go on to the bits of the unbroken run."""
+
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lsnn.files import load_network
+from runs.train import CHECKPOINT, NETWORK, Budget, Training, fresh_run, resumed_run, train
+from tasks.water_maze import WaterMaze
+from tests.runs.tiny import DALE, assert_same_run, tiny, trained
+
+CLONE = Path(__file__).parents[2]
+ITERATIONS, EVERY = 50, 3
+SETTINGS = [word for setting in DALE for word in ("--set", setting)]
+RUN = ("-m", "runs")
+FORBIDDEN = Path("/sys/kernel")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A folder with the unbroken run."""
+    made = tmp_path_factory.mktemp("whole")
+    trained(made, ITERATIONS, settings=DALE)
+    return made
+
+
+def start(folder, program=RUN, iterations=ITERATIONS, **options):
+    """What a user types: go on if there is a checkpoint, else begin."""
+    words = ["train", "water-maze", "--iterations", str(iterations), "--checkpoint-every", str(EVERY), "--threads", "1"]
+    begun = (folder / CHECKPOINT).exists()
+    words += ["--resume", str(folder / CHECKPOINT)] if begun else [*SETTINGS, "--out", str(folder)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, *program, *words], cwd=CLONE, **pipes, **options)
+
+
+def end_of(process):
+    """Exit code and what went to stderr."""
+    _, errors = process.communicate(timeout=300)
+    return process.returncode, errors
+
+
+def wait_for(process, beginning):
+    for line in process.stdout:
+        if line.startswith(beginning):
+            return
+    raise AssertionError(process.stderr.read())
+
+
+def done(folder):
+    """Iterations that the checkpoint holds."""
+    return load_network(folder / CHECKPOINT).learner_state.iteration if (folder / CHECKPOINT).exists() else 0
+
+
+def goes_on_to_the_bits_of(whole, folder, iterations=ITERATIONS):
+    run = resumed_run(folder / CHECKPOINT, "water-maze", None, None, (), "lsnn train --resume")
+    train(run, Budget(iterations=iterations), folder, 1)
+    assert_same_run(whole, folder)
+    assert {path.name for path in folder.iterdir()} == {CHECKPOINT, NETWORK}
+
+
+def wait_for_checkpoints(process, folder, count):
+    """Until the file has been replaced so many times."""
+
+    def stamp():
+        return (folder / CHECKPOINT).stat().st_mtime_ns if (folder / CHECKPOINT).exists() else None
+
+    for _ in range(count):
+        before = stamp()
+        while stamp() == before and process.poll() is None:
+            time.sleep(0.0005)
+
+
+def kill_at_random(process, folder, generator):
+    """One kill in five while the program loads, the others while it iterates and writes."""
+    if generator.random() < 0.2:
+        time.sleep(generator.uniform(0, 1.5))
+    else:
+        wait_for_checkpoints(process, folder, generator.integers(1, 5))
+        time.sleep(generator.uniform(0, 0.03))
+    assert process.poll() is None, f"the run came to its end before the kill: {process.communicate()}"
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize(("kills", "iterations"), [(5, ITERATIONS), pytest.param(50, 900, marks=pytest.mark.long)])
+def test_killed_at_random_moments(tmp_path, whole, kills, iterations):
+    if iterations != ITERATIONS:
+        whole = tmp_path / "whole"
+        trained(whole, iterations, settings=DALE)
+    generator, folder, seen = np.random.default_rng(kills), tmp_path / "killed", []
+    for _ in range(kills):
+        kill_at_random(start(folder, iterations=iterations), folder, generator)
+        seen.append(done(folder))
+    assert seen == sorted(seen) and 0 < seen[-1] < iterations
+    goes_on_to_the_bits_of(whole, folder, iterations)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_by_a_signal(tmp_path, whole, number):
+    process = start(tmp_path)
+    wait_for(process, "iteration")
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (128 + number, "")
+    assert f"stopped by {number.name}" in output and "--resume" in output
+    assert 0 < done(tmp_path) == len(load_network(tmp_path / NETWORK).history) < ITERATIONS
+    goes_on_to_the_bits_of(whole, tmp_path)
+
+
+def fail_after(iterations):
+    """Make the maze raise in the middle of an iteration."""
+    measure, calls = WaterMaze.metrics, []
+
+    def metrics(self, reward, acted):
+        calls.append(None)
+        if len(calls) > iterations:
+            raise ZeroDivisionError("an error in the task")
+        return measure(self, reward, acted)
+
+    WaterMaze.metrics = metrics  # type: ignore[method-assign]
+
+
+def test_an_exception_in_the_task(tmp_path, whole):
+    program = "from tests.runs.test_survival import fail_after; from runs.cli import main; fail_after(8); main()"
+    code, errors = end_of(start(tmp_path, ("-c", program)))
+    assert code == 1 and "an error in the task" in errors
+    assert done(tmp_path) == 6
+    goes_on_to_the_bits_of(whole, tmp_path)
+
+
+def test_a_full_disk(tmp_path, whole):
+    """The first checkpoint has no moments of Adam yet, so the second is larger; between them lies the limit."""
+    run = fresh_run(tiny(DALE), 0, "lsnn train")
+    limit = Training(run, tmp_path, 1).checkpoint().stat().st_size + 500
+
+    def full():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    code, errors = end_of(start(tmp_path, preexec_fn=full))
+    assert code == 2 and "Traceback" not in errors
+    assert errors.startswith(f"lsnn: {tmp_path / CHECKPOINT}: cannot be written: File too large")
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
+    assert done(tmp_path) == 0
+    goes_on_to_the_bits_of(whole, tmp_path)
+
+
+def test_a_folder_that_vanishes(tmp_path):
+    folder = tmp_path / "run"
+    process = start(folder, iterations=10**6)
+    wait_for(process, "compiled code ready")
+    folder.rename(tmp_path / "elsewhere")
+    code, errors = end_of(process)
+    assert code == 2 and errors == f"lsnn: {folder / CHECKPOINT}: its folder must exist, got {folder}\n"
+    assert done(tmp_path / "elsewhere") % EVERY == 0
+
+
+@pytest.mark.skipif(not FORBIDDEN.is_dir(), reason="needs a folder in which not even the superuser may write")
+def test_a_folder_in_which_nobody_may_write():
+    code, errors = end_of(start(FORBIDDEN))
+    assert code == 2 and errors.startswith(f"lsnn: {FORBIDDEN}") and "must be writable, got" in errors
+    assert "Traceback" not in errors

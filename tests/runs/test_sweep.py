@@ -1,0 +1,168 @@
+"""Sweeps: what a specification may hold, that cells are the runs they say, and that a broken sweep goes on."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from analysis.sweep import FAILED, FINISHED, read_sweep
+from lsnn.errors import InputError
+from lsnn.files import load_network
+from runs.cli import main
+from runs.families import FAMILIES
+from runs.sweep import LAWS, cells_of, finished, read_spec, spec_of
+from runs.sweep_summary import curve_of
+from runs.train import NETWORK
+from tests.runs.tiny import FREE, assert_same_run, tiny, trained
+
+PLAIN = {"task": "water-maze", "iterations": 3, "seeds": [0]}
+SMALL = "\n".join(f"{key} = {value}" for key, value in (setting.split("=") for setting in FREE))
+BROKEN = f"""
+task = "water-maze"
+iterations = 3
+seeds = [0]
+episodes = 8
+[fixed]
+{SMALL}
+[grid]
+network.tau_m_max_ms = [20.0, 10.0, 25.0]
+"""
+
+
+def test_a_grid_is_every_combination_with_every_seed():
+    grid = {"network.beta": [0.0, 1.7], "learning.learning_rate": [1e-3, 3e-3, 1e-2]}
+    cells = cells_of(spec_of(PLAIN | {"seeds": [4, 9], "grid": grid, "fixed": {"task.rest_ms": 5}}))
+    assert [cell.seed for cell in cells] == [4, 9] * 6
+    assert [cell.group for cell in cells] == [k for k in range(6) for _ in range(2)]
+    expected = [(b, r) for b in grid["network.beta"] for r in grid["learning.learning_rate"]]
+    assert [tuple(cell.settings[key] for key in grid) for cell in cells[::2]] == expected
+    assert {cell.settings["task.rest_ms"] for cell in cells} == {5}
+    assert cells[3].name == "001-seed9"
+
+
+def test_random_values_follow_their_laws_and_the_draw_seed_alone():
+    laws = {
+        "network.beta": {"uniform": [1.0, 2.0]},
+        "learning.learning_rate": {"log_uniform": [1e-4, 1e-2]},
+        "network.n_adaptive": {"integers": [3, 5]},
+        "network.dale": {"choice": [True, False]},
+    }
+    values = PLAIN | {"samples": 400, "random": laws}
+    cells = cells_of(spec_of(values))
+    assert cells == cells_of(spec_of(values)) != cells_of(spec_of(values | {"draw_seed": 1}))
+    assert cells[:7] == cells_of(spec_of(values | {"samples": 7}))
+    beta, rate, size, dale = (np.array([cell.settings[key] for cell in cells]) for key in laws)
+    assert 1 <= beta.min() and beta.max() <= 2 and abs(beta.mean() - 1.5) < 5 * beta.std() / 20
+    assert 1e-4 <= rate.min() and rate.max() <= 1e-2 and abs(np.log10(rate).mean() + 3) < 0.15
+    assert set(size) == {3, 4, 5} and 0.4 < dale.mean() < 0.6
+
+
+def test_tables_may_be_nested_or_dotted(tmp_path):
+    path = tmp_path / "s.toml"
+    path.write_text(
+        'task = "water-maze"\nsamples = 2\n[grid.network]\nbeta = [1.0]\n[random.learning]\nclip = {uniform = [0, 1]}\n'
+    )
+    spec = read_spec(path)
+    assert spec.grid == {"network.beta": [1.0]} and spec.random == {"learning.clip": {"uniform": [0, 1]}}
+    assert spec.seeds == (0, 1, 2) and spec.budget.minutes == 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": "poker"}, "task must be one of .*, got 'poker'"),
+        ({"preset": "huge"}, "--preset must be one of"),
+        ({"iteration": 3}, "iteration is no key; known: task, preset, iterations"),
+        ({"iterations": 0}, "--iterations must be >= 1, got 0"),
+        ({"minutes": 1.0}, "exclude each other"),
+        ({"seeds": []}, "seeds must not be empty"),
+        ({"seeds": [1, 1]}, "seeds must differ"),
+        ({"seeds": [-1]}, "seeds must lie in 0"),
+        ({"seeds": 3}, "sweep.seeds must be"),
+        ({"grid": 3}, "grid must be a table"),
+        ({"grid": {"network.beta": 1.0}}, "grid.network.beta must be a list of values, got 1.0"),
+        ({"grid": {"network.foo": [1]}}, "network.foo must be a key of the configuration"),
+        ({"grid": {"network.beta": [1]}, "fixed": {"network.beta": 1}}, "must not share a key"),
+        ({"random": {"network.beta": {"uniform": [0, 1]}}}, r"samples must be > 0 with \[random\]"),
+        ({"samples": 3}, r"samples must be > 0 with \[random\] and only then, got 3"),
+        ({"samples": 1, "random": {"network.beta": [1]}}, "random.network.beta must be one of uniform, log_uniform"),
+        ({"samples": 1, "random": {"network.beta": {"normal": [0, 1]}}}, "must be one of uniform"),
+        ({"samples": 1, "random": {"network.beta": {"uniform": [1, 1]}}}, "must have low < high"),
+        ({"samples": 1, "random": {"network.beta": {"log_uniform": [0, 1]}}}, "must have low > 0"),
+        ({"samples": 10**6, "random": {"network.beta": {"uniform": [0, 1]}}}, "must have at most 100000 cells"),
+    ],
+)
+def test_bad_specification_is_named(changes, message):
+    with pytest.raises(InputError, match=message):
+        spec_of(PLAIN | changes)
+
+
+SCALARS = st.integers() | st.floats() | st.booleans() | st.text(max_size=4)
+INNER = st.recursive(SCALARS, lambda v: st.lists(v, max_size=3) | st.dictionaries(st.sampled_from([*LAWS, "x"]), v))
+TABLE = SCALARS | st.dictionaries(st.sampled_from(["network.beta", "learning.clip", "network", "x"]), INNER, max_size=2)
+
+
+@given(st.fixed_dictionaries({"task": st.just("water-maze")}, optional={
+    "grid": TABLE, "random": TABLE, "fixed": TABLE, "samples": st.integers(-1, 3), "seeds": INNER, "minutes": SCALARS,
+}))  # fmt: skip
+def test_any_specification_is_read_or_refused(values):
+    try:
+        cells = cells_of(spec_of(values))
+    except InputError:
+        return
+    assert len({cell.name for cell in cells}) == len(cells) > 0
+
+
+def test_a_sweep_goes_on_and_records_what_fails(tmp_path):
+    """Cell 0 stands at its second iteration, cell 1 cannot be (tau_m from 20 to 10), cell 2 is new."""
+    spec, out = tmp_path / "spec.toml", tmp_path / "out"
+    spec.write_text(BROKEN)
+    out.mkdir()
+    trained(out / "000-seed0", 2)
+    (out / "000-seed0" / NETWORK).unlink()
+    assert not finished(out / "000-seed0", read_spec(spec))
+    done = CliRunner().invoke(main, ["sweep", str(spec), "--out", str(out), "--threads", "1"])
+    assert done.exit_code == 1, done.output
+    assert "2 finished, 1 failed of 3 cells" in done.output and "tau_m_min_ms must be <= tau_m_max_ms" in done.output
+    trained(tmp_path / "whole", 3)
+    assert_same_run(tmp_path / "whole", out / "000-seed0")
+    assert load_network(out / "002-seed0" / NETWORK).config["network"]["tau_m_max_ms"] == 25
+    sweep = read_sweep(out / "summary.h5")
+    assert list(sweep.cells["status"]) == [FINISHED, FAILED, FINISHED]
+    assert sweep.groups == ["tau_m_max_ms 20", "tau_m_max_ms 10", "tau_m_max_ms 25"]
+    assert "tau_m_min_ms" in sweep.failures["001-seed0"]
+    assert np.isfinite(sweep.cells["final_fraction"][[0, 2]]).all()
+    assert (out / "summary.png").stat().st_size > 10_000
+    failure = json.loads((out / "001-seed0" / "failure.json").read_text())
+    assert failure["exit_code"] == 2 and failure["command"].startswith("lsnn train water-maze")
+    before = (out / "000-seed0" / NETWORK).stat().st_mtime_ns
+    again = CliRunner().invoke(main, ["sweep", str(spec), "--out", str(out)])
+    assert again.exit_code == 1 and "cell " not in again.output
+    assert (out / "000-seed0" / NETWORK).stat().st_mtime_ns == before
+    spec.write_text(BROKEN.replace("[0]", "[1]"))
+    other = CliRunner().invoke(main, ["sweep", str(spec), "--out", str(out)])
+    assert other.exit_code == 2 and "must be a new folder or hold this sweep" in other.stderr
+
+
+def test_time_to_three_quarters_is_read_off_the_validations(monkeypatch):
+    rows = [(k, k / 10, np.nan if k % 2 else float(k)) for k in range(1, 9)]
+    history = np.array(rows, [(name, float) for name in ("iteration", "minutes", "whole_pool_goals")])
+    known = FAMILIES["water-maze"]._replace(oracle=lambda task, keys: {"goals": 8.0})
+    monkeypatch.setitem(FAMILIES, "water-maze", known)
+    curve = curve_of(history, tiny().task, 0)
+    np.testing.assert_array_equal(curve.iteration, [3, 5, 7, 9])
+    np.testing.assert_allclose(curve.fraction, [0.25, 0.5, 0.75, 1.0])
+
+
+def test_the_summary_describes_itself(tmp_path):
+    spec, out = tmp_path / "spec.toml", tmp_path / "out"
+    spec.write_text('task = "water-maze"\nseeds = [0]\n[grid]\nnetwork.tau_m_max_ms = [5.0]\n')
+    assert CliRunner().invoke(main, ["sweep", str(spec), "--out", str(out)]).exit_code == 1
+    with h5py.File(out / "summary.h5") as file:
+        for name in ("cells", "curves/iteration", "curves/fraction", "curves/cell_offsets"):
+            assert {"units", "description"} <= set(file[name].attrs)
+        assert json.loads(file.attrs["config"])["grid"] == {"network.tau_m_max_ms": [5.0]}

@@ -1,0 +1,148 @@
+"""Blocks on a Dask cluster: the bits of two threads, whoever works, in whatever order, and whoever is lost."""
+
+import os
+import signal
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+
+from lsnn.blocks import Threads
+from lsnn.cluster import Cluster
+from lsnn.errors import ClusterError
+from lsnn.meta import MetaLearner, new_network
+from tests.runs.tiny import DALE, tiny
+
+distributed = pytest.importorskip("distributed")
+ITERATIONS = 3
+EXPERIMENT = tiny((*DALE, "learning.episodes=40", "learning.epochs=2", "learning.spread=readout"))
+
+
+@pytest.fixture(scope="module")
+def local():
+    """Four workers, each a process."""
+    with distributed.LocalCluster(
+        n_workers=4, threads_per_worker=1, dashboard_address=None, memory_limit=0
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def crew(local):
+    with distributed.Client(local) as client:
+        yield Cluster(client, os.urandom(4).hex())
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """What one thread makes."""
+    return trained(Threads(1))
+
+
+def trained(hands, between=lambda learner: None):
+    """Rows of the history and all that was learnt, after some iterations."""
+    experiment = EXPERIMENT
+    network = new_network(experiment.task, experiment.network, experiment.learning, 0)
+    learner = MetaLearner(experiment.task, network, experiment.learning, 0, hands)
+    whole = learner._gradient
+
+    def gradient():
+        between(learner)
+        return whole()
+
+    learner._gradient = gradient
+    rows = [learner.step() for _ in range(ITERATIONS)]
+    learnt = {**learner._averaged_arrays(), "log_std": network.log_std, "source": network.synapses.source}
+    return rows, {name: array.copy() for name, array in learnt.items()} | learner.adam.second | learner.average
+
+
+def assert_same(found, expected):
+    for row, other in zip(found[0], expected[0], strict=True):
+        assert row == other
+    for name, array in expected[1].items():
+        np.testing.assert_array_equal(found[1][name], array, err_msg=name)
+
+
+def test_two_threads(alone):
+    assert_same(trained(Threads(2)), alone)
+
+
+def test_four_workers(crew, alone):
+    assert_same(trained(crew), alone)
+    assert len(set(crew.homes.values())) == 4 and crew.lost == 0
+
+
+def pid_of(client, address):
+    return client.run(os.getpid, workers=[address])[address]
+
+
+def test_a_worker_killed_in_mid_iteration(crew, alone):
+    """After it has rolled out and before its gradient; and one that is killed while it works."""
+    killed = []
+
+    def kill(learner):
+        if learner.iteration == 1 and not killed:
+            killed.append(crew.homes[0])
+            os.kill(pid_of(crew.client, killed[0]), signal.SIGKILL)
+
+    assert_same(trained(crew, kill), alone)
+    assert killed and killed[0] not in crew.homes.values() and crew.lost >= 1
+
+
+def echo(block, delay, end_at):
+    """Takes its time; the first on its worker kills it, once."""
+    time.sleep(delay)
+    if end_at and not os.path.exists(end_at):
+        open(end_at, "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    block.append(delay)
+    return len(block), delay
+
+
+def test_answers_come_in_the_order_of_the_blocks_whenever_they_arrive(crew):
+    delays = [0.3, 0.0, 0.2, 0.1, 0.05]
+    blocks = crew.blocks(list, 5)
+    crew.begin()
+    assert crew.map(partial(echo, end_at=""), blocks, delays) == [(1, delay) for delay in delays]
+    assert crew.map(partial(echo, end_at=""), blocks[1:3], [0.1, 0.2]) == [(2, 0.1), (2, 0.2)]
+
+
+def test_calls_that_a_lost_block_had_seen_are_repeated_in_order(crew, tmp_path):
+    blocks = crew.blocks(list, 6)
+    crew.begin()
+    crew.map(partial(echo, end_at=""), blocks, [0.0] * 6)
+    found = crew.map(partial(echo, end_at=str(tmp_path / "killed")), blocks, [0.1] * 6)
+    assert found == [(2, 0.1)] * 6 and crew.lost >= 1
+    assert (tmp_path / "killed").exists()
+
+
+def fail(block):
+    raise ZeroDivisionError("an error in the task")
+
+
+def test_an_error_on_a_worker_is_raised_here(crew):
+    blocks = crew.blocks(list, 2)
+    crew.begin()
+    with pytest.raises(ZeroDivisionError, match="an error in the task"):
+        crew.map(fail, blocks)
+
+
+def test_workers_with_other_sources_are_refused(crew, monkeypatch):
+    crew.blocks(list, 2)
+    monkeypatch.setattr("lsnn.cluster.numba.__version__", "0.1")
+    with pytest.raises(ClusterError, match="must have the sources, the numba and the kind of processor"):
+        crew.begin()
+
+
+def test_one_worker_and_then_none(local, crew, alone, monkeypatch):
+    local.scale(1)
+    while len(crew.client.nthreads()) != 1:
+        time.sleep(0.05)
+    assert_same(trained(crew), alone)
+    local.scale(0)
+    while crew.client.nthreads():
+        time.sleep(0.05)
+    monkeypatch.setattr("lsnn.cluster.WAIT_S", 0.2)
+    with pytest.raises(ClusterError, match="no worker at tcp://.* for 0.2 s"):
+        crew.begin()

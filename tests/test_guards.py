@@ -1,0 +1,150 @@
+"""Numerical guards: each fault is put in by hand, found in its iteration, counted, and does no harm."""
+
+import numpy as np
+import pytest
+
+from lsnn import guards
+from lsnn.errors import DivergedError
+from lsnn.guards import FAULTS, PATIENCE, WARM_UP, Limits, Signs, Watch, fault_of, followed
+from lsnn.meta import MetaLearner, new_network
+from tests.runs.tiny import FREE, tiny
+
+LIMITS = Limits(exploded_norm=10.0, refractory_ms=3.0, min_std=0.1)
+SOUND = Signs(gradient_norm=1.0, rate_hz=20.0, spread=0.3, mean_return=30.0)
+USED = Watch(iterations=WARM_UP, mean=28.0, variance=4.0)
+
+
+@pytest.mark.parametrize(
+    ("signs", "fault"),
+    [
+        (SOUND, ""),
+        (SOUND._replace(spread=np.nan), ""),
+        (SOUND._replace(gradient_norm=np.nan), "not_finite"),
+        (SOUND._replace(gradient_norm=np.inf), "not_finite"),
+        (SOUND._replace(mean_return=np.nan), "not_finite"),
+        (SOUND._replace(rate_hz=np.nan), "not_finite"),
+        (SOUND._replace(spread=np.inf), "not_finite"),
+        (SOUND._replace(gradient_norm=10.0), "exploded"),
+        (SOUND._replace(rate_hz=0.05), "silent"),
+        (SOUND._replace(rate_hz=270.0), "overactive"),
+        (SOUND._replace(spread=0.009), "narrow"),
+        (SOUND._replace(mean_return=7.0), "lost"),
+        (SOUND._replace(mean_return=16.5), ""),
+    ],
+)
+def test_signs_of_each_fault(signs, fault):
+    assert fault_of(signs, LIMITS, USED) == fault
+    assert sum(guards.counted(fault).values()) == bool(fault)
+
+
+def test_a_loss_is_measured_against_the_iterations_before():
+    """28 goals with a deviation of 2: lost below 28 - 6 x 2 = 16; a still return must fall by three tenths."""
+    lost = [fault_of(SOUND._replace(mean_return=value), LIMITS, USED) for value in (16.01, 15.99)]
+    assert lost == ["", "lost"]
+    still = USED._replace(variance=0.0)
+    assert fault_of(SOUND._replace(mean_return=19.7), LIMITS, still) == ""
+    assert fault_of(SOUND._replace(mean_return=19.5), LIMITS, still) == "lost"
+    assert fault_of(SOUND._replace(mean_return=0.0), LIMITS, USED._replace(iterations=WARM_UP - 1)) == ""
+
+
+def test_running_return_has_the_mean_and_variance_of_what_it_saw():
+    """The first 1/RATE values count alike: 1, 3, 5, 7 have mean 4 and variance 5."""
+    watch = Watch()
+    for value in (1.0, 3.0, 5.0, 7.0):
+        watch = followed(watch, SOUND._replace(mean_return=value), "")
+    assert watch.iterations == 4
+    np.testing.assert_allclose((watch.mean, watch.variance), (4.0, 5.0))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_that_stays_ends_the_run_with_cause_and_remedy(fault):
+    watch = USED
+    for _ in range(PATIENCE - 1):
+        watch = followed(watch, SOUND, fault)
+    assert followed(watch, SOUND, "").in_a_row == 0
+    with pytest.raises(DivergedError, match="in a row: .+; (lower|raise) "):
+        followed(watch, SOUND, fault)
+
+
+def learner_of(*settings):
+    experiment = tiny((*FREE, *settings))
+    network = new_network(experiment.task, experiment.network, experiment.learning, 0)
+    learner = MetaLearner(experiment.task, network, experiment.learning, 0, threads=1)
+    learner.step()
+    return learner
+
+
+def broken_gradient(value):
+    def put_in(learner, monkeypatch):
+        whole = learner._gradient
+
+        def broken():
+            gradient = whole()
+            gradient["theta"][3] = value
+            return gradient
+
+        monkeypatch.setattr(learner, "_gradient", broken)
+
+    return put_in
+
+
+def scaled_weights(bias):
+    """Input weights so strong, or so negative, that every neuron fires or none does."""
+
+    def put_in(learner, monkeypatch):
+        theta = np.full_like(learner.network.synapses.theta, bias)
+        learner.network.synapses = learner.network.synapses._replace(theta=theta)
+
+    return put_in
+
+
+def narrow(learner, monkeypatch):
+    learner.network.log_std[:] = -20.0
+
+
+def lost(learner, monkeypatch):
+    learner.watch = Watch(WARM_UP, 28.0, 4.0)
+
+
+INJECTIONS = {
+    "not_finite": broken_gradient(np.nan),
+    "overflow": broken_gradient(1e200),
+    "exploded": broken_gradient(1e9),
+    "silent": scaled_weights(-1.0),
+    "overactive": scaled_weights(3.0),
+    "narrow": narrow,
+    "lost": lost,
+}
+
+
+@pytest.mark.parametrize("name", INJECTIONS)
+def test_an_injected_fault_is_found_in_its_iteration(name, monkeypatch):
+    learner = learner_of()
+    before, average = learner.network.readout.copy(), learner.average["readout"].copy()
+    INJECTIONS[name](learner, monkeypatch)
+    row = learner.step()
+    fault = "not_finite" if name == "overflow" else name
+    assert {key for key in FAULTS if row[key]} == {fault}
+    back = name in ("silent", "overactive", "narrow", "lost")
+    np.testing.assert_array_equal(learner.network.readout, average if back else before)
+    assert np.exp(learner.network.log_std).min() >= learner.learning.min_std * (1 - 1e-12)
+    monkeypatch.undo()
+    row = learner.step()
+    assert not any(row[key] for key in FAULTS) and np.isfinite(learner.network.synapses.theta).all()
+
+
+def test_a_spread_that_the_readout_collapses_is_seen():
+    learner = learner_of("learning.spread=readout")
+    learner.network.bias[learner.network.columns("spread")] = -15.0
+    assert learner.step()["narrow"] == 1
+
+
+def test_a_network_that_stays_silent_ends_the_run(monkeypatch):
+    learner = learner_of()
+    monkeypatch.setattr(guards, "PATIENCE", 3)
+    learner.average["theta"][:] = -1.0
+    scaled_weights(-1.0)(learner, monkeypatch)
+    learner.step()
+    learner.step()
+    with pytest.raises(DivergedError, match="the network is silent, less than 0.1 Hz; raise network.input_gain"):
+        learner.step()
