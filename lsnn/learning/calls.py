@@ -37,8 +37,8 @@ def make_block(task: Task, network: Network, stretch: int) -> Block:
 
 
 def roll_out(
-    block: Block, keys: np.ndarray, task: Task, weights: Weights, log_std: np.ndarray, hold: int,
-    mean_norm: float, network: Network,
+    block: Block, keys: np.ndarray, task: Task, weights: Weights, log_std: np.ndarray, hold: int, network: Network,
+    mean_norm: float = np.inf,
 ) -> Rolled:  # fmt: skip
     """Roll out the episodes of these keys, (8,)."""
     block.begin(task, keys)
