@@ -19,6 +19,7 @@ from runs import train as training
 from runs.cli import main
 from runs.presets import PRESETS
 from tests.runs.tiny import FREE, tiny
+from tests.test_neuron_files import TEXT
 
 CLONE = Path(__file__).parents[2]
 TINY = [word for setting in FREE for word in ("--set", setting)]
@@ -67,6 +68,26 @@ def test_train_test_report(tmp_path):
     reported = lsnn("report", run / "r.h5", "--out", tmp_path / "report")
     assert reported.exit_code == 0, reported.output
     assert (tmp_path / "report" / "report.html").stat().st_size > 10_000
+
+
+def test_train_with_a_model_of_ones_own(tmp_path):
+    (tmp_path / "leaky.toml").write_text(TEXT)
+    run = tmp_path / "run"
+    words = ("--iterations", 1, "--out", run, "--threads", 1, "--neuron", tmp_path / "leaky.toml", *TINY)
+    trained = lsnn("train", "water-maze", *words)
+    assert trained.exit_code == 0, trained.output
+    (tmp_path / "leaky.toml").unlink()  # the network file has all of it
+    file = load_network(run / "network.lsnn.h5")
+    assert file.network.config.models[1].threshold == "v > -50*mV"
+    tested = lsnn("brian", run / "network.lsnn.h5", "--episodes", 8, "--out", run / "brian.h5")
+    assert tested.exit_code == 0 and "differing spikes: 0 of" in tested.stdout
+
+
+def test_show_kernel_prints_forward_step_and_adjoint(tmp_path):
+    shown = lsnn("show-kernel", "izhikevich")
+    assert shown.exit_code == 0
+    for word in ("dv/dt = 0.04*v**2/(ms*mV)", "def update_izhikevich(", "def adjoint_of_izhikevich("):
+        assert word in shown.stdout
 
 
 def test_resume_goes_on_in_the_folder_of_the_checkpoint(own):
@@ -163,6 +184,7 @@ TRAIN = ("train", "water-maze")
         ((*TRAIN, "--iterations", "-2"), ("--iterations must be >= 1, got -2",)),
         ((*TRAIN, "--seed", "-1"), ("--seed", "-1")),
         ((*TRAIN, "--threads", "0"), ("--threads must be >= 1, got 0",)),
+        ((*TRAIN, "--neuron", "hodgkin"), ("no neuron model or file 'hodgkin'", "known models: lif, alif")),
         (("maze", "--pretrained", "--minutes", "3"), ("--minutes", "--pretrained")),
         (("maze", "--seed", "-4"), ("--seed", "-4")),
     ],
@@ -170,6 +192,13 @@ TRAIN = ("train", "water-maze")
 def test_bad_arguments(tmp_path, nothing_compiles, arguments, words):
     refused([*arguments, "--out", tmp_path / "out"], *words, within=tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_breaks_a_rule(tmp_path, nothing_compiles):
+    (tmp_path / "leaky.toml").write_text(TEXT.replace("(E_L - v + R*I)", "(E_L - v + I)"))
+    words = ("'leaky', equations, 'dv/dt = (E_L - v + I)/tau_m : volt': units do not match",)
+    refused([*TRAIN, "--neuron", tmp_path / "leaky.toml", "--out", tmp_path / "out"], *words, within=tmp_path)
+    refused(["show-kernel", tmp_path / "leaky.toml"], *words, within=tmp_path)
 
 
 def test_an_unknown_option_is_a_usage_error():
