@@ -112,7 +112,7 @@ def test_without_out_a_new_folder_is_taken(tmp_path, monkeypatch):
 
 def test_main_job(tmp_path, monkeypatch):
     monkeypatch.setitem(PRESETS["water-maze"], "compact", tiny())
-    monkeypatch.setattr("runs.evaluate.EPISODES", 8)
+    monkeypatch.setattr("runs.maze_conditions.EPISODES", 8)
     done = lsnn("maze", "--minutes", 0.005, "--seed", 2, "--out", tmp_path / "maze")
     assert done.exit_code == 0, done.output
     names = {path.name for path in (tmp_path / "maze").iterdir()}
@@ -122,7 +122,7 @@ def test_main_job(tmp_path, monkeypatch):
 
 def test_main_job_with_the_network_of_the_clone(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(maze, "PRETRAINED", folder / "network.lsnn.h5")
-    monkeypatch.setattr("runs.evaluate.EPISODES", 8)
+    monkeypatch.setattr("runs.maze_conditions.EPISODES", 8)
     done = lsnn("maze", "--pretrained", "--out", tmp_path / "maze")
     assert done.exit_code == 0, done.output
     assert (tmp_path / "maze" / "report.html").is_file()
@@ -171,7 +171,7 @@ TRAIN = ("train", "water-maze")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("train", "bandit"), ("task must be one of water-maze", "'bandit'")),
+        (("train", "sudoku"), ("task must be one of water-maze, bandit", "'sudoku'")),
         ((*TRAIN, "--preset", "huge"), ("--preset must be one of compact, bellec2018", "'huge'")),
         ((*TRAIN, "--set", "network.foo=1"), ("network has no key 'foo'", "known: adaptive_model")),
         ((*TRAIN, "--set", "network.tau_a_ms=-3"), ("network.tau_a_ms must be > dt_ms", "-3")),
@@ -274,7 +274,7 @@ def not_a_number(own):
 
 
 def of_another_task(own):
-    return changed_network(own, lambda file: file.config["task"].update(name="bandit"))
+    return changed_network(own, lambda file: file.config["task"].update(name="sudoku"))
 
 
 def with_an_unknown_key(own):
@@ -299,7 +299,7 @@ def with_another_readout(own):
         (foreign, ("must be an LSNN file", "HDF5 file without its seal")),
         (truncated, ("is damaged, truncated",)),
         (not_a_number, ("W_out: must be finite, got nan",)),
-        (of_another_task, ("task must be one of water-maze", "'bandit'")),
+        (of_another_task, ("task must be one of water-maze", "'sudoku'")),
         (with_an_unknown_key, ("learning has no key 'patience'",)),
         (with_another_encoder, ("must have input cells",)),
         (with_another_readout, ("must have readouts",)),
