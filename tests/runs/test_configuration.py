@@ -88,9 +88,9 @@ def test_bad_configuration_is_named(config, message):
         experiment_of(config)
 
 
-@pytest.mark.parametrize(("task", "name"), [("bandit", "compact"), ("water-maze", "large")])
+@pytest.mark.parametrize(("task", "name"), [("sudoku", "compact"), ("water-maze", "large")])
 def test_unknown_preset_is_named(task, name):
-    with pytest.raises(InputError, match="got 'bandit'|--preset must be one of compact, bellec2018 .* got 'large'"):
+    with pytest.raises(InputError, match="got 'sudoku'|--preset must be one of compact, bellec2018 .* got 'large'"):
         preset(task, name)
 
 
