@@ -168,7 +168,7 @@ def code_of(page: Path) -> list[str]:
 def test_commands_and_their_options_exist(page):
     commands = typer.main.get_command(main).commands
     for line in code_of(page):
-        match = re.match(r"lsnn (\w+)\b(.*)", line)
+        match = re.match(r"lsnn ([\w-]+)(.*)", line)
         if match:
             assert match[1] in commands, line
             options = {name for parameter in commands[match[1]].params for name in parameter.opts}
@@ -176,7 +176,7 @@ def test_commands_and_their_options_exist(page):
 
 
 def test_readme_names_every_command():
-    named = {match[1] for line in code_of(README) if (match := re.match(r"lsnn (\w+)\b", line))}
+    named = {match[1] for line in code_of(README) if (match := re.match(r"lsnn ([\w-]+)", line))}
     assert named == set(typer.main.get_command(main).commands)
 
 
