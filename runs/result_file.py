@@ -57,8 +57,9 @@ class ConditionWriter:
         _put_goal_and_trials(self.group, self.goal, np.concatenate(self.trials))
 
 
-def put_trials(group: h5py.Group, keys: np.ndarray, goal: np.ndarray, trials: np.ndarray) -> None:
-    """A condition of which no paths are kept: keys (E,), first platforms (E, 2), trials."""
+def put_trials(group: h5py.Group, keys: np.ndarray, goal: np.ndarray, trials: np.ndarray, duration_ms: int) -> None:
+    """A condition of which no paths are kept: keys (E,), first platforms (E, 2), trials, length of the episodes."""
+    group.attrs["duration_ms"] = duration_ms
     store.put(group, "episode_key", keys, "1", _KEY)
     _put_goal_and_trials(group, goal, trials)
 

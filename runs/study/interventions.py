@@ -28,7 +28,7 @@ from runs.study.apparatus import (
 )
 
 ABLATION, SILENCE, CLAMP = 1, 2, 3  # numbers of the experiments
-SILENT_MS = (50, 100, 200, 500)
+SILENT_MS = (10, 20, 50, 100, 200, 500)
 HELD_AFTER_MS = (5, 20, 50, 100)
 
 
@@ -39,8 +39,9 @@ def _moment_item(moments: np.ndarray, what: str) -> Item:
 def ablation(subject: Subject, seed: int) -> Findings:
     """At a random moment after the first find parts of the state are erased.
 
-    sham: nothing. fast: v, refractory counters, delay lines and readout. b: thresholds. b_mean: each neuron's b is set
-    to its mean over the animals, which takes the animal's own history and leaves the excitability. all: everything.
+    sham: nothing. v, delay_lines, readout: these alone. fast: all three and the refractory counters, which is all but
+    the thresholds. b: thresholds. b_mean: each neuron's b is set to its mean over the animals, which takes the animal's
+    own history and leaves the excitability. all: everything.
     """
     keys = study_keys(seed, ABLATION, subject.episodes)
     found = find_rows(swim(subject, keys).trials, len(keys))
@@ -50,6 +51,7 @@ def ablation(subject: Subject, seed: int) -> Findings:
     conditions = {"sham": swim(subject, keys, surgery(subject, (moments, note_adaptation(subject, b))))}
     mean = b[moments != NEVER].mean(axis=0) if (moments != NEVER).any() else b.mean(axis=0)
     acts = {
+        "v": erase(subject, ("v",)), "delay_lines": erase(subject, ("pending",)), "readout": erase(subject, ("r",)),
         "fast": erase(subject, FAST), "b": erase(subject, ("b",)), "b_mean": give_adaptation(subject, mean),
         "all": erase(subject, WHOLE),
     }  # fmt: skip

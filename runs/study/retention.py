@@ -23,7 +23,7 @@ from runs.study.apparatus import (
 from tasks.water_maze import BLANK_STEPS, FOUND, ON_PLATFORM, WAIT, WALL
 
 RETENTION = 6
-BLANK_MS = (0, 100, 200, 500, 1000, 2000, 5000)
+BLANK_MS = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 WATCHED_MS = 1000  # of the search after the blank; a longer one counts as not found
 ARMS, STATES = ("after the first find", "after half an episode"), ("kept", "erased")
 

@@ -85,4 +85,4 @@ def put_findings(group: h5py.Group, findings: Findings) -> None:
     for name, item in findings.items.items():
         store.put(group, name, item.values, item.units, item.description)
     for name, swum in findings.conditions.items():
-        put_trials(group.create_group(name), swum.keys, swum.goal, swum.trials)
+        put_trials(group.create_group(name), swum.keys, swum.goal, swum.trials, swum.position.shape[1] - 1)

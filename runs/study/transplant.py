@@ -23,14 +23,14 @@ from tasks.water_maze import FOUND, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAI
 TRANSPLANT = 4
 WATCHED_MS = 200
 ANIMALS_PER_EPISODE = 4  # so that at least 200 pairs are left of 256 episodes
-SWAPS = {"none": (), "b": ("b",), "all_but_b": FAST, "everything": WHOLE}
+SWAPS = {"none": (), "b": ("b",), "v": ("v",), "all_but_b": FAST, "everything": WHOLE}
 _PARTNER = np.arange(LANES) ^ 1  # animals 0 and 1 are a pair, 2 and 3, ...
 
 
 def transplant(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findings:
     """At half time both animals of a pair are set down at the same new place, the platform is taken away, and they swim.
 
-    Before that they exchange nothing, b, everything but b, or everything. Each such fork goes on from the same state
+    Before that they exchange nothing, b, v, everything but b, or everything. Each such fork goes on from the same state
     with the same input draws.
     """
     half, animals = subject.task.duration_ms // 2, ANIMALS_PER_EPISODE * subject.episodes
