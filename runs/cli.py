@@ -158,6 +158,28 @@ def brian(
 
 @main.command()
 @_reporting
+def study(
+    network: Annotated[Path, typer.Argument(help="A network file of the water maze.")],
+    out: Annotated[Path, typer.Option(help="The result file to write.")],
+    episodes: Annotated[int, typer.Option(help="Mazes a condition.")] = 256,
+    seed: Annotated[int, typer.Option(help="Seed of the mazes and of all draws.")] = 0,
+    threads: Threads = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Experiments on the state of a frozen network: where its memory is, for how long, how precise, and the cause."""
+    from lsnn.errors import InputError
+    from runs.folders import output_file
+    from runs.study.study import run_study
+
+    threads, checked_seed = _checked_threads(threads), _checked_seed(seed)
+    if episodes < 8:
+        raise InputError(f"--episodes must be >= 8, got {episodes}")
+    output_file(out, overwrite)
+    run_study(network, out, checked_seed, episodes, threads, _command())
+
+
+@main.command()
+@_reporting
 def report(
     result: Annotated[Path, typer.Argument(help="A result file.")],
     out: Annotated[Path, typer.Option(help="Folder for report.html and its figures.")],
