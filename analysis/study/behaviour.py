@@ -11,13 +11,14 @@ from scipy.stats import wilcoxon
 from analysis.latencies import Estimate, Searches, estimate, median_of, searches
 from analysis.results import Result, subgroup
 from analysis.study.interventions import band
-from analysis.study.measures import Swum, array, attribute, mean, names, swum
+from analysis.study.measures import Swum, array, attribute, enough, mean, names, swum
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, VERMILLION, add_footer, clear_axes, new_figure, styled
 from analysis.verdict import interval, search_text
 
 BEFORE, AFTER = 4, 8  # trials shown before and after the reversal
 PERSEVERATION_MS = 300
 QUADRANTS = ("target", "left", "opposite", "right")
+FOUND_BEFORE = "had found the platform by half time"
 PROBE_MS = 500  # over which quadrants are counted
 
 
@@ -66,8 +67,11 @@ def first_search_of(result: Result) -> Estimate:
 
 
 class Perseveration(NamedTuple):
-    """Share of the first ms after the reversal, up to the new find, spent over the old platform, over the same disc
-    turned by a right angle to either side or by half a turn (those that do not meet old or new one), and p of Wilcoxon's test."""
+    """Share of the time after the reversal, up to the new find, over the old platform and over its like elsewhere.
+
+    Elsewhere: the old disc turned by a right angle to either side or by half a turn, where it meets neither the old
+    nor the new one. p: Wilcoxon's signed-rank test of the two.
+    """
 
     old: Estimate
     elsewhere: Estimate
@@ -77,7 +81,7 @@ class Perseveration(NamedTuple):
 
 def perseveration(result: Result) -> Perseveration:
     group = subgroup(result.file, "reversal")
-    used = array(group, "found_before", 1) > 0
+    used = enough(array(group, "found_before", 1) > 0, FOUND_BEFORE)
     path = array(group, "path", 3)[used, : PERSEVERATION_MS + 1]
     old, new = array(group, "old_goal", 2)[used], array(group, "new_goal", 2)[used]
     searching = np.cumsum(inside(path, new, result.platform_radius), axis=1) == 0
@@ -143,7 +147,8 @@ def tell_reversal(result: Result) -> list[str]:
         f"Within {AFTER} searches after the move they are not as short again as before it"
     )  # fmt: skip
     return [
-        f"Median search (ms) by trial, 0 being the one under way when the platform moved: {'; '.join(parts)}. The first "
+        f"Median search (ms) by trial, 0 being the one under way when the platform moved: {'; '.join(parts)}. The "
+        f"first "
         f"search of all took {search_text(naive, limit)} ms.",
         f"{verdict} ({interval(kept.old, 3)} against {interval(kept.elsewhere, 3)} of up to {PERSEVERATION_MS} ms, "
         f"Wilcoxon p = {kept.p:.1g}); they came over the old place {interval(kept.visits, 1)} times.",
@@ -170,7 +175,7 @@ class Probe(NamedTuple):
 
 def probes(result: Result) -> list[Probe]:
     group = subgroup(result.file, "probe")
-    used = array(group, "found_before", 1) > 0
+    used = enough(array(group, "found_before", 1) > 0, FOUND_BEFORE)
     goal, found = array(group, "goal", 2)[used], []
     distance = np.linalg.norm(goal, axis=1)
     toward = goal / np.where(distance > 0, distance, 1)[:, None]
@@ -206,13 +211,14 @@ def draw_probe(result: Result) -> Figure:
     grid = figure.subplots(2, 3, width_ratios=(1, 1, 0.8))
     for row, probe in zip(grid, found, strict=True):
         draw_bars(row[0], 100 * quadrant_shares(probe), 25)
-        row[0].set(title=f"time in quadrants (%), state {probe.state}", ylim=(0, 100))
+        row[0].set_title(f"time in quadrants (%), state {probe.state}")
         draw_bars(row[1], crossings(probe, radius), None)
         row[1].set_title("entries of the former place and its like")
         draw_map(row[2], probe, radius)
-    top = max(axes.get_ylim()[1] for axes in grid[:, 1])
-    for axes in grid[:, 1]:
-        axes.set_ylim(0, top)
+    for column in (0, 1):
+        top = max(axes.get_ylim()[1] for axes in grid[:, column])
+        for axes in grid[:, column]:
+            axes.set_ylim(0, top)
     n = f"first {PROBE_MS} ms; means, 95 % bootstrap over n = {len(found[0].path)} animals"
     return add_footer(figure, result, n)
 
@@ -253,7 +259,8 @@ def tell_probe(result: Result) -> list[str]:
         p = float(wilcoxon(shares[:, 0], others).pvalue) if differ else 1.0
         lines.append(
             f"State {probe.state} ({len(shares)} animals): {interval(mean(100 * shares[:, 0]), 0)} % of the first "
-            f"{PROBE_MS} ms in the quadrant of the former platform (chance 25 %; Wilcoxon against the mean of the other "
+            f"{PROBE_MS} ms in the quadrant of the former platform (chance 25 %; Wilcoxon against the mean of the "
+            f"other "
             f"three p = {p:.1g}), {interval(mean(entries[:, 0]), 1)} entries of its place against "
             f"{interval(mean(entries[:, 1:].mean(axis=1)), 1)} of its like in the other quadrants."
         )

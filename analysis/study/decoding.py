@@ -7,14 +7,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from analysis.latencies import Estimate
 from analysis.results import Result, subgroup
 from analysis.study.interventions import band
-from analysis.study.measures import array, mean, names
+from analysis.study.measures import array, enough, mean, names
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
 
@@ -47,23 +45,34 @@ class Reading(NamedTuple):
 def samples(result: Result) -> Samples:
     group, population = subgroup(result.file, "decoding"), result.network.population
     goal = array(group, "goal", 2)
-    known = np.isfinite(goal).all(axis=1)
+    known = enough(np.isfinite(goal).all(axis=1), "had found the platform by half time")
     of = {name: array(group, name, 4)[:, :, known] for name in ("b", "v", "spikes")}
     of["own place"] = array(group, "place", 4)[:, :, known]
     for code, label in enumerate(result.network.labels):
         if (population == code).any():
             of[f"spikes, {label}"] = of["spikes"][..., population == code]
+    of = {name: in_standard_units(each) for name, each in of.items()}
     return Samples(names(group, "arms"), array(group, "lag_ms", 1), of, goal[known])
 
 
+def in_standard_units(features: np.ndarray) -> np.ndarray:
+    """Features over the spread of all of their kind, so that what has decayed to nothing stays nothing."""
+    spread = float(features.std())
+    return features.astype(float) / (spread if spread > 0 else 1.0)
+
+
 def errors(features: np.ndarray, *goals: np.ndarray) -> list[np.ndarray]:
-    """Distance between each of the goals (n, 2) and its cross-validated ridge prediction, (n,) each."""
+    """Distance between each of the goals (n, 2) and its cross-validated ridge prediction, (n,) each.
+
+    A prediction outside the pool is taken at the wall.
+    """
     folds = KFold(min(FOLDS, len(features)), shuffle=True, random_state=SEED)
-    reader = make_pipeline(StandardScaler(), RidgeCV(PENALTIES, alpha_per_target=True))
+    reader = RidgeCV(PENALTIES, alpha_per_target=True)
     wanted = np.hstack(goals)
     with threadpool_limits(1):  # matrices too small to share among threads
-        missed = cross_val_predict(reader, features.astype(float), wanted, cv=folds) - wanted
-    return [np.linalg.norm(missed[:, 2 * k : 2 * k + 2], axis=1) for k in range(len(goals))]
+        read = cross_val_predict(reader, features, wanted, cv=folds).reshape(len(wanted), -1, 2)
+    read /= np.maximum(1.0, np.linalg.norm(read, axis=-1, keepdims=True))
+    return list(np.linalg.norm(read - wanted.reshape(read.shape), axis=-1).T)
 
 
 def shuffled(goal: np.ndarray) -> np.ndarray:
@@ -114,7 +123,7 @@ def draw_decoding(result: Result) -> Figure:
         subsets = by_number(result, name)
         band(panels[2], list(subsets), list(subsets.values()), COLOURS[name], name)
     panels[2].set(title=f"neurons read ({SUBSET_LAG_MS} ms, swimming)", xlabel="number of neurons", xscale="log")
-    panels[0].set(ylabel="mean error (pool radii)", ylim=(0, None))
+    panels[0].set(ylabel="mean error (pool radii)", ylim=(0, 1.25 * read["b"].shuffled[0][0].value))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center")
     n = f"n = {len(of.goal)} animals, {FOLDS}-fold cross-validation"

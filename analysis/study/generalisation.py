@@ -14,7 +14,7 @@ from analysis.verdict import interval
 
 UNITS = {
     "platform radius": "platform radius (pool radii)",
-    "platform distance": "platform's distance from the centre (pool radii)",
+    "platform distance": "distance from the centre (pool radii)",
     "platform anywhere": "anywhere up to (pool radii)",
     "place-cell noise": "background of every place cell (Hz)",
     "synapses pruned": "share of synapses pruned",
@@ -67,6 +67,10 @@ def draw_generalisation(result: Result) -> Figure:
         x = curve.value.tolist()
         band(axes, x, curve.network, BLUE, "network")
         band(axes, x, curve.circling, ORANGE, "circling: no memory")
+        if len(x) == 1:
+            axes.set_xticks(x)
+            for each, colour in ((curve.network[0], BLUE), (curve.circling[0], ORANGE)):
+                axes.vlines(x, each.low, each.high, color=colour, linewidth=2.2)
         axes.set(title=curve.name, xlabel=UNITS.get(curve.name, curve.name), ylim=(0, 1.05))
     for axes in panels[len(found) :]:
         axes.set_axis_off()
@@ -84,7 +88,8 @@ def tell_generalisation(result: Result) -> list[str]:
     trained = float(attribute(group, "trained_radius"))
     lines = [
         f"Fractions of the oracle's goals in each maze; trained on platforms of radius {trained:g} at the distance "
-        f"{result.provenance.config['task']['platform_circle']:g}. {array(group, 'goals', 2).shape[1]} episodes a point."
+        f"{result.provenance.config['task']['platform_circle']:g}. {array(group, 'goals', 2).shape[1]} episodes a "
+        f"point."
     ]
     for curve in curves(result):
         at_each = "; ".join(f"{v:g}: {interval(e, 2)}" for v, e in zip(curve.value, curve.network, strict=True))

@@ -8,11 +8,25 @@ from matplotlib.figure import Figure
 
 from analysis.latencies import Estimate
 from analysis.results import Result, subgroup
-from analysis.study.measures import array, differs, goals_from, listed, mean, next_find, points, swum
-from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, SILVER, SKY, VERMILLION, add_footer, new_figure, styled
+from analysis.study.measures import array, differs, enough, goals_from, listed, mean, next_find, points, swum
+from analysis.style import (
+    BLUE,
+    DARK,
+    GREEN,
+    GREY,
+    ORANGE,
+    PINK,
+    SILVER,
+    SKY,
+    VERMILLION,
+    add_footer,
+    new_figure,
+    styled,
+)
 from analysis.verdict import interval
 
 WATCHED_MS = 500  # every animal is watched at least so long after its moment
+FOUND_EARLY = "found the platform early enough"
 ABLATIONS = {
     "sham": ("sham", SILVER),
     "readout": ("readout r erased", SKY),
@@ -37,7 +51,7 @@ class Effect(NamedTuple):
 def effects(result: Result) -> dict[str, Effect]:
     """Every ablation, paired with sham episode by episode."""
     moment = array(subgroup(result.file, "ablation"), "moment_ms", 1)
-    used = moment >= 0
+    used = enough(moment >= 0, FOUND_EARLY)
     measured = {}
     for name in ABLATIONS:
         episodes = swum(result, "ablation", name)
@@ -72,7 +86,8 @@ def tell_ablation(result: Result) -> list[str]:
     found = effects(result)
     sham, n = found["sham"], found["sham"].goals.n
     lines = [
-        f"{n} animals. Undisturbed they made {interval(sham.goals, 1)} more goals and needed {interval(sham.search, 0)} ms "
+        f"{n} animals. Undisturbed they made {interval(sham.goals, 1)} more goals and needed "
+        f"{interval(sham.search, 0)} ms "
         f"to the next find (mean, at most {WATCHED_MS} ms)."
     ]
     for name, effect in found.items():
@@ -119,7 +134,7 @@ def gaps(result: Result) -> dict[int, Gap]:
     """Every length of silence."""
     group = subgroup(result.file, "silence")
     moment, found = array(group, "moment_ms", 1), {}
-    used = moment >= 0
+    used = enough(moment >= 0, FOUND_EARLY)
     for ms in array(group, "silent_ms", 1).tolist():
         silent, cleared, erased = (
             next_find(swum(result, "silence", f"{name}_{ms}"), moment + ms, WATCHED_MS)[used]
@@ -150,7 +165,8 @@ def draw_silence(result: Result) -> Figure:
     axes.set_xticks(list(found), [str(ms) for ms in found], minor=False)
     axes.minorticks_off()
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return add_footer(figure, result, f"means of at most {WATCHED_MS} ms, bands: 95 % bootstrap over n = {sham.n} animals")
+    n = f"means of at most {WATCHED_MS} ms, bands: 95 % bootstrap over n = {sham.n} animals"
+    return add_footer(figure, result, n)
 
 
 def band(axes: Axes, x: list[float], estimates: list[Estimate], colour: str, label: str) -> None:
@@ -163,10 +179,12 @@ def band(axes: Axes, x: list[float], estimates: list[Estimate], colour: str, lab
 def tell_silence(result: Result) -> list[str]:
     found, sham = gaps(result), undisturbed(result)
     lines = [
-        f"{sham.n} animals; undisturbed, their next find came after {interval(sham, 0)} ms. After a silence the next find "
+        f"{sham.n} animals; undisturbed, their next find came after {interval(sham, 0)} ms. After a silence the next "
+        f"find "
         "came sooner than with everything erased at the release by: "
         + "; ".join(
-            f"{ms} ms of silence: {interval(gap.saved_by_all, 0)} ms (with b alone kept {interval(gap.saved_by_b, 0)} ms)"
+            f"{ms} ms of silence: {interval(gap.saved_by_all, 0)} ms (with b alone kept "
+            f"{interval(gap.saved_by_b, 0)} ms)"
             for ms, gap in found.items()
         )
         + "."
@@ -183,7 +201,8 @@ def silence_verdict(found: dict[int, Gap]) -> str:
         return f"The memory is activity-silent: it survives {longest} ms without a spike, in b alone."
     if not survived:
         return (
-            f"The memory does not survive {min(found)} ms without spikes: it is kept by activity (an attractor), not in "
+            f"The memory does not survive {min(found)} ms without spikes: it is kept by activity (an attractor), not "
+            f"in "
             "a silent variable."
         )
     kept = f" ({listed([str(ms) for ms in by_b])} ms in b alone)" if by_b else " (b alone saves none of it)"
@@ -200,7 +219,7 @@ def clamped(result: Result) -> tuple[dict[str, dict[int, tuple[Estimate, Estimat
     """Goals, and their difference to sham, of photographs and means by when b was held; goals of sham."""
     group = subgroup(result.file, "clamp")
     first, delays = array(group, "first_find_ms", 1), array(group, "held_after_ms", 1)
-    moment, used = first + int(delays.max()), first >= 0
+    moment, used = first + int(delays.max()), enough(first >= 0, FOUND_EARLY)
     sham = goals_from(swum(result, "clamp", "sham"), moment)[used]
     found: dict[str, dict[int, tuple[Estimate, Estimate]]] = {"photograph": {}, "mean": {}}
     for name, of in found.items():
@@ -230,7 +249,7 @@ def draw_clamp(result: Result) -> Figure:
 def tell_clamp(result: Result) -> list[str]:
     found, sham = clamped(result)
     last = max(found["photograph"])
-    lines = [f"{sham.n} animals that found the platform in the first half. With b free they made {interval(sham, 1)} goals."]
+    lines = [f"{sham.n} animals that found the platform in the first half; with b free {interval(sham, 1)} goals."]
     for name, what in (("photograph", "frozen at its own value"), ("mean", "held at its mean over the animals")):
         goals, less = found[name][last]
         share = goals.value / sham.value if sham.value else np.nan

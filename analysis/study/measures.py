@@ -10,6 +10,19 @@ from matplotlib.figure import Figure
 from analysis.latencies import Estimate, estimate
 from analysis.results import Condition, Result, ResultError, dataset, place, subgroup, values
 
+FEWEST = 5  # animals from which something is said
+
+
+class TooFew(ResultError):
+    """Too few animals that an experiment can say something of: the report says so and goes on."""
+
+
+def enough(used: np.ndarray, what: str) -> np.ndarray:
+    """The mask (E,) of animals itself, if there are enough of them; TooFew otherwise."""
+    if np.count_nonzero(used) < FEWEST:
+        raise TooFew(f"{np.count_nonzero(used)} of {len(used)} animals {what}, at least {FEWEST} are needed")
+    return used
+
 
 class Entry(NamedTuple):
     """An experiment in the report: its figure, and what the numbers say, paragraph by paragraph."""

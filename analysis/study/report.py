@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from analysis.results import Result, ResultError
 from analysis.study import behaviour, decoding, generalisation, interventions, retention, transplant, wiring
-from analysis.study.measures import Entry, mean
+from analysis.study.measures import Entry, TooFew, mean
 from analysis.style import png
 from analysis.verdict import interval
 
@@ -46,20 +47,27 @@ def template(name: str) -> Template:
 
 def study_page(result: Result) -> tuple[str, dict[str, bytes]]:
     """The page as HTML and its figures by name; ResultError if the file holds no experiment."""
-    entries = [entry for entry in ENTRIES if entry.name in result.file]
-    if not entries:
+    present = [entry for entry in ENTRIES if entry.name in result.file]
+    if not present:
         raise ResultError(f"{result.path}: a study must hold an experiment, has none")
-    drawn = {entry.name: png(entry.draw(result)) for entry in entries}
+    drawn, told, silent = {}, {}, {}
+    for entry in present:
+        try:
+            drawn[entry.name], told[entry.name] = png(entry.draw(result)), entry.tell(result)
+        except TooFew as reason:
+            silent[entry.title] = str(reason)
     page = template("study.html.jinja").render(
         file_name=result.path.name,
         made=result.provenance,
         weights_unchanged=result.file.attrs.get("weights_sha256_after") == result.provenance.network_sha256,
         answers=answers(result),
         experiments=[
-            {"entry": entry, "lines": entry.tell(result), "data": base64.b64encode(drawn[entry.name]).decode("ascii")}
-            for entry in entries
+            {"entry": entry, "lines": told[entry.name], "data": base64.b64encode(drawn[entry.name]).decode("ascii")}
+            for entry in present
+            if entry.name in drawn
         ],
-        absent=[entry.title for entry in ENTRIES if entry not in entries],
+        silent=silent,
+        absent=[entry.title for entry in ENTRIES if entry not in present],
         config=json.dumps(result.provenance.config, indent=2, sort_keys=True),
     )
     return page, drawn
@@ -75,7 +83,15 @@ def answers(result: Result) -> list[tuple[str, str]]:
         ("How precisely?", ("decoding", "transplant"), how_precisely),
         ("Is it the cause of the behaviour?", ("transplant",), cause),
     )
-    return [(question, answer(result)) for question, needed, answer in asked if set(needed) <= set(result.file)]
+    return [(question, said(answer, result)) for question, needed, answer in asked if set(needed) <= set(result.file)]
+
+
+def said(answer: Callable[[Result], str], result: Result) -> str:
+    """An answer, or why there is none."""
+    try:
+        return answer(result)
+    except TooFew as reason:
+        return f"Not answered: {reason}."
 
 
 def what(result: Result) -> str:
@@ -91,8 +107,10 @@ def where(result: Result) -> str:
     found = interventions.effects(result)
     lost = {name: interventions.percent(interventions.cost_share(found, name)) for name in ("fast", "b_mean")}
     return (
-        f"{transplant.carrier(transplant.choices(result))} Of the delay of the next find that erasing everything causes, "
-        f"erasing all but b causes {lost['fast']}; taking from b what the animal itself had experienced, {lost['b_mean']}."
+        f"{transplant.carrier(transplant.choices(result))} Of the delay of the next find that erasing everything "
+        f"causes, "
+        f"erasing all but b causes {lost['fast']}; taking from b what the animal itself had experienced, "
+        f"{lost['b_mean']}."
     )
 
 
@@ -112,7 +130,8 @@ def how_precisely(result: Result) -> str:
     return (
         f"{of.lag_ms[lag]} ms after a find a linear reader misses the platform's centre by "
         + ", ".join(f"{interval(read[name].error[0][lag], 2)} from {name}" for name in ("b", "v", "spikes"))
-        + f" pool radii (shuffled: {interval(read['b'].shuffled[0][lag], 2)}; platform radius {result.platform_radius:g}); "
+        + f" pool radii (shuffled: {interval(read['b'].shuffled[0][lag], 2)}; platform radius "
+        f"{result.platform_radius:g}); "
         f"the animals themselves come within {interval(own, 2)}."
     )
 

@@ -10,7 +10,7 @@ from scipy.optimize import curve_fit
 from analysis.latencies import Estimate
 from analysis.results import Result, subgroup
 from analysis.study.interventions import band
-from analysis.study.measures import array, attribute, mean, names
+from analysis.study.measures import array, attribute, enough, mean, names
 from analysis.style import BLUE, GREEN, GREY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
 
@@ -30,6 +30,8 @@ class Retention(NamedTuple):
 def arms(result: Result) -> list[Retention]:
     group = subgroup(result.file, "retention")
     blank, search, valid = array(group, "blank_ms", 1), array(group, "search_ms", 4), array(group, "valid", 2)
+    for each in valid:
+        enough(each, "had found the platform before the blank")
     return [
         Retention(name, blank, search[number, 0][:, valid[number]], search[number, 1][:, valid[number]])
         for number, name in enumerate(names(group, "arms"))
@@ -76,7 +78,7 @@ def draw_retention(result: Result) -> Figure:
     """Mean search time against the blank, state kept and erased, and the fit."""
     found, lives = arms(result), half_lives(result)
     tau_a = float(attribute(subgroup(result.file, "retention"), "tau_a_ms"))
-    figure = new_figure(13, 5.8, "Retention: out of the pool, without any input, for some time")
+    figure = new_figure(13, 6.4, "Retention: out of the pool, without any input, for some time")
     panels = figure.subplots(1, len(found), sharey=True)
     for axes, of, life in zip(np.atleast_1d(panels), found, lives, strict=True):
         band(axes, of.blank_ms.tolist(), [mean(row) for row in of.kept], BLUE, "state kept")
@@ -84,12 +86,14 @@ def draw_retention(result: Result) -> Figure:
         if life.value == life.value:
             blank = np.concatenate([np.linspace(0, 50, 101), np.geomspace(50, of.blank_ms.max(), 200)])
             more = (of.erased - of.kept)[0].mean() * np.exp2(-blank / life.value)
-            axes.plot(blank, of.erased.mean() - more, color=GREY, linestyle="--", label=f"half-life {life.value:.0f} ms")
+            label = f"half-life {life.value:.0f} ms"
+            axes.plot(blank, of.erased.mean() - more, color=GREY, linestyle="--", label=label)
         axes.axvline(tau_a, color=GREEN, linestyle=":", label="tau_a")
         axes.set_xscale("symlog", linthresh=10)
         axes.set_xticks(of.blank_ms, [str(ms) for ms in of.blank_ms], rotation=60, minor=False)
         axes.set(title=f"{of.arm} (n = {of.kept.shape[1]})", xlabel="blank (ms)", ylim=(0, None))
-        axes.legend(loc="lower right")
+        axes.set_xlim(left=-1)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2)
     np.atleast_1d(panels)[0].set_ylabel("mean search time after it (ms)")
     return add_footer(figure, result, "bands: 95 % bootstrap over animals; the same animals at every blank")
 
@@ -99,7 +103,8 @@ def tell_retention(result: Result) -> list[str]:
     tau_a = float(attribute(subgroup(result.file, "retention"), "tau_a_ms"))
     for of, life in zip(arms(result), half_lives(result), strict=True):
         at_each = "; ".join(f"{ms} ms: {interval(gain, 0)}" for ms, gain in zip(of.blank_ms, saved(of), strict=True))
-        lines.append(f"Blank {of.arm}, {of.kept.shape[1]} animals; ms of search saved by the state, by blank: {at_each}.")
+        n = of.kept.shape[1]
+        lines.append(f"Blank {of.arm}, {n} animals; ms of search saved by the state, by blank: {at_each}.")
         lines.append(f"{half_life_text(life, tau_a)} {longest_kept(of)}")
     return lines
 

@@ -9,9 +9,9 @@ from matplotlib.patches import Circle
 from scipy.stats import binomtest
 
 from analysis.latencies import Estimate
-from analysis.results import Result, ResultError, subgroup
-from analysis.study.measures import array, mean, names
-from analysis.style import BLUE, DARK, GREEN, GREY, SILVER, VERMILLION, add_footer, clear_axes, new_figure, styled
+from analysis.results import Result, subgroup
+from analysis.study.measures import array, enough, mean, names
+from analysis.style import DARK, GREEN, GREY, SILVER, VERMILLION, add_footer, clear_axes, new_figure, styled
 from analysis.verdict import interval
 
 HEADING_MS = 30  # over which the first heading is taken
@@ -52,8 +52,7 @@ def pairs(result: Result) -> Pairs:
     group = subgroup(result.file, "transplant")
     path, goal = array(group, "path", 4), array(group, "goal", 2)
     usable = (array(group, "found", 1) & array(group, "apart", 1)).reshape(-1, 2).all(axis=1).repeat(2)
-    if not usable.any():
-        raise ResultError(f"{result.path}: /transplant holds no pair in which both animals had found their platforms")
+    enough(usable, "are of pairs that both had found platforms which do not touch")
     partner = np.arange(len(goal)) ^ 1
     return Pairs(names(group, "swaps"), path[:, usable], goal[usable], goal[partner][usable])
 
@@ -110,18 +109,27 @@ def _least_distance(path: np.ndarray, goal: np.ndarray) -> Estimate:
     return mean(np.linalg.norm(path - goal[:, None], axis=-1).min(axis=1))
 
 
+def steps_to_either(of: Pairs, swap: int, radius: float) -> np.ndarray:
+    """Steps until a path first lies over one of the two platforms, or its length, (n,)."""
+    path = of.path[swap]
+    near = [np.linalg.norm(path - goal[:, None], axis=-1) <= radius for goal in (of.own, of.other)]
+    over = near[0] | near[1]
+    return np.where(over.any(axis=1), over.argmax(axis=1), path.shape[1])
+
+
 @styled
 def draw_transplant(result: Result) -> Figure:
     """Paths after each swap, turned so that the own platform lies left and the other's right; whose is reached."""
     of, found = pairs(result), choices(result)
-    figure = new_figure(14, 6.8, "Transplant: two animals exchange a part of their state, then swim without a platform")
-    grid = figure.subplots(2, len(of.swaps), height_ratios=(1.5, 1))
+    figure = new_figure(14, 6.2, "Transplant: two animals exchange a part of their state, then swim without a platform")
+    grid = figure.subplots(2, len(of.swaps), height_ratios=(1.15, 1))
     for column, swap in enumerate(of.swaps):
         draw_paths(grid[0, column], of, column, result.platform_radius)
         grid[0, column].set_title(f"{LABELS[swap]}\nexchanged", loc="center")
         draw_choice(grid[1, column], found[swap])
     grid[1, 0].set_ylabel("animals (%)")
-    n = f"n = {len(of.own)} animals in {len(of.own) // 2} pairs; the first {min(PATHS_SHOWN, len(of.own))} paths"
+    shown = min(PATHS_SHOWN, len(of.own))
+    n = f"n = {len(of.own)} animals in {len(of.own) // 2} pairs; the first {shown} paths, up to a platform"
     return add_footer(figure, result, f"{n}; bars: Wilson 95 % intervals; {of.path.shape[2] - 1} ms watched")
 
 
@@ -136,14 +144,17 @@ def draw_paths(axes: Axes, of: Pairs, swap: int, radius: float) -> None:
     up *= np.where((start * up).sum(axis=1) > 0, -1, 1)[:, None]
     shown = (of.path[swap] - middle[:, None])[:PATHS_SHOWN] / half[:PATHS_SHOWN, None, None]
     x, y = (np.einsum("nsd,nd->ns", shown, axis[:PATHS_SHOWN]) for axis in (unit, up))
-    axes.plot(x.T, y.T, color=DARK, linewidth=0.5, alpha=0.45)
-    axes.plot(x[:, 0], y[:, 0], "o", markersize=2.5, color="white", markeredgecolor=DARK, markeredgewidth=0.5)
+    reached = first_reached(of.path[swap], of.own, of.other, radius)
+    for line, steps in enumerate(steps_to_either(of, swap, radius)[:PATHS_SHOWN]):
+        colour = (GREEN, VERMILLION, GREY)[reached[line]]
+        axes.plot(x[line, : steps + 1], y[line, : steps + 1], color=colour, linewidth=0.7, alpha=0.7)
+        axes.plot(x[line, 0], y[line, 0], "o", markersize=2.5, color="white", markeredgecolor=DARK, markeredgewidth=0.5)
     size = radius / float(np.median(half))
     for side, colour, label in ((-1, GREEN, "own"), (1, VERMILLION, "other's")):
         axes.add_patch(Circle((side, 0), size, facecolor=colour + "50", edgecolor=colour, zorder=3))
         axes.text(side, size + 0.08, label, color=colour, ha="center", fontweight="bold")
-    axes.set_xlim(-2, 2)
-    axes.set_ylim(-2.2, 1.1)
+    axes.set_xlim(-2.2, 2.2)
+    axes.set_ylim(-2.6, 1.2)
 
 
 def draw_choice(axes: Axes, choice: Choice) -> None:
@@ -162,7 +173,8 @@ def tell_transplant(result: Result) -> list[str]:
     of, found, angles, distances = pairs(result), choices(result), headings(result), nearest(result)
     lines = [
         f"{len(of.own) // 2} pairs of animals that had found platforms which do not touch; set down together at a new "
-        f"place and watched for {of.path.shape[2] - 1} ms without a platform. By chance own and other's are alike: 50 %."
+        f"place and watched for {of.path.shape[2] - 1} ms without a platform. By chance own and other's are alike: "
+        f"50 %."
     ]
     for swap, choice in found.items():
         own, other = angles[swap]

@@ -35,7 +35,7 @@ def wiring_of(result: Result) -> Wiring:
 
 @styled
 def draw_wiring(result: Result) -> Figure:
-    """The weight matrix sorted by population and weight profile, degrees and weights against random and initial ones."""
+    """The weight matrix sorted by population and summed input; degrees and weights beside random and initial ones."""
     of, network = wiring_of(result), result.network
     figure = new_figure(15, 7.4, "Learned wiring")
     grid = figure.add_gridspec(2, 3, width_ratios=(1.9, 1, 1))
@@ -53,7 +53,8 @@ def draw_wiring(result: Result) -> Figure:
         limit = np.quantile(np.abs(weights), 0.995) if len(weights) else 1.0
         bins = np.linspace(-limit, limit, 61)
         if np.isfinite(before).any():
-            axes.hist(before[np.isfinite(before)], bins, density=True, color=GREY, alpha=0.5, label="before meta-training")
+            known = before[np.isfinite(before)]
+            axes.hist(known, bins, density=True, color=GREY, alpha=0.5, label="before meta-training")
         axes.hist(weights, bins, density=True, histtype="step", color=ORANGE, linewidth=2, label="after")
         axes.set(title=f"{name} weights (b0 per spike)", yscale="log", ylabel="density")
         axes.legend(fontsize=9)
@@ -75,7 +76,7 @@ def draw_matrix(axes: Axes, of: Wiring, population: np.ndarray, labels: tuple[st
     dense = dense[np.concatenate([np.arange(of.n_inputs), of.n_inputs + order])][:, order]
     limit = np.quantile(np.abs(of.weight), 0.98) if len(of.weight) else 1.0
     image = axes.imshow(dense, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
-    axes.figure.colorbar(image, ax=axes, shrink=0.6, label="weight (b0 per spike)")
+    axes.figure.colorbar(image, cax=axes.inset_axes((1.03, 0.2, 0.03, 0.6)), label="weight (b0 per spike)")
     edges = np.cumsum(np.bincount(population, minlength=len(labels)))
     for edge in edges[:-1]:
         axes.axvline(edge - 0.5, color=DARK, linewidth=0.7)
@@ -93,7 +94,8 @@ def tell_wiring(result: Result) -> list[str]:
     lines = [
         "The wiring was rewired by DEEP R during meta-training."
         if of.rewired
-        else "This network was not rewired (no DEEP R): which pairs are connected was drawn at random before meta-training "
+        else "This network was not rewired (no DEEP R): which pairs are connected was drawn at random before "
+        "meta-training "
         "and never changed, so its degrees are those of a random wiring by construction, and only weights are learnt."
     ]
     for name, (own, random) in of.degrees.items():
@@ -108,7 +110,8 @@ def tell_wiring(result: Result) -> list[str]:
         known = before[np.isfinite(before)]
         was = f" (before meta-training {known.std():.3f}, {len(known)} of them there)" if len(known) else ""
         lines.append(
-            f"{name.capitalize()} weights: {len(weights)}, sd {weights.std():.3f} b0 per spike{was}; the strongest tenth "
+            f"{name.capitalize()} weights: {len(weights)}, sd {weights.std():.3f} b0 per spike{was}; the strongest "
+            f"tenth "
             f"holds {strongest_share(weights):.0%} of the summed magnitude."
         )
     return lines

@@ -28,7 +28,7 @@ CIRCLES = (0.25, 0.4, 0.55, 0.7, 0.85)
 BACKGROUND_HZ = (0.0, 5.0, 10.0, 20.0, 40.0)
 DAMAGE = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 SILENCED = (0.0, 0.01, 0.05, 0.1, 0.2, 0.5)
-CIRCLE_TRIED_ON = 64
+CIRCLE_TRIED_ON, CIRCLES_TRIED = 64, np.arange(0.1, 0.91, 0.05)
 FOREVER = 1e9  # steps, in a refractory counter of single precision
 
 Damage = Callable[[Weights, float, np.random.Generator], Weights]
@@ -125,7 +125,7 @@ def goals_of(task: WaterMaze) -> Callable[[Block, slice], np.ndarray]:
 
 def yardstick_goals(task: WaterMaze, keys: np.ndarray) -> list[np.ndarray]:
     """Finds of circling, at its best radius, and of the oracle, each (E,)."""
-    circle = best_circle(keys[:CIRCLE_TRIED_ON], task)
+    circle = best_circle(keys[:CIRCLE_TRIED_ON], task, CIRCLES_TRIED)
     rewards = [swim(name, keys, task, circle).reward for name in ("circling", "oracle")]
     return [np.count_nonzero(reward > 0.5 * task.reward, axis=1) for reward in rewards]
 

@@ -28,7 +28,7 @@ _PARTNER = np.arange(LANES) ^ 1  # animals 0 and 1 are a pair, 2 and 3, ...
 
 
 def transplant(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findings:
-    """At half time both animals of a pair are set down at the same new place, the platform is taken away, and they swim.
+    """At half time both animals of a pair are set down at the same new place and swim on without a platform.
 
     Before that they exchange nothing, b, v, everything but b, or everything. Each such fork goes on from the same state
     with the same input draws.
