@@ -163,19 +163,31 @@ def study(
     out: Annotated[Path, typer.Option(help="The result file to write.")],
     episodes: Annotated[int, typer.Option(help="Mazes a condition.")] = 256,
     seed: Annotated[int, typer.Option(help="Seed of the mazes and of all draws.")] = 0,
+    train: Annotated[
+        bool, typer.Option("--train", help="First meta-train the variants that some experiments need.")
+    ] = False,
+    minutes: Annotated[float | None, typer.Option(help="With --train: for each network; default 5.")] = None,
+    iterations: Annotated[int | None, typer.Option(help="With --train: iterations of each, not minutes.")] = None,
     threads: Threads = None,
     overwrite: Overwrite = False,
-) -> None:
+) -> int:
     """Experiments on the state of a frozen network: where its memory is, for how long, how precise, and the cause."""
     from lsnn.errors import InputError
     from runs.folders import output_file
-    from runs.study.study import run_study
+    from runs.study.study import run_study, train_for_study
+    from runs.train import budget_of
 
     threads, checked_seed = _checked_threads(threads), _checked_seed(seed)
     if episodes < 8:
         raise InputError(f"--episodes must be >= 8, got {episodes}")
+    if not train and (minutes is not None or iterations is not None):
+        raise InputError("--minutes and --iterations have a meaning only with --train")
+    budget = budget_of(minutes, iterations, default_minutes=5.0)
     output_file(out, overwrite)
+    if train and (ended_by := train_for_study(network, budget, threads, _command())):
+        return ended_by
     run_study(network, out, checked_seed, episodes, threads, _command())
+    return 0
 
 
 @main.command()

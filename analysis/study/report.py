@@ -9,7 +9,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from analysis.results import Result, ResultError
-from analysis.study import behaviour, decoding, generalisation, interventions, retention, transplant, wiring
+from analysis.study import behaviour, decoding, generalisation, interventions, retention, transplant, variants, wiring
 from analysis.study.measures import Entry, TooFew, mean
 from analysis.style import png
 from analysis.verdict import interval
@@ -24,6 +24,9 @@ ENTRIES = (
     Entry("reversal", "Reversal", behaviour.draw_reversal, behaviour.tell_reversal),
     Entry("probe", "Probe trial", behaviour.draw_probe, behaviour.tell_probe),
     Entry("generalisation", "Generalisation", generalisation.draw_generalisation, generalisation.tell_generalisation),
+    Entry("wedge", "Held-out wedge", variants.draw_wedge, variants.tell_wedge),
+    Entry("tau_a", "Time constant of adaptation", variants.draw_tau_a, variants.tell_tau_a),
+    Entry("controls", "Controls", variants.draw_controls, variants.tell_controls),
     Entry("wiring", "Learned wiring", wiring.draw_wiring, wiring.tell_wiring),
 )
 

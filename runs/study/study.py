@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -20,8 +21,9 @@ from runs.study.generalisation import generalisation
 from runs.study.interventions import ablation, clamp, silence
 from runs.study.retention import retention
 from runs.study.transplant import transplant
+from runs.study.variants import findings_of_variants, train_variants, variants_folder
 from runs.study.wiring import wiring
-from runs.train import load_compiled
+from runs.train import Budget, load_compiled
 from tasks.water_maze import WaterMaze
 
 EPISODES = 256
@@ -46,7 +48,7 @@ def subject_of(path: Path, file: NetworkFile, experiment: Experiment, threads: i
 
 
 def run_study(network: Path, out: Path, seed: int, episodes: int, threads: int, command: str) -> None:
-    """Run every experiment on a network and write the result file.
+    """Run every experiment on a network, and on the variants that stand beside it; writes the result file.
 
     Raises:
         InputError: a bad network, another task than the maze, or no place for the file. StoreError: it could not be
@@ -65,8 +67,19 @@ def run_study(network: Path, out: Path, seed: int, episodes: int, threads: int, 
             )
             put_findings(result.create_group(name), experiment_of(told, seed))
         put_findings(result.create_group("wiring"), wiring(subject, experiment, seed))
+        told = partial(shown.show, len(EXPERIMENTS) / (len(EXPERIMENTS) + 1))
+        variants = findings_of_variants(variants_folder(network), seed, episodes, threads, told)
+        for name, findings in variants.items():
+            put_findings(result.create_group(name), findings)
         result.attrs["weights_sha256_after"] = weights_sha256(file.network.weights())
-    say(f"{len(EXPERIMENTS) + 1} experiments in {duration(time.monotonic() - start)}: {out}")
+    say(f"{len(EXPERIMENTS) + 1 + len(variants)} experiments in {duration(time.monotonic() - start)}: {out}")
+
+
+def train_for_study(network: Path, budget: Budget, threads: int, command: str) -> int:
+    """Meta-train the variants of a network with its own configuration and seed; the signal that ended it, or 0."""
+    file, experiment = open_network(network)
+    subject_of(network, file, experiment, threads, EPISODES)
+    return train_variants(experiment, file.seed, budget, variants_folder(network), threads, command)
 
 
 def put_study_header(result: h5py.File, file: NetworkFile, experiment: Experiment, seed: int, command: str) -> None:

@@ -7,13 +7,26 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from analysis.report import write_report
 from lsnn.blocks import Block, Threads
 from runs.cli import main
 from runs.configuration import open_network
-from runs.study import apparatus, behaviour, decoding, generalisation, interventions, retention, transplant, wiring
+from runs.study import (
+    apparatus,
+    behaviour,
+    decoding,
+    generalisation,
+    interventions,
+    retention,
+    study,
+    transplant,
+    variants,
+    wiring,
+)
 from runs.study.apparatus import NEVER, WHOLE, Subject, erase, find_rows, run_blocks, study_keys, surgery, swim
 from runs.study.study import EXPERIMENTS, run_study
 from tasks.water_maze import GOAL_X, GOAL_Y, X, Y
+from tests.runs.tiny import trained
 
 EPISODES, SEED = 12, 3
 
@@ -285,6 +298,54 @@ def test_wiring_says_what_is_connected(subject, folder):
     assert np.all(items["random_in_degree"].values.sum(axis=1) == len(items["weight"].values))
     assert np.isfinite(items["initial_weight"].values).all()  # not rewired: every synapse was there
     assert (items["initial_weight"].values != items["weight"].values).any()
+
+
+# Networks trained for a study
+
+
+@pytest.fixture(scope="module")
+def variants_study(tmp_path_factory):
+    """A study beside which four of the variants stand, an iteration of training each."""
+    made = tmp_path_factory.mktemp("variants")
+    network = trained(made, 1)
+    chosen = ("reference", "wedge", "tau_a_150", "no_recurrence")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(variants, "VARIANTS", {name: variants.VARIANTS[name] for name in chosen})
+        patch.setattr(study, "EXPERIMENTS", {})
+        patch.chdir(made)
+        arguments = ["study", str(network), "--out", "study.h5", "--train", "--iterations", "1", "--episodes", "8"]
+        outcome = CliRunner().invoke(main, arguments)
+    assert outcome.exit_code == 0, outcome.output
+    return made, outcome.output
+
+
+def test_variants_are_trained_with_what_they_are_named_for(variants_study):
+    made, output = variants_study
+    assert "to meta-train: 4 of 4 networks, 1 iterations each" in output
+    opened = {path.parent.name: open_network(path) for path in made.glob("network-variants/*/network.lsnn.h5")}
+    assert len(opened) == 4
+    assert opened["wedge"][1].task.held_out_wedge == (0.0, 90.0)
+    assert opened["tau_a_150"][0].network.config.tau_a_ms == 150
+    alone = opened["no_recurrence"][0].network
+    assert not alone.synapses.theta[alone.n_input_synapses :].any()
+    assert opened["reference"][0].network.synapses.theta[alone.n_input_synapses :].any()
+
+
+def test_study_reads_the_variants_and_its_report_shows_them(variants_study):
+    made, _ = variants_study
+    with h5py.File(made / "study.h5") as file:
+        assert {"wedge", "tau_a", "controls"} <= set(file)
+        assert list(file["tau_a/tau_a_ms"]) == [150, 1200]
+        assert list(file["controls"].attrs["networks"]) == ["reference", "no_recurrence"]
+    page = write_report(made / "study.h5", made / "report").read_text()
+    assert "<h2>Held-out wedge</h2>" in page and "<h2>Controls</h2>" in page
+    assert (made / "report" / "tau_a.png").is_file()
+
+
+def test_minutes_of_training_need_training(folder, tmp_path):
+    network = str(folder / "network.lsnn.h5")
+    outcome = CliRunner().invoke(main, ["study", network, "--out", str(tmp_path / "x.h5"), "--minutes", "3"])
+    assert outcome.exit_code == 2 and "only with --train" in outcome.output
 
 
 # The command
