@@ -210,6 +210,22 @@ def report(
 
 @main.command()
 @_reporting
+def movie(
+    result: Annotated[Path, typer.Argument(help="A result file of `lsnn test`.")],
+    out: Annotated[Path, typer.Option(help="The .mp4 or .gif to write; no suffix: MP4 if ffmpeg is there, else GIF.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Film a frozen episode round its first find: swim path, spikes, thresholds by preferred place, value."""
+    from analysis.movie import file_of, write_movie
+    from runs.folders import output_file
+    from runs.progress import say
+
+    output_file(file_of(out), overwrite)
+    say(f"movie: {write_movie(result, out)}")
+
+
+@main.command()
+@_reporting
 def maze(
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="Take the network that comes with the clone.")
