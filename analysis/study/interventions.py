@@ -193,22 +193,27 @@ def tell_silence(result: Result) -> list[str]:
 
 
 def silence_verdict(found: dict[int, Gap]) -> str:
-    """Activity-silent or attractor, by whether anything is saved across the gap."""
-    survived = [ms for ms, gap in found.items() if gap.saved_by_all.low > 0]
+    """Activity-silent or attractor, by how long a silence something is saved across."""
+    saved = [ms for ms, gap in found.items() if gap.saved_by_all.low > 0]
     by_b = [ms for ms, gap in found.items() if gap.saved_by_b.low > 0]
-    longest = max(found)
-    if longest in survived and longest in by_b:
-        return f"The memory is activity-silent: it survives {longest} ms without a spike, in b alone."
-    if not survived:
+    lost_at = next((ms for ms in found if ms not in saved), None)
+    if lost_at is None and max(found) in by_b:
+        return f"The memory is activity-silent: it survives {max(found)} ms without a spike, in b alone."
+    until = [ms for ms in saved if lost_at is None or ms < lost_at]
+    alone = (
+        f"b alone saves some of it across {listed([str(ms) for ms in by_b])} ms" if by_b else "b alone saves none of it"
+    )
+    if not until:
         return (
-            f"The memory does not survive {min(found)} ms without spikes: it is kept by activity (an attractor), not "
-            f"in "
-            "a silent variable."
+            f"The memory does not survive {lost_at} ms without spikes: it is kept by activity (an attractor); {alone}."
         )
-    kept = f" ({listed([str(ms) for ms in by_b])} ms in b alone)" if by_b else " (b alone saves none of it)"
+    if lost_at is None:
+        return f"The memory survives {max(found)} ms without a spike, the longest tested, but not in b alone; {alone}."
+    again = [str(ms) for ms in saved if ms > lost_at]
+    late = f" (at {listed(again)} ms some search time is saved again)" if again else ""
     return (
-        f"A trace survives {listed([str(ms) for ms in survived])} ms without spikes{kept}, but not all lengths tested: "
-        "the memory is mainly kept by activity."
+        f"The memory survives up to {until[-1]} ms without spikes, not {lost_at} ms{late}: it is kept by activity (an "
+        f"attractor) that short gaps do not end; {alone}."
     )
 
 

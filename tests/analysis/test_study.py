@@ -79,7 +79,9 @@ def test_silence_tells_a_silent_variable_from_an_attractor():
     assert "activity-silent" in interventions.silence_verdict({50: gap(30, 30), 500: gap(20, 20)})
     assert "does not survive 50 ms" in interventions.silence_verdict({50: gap(0, 0), 500: gap(-5, 0)})
     mixed = interventions.silence_verdict({10: gap(30, 0), 50: gap(20, 0), 500: gap(0, 0)})
-    assert "survives 10 and 50 ms" in mixed and "b alone saves none of it" in mixed
+    assert "survives up to 50 ms without spikes, not 500 ms" in mixed and "b alone saves none of it" in mixed
+    again = interventions.silence_verdict({10: gap(30, 0), 50: gap(0, 0), 500: gap(5, 0)})
+    assert "up to 10 ms without spikes, not 50 ms (at 500 ms some search time is saved again)" in again
 
 
 def test_share_of_the_cost():
