@@ -1,4 +1,4 @@
-"""A condition of a result file as pandas and xarray know it: trials as a table, paths and rewards as labelled arrays."""
+"""A condition of a result file for pandas and xarray: trials as a table, paths and rewards as labelled arrays."""
 
 import numpy as np
 import pandas

@@ -226,6 +226,26 @@ def movie(
 
 @main.command()
 @_reporting
+def export(
+    result: Annotated[Path, typer.Argument(help="A result file of `lsnn test`.")],
+    nwb: Annotated[Path, typer.Option(help="The NWB file to write.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Export the episodes whose spikes a result file holds to Neurodata Without Borders."""
+    from lsnn.errors import InputError
+    from runs.folders import output_file
+    from runs.progress import say
+
+    try:
+        from analysis.nwb import write_nwb
+    except ModuleNotFoundError as error:
+        raise InputError(f"--nwb needs the extra 'nwb' (pip install -e .[nwb]): {error}") from None
+    output_file(nwb, overwrite)
+    say(f"NWB: {write_nwb(result, nwb)}")
+
+
+@main.command()
+@_reporting
 def maze(
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="Take the network that comes with the clone.")

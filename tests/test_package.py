@@ -47,7 +47,7 @@ def bounds(requirements: list[str]) -> dict[str, SpecifierSet]:
 
 def declared_bounds() -> dict[str, SpecifierSet]:
     extras = project()["optional-dependencies"]
-    return bounds(project()["dependencies"] + extras["test"] + extras["dev"])
+    return bounds(project()["dependencies"] + extras["test"] + extras["nwb"] + extras["dev"])
 
 
 def conda_bounds() -> dict[str, SpecifierSet]:
@@ -75,7 +75,8 @@ def test_only_analysis_plots():
 def test_imports_are_declared():
     known = set(MAY_IMPORT) | set(sys.stdlib_module_names)
     used = {DISTRIBUTIONS.get(name, name) for _, _, imports in modules() for name in imports - known}
-    assert used - set(bounds(project()["dependencies"])) == set()
+    optional = project()["optional-dependencies"]["nwb"]
+    assert used - set(bounds(project()["dependencies"] + optional)) == set()
 
 
 def test_conda_environment_has_the_bounds_of_the_project():
