@@ -13,7 +13,7 @@ from analysis.raster import Window, draw_populations, window_of_first_find
 from analysis.results import Condition, Network, Result, ResultError, dataset, values
 from analysis.style import BLUE, DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
 
-STEP_MS, FRAMES_PER_SECOND, DOTS_PER_INCH = 5, 12, 72
+STEP_MS, FRAMES_PER_SECOND, DOTS_PER_INCH = 10, 8, 72
 WRITERS = {".mp4": FFMpegWriter, ".gif": PillowWriter}
 
 
@@ -76,6 +76,8 @@ def draw_stage(result: Result) -> tuple[Figure, Stage]:
         panel.axvline(0, color=VERMILLION, linewidth=1)
     cursors = [panel.axvline(0, color=DARK, linewidth=1.5) for panel in panels]
     add_footer(figure, result, f"n = 1: episode {window.episode} of {frozen.n_episodes}; {STEP_MS} ms a frame")
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, not for every frame
     return figure, Stage(window, path, line, animal, cursors)
 
 
