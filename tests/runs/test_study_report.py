@@ -13,6 +13,8 @@ from analysis.study.report import ENTRIES, answers
 from lsnn.store import seal
 from runs.cli import main
 
+TRAINED_FOR = ("wedge", "tau_a", "controls")  # only where networks were trained for them
+
 
 @pytest.fixture(scope="module")
 def written(study_path, tmp_path_factory):
@@ -24,10 +26,12 @@ def written(study_path, tmp_path_factory):
 
 def test_every_experiment_has_its_figure_and_its_text(written):
     page = (written / "report.html").read_text(encoding="utf-8")
-    for entry in ENTRIES:
+    here = [entry for entry in ENTRIES if entry.name not in TRAINED_FOR]
+    for entry in here:
         assert (written / f"{entry.name}.png").read_bytes().startswith(b"\x89PNG")
         assert f"<h2>{entry.title}</h2>" in page
-    assert page.count("data:image/png;base64,") == len(ENTRIES)
+    assert page.count("data:image/png;base64,") == len(here) == 10
+    assert "Not in the file: Held-out wedge, Time constant of adaptation, Controls." in page
     assert not re.search(r"(src|href)=\"(?!data:)", page)
     assert "the same before and after" in page and "lsnn study NETWORK" in page
 
@@ -42,7 +46,7 @@ def test_every_question_is_answered_with_numbers(study_path):
 def keep(file, *names):
     """Take out all other experiments; returns the first that stays."""
     for entry in ENTRIES:
-        if entry.name not in names:
+        if entry.name in file and entry.name not in names:
             del file[entry.name]
     return file[names[0]] if names else None
 
