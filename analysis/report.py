@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from analysis import bandit, regression, store_recall
@@ -24,6 +23,7 @@ from analysis.latencies import (
 from analysis.plots import ladder, learning_curve, search_times, swim_paths
 from analysis.raster import first_find
 from analysis.results import NETWORK_CONDITIONS, Condition, Result, ResultError
+from analysis.study.report import is_study, study_page, template
 from analysis.style import LABELS, png
 from analysis.verdict import interval, judge, search_text, summary
 
@@ -95,15 +95,22 @@ def write_report(result_path: str | Path, out_dir: str | Path) -> Path:
     """Write report.html and the figures of a result file into out_dir (made if need be); returns the page's path.
 
     The page embeds its figures and refers to nothing outside itself. All is drawn before anything is written. Raises
-    ResultError for a file that is no result or lacks `frozen`, `circling` or `oracle`, and for an out_dir that cannot
-    be written.
+    ResultError for a file that is no result or, unless it is a study (analysis/study), lacks `frozen`, `circling` or
+    `oracle`, and for an out_dir that cannot be written.
     """
     with Result(result_path) as result:
-        page, images = _family_page(result) if result.task in PAGES else _maze_page(result)
-    folder = Path(out_dir)
+        if is_study(result):
+            page, images = study_page(result)
+        else:
+            page, images = _family_page(result) if result.task in PAGES else _maze_page(result)
+    return write_page(Path(out_dir), page, images)
+
+
+def write_page(folder: Path, page: str, figures: dict[str, bytes]) -> Path:
+    """Write report.html and its figures by name; returns the page's path."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, image in images.items():
+        for name, image in figures.items():
             (folder / f"{name}.png").write_bytes(image)
         (folder / "report.html").write_text(page, encoding="utf-8")
     except OSError as error:
@@ -136,15 +143,8 @@ def _family_page(result: Result) -> tuple[str, dict[str, bytes]]:
 
 def render(result: Result, drawn: dict[Entry, bytes]) -> str:
     """The page as HTML."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     verdict = judge(result)
-    return environment.get_template("report.html.jinja").render(
+    return template("report.html.jinja").render(
         file_name=result.path.name,
         verdict=verdict,
         failed=[criterion.rule for criterion in verdict.criteria if criterion.met is False],

@@ -209,6 +209,40 @@ def show_kernel(
 
 @main.command()
 @_reporting
+def study(
+    network: Annotated[Path, typer.Argument(help="A network file of the water maze.")],
+    out: Annotated[Path, typer.Option(help="The result file to write.")],
+    episodes: Annotated[int, typer.Option(help="Mazes a condition.")] = 256,
+    seed: Annotated[int, typer.Option(help="Seed of the mazes and of all draws.")] = 0,
+    train: Annotated[
+        bool, typer.Option("--train", help="First meta-train the variants that some experiments need.")
+    ] = False,
+    minutes: Annotated[float | None, typer.Option(help="With --train: for each network; default 5.")] = None,
+    iterations: Annotated[int | None, typer.Option(help="With --train: iterations of each, not minutes.")] = None,
+    threads: Threads = None,
+    overwrite: Overwrite = False,
+) -> int:
+    """Experiments on the state of a frozen network: where its memory is, for how long, how precise, and the cause."""
+    from lsnn.errors import InputError
+    from runs.folders import output_file
+    from runs.study.study import run_study, train_for_study
+    from runs.train import budget_of
+
+    threads, checked_seed = _checked_threads(threads), _checked_seed(seed)
+    if episodes < 8:
+        raise InputError(f"--episodes must be >= 8, got {episodes}")
+    if not train and (minutes is not None or iterations is not None):
+        raise InputError("--minutes and --iterations have a meaning only with --train")
+    budget = budget_of(minutes, iterations, default_minutes=5.0)
+    output_file(out, overwrite)
+    if train and (ended_by := train_for_study(network, budget, threads, _command())):
+        return ended_by
+    run_study(network, out, checked_seed, episodes, threads, _command())
+    return 0
+
+
+@main.command()
+@_reporting
 def report(
     result: Annotated[Path, typer.Argument(help="A result file.")],
     out: Annotated[Path, typer.Option(help="Folder for report.html and its figures.")],
@@ -223,6 +257,42 @@ def report(
     if not overwrite:
         refuse_to_overwrite(out, (REPORT,))
     say(f"report: {write_report(result, out)}")
+
+
+@main.command()
+@_reporting
+def movie(
+    result: Annotated[Path, typer.Argument(help="A result file of `lsnn test`.")],
+    out: Annotated[Path, typer.Option(help="The .mp4 or .gif to write; no suffix: MP4 if ffmpeg is there, else GIF.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Film a frozen episode round its first find: swim path, spikes, thresholds by preferred place, value."""
+    from analysis.movie import file_of, write_movie
+    from runs.folders import output_file
+    from runs.progress import say
+
+    output_file(file_of(out), overwrite)
+    say(f"movie: {write_movie(result, out)}")
+
+
+@main.command()
+@_reporting
+def export(
+    result: Annotated[Path, typer.Argument(help="A result file of `lsnn test`.")],
+    nwb: Annotated[Path, typer.Option(help="The NWB file to write.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Export the episodes whose spikes a result file holds to Neurodata Without Borders."""
+    from lsnn.errors import InputError
+    from runs.folders import output_file
+    from runs.progress import say
+
+    try:
+        from analysis.nwb import write_nwb
+    except ModuleNotFoundError as error:
+        raise InputError(f"--nwb needs the extra 'nwb' (pip install -e .[nwb]): {error}") from None
+    output_file(nwb, overwrite)
+    say(f"NWB: {write_nwb(result, nwb)}")
 
 
 @main.command()

@@ -11,6 +11,7 @@ from lsnn.files import put_neurons
 from lsnn.network import Network
 
 POOL, SPEED = "pool radius", "greatest speed"
+_KEY = "keys of the episodes; equal keys, equal platforms and starts"
 _ONE_STEP_AN_EPISODE = {  # name: shape behind (episodes, steps), extra rows, unit, description
     "position": ((2,), 1, POOL, "row t: place before step t"),
     "action": ((2,), 0, SPEED, "velocity as chosen at step t, before its norm is clipped"),
@@ -37,7 +38,7 @@ class ConditionWriter:
 
     def __init__(self, group: h5py.Group, keys: np.ndarray, steps: int, names: Sequence[str]):
         self.group, self.trials = group, []
-        store.put(group, "episode_key", keys, "1", "keys of the episodes; equal keys, equal platforms and starts")
+        store.put(group, "episode_key", keys, "1", _KEY)
         self.goal = np.empty((len(keys), 2))
         for name in names:
             behind, extra, unit, description = _ONE_STEP_AN_EPISODE[name]
@@ -53,9 +54,20 @@ class ConditionWriter:
 
     def finish(self) -> None:
         """Write what is complete only once all episodes are there."""
-        store.put(self.group, "goal", self.goal, POOL, "centre of the first platform")
-        units, descriptions = ({name: column[i] for name, column in _TRIAL_COLUMNS.items()} for i in (0, 1))
-        store.put_table(self.group, "trials", np.concatenate(self.trials), units, descriptions)
+        _put_goal_and_trials(self.group, self.goal, np.concatenate(self.trials))
+
+
+def put_trials(group: h5py.Group, keys: np.ndarray, goal: np.ndarray, trials: np.ndarray, duration_ms: int) -> None:
+    """A condition of which no paths are kept: keys (E,), first platforms (E, 2), trials, length of the episodes."""
+    group.attrs["duration_ms"] = duration_ms
+    store.put(group, "episode_key", keys, "1", _KEY)
+    _put_goal_and_trials(group, goal, trials)
+
+
+def _put_goal_and_trials(group: h5py.Group, goal: np.ndarray, trials: np.ndarray) -> None:
+    store.put(group, "goal", goal, POOL, "centre of the first platform")
+    units, descriptions = ({name: column[i] for name, column in _TRIAL_COLUMNS.items()} for i in (0, 1))
+    store.put_table(group, "trials", trials, units, descriptions)
 
 
 def _reserve(group: h5py.Group, name: str, shape: tuple[int, ...], unit: str, description: str) -> None:

@@ -58,6 +58,15 @@ def spike_alike(stepped, n_cells, probability, offset, spikes, bit):
 
 
 @njit(error_model="numpy")
+def spike_anyhow(stepped, n_cells, probability, n_inputs, spikes, bit):
+    """Draw the background spikes of cells 0 .. n_cells - 1, independent of those they fire in their fields."""
+    if probability > 0.0:
+        for i in range(n_cells):
+            if uniform_of(stepped, n_inputs + i) < probability:
+                spikes[i] |= bit
+
+
+@njit(error_model="numpy")
 def encode_coordinates(key, t, observation, parameters, spikes, bit):
     """Encode (x, y, on_platform, wall) by `CoordinateCells`."""
     n_cells, width, peak = int(parameters[0]), parameters[1], parameters[2]
@@ -68,6 +77,7 @@ def encode_coordinates(key, t, observation, parameters, spikes, bit):
         spacing = 2.0 / (n_cells - 1)
         spike_line(stepped, x, -1.0, spacing, n_cells, width, peak, 0, spikes, bit)
         spike_line(stepped, y, -1.0, spacing, n_cells, width, peak, n_cells, spikes, bit)
+        spike_anyhow(stepped, 2 * n_cells, parameters[6], len(spikes), spikes, bit)
     if observation[2] > 0.0:
         spike_alike(stepped, n_reward, flag, 2 * n_cells, spikes, bit)
     if observation[3] > 0.0:
@@ -85,7 +95,7 @@ def encode_places(key, t, observation, parameters, spikes, bit):
     in_pool = x * x + y * y < _OUT_OF_POOL
     offset = 0
     for row in range(n_side):
-        skipped = int(parameters[6 + row])
+        skipped = int(parameters[7 + row])
         n_cells = n_side - 2 * skipped
         distance = -1.0 + (row + 0.5) * spacing - y
         if in_pool and abs(distance) <= _REACH * width:
@@ -93,6 +103,8 @@ def encode_places(key, t, observation, parameters, spikes, bit):
             left = -1.0 + (skipped + 0.5) * spacing
             spike_line(stepped, x, left, spacing, n_cells, width, row_peak, offset, spikes, bit)
         offset += n_cells
+    if in_pool:
+        spike_anyhow(stepped, offset, parameters[6], len(spikes), spikes, bit)
     if observation[2] > 0.0:
         spike_alike(stepped, n_reward, flag, offset, spikes, bit)
     if observation[3] > 0.0:
@@ -131,7 +143,8 @@ class CoordinateCells:
     """The input of Bellec et al. (2018), as recalled: Gaussian cells for x and for y, reward and wall cells.
 
     Rate of the cell with centre x_i: rate_hz exp(-sharpness (x_i - x)^2), centres equally spaced over [-1, 1].
-    Reward and wall cells fire at flag_rate_hz while their flag is up and are silent else.
+    Reward and wall cells fire at flag_rate_hz while their flag is up and are silent else. While the animal is in the
+    pool every coordinate cell fires `background_hz` more, wherever it is.
     """
 
     cells_per_coordinate: int = 40
@@ -140,6 +153,7 @@ class CoordinateCells:
     reward_cells: int = 40
     wall_cells: int = 40
     flag_rate_hz: float = 500.0
+    background_hz: float = 0.0
 
     module = "tasks.encoders"
     function = "encode_coordinates"
@@ -151,6 +165,7 @@ class CoordinateCells:
         require_integer("wall_cells", self.wall_cells, 0)
         _require_rate("rate_hz", self.rate_hz)
         _require_rate("flag_rate_hz", self.flag_rate_hz)
+        _require_rate("background_hz", self.background_hz)
 
     @property
     def channels(self) -> tuple[tuple[str, int], ...]:
@@ -168,10 +183,12 @@ class CoordinateCells:
         return sum(size for _, size in self.channels)
 
     def parameters(self) -> NDArray[np.float64]:
-        """Cells a coordinate, Gaussian width, peak probability, reward cells, wall cells, flag probability."""
+        """Cells a coordinate, Gaussian width, peak probability, reward cells, wall cells, flag and background
+        probability."""
         width = math.sqrt(0.5 / self.sharpness)
         peak, flag = self.rate_hz * DT_MS / 1000.0, self.flag_rate_hz * DT_MS / 1000.0
-        return np.array([self.cells_per_coordinate, width, peak, self.reward_cells, self.wall_cells, flag], float)
+        head = [self.cells_per_coordinate, width, peak, self.reward_cells, self.wall_cells, flag]
+        return np.array([*head, self.background_hz * DT_MS / 1000.0], float)
 
 
 @dataclass(frozen=True)
@@ -180,7 +197,8 @@ class PlaceCells:
 
     Rate of the cell with centre c: rate_hz exp(-|c - position|^2 / (2 width^2)). Centres are the middles of
     grid_side x grid_side squares that tile [-1, 1]^2; those farther than `pool_margin` from the centre are left out
-    (60 of 64 remain). Reward and wall cells fire at flag_rate_hz while their flag is up and are silent else.
+    (60 of 64 remain). Reward and wall cells fire at flag_rate_hz while their flag is up and are silent else. While the
+    animal is in the pool every place cell fires `background_hz` more, wherever it is.
     """
 
     grid_side: int = 8
@@ -190,6 +208,7 @@ class PlaceCells:
     wall_cells: int = 8
     flag_rate_hz: float = 500.0
     pool_margin: float = 1.1
+    background_hz: float = 0.0
 
     module = "tasks.encoders"
     function = "encode_places"
@@ -202,6 +221,7 @@ class PlaceCells:
         require_number("pool_margin", self.pool_margin, 1.0)
         _require_rate("rate_hz", self.rate_hz)
         _require_rate("flag_rate_hz", self.flag_rate_hz)
+        _require_rate("background_hz", self.background_hz)
 
     def _kept(self) -> NDArray[np.bool_]:
         """Which squares of the grid hold a cell; (row, column), symmetric left to right."""
@@ -224,10 +244,12 @@ class PlaceCells:
         return sum(size for _, size in self.channels)
 
     def parameters(self) -> NDArray[np.float64]:
-        """Grid side, width, peak probability, reward cells, wall cells, flag probability; squares skipped a row."""
+        """Grid side, width, peak probability, reward cells, wall cells, flag and background probability; squares
+        skipped a row."""
         peak, flag = self.rate_hz * DT_MS / 1000.0, self.flag_rate_hz * DT_MS / 1000.0
         skipped = (self.grid_side - self._kept().sum(axis=1)) // 2
         head = [self.grid_side, self.width, peak, self.reward_cells, self.wall_cells, flag]
+        head.append(self.background_hz * DT_MS / 1000.0)
         return np.concatenate([np.array(head, float), skipped.astype(float)])
 
 

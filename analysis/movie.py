@@ -1,0 +1,136 @@
+"""A movie of a frozen episode round its first find: swim path, spikes, thresholds by preferred place, value."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+
+from analysis.raster import Window, draw_populations, window_of_first_find
+from analysis.results import Condition, Network, Result, ResultError, dataset, values
+from analysis.style import BLUE, DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
+
+STEP_MS, FRAMES_PER_SECOND, DOTS_PER_INCH = 10, 8, 72
+WRITERS = {".mp4": FFMpegWriter, ".gif": PillowWriter}
+
+
+class Stage(NamedTuple):
+    """What moves from frame to frame."""
+
+    window: Window
+    path: np.ndarray  # (ms, 2)
+    line: object
+    animal: object
+    cursors: list
+
+
+def file_of(out: Path) -> Path:
+    """The movie's file: .mp4 or .gif as asked; without a suffix MP4 where ffmpeg is there, GIF otherwise.
+
+    Raises ResultError for another suffix, and for .mp4 without ffmpeg.
+    """
+    if out.suffix == "":
+        return out.with_suffix(".mp4" if FFMpegWriter.isAvailable() else ".gif")
+    if out.suffix not in WRITERS:
+        raise ResultError(f"{out}: a movie must be .mp4 or .gif, or be named without a suffix")
+    if not WRITERS[out.suffix].isAvailable():
+        raise ResultError(f"{out}: an MP4 needs ffmpeg, which is not there; name a .gif")
+    return out
+
+
+@styled
+def write_movie(result_path: str | Path, out: Path) -> Path:
+    """Write the movie of a result file of `lsnn test`; returns its path. ResultError if the file holds no recording."""
+    target = file_of(out)
+    with Result(result_path) as result:
+        result.require("frozen")
+        figure, stage = draw_stage(result)
+    frames = range(0, len(stage.path), STEP_MS)
+    film = FuncAnimation(figure, lambda ms: move(stage, ms), frames=frames, blit=False)
+    try:
+        film.save(str(target), writer=WRITERS[target.suffix](fps=FRAMES_PER_SECOND), dpi=DOTS_PER_INCH)
+    except OSError as error:
+        raise ResultError(f"{target}: the movie cannot be written there: {error}") from error
+    return target
+
+
+def draw_stage(result: Result) -> tuple[Figure, Stage]:
+    """The still parts, and the pieces that move."""
+    frozen, network = result.conditions["frozen"], result.network
+    if not frozen.has_recording:
+        raise ResultError(f"{result.path}: /frozen needs spikes and traces for a movie, has none (lsnn test --spikes)")
+    window = window_of_first_find(frozen, frozen.traces)
+    figure = new_figure(11, 6.4, "One episode through its first find, weights frozen")
+    grid = figure.add_gridspec(3, 2, width_ratios=(1, 1.35), height_ratios=(1.3, 1.3, 0.6))
+    path = frozen.position(window.episode, window.start_ms, window.stop_ms)
+    line, animal = draw_pool(figure.add_subplot(grid[:, 0]), frozen, window, result.platform_radius)
+    panels = [figure.add_subplot(grid[row, 1]) for row in range(3)]
+    draw_populations(panels[0], frozen.spikes, window, network)
+    draw_sorted_thresholds(panels[1], frozen, window, network)
+    draw_value(panels[2], frozen, window)
+    for panel in panels:
+        panel.set_xlim(window.start_ms - window.find_ms, window.stop_ms - window.find_ms)
+        panel.axvline(0, color=VERMILLION, linewidth=1)
+    cursors = [panel.axvline(0, color=DARK, linewidth=1.5) for panel in panels]
+    add_footer(figure, result, f"n = 1: episode {window.episode} of {frozen.n_episodes}; {STEP_MS} ms a frame")
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, not for every frame
+    return figure, Stage(window, path, line, animal, cursors)
+
+
+def move(stage: Stage, ms: int) -> list:
+    """The frame at so many ms from the start of the window; the path shown is that of the present search."""
+    window = stage.window
+    downs = window.set_downs_ms[window.set_downs_ms <= window.start_ms + ms]
+    first = max(0, int(downs[-1]) - window.start_ms) if len(downs) else 0
+    stage.line.set_data(*stage.path[first : ms + 1].T)
+    stage.animal.set_data(*stage.path[ms : ms + 1].T)
+    for cursor in stage.cursors:
+        cursor.set_xdata([window.start_ms + ms - window.find_ms] * 2)
+    return [stage.line, stage.animal, *stage.cursors]
+
+
+def draw_pool(axes: Axes, condition: Condition, window: Window, radius: float) -> tuple[object, object]:
+    """Pool and platform; returns path and animal, to be moved."""
+    clear_axes(axes)
+    pool = axes.add_patch(Circle((0, 0), 1, facecolor="#F3F7FA", edgecolor=GREY, linewidth=1.2))
+    platform = Circle(tuple(condition.goal[window.episode]), radius, facecolor=GREEN + "50", edgecolor=GREEN)
+    axes.add_patch(platform).set_clip_path(pool)
+    axes.set_xlim(-1.05, 1.05)
+    axes.set_ylim(-1.05, 1.05)
+    line = axes.plot([], [], color=BLUE, linewidth=1.5)[0]
+    return line, axes.plot([], [], "o", color=DARK, markersize=8)[0]
+
+
+def preferred_angles(condition: Condition, network: Network) -> np.ndarray:
+    """Direction from the pool's centre of the mean place at which each neuron spiked in recorded episodes, (N,)."""
+    spikes, total = condition.spikes, np.zeros((len(network.population), 2))
+    for episode in spikes.episodes.tolist():
+        time, neuron = spikes.between(episode, 0, condition.duration_ms)
+        np.add.at(total, neuron, condition.position(episode)[time])
+    return np.arctan2(total[:, 1], total[:, 0])
+
+
+def draw_sorted_thresholds(axes: Axes, condition: Condition, window: Window, network: Network) -> None:
+    """Thresholds B/b0 of the adaptive neurons, by the direction of their preferred place."""
+    adaptive = np.flatnonzero(network.beta > 0)
+    axes.set(ylabel="thresholds by\npreferred place", yticks=[])
+    if not len(adaptive):
+        return
+    traces = condition.traces
+    offset = int(traces.start_ms[window.stored])
+    rows = traces.thresholds(window.stored, window.start_ms - offset, window.stop_ms - offset, network)
+    order = adaptive[np.argsort(preferred_angles(condition, network)[adaptive])]
+    extent = (window.start_ms - window.find_ms, window.stop_ms - window.find_ms, len(adaptive), 0)
+    axes.imshow(rows[:, order].T / network.b0[order, None], aspect="auto", cmap="viridis", extent=extent)
+
+
+def draw_value(axes: Axes, condition: Condition, window: Window) -> None:
+    """The value readout."""
+    shape = (condition.n_episodes, condition.duration_ms)
+    value = values(dataset(condition.group, "value", shape), window.episode, slice(window.start_ms, window.stop_ms))
+    axes.plot(np.arange(window.start_ms, window.stop_ms) - window.find_ms, value, color=BLUE, linewidth=1.2)
+    axes.set(ylabel="value", xlabel="time since the first find (ms)")

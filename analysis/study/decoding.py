@@ -1,0 +1,171 @@
+"""Decoding: how well a linear reader finds the platform in b, in spikes, in membrane potentials."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import KFold, cross_val_predict
+from threadpoolctl import threadpool_limits
+
+from analysis.latencies import Estimate
+from analysis.results import Result, subgroup
+from analysis.study.interventions import band
+from analysis.study.measures import array, enough, mean, names
+from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION, add_footer, new_figure, styled
+from analysis.verdict import interval
+
+PENALTIES = np.logspace(-2, 5, 15)
+FOLDS = 5
+SEED = 0  # of the folds, the shuffle and the subsets
+SUBSETS, SUBSET_SIZES, SUBSET_LAG_MS = 10, (1, 2, 5, 10, 20, 50, 100, 200), 50
+COLOURS = {
+    "b": GREEN, "v": BLUE, "spikes": VERMILLION, "spikes, excitatory": ORANGE, "spikes, inhibitory": PINK,
+    "spikes, adaptive": SKY, "own place": GREY,
+}  # fmt: skip
+
+
+class Samples(NamedTuple):
+    """What may be read, by name, each (arm, lag, animal, features), and what is to be read: goal (animal, 2)."""
+
+    arms: list[str]
+    lag_ms: np.ndarray
+    features: dict[str, np.ndarray]
+    goal: np.ndarray
+
+
+class Reading(NamedTuple):
+    """Errors of a reader (pool radii): by arm and lag, and with the animals' platforms shuffled."""
+
+    error: list[list[Estimate]]
+    shuffled: list[list[Estimate]]
+
+
+def samples(result: Result) -> Samples:
+    group, population = subgroup(result.file, "decoding"), result.network.population
+    goal = array(group, "goal", 2)
+    known = enough(np.isfinite(goal).all(axis=1), "had found the platform by half time")
+    of = {name: array(group, name, 4)[:, :, known] for name in ("b", "v", "spikes")}
+    of["own place"] = array(group, "place", 4)[:, :, known]
+    for code, label in enumerate(result.network.labels):
+        if (population == code).any():
+            of[f"spikes, {label}"] = of["spikes"][..., population == code]
+    of = {name: in_standard_units(each) for name, each in of.items()}
+    return Samples(names(group, "arms"), array(group, "lag_ms", 1), of, goal[known])
+
+
+def in_standard_units(features: np.ndarray) -> np.ndarray:
+    """Features over the spread of all of their kind, so that what has decayed to nothing stays nothing."""
+    spread = float(features.std())
+    return features.astype(float) / (spread if spread > 0 else 1.0)
+
+
+def errors(features: np.ndarray, *goals: np.ndarray) -> list[np.ndarray]:
+    """Distance between each of the goals (n, 2) and its cross-validated ridge prediction, (n,) each.
+
+    A prediction outside the pool is taken at the wall.
+    """
+    folds = KFold(min(FOLDS, len(features)), shuffle=True, random_state=SEED)
+    reader = RidgeCV(PENALTIES, alpha_per_target=True)
+    wanted = np.hstack(goals)
+    with threadpool_limits(1):  # matrices too small to share among threads
+        read = cross_val_predict(reader, features, wanted, cv=folds).reshape(len(wanted), -1, 2)
+    read /= np.maximum(1.0, np.linalg.norm(read, axis=-1, keepdims=True))
+    return list(np.linalg.norm(read - wanted.reshape(read.shape), axis=-1).T)
+
+
+def shuffled(goal: np.ndarray) -> np.ndarray:
+    """The platforms of other animals."""
+    return np.random.default_rng(SEED).permutation(goal)
+
+
+@functools.lru_cache(maxsize=2)
+def readings(result: Result) -> dict[str, Reading]:
+    """Every reader at every time since the last find."""
+    of, found = samples(result), {}
+    for name, features in of.features.items():
+        both = [[[mean(each) for each in errors(at_lag, of.goal, shuffled(of.goal))] for at_lag in arm]
+                for arm in features]  # fmt: skip
+        found[name] = Reading(*([[pair[k] for pair in arm] for arm in both] for k in (0, 1)))
+    return found
+
+
+@functools.lru_cache(maxsize=8)
+def by_number(result: Result, name: str) -> dict[int, Estimate]:
+    """Error of readers of random subsets of so many neurons, swimming; over subsets: mean and 2.5-97.5 % range."""
+    of, generator, found = samples(result), np.random.default_rng(SEED), {}
+    lag = int(np.argmin(np.abs(of.lag_ms - SUBSET_LAG_MS)))
+    features = of.features[name][0, lag]
+    total = features.shape[1]
+    for size in sorted({min(size, total) for size in SUBSET_SIZES}):
+        drawn = [generator.choice(total, size, replace=False) for _ in range(SUBSETS if size < total else 1)]
+        means = [errors(features[:, chosen], of.goal)[0].mean() for chosen in drawn]
+        found[size] = Estimate(float(np.mean(means)), *np.percentile(means, (2.5, 97.5)), len(of.goal))
+    return found
+
+
+@styled
+def draw_decoding(result: Result) -> Figure:
+    """Error against the time since the last find, swimming and in the dark, and against the number of neurons."""
+    of, read = samples(result), readings(result)
+    figure = new_figure(15, 6.2, "Decoding: where is the platform, by ridge regression?")
+    panels = figure.subplots(1, 3, sharey=True)
+    titles = {"swimming": "swimming on, platform gone", "dark": "no input at all from half time on"}
+    for arm, axes in enumerate(panels[:2]):
+        for name, reading in read.items():
+            if name != "own place" or of.arms[arm] == "swimming":
+                band(axes, of.lag_ms.tolist(), reading.error[arm], COLOURS.get(name, DARK), name)
+        chance = np.mean([each.value for each in read["b"].shuffled[arm]])
+        axes.axhline(chance, color=DARK, linestyle=":", label="b, platforms shuffled")
+        axes.set(title=titles.get(of.arms[arm], of.arms[arm]), xlabel="time since the last find (ms)", xscale="log")
+    for name in ("b", "v", "spikes"):
+        subsets = by_number(result, name)
+        band(panels[2], list(subsets), list(subsets.values()), COLOURS[name], name)
+    panels[2].set(title=f"neurons read ({SUBSET_LAG_MS} ms, swimming)", xlabel="number of neurons", xscale="log")
+    panels[0].set(ylabel="mean error (pool radii)", ylim=(0, 1.25 * read["b"].shuffled[0][0].value))
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center")
+    n = f"n = {len(of.goal)} animals, {FOLDS}-fold cross-validation"
+    return add_footer(figure, result, f"{n}; bands: 95 % bootstrap over animals, right: over {SUBSETS} random subsets")
+
+
+def tell_decoding(result: Result) -> list[str]:
+    of, read = samples(result), readings(result)
+    lines = [
+        f"{len(of.goal)} animals; mean distance between the platform and its place as read, by cross-validated ridge "
+        f"regression, in pool radii. Platforms shuffled over animals: {interval(read['b'].shuffled[0][0], 2)}."
+    ]
+    for arm, name in enumerate(of.arms):
+        for lag in (0, int(np.argmin(np.abs(of.lag_ms - SUBSET_LAG_MS))), len(of.lag_ms) - 1):
+            parts = [f"{feature} {interval(read[feature].error[arm][lag], 2)}" for feature in ("b", "v", "spikes")]
+            parts += [f"own place {interval(read['own place'].error[arm][lag], 2)}"] if name == "swimming" else []
+            lines.append(f"{name.capitalize()}, {of.lag_ms[lag]} ms since the last find: {', '.join(parts)}.")
+    for feature in ("b", "v", "spikes"):
+        lines.append(f"How long it can be read in {feature}: {longest_text(of, read[feature])}.")
+        sizes = by_number(result, feature)
+        best = min(each.value for each in sizes.values())
+        enough = next(size for size, each in sizes.items() if each.value <= 1.1 * best)
+        lines.append(f"{enough} random neurons reach 1.1 times the best error ({best:.2f}) from {feature}.")
+    lines.append(
+        "While it swims, an animal circles where the platform was, so its own place tells of the platform as well, and "
+        "v and spikes follow the place cells; what a reader adds to 'own place' is what the state adds. In the dark "
+        "there is no such help."
+    )
+    return lines
+
+
+def readable(of: Samples, reading: Reading, arm: int) -> np.ndarray:
+    """At which lags the reader is better than with shuffled platforms: intervals that do not meet; (lags,) bool."""
+    pairs = zip(reading.error[arm], reading.shuffled[arm], strict=True)
+    return np.array([error.high < chance.low for error, chance in pairs])
+
+
+def longest_text(of: Samples, reading: Reading) -> str:
+    parts = []
+    for arm, name in enumerate(of.arms):
+        above = readable(of, reading, arm)
+        first_miss = int(np.argmin(above)) if not above.all() else len(above)
+        text = f"up to {of.lag_ms[first_miss - 1]} ms" if first_miss else "not at all"
+        parts.append(f"{name} {text}{' (the longest tested)' if first_miss == len(above) else ''}")
+    return ", ".join(parts)

@@ -1,0 +1,119 @@
+"""What the experiments of a study are measured by; estimates come with 95 % bootstrap intervals over animals."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+from matplotlib.figure import Figure
+
+from analysis.latencies import Estimate, estimate
+from analysis.results import Condition, Result, ResultError, dataset, place, subgroup, values
+
+FEWEST = 5  # animals from which something is said
+
+
+class TooFew(ResultError):
+    """Too few animals that an experiment can say something of: the report says so and goes on."""
+
+
+def enough(used: np.ndarray, what: str) -> np.ndarray:
+    """The mask (E,) of animals itself, if there are enough of them; TooFew otherwise."""
+    if np.count_nonzero(used) < FEWEST:
+        raise TooFew(f"{np.count_nonzero(used)} of {len(used)} animals {what}, at least {FEWEST} are needed")
+    return used
+
+
+class Entry(NamedTuple):
+    """An experiment in the report: its figure, and what the numbers say, paragraph by paragraph."""
+
+    name: str
+    title: str
+    draw: Callable[[Result], Figure]
+    tell: Callable[[Result], list[str]]
+
+
+class Swum(Condition):
+    """Episodes of an experiment, of which the file holds trials and no paths."""
+
+    def __init__(self, group: h5py.Group, name: str) -> None:
+        self.group, self.name = group, name
+        self.n_episodes = len(dataset(group, "episode_key", (None,)))
+        self.duration_ms = int(attribute(group, "duration_ms"))
+        if self.n_episodes < 1:
+            raise ResultError(f"{place(group)}: needs an episode, has none")
+
+
+def attribute(group: h5py.Group, name: str) -> Any:
+    """An attribute of an experiment; ResultError if it has none of that name."""
+    if name not in group.attrs:
+        raise ResultError(f"{place(group)}: needs an attribute {name!r}, found nothing")
+    return group.attrs[name]
+
+
+def names(group: h5py.Group, name: str) -> list[str]:
+    """An attribute that lists names."""
+    return [str(text) for text in np.atleast_1d(attribute(group, name))]
+
+
+def array(group: h5py.Group, name: str, n_axes: int) -> np.ndarray:
+    """A data set of an experiment, with so many axes."""
+    return values(dataset(group, name, (None,) * n_axes))
+
+
+def swum(result: Result, experiment: str, condition: str) -> Swum:
+    """The episodes of an experiment under a condition."""
+    group = subgroup(subgroup(result.file, experiment), condition)
+    return Swum(group, f"{experiment}/{condition}")
+
+
+def goals_from(episodes: Swum, moment: np.ndarray) -> np.ndarray:
+    """Finds of each episode after its moment, (E,)."""
+    trials = episodes.trials
+    after = trials.found & (trials.start_ms + trials.latency_ms > moment[trials.episode])
+    return np.bincount(trials.episode[after].astype(int), minlength=episodes.n_episodes)
+
+
+def next_find(episodes: Swum, moment: np.ndarray, watched_ms: int) -> np.ndarray:
+    """Time from each episode's moment to its next find, at most watched_ms, (E,)."""
+    trials = episodes.trials
+    find = trials.start_ms + trials.latency_ms
+    after = trials.found & (find > moment[trials.episode])
+    times = np.full(episodes.n_episodes, float(watched_ms))
+    waited = find[after] - moment[trials.episode[after]]
+    np.minimum.at(times, trials.episode[after].astype(int), waited)
+    return times
+
+
+def mean(sample: np.ndarray) -> Estimate:
+    """Mean of one number an animal."""
+    if not len(sample):
+        return Estimate(np.nan, np.nan, np.nan, 0)
+    return estimate(lambda weights: weights @ sample / weights.sum(-1), len(sample))
+
+
+def ratio(above: np.ndarray, below: np.ndarray) -> Estimate:
+    """Mean of one number an animal over that of another; NaN without any of the other."""
+    if not below.any():
+        return Estimate(np.nan, np.nan, np.nan, len(below))
+
+    def of(weights: np.ndarray) -> np.ndarray:
+        total = weights @ below
+        return np.where(total == 0, np.nan, (weights @ above) / np.where(total == 0, 1, total))
+
+    return estimate(of, len(below))
+
+
+def differs(difference: Estimate) -> bool:
+    """Whether an interval leaves out 0."""
+    return difference.low > 0 or difference.high < 0
+
+
+def points(estimates: list[Estimate]) -> np.ndarray:
+    """Values, lower and upper bounds, (3, n)."""
+    return np.array([each[:3] for each in estimates]).T
+
+
+def listed(parts: list[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

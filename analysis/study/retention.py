@@ -1,0 +1,129 @@
+"""Retention: search time against the blank before it, with a half-life where there is something to lose."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.optimize import curve_fit
+
+from analysis.latencies import Estimate
+from analysis.results import Result, subgroup
+from analysis.study.interventions import band
+from analysis.study.measures import array, attribute, enough, mean, names
+from analysis.style import BLUE, GREEN, GREY, VERMILLION, add_footer, new_figure, styled
+from analysis.verdict import interval
+
+RESAMPLES, SEED = 200, 0
+LARGEST_HALF_LIFE_MS = 1e5
+
+
+class Retention(NamedTuple):
+    """Searches (ms) of an arm, (blank, animal): state kept and state erased at the end of the blank."""
+
+    arm: str
+    blank_ms: np.ndarray
+    kept: np.ndarray
+    erased: np.ndarray
+
+
+def arms(result: Result) -> list[Retention]:
+    group = subgroup(result.file, "retention")
+    blank, search, valid = array(group, "blank_ms", 1), array(group, "search_ms", 4), array(group, "valid", 2)
+    for each in valid:
+        enough(each, "had found the platform before the blank")
+    return [
+        Retention(name, blank, search[number, 0][:, valid[number]], search[number, 1][:, valid[number]])
+        for number, name in enumerate(names(group, "arms"))
+    ]
+
+
+def saved(of: Retention) -> list[Estimate]:
+    """Search time saved by the state, against having it erased, at every blank."""
+    return [mean(more) for more in of.erased - of.kept]
+
+
+def half_life_of(blank_ms: np.ndarray, saved_ms: np.ndarray) -> float:
+    """h of the least-squares fit saved(d) = saved(0) 2^(-d/h), in ms; NaN where it cannot be fitted."""
+    if not saved_ms[0] > 0:
+        return np.nan
+    try:
+        (_, h), _ = curve_fit(
+            lambda d, a, h: a * np.exp2(-d / h), blank_ms, saved_ms, (saved_ms[0], 50.0),
+            bounds=((0, 0.1), (np.inf, LARGEST_HALF_LIFE_MS)),
+        )  # fmt: skip
+    except RuntimeError:
+        return np.nan
+    return float(h)
+
+
+@functools.lru_cache(maxsize=2)
+def half_lives(result: Result) -> list[Estimate]:
+    """Half-life of each arm, interval by bootstrap over animals; no value if nothing is saved without a blank."""
+    return [half_life(of) for of in arms(result)]
+
+
+def half_life(of: Retention) -> Estimate:
+    n = of.kept.shape[1]
+    if n < 2 or not saved(of)[0].low > 0:
+        return Estimate(np.nan, np.nan, np.nan, n)
+    more, generator = of.erased - of.kept, np.random.default_rng(SEED)
+    fits = [half_life_of(of.blank_ms, more[:, generator.integers(n, size=n)].mean(axis=1)) for _ in range(RESAMPLES)]
+    low, high = np.nanpercentile(fits, (2.5, 97.5))
+    return Estimate(half_life_of(of.blank_ms, more.mean(axis=1)), float(low), float(high), n)
+
+
+@styled
+def draw_retention(result: Result) -> Figure:
+    """Mean search time against the blank, state kept and erased, and the fit."""
+    found, lives = arms(result), half_lives(result)
+    tau_a = float(attribute(subgroup(result.file, "retention"), "tau_a_ms"))
+    figure = new_figure(13, 6.4, "Retention: out of the pool, without any input, for some time")
+    panels = figure.subplots(1, len(found), sharey=True)
+    for axes, of, life in zip(np.atleast_1d(panels), found, lives, strict=True):
+        band(axes, of.blank_ms.tolist(), [mean(row) for row in of.kept], BLUE, "state kept")
+        band(axes, of.blank_ms.tolist(), [mean(row) for row in of.erased], VERMILLION, "state erased")
+        if life.value == life.value:
+            blank = np.concatenate([np.linspace(0, 50, 101), np.geomspace(50, of.blank_ms.max(), 200)])
+            more = (of.erased - of.kept)[0].mean() * np.exp2(-blank / life.value)
+            label = f"half-life {life.value:.0f} ms"
+            axes.plot(blank, of.erased.mean() - more, color=GREY, linestyle="--", label=label)
+        axes.axvline(tau_a, color=GREEN, linestyle=":", label="tau_a")
+        axes.set_xscale("symlog", linthresh=10)
+        axes.set_xticks(of.blank_ms, [str(ms) for ms in of.blank_ms], rotation=60, minor=False)
+        axes.set(title=f"{of.arm} (n = {of.kept.shape[1]})", xlabel="blank (ms)", ylim=(0, None))
+        axes.set_xlim(left=-1)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2)
+    np.atleast_1d(panels)[0].set_ylabel("mean search time after it (ms)")
+    return add_footer(figure, result, "bands: 95 % bootstrap over animals; the same animals at every blank")
+
+
+def tell_retention(result: Result) -> list[str]:
+    lines = []
+    tau_a = float(attribute(subgroup(result.file, "retention"), "tau_a_ms"))
+    for of, life in zip(arms(result), half_lives(result), strict=True):
+        at_each = "; ".join(f"{ms} ms: {interval(gain, 0)}" for ms, gain in zip(of.blank_ms, saved(of), strict=True))
+        n = of.kept.shape[1]
+        lines.append(f"Blank {of.arm}, {n} animals; ms of search saved by the state, by blank: {at_each}.")
+        lines.append(f"{half_life_text(life, tau_a)} {longest_kept(of)}")
+    return lines
+
+
+def half_life_text(life: Estimate, tau_a: float) -> str:
+    if life.value != life.value:
+        return "Without a blank the state saves no search time, so there is no half-life."
+    against = life.value / (tau_a * np.log(2))
+    return (
+        f"Half-life of what is saved: {interval(life, 0)} ms, {against:.2g} times that of the threshold adaptation "
+        f"(tau_a = {tau_a:g} ms, {tau_a * np.log(2):.0f} ms)."
+    )
+
+
+def longest_kept(of: Retention) -> str:
+    """The longest blank up to which something is saved throughout."""
+    kept = [gain.low > 0 for gain in saved(of)]
+    until = kept.index(False) if False in kept else len(kept)
+    if not until:
+        return "Nothing is saved even without a blank."
+    text = f"The state saves search time up to a blank of {of.blank_ms[until - 1]} ms"
+    return f"{text}, not at {of.blank_ms[until]} ms." if until < len(kept) else f"{text}, the longest tested."

@@ -1,0 +1,212 @@
+"""Transplant: whose platform does an animal swim to once it has parts of another animal's state?"""
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from scipy.stats import binomtest
+
+from analysis.latencies import Estimate
+from analysis.results import Result, subgroup
+from analysis.study.measures import array, enough, mean, names
+from analysis.style import DARK, GREEN, GREY, SILVER, VERMILLION, add_footer, clear_axes, new_figure, styled
+from analysis.verdict import interval
+
+HEADING_MS = 30  # over which the first heading is taken
+PATHS_SHOWN = 60
+LABELS = {
+    "none": "nothing",
+    "b": "thresholds b",
+    "v": "membranes v",
+    "all_but_b": "everything but b",
+    "everything": "everything",
+}
+
+
+class Pairs(NamedTuple):
+    """Animals of pairs that both had found platforms apart from each other, all swaps; n animals, two a pair."""
+
+    swaps: list[str]
+    path: np.ndarray  # (swap, n, step, 2)
+    own: np.ndarray  # (n, 2)
+    other: np.ndarray  # (n, 2)
+
+
+class Choice(NamedTuple):
+    """First platform reached after a swap: animals that went to their own, to the other's, to neither."""
+
+    own: int
+    other: int
+    neither: int
+    share: Estimate  # of those that reached one, that went to the other's; Wilson's interval
+    p: float  # two-sided binomial test against 1/2, the chance level as own and other are exchangeable
+
+    @property
+    def n(self) -> int:
+        return self.own + self.other + self.neither
+
+
+def pairs(result: Result) -> Pairs:
+    group = subgroup(result.file, "transplant")
+    path, goal = array(group, "path", 4), array(group, "goal", 2)
+    usable = (array(group, "found", 1) & array(group, "apart", 1)).reshape(-1, 2).all(axis=1).repeat(2)
+    enough(usable, "are of pairs that both had found platforms which do not touch")
+    partner = np.arange(len(goal)) ^ 1
+    return Pairs(names(group, "swaps"), path[:, usable], goal[usable], goal[partner][usable])
+
+
+def first_reached(path: np.ndarray, own: np.ndarray, other: np.ndarray, radius: float) -> np.ndarray:
+    """0 own platform, 1 the other's, 2 neither, by which disc each path (n, step, 2) enters first; (n,)."""
+    reached = []
+    for goal in (own, other):
+        inside = np.linalg.norm(path - goal[:, None], axis=-1) <= radius
+        reached.append(np.where(inside.any(axis=1), inside.argmax(axis=1), inside.shape[1]))
+    return np.where(reached[0] == reached[1], 2, (reached[1] < reached[0]).astype(int))
+
+
+def choices(result: Result) -> dict[str, Choice]:
+    """Where the animals went, by swap. Animals of a pair are counted as independent: they swim apart."""
+    of, found = pairs(result), {}
+    for swap, path in zip(of.swaps, of.path, strict=True):
+        counts = np.bincount(first_reached(path, of.own, of.other, result.platform_radius), minlength=3)
+        reached = int(counts[:2].sum())
+        if reached:
+            test = binomtest(int(counts[1]), reached)
+            bounds = test.proportion_ci(method="wilson")
+            share, p = Estimate(counts[1] / reached, bounds.low, bounds.high, reached), float(test.pvalue)
+        else:
+            share, p = Estimate(np.nan, np.nan, np.nan, 0), np.nan
+        found[swap] = Choice(*(int(count) for count in counts), share, p)
+    return found
+
+
+def headings(result: Result) -> dict[str, tuple[Estimate, Estimate]]:
+    """Mean cosine of the angle between the first heading and the way to the own and to the other's platform."""
+    of, found = pairs(result), {}
+    for swap, path in zip(of.swaps, of.path, strict=True):
+        start, step = path[:, 0], path[:, min(HEADING_MS, path.shape[1] - 1)] - path[:, 0]
+        found[swap] = (mean(_cosine(step, of.own - start)), mean(_cosine(step, of.other - start)))
+    return found
+
+
+def nearest(result: Result) -> dict[str, tuple[Estimate, Estimate]]:
+    """Least distance, over the time watched, to the centre of the own and of the other's platform (pool radii)."""
+    of = pairs(result)
+    return {
+        swap: (_least_distance(path, of.own), _least_distance(path, of.other))
+        for swap, path in zip(of.swaps, of.path, strict=True)
+    }
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return np.where(length > 0, (a * b).sum(axis=1) / np.where(length > 0, length, 1), 0)
+
+
+def _least_distance(path: np.ndarray, goal: np.ndarray) -> Estimate:
+    return mean(np.linalg.norm(path - goal[:, None], axis=-1).min(axis=1))
+
+
+def steps_to_either(of: Pairs, swap: int, radius: float) -> np.ndarray:
+    """Steps until a path first lies over one of the two platforms, or its length, (n,)."""
+    path = of.path[swap]
+    near = [np.linalg.norm(path - goal[:, None], axis=-1) <= radius for goal in (of.own, of.other)]
+    over = near[0] | near[1]
+    return np.where(over.any(axis=1), over.argmax(axis=1), path.shape[1])
+
+
+@styled
+def draw_transplant(result: Result) -> Figure:
+    """Paths after each swap, turned so that the own platform lies left and the other's right; whose is reached."""
+    of, found = pairs(result), choices(result)
+    figure = new_figure(14, 6.2, "Transplant: two animals exchange a part of their state, then swim without a platform")
+    grid = figure.subplots(2, len(of.swaps), height_ratios=(1.15, 1))
+    for column, swap in enumerate(of.swaps):
+        draw_paths(grid[0, column], of, column, result.platform_radius)
+        grid[0, column].set_title(f"{LABELS[swap]}\nexchanged", loc="center")
+        draw_choice(grid[1, column], found[swap])
+    grid[1, 0].set_ylabel("animals (%)")
+    shown = min(PATHS_SHOWN, len(of.own))
+    n = f"n = {len(of.own)} animals in {len(of.own) // 2} pairs; the first {shown} paths, up to a platform"
+    return add_footer(figure, result, f"{n}; bars: Wilson 95 % intervals; {of.path.shape[2] - 1} ms watched")
+
+
+def draw_paths(axes: Axes, of: Pairs, swap: int, radius: float) -> None:
+    """Paths turned and scaled so that the own platform lies left, the other's right, and the start below."""
+    clear_axes(axes)
+    middle, across = (of.own + of.other) / 2, (of.other - of.own) / 2
+    half = np.linalg.norm(across, axis=1)
+    unit = across / half[:, None]
+    up = np.stack([-unit[:, 1], unit[:, 0]], axis=1)
+    start = of.path[swap, :, 0] - middle
+    up *= np.where((start * up).sum(axis=1) > 0, -1, 1)[:, None]
+    shown = (of.path[swap] - middle[:, None])[:PATHS_SHOWN] / half[:PATHS_SHOWN, None, None]
+    x, y = (np.einsum("nsd,nd->ns", shown, axis[:PATHS_SHOWN]) for axis in (unit, up))
+    reached = first_reached(of.path[swap], of.own, of.other, radius)
+    for line, steps in enumerate(steps_to_either(of, swap, radius)[:PATHS_SHOWN]):
+        colour = (GREEN, VERMILLION, GREY)[reached[line]]
+        axes.plot(x[line, : steps + 1], y[line, : steps + 1], color=colour, linewidth=0.7, alpha=0.7)
+        axes.plot(x[line, 0], y[line, 0], "o", markersize=2.5, color="white", markeredgecolor=DARK, markeredgewidth=0.5)
+    size = radius / float(np.median(half))
+    for side, colour, label in ((-1, GREEN, "own"), (1, VERMILLION, "other's")):
+        axes.add_patch(Circle((side, 0), size, facecolor=colour + "50", edgecolor=colour, zorder=3))
+        axes.text(side, size + 0.08, label, color=colour, ha="center", fontweight="bold")
+    axes.set_xlim(-2.2, 2.2)
+    axes.set_ylim(-2.6, 1.2)
+
+
+def draw_choice(axes: Axes, choice: Choice) -> None:
+    """Whose platform was reached first, in per cent, with intervals."""
+    counts = (choice.own, choice.other, choice.neither)
+    for place, (count, colour) in enumerate(zip(counts, (GREEN, VERMILLION, SILVER), strict=True)):
+        bounds = binomtest(count, choice.n).proportion_ci(method="wilson")
+        axes.bar(place, 100 * count / choice.n, color=colour, width=0.75)
+        axes.vlines(place, 100 * bounds.low, 100 * bounds.high, color=DARK, linewidth=1.8)
+    axes.set_xticks(range(3), ["own", "other's", "neither"])
+    axes.set_ylim(0, 105)
+    axes.axhline(50, color=GREY, linewidth=0.6, linestyle=":", zorder=0)
+
+
+def tell_transplant(result: Result) -> list[str]:
+    of, found, angles, distances = pairs(result), choices(result), headings(result), nearest(result)
+    lines = [
+        f"{len(of.own) // 2} pairs of animals that had found platforms which do not touch; set down together at a new "
+        f"place and watched for {of.path.shape[2] - 1} ms without a platform. By chance own and other's are alike: "
+        f"50 %."
+    ]
+    for swap, choice in found.items():
+        own, other = angles[swap]
+        near, far = distances[swap]
+        lines.append(
+            f"Exchanged {LABELS[swap]}: {choice.own} swam first to their own platform, {choice.other} to the other's, "
+            f"{choice.neither} to neither; of those that reached one {interval(choice.share, 2)} went to the other's "
+            f"(p = {choice.p:.1g}). Mean cosine of the first heading ({HEADING_MS} ms) with the way to the own "
+            f"{interval(own, 2)}, to the other's {interval(other, 2)}; least distance {interval(near, 2)} and "
+            f"{interval(far, 2)} pool radii."
+        )
+    return [*lines, carrier(found)]
+
+
+def carrier(found: dict[str, Choice]) -> str:
+    """Which part of the state the memory moves with, by whose platform most animals swim to."""
+    if not found["everything"].share.low > 0.5 or not found["none"].share.high < 0.5:
+        return (
+            "Undecided: with nothing exchanged animals do not clearly swim to their own platform, or with everything "
+            "exchanged not clearly to the other's."
+        )
+    by_b, by_rest = found["b"].share, found["all_but_b"].share
+    if by_b.low > 0.5 and by_rest.high < 0.5:
+        return "The memory moves with the thresholds b and with nothing else: b holds it."
+    if by_rest.low > 0.5 and by_b.high < 0.5:
+        moved = found["none"].share.high < by_b.low
+        also = " The thresholds alone draw some animals along." if moved else " The thresholds alone move none of it."
+        return (
+            "The memory moves with everything but the thresholds b: the fast variables (membranes, spikes under way) "
+            f"hold it.{also}"
+        )
+    return (
+        "The memory is held jointly: neither b alone nor the rest alone decides whose platform is sought "
+        f"(other's: {interval(by_b, 2)} with b, {interval(by_rest, 2)} with the rest)."
+    )

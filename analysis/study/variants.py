@@ -1,0 +1,124 @@
+"""Networks meta-trained for a study: held-out wedge, series of tau_a, controls."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from analysis.latencies import Estimate
+from analysis.results import Result, subgroup
+from analysis.study.interventions import band
+from analysis.study.measures import array, attribute, mean, names, ratio
+from analysis.study.retention import Retention, half_life, longest_kept
+from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION, add_footer, new_figure, styled
+from analysis.verdict import interval
+
+COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PINK, SKY)
+
+
+def fractions(result: Result) -> dict[str, tuple[Estimate, Estimate]]:
+    """Of the wedge: goals of network and circling as fractions of the oracle's, outside and inside."""
+    group = subgroup(result.file, "wedge")
+    goals, circling, oracle = (array(group, name, 2).astype(float) for name in ("goals", "circling", "oracle"))
+    return {
+        place: (ratio(goals[number], oracle[number]), ratio(circling[number], oracle[number]))
+        for number, place in enumerate(("outside the wedge", "inside the wedge"))
+    }
+
+
+@styled
+def draw_wedge(result: Result) -> Figure:
+    """Fractions of the oracle's goals outside and inside the wedge of angles that training left out."""
+    found = fractions(result)
+    wedge = "-".join(f"{angle:g}" for angle in attribute(subgroup(result.file, "wedge"), "held_out_wedge"))
+    figure = new_figure(8, 5, f"No platform at {wedge} degrees in meta-training")
+    bars(figure, {place: both for place, both in found.items()}, ("network", "circling: no memory"))
+    return add_footer(
+        figure, result, f"95 % bootstrap over n = {next(iter(found.values()))[0].n} episodes; one network"
+    )
+
+
+def bars(figure: Figure, groups: dict[str, tuple[Estimate, ...]], labels: tuple[str, ...]) -> None:
+    """Groups of bars with intervals: fraction of the oracle's goals."""
+    axes = figure.subplots()
+    for number, label in enumerate(labels):
+        at = np.arange(len(groups)) + 0.38 * number
+        each = [estimates[number] for estimates in groups.values()]
+        axes.bar(at, [e.value for e in each], width=0.34, color=(BLUE, ORANGE)[number], label=label)
+        axes.vlines(at, [e.low for e in each], [e.high for e in each], color=DARK, linewidth=1.8)
+    axes.set_xticks(np.arange(len(groups)) + 0.19, [name.replace("_", " ") for name in groups])
+    axes.set(ylabel="goals, fraction of the oracle's", ylim=(0, 1.05))
+    axes.legend(loc="upper right")
+
+
+def tell_wedge(result: Result) -> list[str]:
+    found = fractions(result)
+    return [
+        f"{place.capitalize()}: network {interval(own, 2)}, circling {interval(circling, 2)} of the oracle's goals "
+        f"({own.n} episodes)."
+        for place, (own, circling) in found.items()
+    ]
+
+
+def series(result: Result) -> dict[float, Retention]:
+    """Searches after a blank, by tau_a in ms."""
+    group = subgroup(result.file, "tau_a")
+    blank, search = array(group, "blank_ms", 1), array(group, "search_ms", 4)
+    return {
+        float(tau): Retention(f"tau_a {tau:g} ms", blank, kept, erased)
+        for tau, (kept, erased) in zip(array(group, "tau_a_ms", 1), search, strict=True)
+    }
+
+
+@styled
+def draw_tau_a(result: Result) -> Figure:
+    """Search time saved by the state against the blank, a line a network."""
+    figure = new_figure(10, 5.8, "Retention of networks trained with different tau_a")
+    axes = figure.subplots()
+    for number, of in enumerate(series(result).values()):
+        saved = [mean(more) for more in of.erased - of.kept]
+        band(axes, of.blank_ms.tolist(), saved, COLOURS[number % len(COLOURS)], of.arm)
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    axes.set_xscale("symlog", linthresh=10)
+    axes.set(xlabel="blank (ms)", ylabel="search time saved by the state (ms)", xlim=(-1, None))
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return add_footer(figure, result, f"bands: 95 % bootstrap over n = {of.kept.shape[1]} animals; one network a line")
+
+
+def tell_tau_a(result: Result) -> list[str]:
+    return [
+        f"{of.arm.capitalize()} ({of.kept.shape[1]} animals): half-life {interval(half_life(of), 0)} ms. "
+        f"{longest_kept(of)}"
+        for of in series(result).values()
+    ]
+
+
+def controls(result: Result) -> dict[str, tuple[Estimate, Estimate]]:
+    """Fractions of the oracle's goals of each network, state kept and zeroed at every start."""
+    group = subgroup(result.file, "controls")
+    goals, oracle = array(group, "goals", 3).astype(float), array(group, "oracle", 1).astype(float)
+    return {
+        name: (ratio(kept, oracle), ratio(zeroed, oracle))
+        for name, (kept, zeroed) in zip(names(group, "networks"), goals, strict=True)
+    }
+
+
+@styled
+def draw_controls(result: Result) -> Figure:
+    """Each control beside the reference, at equal training."""
+    found, group = controls(result), subgroup(result.file, "controls")
+    figure = new_figure(10, 5.6, "Controls at equal training")
+    bars(figure, found, ("state kept", "zeroed at every start"))
+    level = ratio(array(group, "circling", 1).astype(float), array(group, "oracle", 1).astype(float)).value
+    figure.axes[0].axhline(level, color=DARK, linestyle=":", label="circling: no memory")
+    figure.axes[0].legend(loc="upper right")
+    return add_footer(
+        figure, result, f"95 % bootstrap over n = {next(iter(found.values()))[0].n} episodes; one network a pair"
+    )
+
+
+def tell_controls(result: Result) -> list[str]:
+    return [
+        f"{name.replace('_', ' ').capitalize()}: {interval(kept, 2)} of the oracle's goals, with the state zeroed at "
+        f"every "
+        f"start {interval(zeroed, 2)} ({kept.n} episodes)."
+        for name, (kept, zeroed) in controls(result).items()
+    ]

@@ -1,0 +1,4 @@
+"""Experiments on the state of a frozen network (`lsnn study`): where its memory is, for how long, how precise.
+
+Each is a function of (subject, seed) that returns `Findings`; docs/study.md says what each does and what it leaves.
+"""

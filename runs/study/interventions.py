@@ -1,0 +1,134 @@
+"""Ablation, silence, clamp: parts of the state are erased, silenced or held once the platform has been found."""
+
+import numpy as np
+
+from lsnn.blocks import Block
+from runs.study.apparatus import (
+    FAST,
+    NEVER,
+    WHOLE,
+    Act,
+    Findings,
+    Item,
+    Plan,
+    Subject,
+    decay_of_b,
+    erase,
+    find_rows,
+    give_adaptation,
+    later,
+    moments_after_first_find,
+    note_adaptation,
+    of_lanes,
+    part_of,
+    study_generator,
+    study_keys,
+    surgery,
+    swim,
+)
+
+ABLATION, SILENCE, CLAMP = 1, 2, 3  # numbers of the experiments
+SILENT_MS = (10, 20, 50, 100, 200, 500)
+HELD_AFTER_MS = (5, 20, 50, 100)
+
+
+def _moment_item(moments: np.ndarray, what: str) -> Item:
+    return Item(np.where(moments == NEVER, -1, moments), "ms", f"{what}; -1 = no such moment, nothing was done")
+
+
+def ablation(subject: Subject, seed: int) -> Findings:
+    """At a random moment after the first find parts of the state are erased.
+
+    sham: nothing. v, delay_lines, readout: these alone. fast: all three and the refractory counters, which is all but
+    the thresholds. b: thresholds. b_mean: each neuron's b is set to its mean over the animals, which takes the animal's
+    own history and leaves the excitability. all: everything.
+    """
+    keys = study_keys(seed, ABLATION, subject.episodes)
+    found = find_rows(swim(subject, keys).trials, len(keys))
+    latest = subject.task.duration_ms * 3 // 4
+    moments = moments_after_first_find(subject, found, latest, study_generator(seed, ABLATION))
+    b = np.zeros((len(keys), subject.network.config.n_adaptive))
+    conditions = {"sham": swim(subject, keys, surgery(subject, (moments, note_adaptation(subject, b))))}
+    mean = b[moments != NEVER].mean(axis=0) if (moments != NEVER).any() else b.mean(axis=0)
+    acts = {
+        "v": erase(subject, ("v",)), "delay_lines": erase(subject, ("pending",)), "readout": erase(subject, ("r",)),
+        "fast": erase(subject, FAST), "b": erase(subject, ("b",)), "b_mean": give_adaptation(subject, mean),
+        "all": erase(subject, WHOLE),
+    }  # fmt: skip
+    for name, act in acts.items():
+        conditions[name] = swim(subject, keys, surgery(subject, (moments, act)))
+    return Findings({"moment_ms": _moment_item(moments, "step before which the state was changed")}, conditions, {})
+
+
+def silence(subject: Subject, seed: int, silent_ms: tuple[int, ...] = SILENT_MS) -> Findings:
+    """At a random moment after the first find all spikes are suppressed for some time.
+
+    Released as it is (`silent_D`); with v, refractory counters, delay lines and readout erased at the release, so that
+    nothing but b has crossed the gap (`cleared_D`); with everything erased at the release (`erased_D`). sham: nothing.
+    """
+    keys = study_keys(seed, SILENCE, subject.episodes)
+    sham = swim(subject, keys)
+    found, latest = find_rows(sham.trials, len(keys)), subject.task.duration_ms // 2
+    moments = moments_after_first_find(subject, found, latest, study_generator(seed, SILENCE))
+    conditions = {"sham": sham}
+    for ms in silent_ms:
+        for name, parts in (("silent", ()), ("cleared", FAST), ("erased", WHOLE)):
+            events = (moments, _suppress(ms)), (later(moments, ms), erase(subject, parts))
+            conditions[f"{name}_{ms}"] = swim(subject, keys, surgery(subject, *events))
+    items = {
+        "moment_ms": _moment_item(moments, "first step without spikes"),
+        "silent_ms": Item(np.array(silent_ms), "ms", "how long all spikes were suppressed"),
+    }
+    return Findings(items, conditions, {})
+
+
+def _suppress(ms: int) -> Act:
+    """No neuron can spike for so many steps: its refractory counter says so."""
+
+    def act(block: Block, lanes: np.ndarray, _: slice) -> None:
+        block.state.refractory[:, lanes] = np.maximum(block.state.refractory[:, lanes], ms)
+
+    return act
+
+
+def clamp(subject: Subject, seed: int, held_after_ms: tuple[int, ...] = HELD_AFTER_MS) -> Findings:
+    """From a moment after the first find on b is held.
+
+    photograph_D: at its own value D ms after the first find. mean_D: at its mean over the animals at that time.
+    sham: not held.
+    """
+    keys = study_keys(seed, CLAMP, subject.episodes)
+    conditions = {"sham": swim(subject, keys)}
+    found = find_rows(conditions["sham"].trials, len(keys))
+    found[found > subject.task.duration_ms // 2] = NEVER
+    for ms in held_after_ms:
+        moments = later(found, ms)
+        b = np.zeros((len(keys), subject.network.config.n_adaptive))
+        swim(subject, keys, surgery(subject, (moments, note_adaptation(subject, b))))
+        mean = np.broadcast_to(b[moments != NEVER].mean(axis=0) if (moments != NEVER).any() else b[0], b.shape)
+        for name, held in (("photograph", b), ("mean", mean)):
+            conditions[f"{name}_{ms}"] = swim(subject, keys, hold(subject, moments, held))
+    items = {
+        "first_find_ms": _moment_item(found, "first find, in the first half of the episode"),
+        "held_after_ms": Item(np.array(held_after_ms), "ms", "from how long after the first find on b was held"),
+    }
+    return Findings(items, conditions, {})
+
+
+def hold(subject: Subject, moments: np.ndarray, held: np.ndarray) -> Plan:
+    """The plan that holds b of each episode at a value (E, n_adaptive) from its moment (E,) on.
+
+    b is set before every step to what decays to the value, so the threshold of every step is that of the value.
+    """
+    weights, rho = subject.network.weights(), decay_of_b(subject.network)
+    n_neurons = subject.network.config.n_neurons
+
+    def plan(block: Block, episodes: slice) -> None:
+        when, before_decay = of_lanes(moments, episodes, NEVER), of_lanes(held, episodes, 0).T / rho
+        block.roll_out(weights, subject.mean_action, int(min(when.min(), block.steps)))
+        while block.t < block.steps:
+            lanes = when <= block.t
+            part_of(block.state, "b", n_neurons)[:, lanes] = before_decay[:, lanes]
+            block.roll_out(weights, subject.mean_action, 1)
+
+    return plan

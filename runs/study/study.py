@@ -1,0 +1,101 @@
+"""All experiments on a frozen network, one group each in a result file (`lsnn study`; layout in docs/study.md)."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import h5py
+
+from lsnn import store
+from lsnn.blocks import Threads
+from lsnn.errors import InputError
+from lsnn.files import NetworkFile, weights_sha256
+from runs.configuration import Experiment, open_network
+from runs.progress import duration, meter, say
+from runs.result_file import put_network, put_trials
+from runs.study.apparatus import Findings, Subject
+from runs.study.behaviour import probe, reversal
+from runs.study.decoding import decoding
+from runs.study.generalisation import generalisation
+from runs.study.interventions import ablation, clamp, silence
+from runs.study.retention import retention
+from runs.study.transplant import transplant
+from runs.study.variants import findings_of_variants, train_variants, variants_folder
+from runs.study.wiring import wiring
+from runs.train import Budget, load_compiled
+from tasks.water_maze import WaterMaze
+
+EPISODES = 256
+EXPERIMENTS: dict[str, Callable[[Subject, int], Findings]] = {
+    "ablation": ablation,
+    "silence": silence,
+    "clamp": clamp,
+    "transplant": transplant,
+    "decoding": decoding,
+    "retention": retention,
+    "reversal": reversal,
+    "probe": probe,
+    "generalisation": generalisation,
+}
+
+
+def subject_of(path: Path, file: NetworkFile, experiment: Experiment, threads: int, episodes: int) -> Subject:
+    """The network and its maze at full difficulty; InputError for a network of another task or without adaptation."""
+    if not isinstance(experiment.task, WaterMaze):
+        raise InputError(f"{path}: must be a network for {WaterMaze.name} to be studied, got {experiment.task.name}")
+    return Subject(file.network, experiment.task, file.seed, Threads(threads), episodes)
+
+
+def run_study(network: Path, out: Path, seed: int, episodes: int, threads: int, command: str) -> None:
+    """Run every experiment on a network, and on the variants that stand beside it; writes the result file.
+
+    Raises:
+        InputError: a bad network, another task than the maze, or no place for the file. StoreError: it could not be
+        written.
+    """
+    file, experiment = open_network(network)
+    subject, start = subject_of(network, file, experiment, threads, episodes), time.monotonic()
+    load_compiled(experiment, file.network)
+    with store.write_atomically(out) as result, meter() as shown:
+        put_study_header(result, file, experiment, seed, command)
+        for number, (name, experiment_of) in enumerate(EXPERIMENTS.items()):
+            share = number / (len(EXPERIMENTS) + 1)
+            shown.show(share, name)
+            told = subject._replace(
+                tell=lambda text, share=share, name=name: shown.show(share, f"{name}: {text}")  # type: ignore[misc]
+            )
+            put_findings(result.create_group(name), experiment_of(told, seed))
+        put_findings(result.create_group("wiring"), wiring(subject, experiment, seed))
+        told = partial(shown.show, len(EXPERIMENTS) / (len(EXPERIMENTS) + 1))
+        variants = findings_of_variants(variants_folder(network), seed, episodes, threads, told)
+        for name, findings in variants.items():
+            put_findings(result.create_group(name), findings)
+        result.attrs["weights_sha256_after"] = weights_sha256(file.network.weights())
+    say(f"{len(EXPERIMENTS) + 1 + len(variants)} experiments in {duration(time.monotonic() - start)}: {out}")
+
+
+def train_for_study(network: Path, budget: Budget, threads: int, command: str) -> int:
+    """Meta-train the variants of a network with its own configuration and seed; the signal that ended it, or 0."""
+    file, experiment = open_network(network)
+    subject_of(network, file, experiment, threads, EPISODES)
+    return train_variants(experiment, file.seed, budget, variants_folder(network), threads, command)
+
+
+def put_study_header(result: h5py.File, file: NetworkFile, experiment: Experiment, seed: int, command: str) -> None:
+    """Root attributes and what figures need to know of the network."""
+    result.attrs.update(store.provenance("result", experiment.as_mapping(), seed, command))
+    sha = weights_sha256(file.network.weights())
+    result.attrs.update(
+        result_kind="study", network_sha256=sha, network_command=file.command, network_seed=file.seed
+    )  # fmt: skip
+    put_network(result, file.network, experiment.task.encoder.channels)
+
+
+def put_findings(group: h5py.Group, findings: Findings) -> None:
+    """One experiment: its data sets, a group a condition with keys, platforms and trials, and its attributes."""
+    group.attrs.update(findings.attributes)
+    for name, item in findings.items.items():
+        store.put(group, name, item.values, item.units, item.description)
+    for name, swum in findings.conditions.items():
+        put_trials(group.create_group(name), swum.keys, swum.goal, swum.trials, swum.position.shape[1] - 1)

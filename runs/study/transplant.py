@@ -1,0 +1,94 @@
+"""Transplant: two animals exchange parts of their state; where does each swim next?"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from lsnn.blocks import Block, copy_of
+from lsnn.kernels.layout import State
+from lsnn.kernels.simd import LANES
+from runs.study.apparatus import (
+    FAST,
+    WHOLE,
+    Findings,
+    Item,
+    Subject,
+    part_of,
+    run_blocks,
+    study_generator,
+    study_keys,
+)
+from tasks.water_maze import FOUND, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
+
+TRANSPLANT = 4
+WATCHED_MS = 200
+ANIMALS_PER_EPISODE = 4  # so that at least 200 pairs are left of 256 episodes
+SWAPS = {"none": (), "b": ("b",), "v": ("v",), "all_but_b": FAST, "everything": WHOLE}
+_PARTNER = np.arange(LANES) ^ 1  # animals 0 and 1 are a pair, 2 and 3, ...
+
+
+def transplant(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findings:
+    """At half time both animals of a pair are set down at the same new place and swim on without a platform.
+
+    Before that they exchange nothing, b, v, everything but b, or everything. Each such fork goes on from the same state
+    with the same input draws.
+    """
+    half, animals = subject.task.duration_ms // 2, ANIMALS_PER_EPISODE * subject.episodes
+    animals += -animals % LANES
+    keys = study_keys(seed, TRANSPLANT, animals)
+    task = replace(subject.task, duration_ms=half + watched_ms)
+    candidates = disc_points(study_generator(seed, TRANSPLANT), (animals // 2, 64))
+    weights = subject.network.weights()
+
+    def plan(block: Block, episodes: slice) -> None:
+        block.roll_out(weights, subject.mean_action, half)
+
+    def keep(block: Block, episodes: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        before = block.task_state.copy()
+        set_down_in_pairs(block, candidates[episodes.start // 2 : episodes.stop // 2], task.platform_radius)
+        block.parameters[PROBE_STEP] = half
+        state, world = copy_of(block.state), block.task_state.copy()
+        paths = []
+        for parts in SWAPS.values():
+            block.state, block.task_state[:], block.t = copy_of(state), world, half
+            exchange(block.state, parts, subject.network.config.n_neurons, _PARTNER)
+            block.roll_out(weights, subject.mean_action)
+            paths.append(block.trace.task_state[half:, :, [X, Y]].transpose(1, 0, 2))
+        return np.stack(paths), before[:, [GOAL_X, GOAL_Y]], before[:, FOUND]
+
+    paths, goal, found = (
+        np.concatenate(arrays, axis=axis)
+        for arrays, axis in zip(zip(*run_blocks(subject, keys, task, plan, keep), strict=True), (1, 0, 0), strict=True)
+    )
+    apart = np.hypot(*(goal - goal[np.arange(animals) ^ 1]).T) > 2 * task.platform_radius
+    items = {
+        "path": Item(paths.astype(np.float32), "pool radius",
+                     "(swap, animal, step, 2): place, from being set down on; animals 2k and 2k + 1 are a pair"),
+        "goal": Item(goal, "pool radius", "(animal, 2): centre of the animal's own platform"),
+        "found": Item(found > 0, "1", "(animal,): whether it had found its platform before"),
+        "apart": Item(apart, "1", "(animal,): whether the two platforms of the pair do not touch"),
+    }  # fmt: skip
+    return Findings(items, {}, {"swaps": list(SWAPS), "moment_ms": half})
+
+
+def exchange(state: State, parts: tuple[str, ...], n_neurons: int, order: np.ndarray) -> None:
+    """Each lane takes these parts of the state from the lane that `order` (8,) names."""
+    for name in parts:
+        part = part_of(state, name, n_neurons)
+        part[...] = part[..., order]
+
+
+def disc_points(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Points uniform in the pool, (*shape, 2)."""
+    radius, angle = np.sqrt(generator.random(shape)), 2 * np.pi * generator.random(shape)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
+
+
+def set_down_in_pairs(block: Block, candidates: np.ndarray, platform_radius: float) -> None:
+    """Put both animals of each pair at the first of their candidates (4, C, 2) that lies on neither platform."""
+    goals = block.task_state[:, [GOAL_X, GOAL_Y]].reshape(-1, 2, 1, 2)
+    distance = np.linalg.norm(candidates[:, None] - goals, axis=-1).min(axis=1)
+    chosen = np.argmax(distance > platform_radius, axis=1)
+    place = candidates[np.arange(len(candidates)), chosen]
+    block.task_state[:, [X, Y]] = np.repeat(place, 2, axis=0)
+    block.task_state[:, [WAIT, ON_PLATFORM, WALL]] = 0

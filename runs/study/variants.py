@@ -1,0 +1,124 @@
+"""Networks that have to be meta-trained before some experiments (`lsnn study --train`), and what they show.
+
+A held-out wedge of platform angles, a series of tau_a, and the controls: no adaptation, no recurrence, no reward input.
+`reference` is trained alike with nothing changed.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from lsnn.blocks import Threads
+from runs.configuration import Experiment, open_network, overridden
+from runs.evaluate import zero_state
+from runs.maze_conditions import steps_to_set_down
+from runs.progress import duration, say
+from runs.study.apparatus import Findings, Item, Plan, Subject, run_blocks, study_keys, surgery
+from runs.study.generalisation import goals_of, wedge, yardstick_goals
+from runs.study.retention import retention
+from runs.train import NETWORK, Budget, fresh_run, train
+from tasks.water_maze import TRIAL, WaterMaze
+
+CONTROLS = 10  # number of the experiment
+SERIES_MS = (150, 300, 600, 2400)
+BLANK_MS = (0, 20, 50, 100, 200, 500, 1000)
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "reference": (),
+    "wedge": ("task.held_out_wedge=[0, 90]",),
+    **{f"tau_a_{ms}": (f"network.tau_a_ms={ms}",) for ms in SERIES_MS},
+    "no_adaptation": ("network.beta=0",),
+    "no_recurrence": ("network.recurrent_gain=0", "learning.recurrent_rate=0"),
+    "no_reward_input": ("task.encoder.reward_cells=0",),
+}
+
+
+def variants_folder(network: Path) -> Path:
+    """Where the networks of a study stand: a folder named for the network's file, beside it."""
+    return network.with_name(network.name.removesuffix(".h5").removesuffix(".lsnn") + "-variants")
+
+
+def train_variants(experiment: Experiment, seed: int, budget: Budget, folder: Path, threads: int, command: str) -> int:
+    """Meta-train every variant that is not there yet, from the network's own configuration, to one budget each.
+
+    Returns:
+        the number of the signal that ended it early, or 0.
+    """
+    missing = [name for name in VARIANTS if not (folder / name / NETWORK).is_file()]
+    each = f"{budget.iterations} iterations" if budget.minutes is None else duration(60 * budget.minutes)
+    total = "" if budget.minutes is None else f", {duration(60 * budget.minutes * len(missing))} in all"
+    say(f"to meta-train: {len(missing)} of {len(VARIANTS)} networks, {each} each{total}: {', '.join(missing)}")
+    for number, name in enumerate(missing):
+        say(f"{name} ({number + 1} of {len(missing)})")
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        changed = overridden(experiment, VARIANTS[name])
+        made, ended_by = train(fresh_run(changed, seed, command), budget, folder / name, threads)
+        if ended_by:
+            made.unlink()  # it had less training than the others
+            return ended_by
+    return 0
+
+
+def findings_of_variants(folder: Path, seed: int, episodes: int, threads: int, tell: Callable[[str], None]):
+    """What the networks in the folder show, by experiment; nothing where none of an experiment's is there."""
+    subjects = {}
+    for name in VARIANTS:
+        if (folder / name / NETWORK).is_file():
+            file, experiment = open_network(folder / name / NETWORK)
+            task = experiment.task
+            assert isinstance(task, WaterMaze)
+            subjects[name] = Subject(file.network, task, file.seed, Threads(threads), episodes, tell)
+    found: dict[str, Findings] = {}
+    if "wedge" in subjects:
+        found["wedge"] = wedge(subjects["wedge"], seed)
+    if series := [subjects[name] for name in ("reference", *(f"tau_a_{ms}" for ms in SERIES_MS)) if name in subjects]:
+        found["tau_a"] = tau_series(series, seed)
+    if controls := {name: each for name, each in subjects.items() if name == "reference" or name.startswith("no_")}:
+        found["controls"] = compare(controls, seed)
+    return found
+
+
+def tau_series(subjects: list[Subject], seed: int) -> Findings:
+    """Retention after half an episode, for networks trained with different tau_a."""
+    of = sorted(subjects, key=lambda subject: subject.network.config.tau_a_ms)
+    searches = [retention(subject, seed, BLANK_MS).items["search_ms"].values[1] for subject in of]
+    taus = np.array([subject.network.config.tau_a_ms for subject in of])
+    items = {
+        "tau_a_ms": Item(taus, "ms", "(network,): time constant of the threshold adaptation"),
+        "blank_ms": Item(np.array(BLANK_MS), "ms", "how long the animal was out of the pool"),
+        "search_ms": Item(np.stack(searches), "ms", "(network, state kept or erased, blank, animal): search after it"),
+    }
+    return Findings(items, {}, {})
+
+
+def compare(subjects: dict[str, Subject], seed: int) -> Findings:
+    """Goals of each network, as it is and with its state zeroed after each find, beside circling and the oracle."""
+    keys, goals = study_keys(seed, CONTROLS, next(iter(subjects.values())).episodes), []
+    for subject in subjects.values():
+        plans = surgery(subject), reset_at_starts(subject)
+        goals.append(
+            [np.concatenate(run_blocks(subject, keys, subject.task, p, goals_of(subject.task))) for p in plans]
+        )
+    plain = replace(next(iter(subjects.values())).task, encoder=WaterMaze().encoder)
+    circling, oracle = yardstick_goals(plain, keys)
+    items = {
+        "goals": Item(np.array(goals), "1", "(network, state kept or zeroed at every start, episode): finds"),
+        "circling": Item(circling, "1", "(episode,): finds of circling"),
+        "oracle": Item(oracle, "1", "(episode,): finds of the oracle"),
+    }
+    return Findings(items, {}, {"networks": list(subjects)})
+
+
+def reset_at_starts(subject: Subject) -> Plan:
+    """The plan that zeroes the whole state each time an animal is set down, as the test's `state_reset`."""
+    weights = subject.network.weights()
+
+    def plan(block, episodes: slice) -> None:
+        while block.t < block.steps:
+            trial = block.task_state[:, TRIAL].copy()
+            steps = min(int(steps_to_set_down(subject.task, block.task_state).min()), block.steps - block.t)
+            block.roll_out(weights, subject.mean_action, steps)
+            zero_state(block, block.task_state[:, TRIAL] > trial)
+
+    return plan

@@ -1,0 +1,41 @@
+"""The movie of a made-up result file."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from analysis import movie
+from analysis.movie import file_of, preferred_angles, write_movie
+from analysis.results import Result, ResultError
+
+
+def test_movie_moves_and_shows_the_whole_window(result_path, tmp_path, monkeypatch):
+    monkeypatch.setattr(movie, "STEP_MS", 100)
+    monkeypatch.setattr(movie, "DOTS_PER_INCH", 40)
+    written = write_movie(result_path, tmp_path / "film.gif")
+    with Image.open(written) as film:
+        frames = []
+        for number in range(film.n_frames):
+            film.seek(number)
+            frames.append(np.asarray(film.convert("RGB")))
+    assert len(frames) >= 4
+    assert all((a != b).any() for a, b in zip(frames, frames[1:], strict=False))
+
+
+def test_preferred_place_is_where_the_spikes_were(result_path):
+    with Result(result_path) as result:
+        frozen = result.conditions["frozen"]
+        angles = preferred_angles(frozen, result.network)
+        total = np.zeros(2)
+        for episode in frozen.spikes.episodes.tolist():
+            time, neuron = frozen.spikes.between(episode, 0, frozen.duration_ms)
+            total += frozen.position(episode)[time[neuron == 7]].sum(axis=0)
+    assert angles[7] == pytest.approx(np.arctan2(total[1], total[0]))
+
+
+def test_suffix_decides_and_a_wrong_one_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(movie.FFMpegWriter, "isAvailable", classmethod(lambda cls: False))
+    assert file_of(tmp_path / "film").suffix == ".gif"
+    for name, message in (("film.avi", "must be .mp4 or .gif"), ("film.mp4", "needs ffmpeg")):
+        with pytest.raises(ResultError, match=message):
+            file_of(tmp_path / name)

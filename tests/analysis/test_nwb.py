@@ -1,0 +1,53 @@
+"""The NWB export: nothing critical to the inspector, and pynapple finds the spikes, the path and a place field."""
+
+import numpy as np
+import pytest
+from nwbinspector import Importance, inspect_nwbfile
+from pynwb import NWBHDF5IO
+
+from analysis.nwb import write_nwb
+from analysis.results import Result, ResultError
+
+
+@pytest.fixture(scope="module")
+def exported(result_path, tmp_path_factory):
+    return write_nwb(result_path, tmp_path_factory.mktemp("nwb") / "episodes.nwb")
+
+
+def test_inspector_reports_nothing_critical(exported):
+    with np.errstate(all="warn"):
+        messages = list(inspect_nwbfile(nwbfile_path=str(exported), importance_threshold=Importance.CRITICAL))
+    assert [message.message for message in messages] == []
+
+
+def test_units_and_trials_are_those_of_the_file(exported, result_path):
+    with Result(result_path) as result, NWBHDF5IO(str(exported), "r") as source:
+        frozen, content = result.conditions["frozen"], source.read()
+        episodes = frozen.spikes.episodes
+        assert len(content.units) == len(result.network.population)
+        labels = [result.network.labels[code] for code in result.network.population]
+        assert list(content.units["population"][:]) == labels
+        total = sum(len(content.units["spike_times"][unit]) for unit in range(len(content.units)))
+        assert total == len(frozen.spikes.time_ms)
+        rows = np.isin(frozen.trials.episode, episodes)
+        assert len(content.trials) == rows.sum()
+        latencies = content.trials["stop_time"][:] - content.trials["start_time"][:]
+        np.testing.assert_allclose(latencies, frozen.trials.latency_ms[rows] / 1000, atol=1e-9)
+        assert "threshold_0" in content.processing["thresholds"].data_interfaces
+
+
+def test_pynapple_computes_a_place_field(exported):
+    import pynapple
+
+    with np.errstate(all="ignore"):
+        session = pynapple.load_file(str(exported))
+        units, place = session["units"], session["position"]
+        fields = pynapple.compute_tuning_curves(units[[0, 1]], place, bins=5, range=[(-1, 1), (-1, 1)])
+    assert fields.shape == (2, 5, 5)
+    assert np.nanmax(np.asarray(fields)) > 0
+
+
+def test_a_file_without_spikes_is_named(edited, tmp_path):
+    bare = edited(lambda file: file["frozen"].pop("spikes"))
+    with pytest.raises(ResultError, match="needs spikes and traces"):
+        write_nwb(bare, tmp_path / "x.nwb")

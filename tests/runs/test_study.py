@@ -1,0 +1,380 @@
+"""The experiments on a frozen network: what they do to the state, and what must then follow to the bit."""
+
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from analysis.report import write_report
+from lsnn.blocks import Block, Threads
+from runs.cli import main
+from runs.configuration import open_network
+from runs.study import (
+    apparatus,
+    behaviour,
+    decoding,
+    generalisation,
+    interventions,
+    retention,
+    study,
+    transplant,
+    variants,
+    wiring,
+)
+from runs.study.apparatus import NEVER, WHOLE, Subject, erase, find_rows, run_blocks, study_keys, surgery, swim
+from runs.study.study import EXPERIMENTS, run_study
+from tasks.water_maze import GOAL_X, GOAL_Y, X, Y
+from tests.runs.tiny import trained
+
+EPISODES, SEED = 12, 3
+
+
+@pytest.fixture(scope="module")
+def subject(folder) -> Subject:
+    file, experiment = open_network(folder / "network.lsnn.h5")
+    return Subject(file.network, experiment.task, file.seed, Threads(2), EPISODES)
+
+
+@pytest.fixture(scope="module")
+def keys() -> np.ndarray:
+    return study_keys(SEED, 0, EPISODES)
+
+
+def recorded(subject, keys, plan, task=None, what=lambda block: block.record.x):
+    """Something of the records of all episodes under a plan, episodes first."""
+
+    def keep(block, episodes):
+        return np.moveaxis(what(block).copy(), 2, 0)[: episodes.stop - episodes.start]
+
+    return np.concatenate(run_blocks(subject, keys, task or subject.task, plan, keep, stretch=0))
+
+
+def spikes_of(block):
+    return np.unpackbits(block.record.spikes[..., None], axis=-1, bitorder="little")
+
+
+# The apparatus
+
+
+def test_keys_are_those_of_no_other_use(subject):
+    from lsnn.meta import TEST_BRANCH, TRAIN_BRANCH, VALIDATION_BRANCH, episode_keys
+
+    own = {int(key) for number in range(1, 13) for key in study_keys(SEED, number, 64)}
+    assert len(own) == 12 * 64
+    others = (TRAIN_BRANCH, TEST_BRANCH, VALIDATION_BRANCH)
+    assert not own & {int(key) for branch in others for key in episode_keys(SEED, branch, 0, 512)}
+
+
+def test_a_plan_that_changes_nothing_leaves_the_same_bits(subject, keys):
+    moments = np.arange(len(keys)) * 13
+    moments[4] = NEVER
+    idle = surgery(subject, (moments, lambda block, lanes, episodes: None), (moments, erase(subject, ())))
+    np.testing.assert_array_equal(recorded(subject, keys, idle), recorded(subject, keys, surgery(subject)))
+    plain, again = swim(subject, keys), swim(subject, keys, idle)
+    np.testing.assert_array_equal(plain.trials, again.trials)
+    np.testing.assert_array_equal(plain.position, again.position)
+
+
+def test_swims_are_the_same_on_one_thread_and_in_other_company(subject, keys):
+    alone = swim(subject._replace(threads=Threads(1)), keys[:3])
+    together = swim(subject, keys)
+    np.testing.assert_array_equal(alone.position, together.position[:3])
+    np.testing.assert_array_equal(alone.trials, together.trials[together.trials["episode"] < 3])
+
+
+def test_surgery_strikes_each_episode_at_its_own_moment(subject, keys):
+    moments = 20 + 7 * np.arange(len(keys))
+    seen = np.full(len(keys), -1)
+
+    def act(block, lanes, episodes):
+        real = np.flatnonzero(lanes[: episodes.stop - episodes.start])
+        seen[episodes.start + real] = block.t
+
+    recorded(subject, keys, surgery(subject, (moments, act)))
+    np.testing.assert_array_equal(seen, moments)
+
+
+def test_erasing_everything_starts_the_network_from_silence(subject, keys):
+    moments = np.full(len(keys), 50)
+    x = recorded(subject, keys, surgery(subject, (moments, erase(subject, WHOLE))))
+    plain = recorded(subject, keys, surgery(subject))
+    np.testing.assert_array_equal(x[:, :50], plain[:, :50])
+    assert plain[:, 50].any() and not x[:, 50].any()
+
+
+def test_moments_lie_between_the_second_start_and_the_latest(subject):
+    found = np.array([10, 99, 100, NEVER])
+    drawn = [
+        apparatus.moments_after_first_find(subject, found, 101, np.random.default_rng(number)) for number in range(200)
+    ]
+    first = np.array(drawn)[:, 0]
+    assert first.min() == 11 and first.max() == 100
+    assert np.all(np.array(drawn)[:, 1] == 100) and np.all(np.array(drawn)[:, 2:] == NEVER)
+
+
+# Interventions
+
+
+def test_sham_is_the_untouched_network(subject):
+    findings = interventions.ablation(subject, SEED)
+    plain = swim(subject, study_keys(SEED, interventions.ABLATION, EPISODES))
+    np.testing.assert_array_equal(findings.conditions["sham"].trials, plain.trials)
+    moments = findings.items["moment_ms"].values
+    assert (moments >= 0).any()
+    for swum in findings.conditions.values():
+        for episode, moment in enumerate(moments):
+            until = len(plain.position[episode]) if moment < 0 else moment + 1
+            np.testing.assert_array_equal(swum.position[episode, :until], plain.position[episode, :until])
+    assert any((swum.position != plain.position).any() for swum in findings.conditions.values())
+
+
+def test_silence_lasts_as_long_as_asked_and_ends(subject, keys):
+    moments = np.full(len(keys), 60)
+    spikes = recorded(subject, keys, surgery(subject, (moments, interventions._suppress(30))), what=spikes_of)
+    plain = recorded(subject, keys, surgery(subject), what=spikes_of)
+    np.testing.assert_array_equal(spikes[:, :60], plain[:, :60])
+    assert plain[:, 60:90].any() and not spikes[:, 60:90].any() and spikes[:, 90:100].any()
+
+
+def test_held_thresholds_stay(subject, keys):
+    moments = 40 + 5 * np.arange(len(keys))
+    n = subject.network.config.n_neurons
+    held = np.random.default_rng(0).random((len(keys), subject.network.config.n_adaptive))
+    x = recorded(subject, keys, interventions.hold(subject, moments, held))
+    plain = recorded(subject, keys, surgery(subject))
+    for episode, moment in enumerate(moments):
+        b = x[episode, moment:, n:]
+        np.testing.assert_allclose(b, np.broadcast_to(held[episode], b.shape), rtol=1e-5)
+        np.testing.assert_array_equal(x[episode, :moment], plain[episode, :moment])
+
+
+# Transplant
+
+
+def test_transplant_of_everything_with_the_world_swaps_the_behaviour_to_the_bit(subject, keys):
+    task, weights, order = subject.task, subject.network.weights(), transplant._PARTNER
+    actions = []
+    for swapped in (False, True):
+        block = Block(task, subject.network, task.duration_ms, keep_states=True)
+        block.begin(task, keys[:8])
+        block.roll_out(weights, subject.mean_action, 100)
+        if swapped:
+            transplant.exchange(block.state, WHOLE, subject.network.config.n_neurons, order)
+            block.task_state[:], block.keys = block.task_state[order], block.keys[order]
+        block.roll_out(weights, subject.mean_action)
+        actions.append(block.trace.action[100:])
+    np.testing.assert_array_equal(actions[1], actions[0][:, order])
+    assert (actions[0] != actions[0][:, order]).any()
+
+
+def test_animals_of_a_pair_start_together_and_their_platforms_are_gone(subject):
+    found = transplant.transplant(subject, SEED, watched_ms=40)
+    path, goal = found.items["path"].values, found.items["goal"].values
+    assert path.shape == (len(transplant.SWAPS), len(goal), 41, 2) and len(goal) % 8 == 0
+    np.testing.assert_array_equal(path[:, ::2, 0], path[:, 1::2, 0])
+    distance = np.linalg.norm(path[0, :, 0] - goal, axis=-1)
+    assert np.all(distance > subject.task.platform_radius)
+    steps = np.linalg.norm(np.diff(path, axis=2), axis=-1)
+    assert steps.max() <= subject.task.speed * (1 + 1e-4)  # nobody is set down elsewhere: there is nothing to find
+
+
+# Decoding
+
+
+def test_states_are_those_at_the_lag_since_the_last_find(subject):
+    lags = (3, 20)
+    found = decoding.decoding(subject._replace(episodes=4), SEED, lags)
+    keys, half = study_keys(SEED, decoding.DECODING, 16), subject.task.duration_ms // 2
+    known = np.isfinite(found.items["goal"].values).all(axis=1)
+    assert known.any()
+    plain = swim(subject, keys, task=replace(subject.task, duration_ms=half))
+    x = recorded(subject, keys, surgery(subject), replace(subject.task, probe_ms=half, duration_ms=half + 21))
+    n = subject.network.config.n_neurons
+    for animal in np.flatnonzero(known):
+        trials = plain.trials[(plain.trials["episode"] == animal) & plain.trials["found"]]
+        last = trials["start_ms"][-1] + trials["latency_ms"][-1] - 1
+        for number, lag in enumerate(lags):
+            np.testing.assert_array_equal(found.items["b"].values[0, number, animal], x[animal, last + lag, n:])
+            np.testing.assert_array_equal(found.items["v"].values[0, number, animal], x[animal, last + lag, :n])
+
+
+def test_filtered_spikes_are_the_convolution(subject):
+    generator = np.random.default_rng(1)
+    spikes = generator.integers(0, 256, (300, 5), dtype=np.uint8)
+    found = decoding._filtered(spikes, np.full((8, 2), (250, 40)))
+    for lane, (column, t) in ((0, (0, 250)), (6, (1, 40))):
+        lags = np.arange(min(t + 1, 120))
+        train = (spikes[t - lags] >> lane) & 1
+        np.testing.assert_allclose(found[lane, column], np.exp(-lags / 20) @ train / 20)
+
+
+def test_in_the_dark_no_input_cell_fires(subject, keys):
+    task = replace(subject.task, duration_ms=200)
+
+    def plan(block, episodes):
+        block.roll_out(subject.network.weights(), subject.mean_action, 100)
+        decoding.lift_out(block)
+        block.roll_out(subject.network.weights(), subject.mean_action)
+
+    def inputs(block):
+        return np.unpackbits(block.record.input_spikes[..., None], axis=-1, bitorder="little")
+
+    fired = recorded(subject, keys, plan, task, inputs)
+    assert fired[:, :100].any(axis=(1, 2)).all() and not fired[:, 100:].any()
+
+
+# Retention, reversal, probe
+
+
+def test_retention_without_a_blank_is_the_plain_maze(subject):
+    found = retention.retention(subject, SEED, blank_ms=(0,), watched_ms=150)
+    keys = study_keys(SEED, retention.RETENTION, EPISODES)
+    plain = swim(subject, keys, task=replace(subject.task, duration_ms=301))
+    second = find_rows(plain.trials, EPISODES, 1)
+    valid, search = found.items["valid"].values[0], found.items["search_ms"].values[0, 0, 0]
+    assert valid.any()
+    for animal in np.flatnonzero(valid):
+        rows = plain.trials[(plain.trials["episode"] == animal) & (plain.trials["trial"] == 1)]
+        within = second[animal] != NEVER and rows["latency_ms"][0] <= 150
+        assert search[animal] == (rows["latency_ms"][0] if within else 151)
+
+
+def test_the_first_start_after_a_blank_is_the_same_whatever_its_length(subject, keys):
+    weights, places = subject.network.weights(), []
+    for ms in (0, 5, 40):
+        block = Block(subject.task, subject.network, subject.task.duration_ms, keep_states=True)
+        block.begin(subject.task, keys[:8])
+        block.roll_out(weights, subject.mean_action, 100)
+        retention.lift_out(block, ms)
+        block.roll_out(weights, subject.mean_action, ms + 1)
+        places.append(block.task_state[:, [X, Y]].copy())
+        assert np.all(block.task_state[:, [GOAL_X, GOAL_Y]] == block.trace.task_state[0][:, [GOAL_X, GOAL_Y]])
+    np.testing.assert_array_equal(places[0], places[1])
+    np.testing.assert_array_equal(places[0], places[2])
+
+
+def test_the_platform_moves_away_and_the_probe_has_none(subject):
+    moved = behaviour.reversal(subject, SEED, watched_ms=80).items
+    assert np.all(np.linalg.norm(moved["old_goal"].values - moved["new_goal"].values, axis=1) > 0)
+    probed = behaviour.probe(subject, SEED, watched_ms=80).items
+    steps = np.linalg.norm(np.diff(probed["path"].values, axis=2), axis=-1)
+    assert steps.max() <= subject.task.speed * (1 + 1e-4)
+    np.testing.assert_array_equal(probed["path"].values[0, :, 0], probed["path"].values[1, :, 0])
+
+
+# Generalisation and wiring
+
+
+def test_no_damage_is_the_plain_network_and_damage_is_as_large_as_asked(subject):
+    findings = generalisation.generalisation(subject, SEED)
+    found, curves = findings.items, findings.attributes["curves"]
+    plain = swim(subject, study_keys(SEED, generalisation.GENERALISATION, EPISODES))
+    goals = np.bincount(plain.trials["episode"][plain.trials["found"]], minlength=EPISODES)
+    for name in ("place-cell noise", "synapses pruned", "weights jittered", "neurons silenced"):
+        row = (found["curve"].values == curves.index(name)) & (found["value"].values == 0)
+        np.testing.assert_array_equal(found["goals"].values[row][0], goals)
+    weights, generator = subject.network.weights(), np.random.default_rng(0)
+    cut = generalisation.pruned(weights, 0.3, generator)
+    share = np.mean(cut.inputs.weight[weights.inputs.weight != 0] == 0)
+    assert 0.2 < share < 0.4
+    shaken = generalisation.jittered(weights, 0.1, generator).inputs.weight / weights.inputs.weight
+    assert 0.05 < np.std(shaken - 1) < 0.15
+
+
+def test_silenced_neurons_never_spike(subject, keys):
+    point = generalisation.Point("neurons silenced", 0.5, subject.task, silenced=0.5)
+    spikes = recorded(subject, keys[:8], generalisation._plan(subject, point, (SEED, 0, 0)), what=spikes_of)
+    count = subject.network.config.n_neurons // 2
+    assert np.count_nonzero(~spikes.any(axis=(0, 1))) >= count
+    assert spikes.any()
+
+
+def test_wiring_says_what_is_connected(subject, folder):
+    experiment = open_network(folder / "network.lsnn.h5")[1]
+    items = wiring.wiring(subject, experiment, SEED).items
+    assert items["in_degree"].values.sum() == items["out_degree"].values.sum() == len(items["weight"].values)
+    assert np.all(items["random_in_degree"].values.sum(axis=1) == len(items["weight"].values))
+    assert np.isfinite(items["initial_weight"].values).all()  # not rewired: every synapse was there
+    assert (items["initial_weight"].values != items["weight"].values).any()
+
+
+# Networks trained for a study
+
+
+@pytest.fixture(scope="module")
+def variants_study(tmp_path_factory):
+    """A study beside which four of the variants stand, an iteration of training each."""
+    made = tmp_path_factory.mktemp("variants")
+    network = trained(made, 1)
+    chosen = ("reference", "wedge", "tau_a_150", "no_recurrence")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(variants, "VARIANTS", {name: variants.VARIANTS[name] for name in chosen})
+        patch.setattr(study, "EXPERIMENTS", {})
+        patch.chdir(made)
+        arguments = ["study", str(network), "--out", "study.h5", "--train", "--iterations", "1", "--episodes", "8"]
+        outcome = CliRunner().invoke(main, arguments)
+    assert outcome.exit_code == 0, outcome.output
+    return made, outcome.output
+
+
+def test_variants_are_trained_with_what_they_are_named_for(variants_study):
+    made, output = variants_study
+    assert "to meta-train: 4 of 4 networks, 1 iterations each" in output
+    opened = {path.parent.name: open_network(path) for path in made.glob("network-variants/*/network.lsnn.h5")}
+    assert len(opened) == 4
+    assert opened["wedge"][1].task.held_out_wedge == (0.0, 90.0)
+    assert opened["tau_a_150"][0].network.config.tau_a_ms == 150
+    alone = opened["no_recurrence"][0].network
+    assert not alone.synapses.theta[alone.n_input_synapses :].any()
+    assert opened["reference"][0].network.synapses.theta[alone.n_input_synapses :].any()
+
+
+def test_study_reads_the_variants_and_its_report_shows_them(variants_study):
+    made, _ = variants_study
+    with h5py.File(made / "study.h5") as file:
+        assert {"wedge", "tau_a", "controls"} <= set(file)
+        assert list(file["tau_a/tau_a_ms"]) == [150, 1200]
+        assert list(file["controls"].attrs["networks"]) == ["reference", "no_recurrence"]
+    page = write_report(made / "study.h5", made / "report").read_text()
+    assert "<h2>Held-out wedge</h2>" in page and "<h2>Controls</h2>" in page
+    assert (made / "report" / "tau_a.png").is_file()
+
+
+def test_minutes_of_training_need_training(folder, tmp_path):
+    network = str(folder / "network.lsnn.h5")
+    outcome = CliRunner().invoke(main, ["study", network, "--out", str(tmp_path / "x.h5"), "--minutes", "3"])
+    assert outcome.exit_code == 2 and "only with --train" in outcome.output
+
+
+# The command
+
+
+def test_study_is_the_same_file_again_and_describes_itself(folder, tmp_path):
+    for name, threads in (("first", 2), ("again", 1)):
+        run_study(folder / "network.lsnn.h5", tmp_path / f"{name}.h5", SEED, 8, threads, "lsnn study")
+    with h5py.File(tmp_path / "first.h5") as first, h5py.File(tmp_path / "again.h5") as again:
+        assert set(EXPERIMENTS) | {"wiring", "network"} == set(first)
+        names = []
+        first.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        for name in names:
+            assert {"units", "description"} <= set(first[name].attrs), name
+            np.testing.assert_array_equal(first[name][()], again[name][()])
+        assert first.attrs["weights_sha256_after"] == first.attrs["network_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.h5", "--out", "new.h5"], "missing.h5"),
+        (["{network}", "--out", "new.h5", "--episodes", "3"], "--episodes must be >= 8, got 3"),
+        (["{network}", "--out", "{network}"], "must not exist yet"),
+    ],
+)
+def test_bad_input_is_named(folder, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    network = str(folder / "network.lsnn.h5")
+    outcome = CliRunner().invoke(main, ["study", *(text.format(network=network) for text in arguments)])
+    assert outcome.exit_code == 2 and message in outcome.output
+    assert not (tmp_path / "new.h5").exists()

@@ -1,0 +1,90 @@
+"""The report of a study: a figure and a text an experiment, from the file alone."""
+
+import re
+import shutil
+
+import h5py
+import pytest
+from typer.testing import CliRunner
+
+from analysis.report import write_report
+from analysis.results import Result, ResultError
+from analysis.study.report import ENTRIES, answers
+from lsnn.store import seal
+from runs.cli import main
+
+TRAINED_FOR = ("wedge", "tau_a", "controls")  # only where networks were trained for them
+
+
+@pytest.fixture(scope="module")
+def written(study_path, tmp_path_factory):
+    out = tmp_path_factory.mktemp("report")
+    outcome = CliRunner().invoke(main, ["report", str(study_path), "--out", str(out)])
+    assert outcome.exit_code == 0, outcome.output
+    return out
+
+
+def test_every_experiment_has_its_figure_and_its_text(written):
+    page = (written / "report.html").read_text(encoding="utf-8")
+    here = [entry for entry in ENTRIES if entry.name not in TRAINED_FOR]
+    for entry in here:
+        assert (written / f"{entry.name}.png").read_bytes().startswith(b"\x89PNG")
+        assert f"<h2>{entry.title}</h2>" in page
+    assert page.count("data:image/png;base64,") == len(here) == 10
+    assert "Not in the file: Held-out wedge, Time constant of adaptation, Controls." in page
+    assert not re.search(r"(src|href)=\"(?!data:)", page)
+    assert "the same before and after" in page and "lsnn study NETWORK" in page
+
+
+def test_every_question_is_answered_with_numbers(study_path):
+    with Result(study_path) as result:
+        found = dict(answers(result))
+    assert len(found) == 6 and all(re.search(r"\d", text) for text in found.values())
+    assert len(set(found.values())) == 6
+
+
+def keep(file, *names):
+    """Take out all other experiments; returns the first that stays."""
+    for entry in ENTRIES:
+        if entry.name in file and entry.name not in names:
+            del file[entry.name]
+    return file[names[0]] if names else None
+
+
+def test_too_few_animals_are_said_to_be_so(study_path, tmp_path):
+    def nobody_found_it(file):
+        keep(file, "transplant", "clamp")
+        file["transplant/found"][:] = False
+
+    page = write_report(changed(study_path, tmp_path / "few.h5", nobody_found_it), tmp_path / "out").read_text()
+    assert "Transplant: nothing can be said, since 0 of " in page and "Not answered: 0 of " in page
+
+
+def changed(study_path, path, change):
+    shutil.copy(study_path, path)
+    with h5py.File(path, "r+") as file:
+        change(file)
+    seal(path)
+    return path
+
+
+def test_a_study_of_some_experiments_has_a_report_of_these(study_path, tmp_path):
+    one = changed(study_path, tmp_path / "one.h5", lambda file: keep(file, "ablation"))
+    page = write_report(one, tmp_path / "out").read_text()
+    assert "<h2>Ablation of state</h2>" in page and "Not in the file: Silence" in page
+    assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["ablation.png"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda file: file["ablation"].pop("moment_ms"), "needs a data set 'moment_ms'"),
+        (lambda file: keep(file, "retention").attrs.pop("tau_a_ms"), "needs an attribute 'tau_a_ms'"),
+        (keep, "must hold an experiment"),
+    ],
+)
+def test_what_is_missing_is_named_and_nothing_written(study_path, tmp_path, change, message):
+    broken = changed(study_path, tmp_path / "broken.h5", change)
+    with pytest.raises(ResultError, match=message):
+        write_report(broken, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
