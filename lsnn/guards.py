@@ -2,8 +2,8 @@
 
 | fault | what is seen | what is done instead of the step |
 |---|---|---|
-| `not_finite` | NaN or infinity in the gradient, the return, the rates or the spread | weaker recurrent weights |
-| `exploded` | norm of the gradient above `learning.exploded_norm` | weaker recurrent weights |
+| `not_finite` | NaN or infinity in the gradient, the return, the rates or the spread | back, weaker recurrent weights |
+| `exploded` | norm of the gradient above `learning.exploded_norm` | back, weaker recurrent weights |
 | `silent`, `overactive` | mean rate below SILENT_HZ, or above OVERACTIVE of what the refractory time allows | back |
 | `narrow` | spread of the policy below a tenth of `learning.min_std` | back |
 | `lost` | return far below that of the iterations before, after one step | back |

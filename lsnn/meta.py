@@ -185,10 +185,10 @@ class MetaLearner:
         self.watch = guards.followed(self.watch, signs, fault)
         if not fault:
             self._descend(clip_norm(gradient, learning.gradient_norm))
-        elif fault in ("not_finite", "exploded"):
-            self._calm_down()
         else:
             self._go_back()
+            if fault in ("not_finite", "exploded"):
+                self._calm_down()
         return {"gradient_norm": signs.gradient_norm} | guards.counted(fault)
 
     def _go_back(self) -> None:

@@ -22,6 +22,7 @@ LEARNING = LearningConfig(
     mean_norm=1.0,
     min_std=0.35,
     gradient_norm=0.2,
+    exploded_norm=2.0,
     weight_decay=0.2,
     final_learning_rate=5e-4,
     anneal_iterations=1500,
@@ -44,7 +45,7 @@ COMPACT = Experiment(
         tau_out_ms=6.0,
         beta=3.4,
         recurrent_gain=0.4,
-        surrogate_gamma=0.2,
+        surrogate_gamma=0.15,
     ),
     LEARNING,
 )
