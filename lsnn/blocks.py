@@ -53,8 +53,11 @@ class Block:
             steps, task.n_action, task.n_target, task.n_observation, task.n_state, keep_states
         )
         self.task_state = np.zeros((LANES, task.n_state))
-        self.module = roll_out_module(task.dynamics, task.encoder.module, task.encoder.function, task.action_kind)
-        self.passes = network_module()
+        models = network.config.models
+        self.module = roll_out_module(
+            task.dynamics, task.encoder.module, task.encoder.function, task.action_kind, models
+        )
+        self.passes = network_module(models)
         self.n_spread = network.outputs.get("spread", 0)
         self.prepared: Any = None  # of lsnn.learning.shard, between the calls of an iteration
         self.chosen: np.ndarray | None = None  # likelihood of the actions when they were chosen
@@ -67,10 +70,13 @@ class Block:
         self.module.start(self.keys, self.parameters, self.task_state)
         self.t = 0
 
-    def roll_out(self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1) -> None:
+    def roll_out(
+        self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1, mean_norm: float = np.inf
+    ) -> None:
         """Go on for `steps` ms (default: to the end of the record), recording rows t.. .
 
-        log_std: (n_action,) log spread of the policy, -inf for its mean; hold: steps for which its noise stays.
+        log_std: (n_action,) log spread of the policy, -inf for its mean; hold: steps for which its noise stays;
+        mean_norm: greatest norm of the mean, which is scaled back to it.
         """
         end = self.steps if steps is None else self.t + steps
         while self.t < end:
@@ -83,7 +89,8 @@ class Block:
             )
             self.module.roll_out(
                 self.t, self.keys, weights, self.state, self.parameters, self.encoder, self.task_state,
-                np.asarray(log_std, float), self.n_spread, hold, self.rows(self.t, last), trace,
+                np.asarray(log_std, float), self.n_spread, hold, float(mean_norm), self.rows(self.t, last),
+                trace,
             )  # fmt: skip
             self.t = last
 

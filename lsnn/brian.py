@@ -21,15 +21,15 @@ from typing import Any, NamedTuple
 import brian2 as br
 import numpy as np
 from brian2.devices.device import reset_device
-from brian2.stateupdaters.base import StateUpdateMethod
-from brian2.utils.stringtools import word_substitute
 
 from lsnn.blocks import Block
+from lsnn.equations.stepping import integrator
 from lsnn.errors import InputError
 from lsnn.kernels.layout import Record
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
-from lsnn.neurons import ALIF, LIF, NeuronModel
+from lsnn.neurons import NeuronModel
+from lsnn.populations import Group
 from lsnn.task import Task
 
 READOUT = "dr/dt = -r/tau_out : 1"
@@ -37,10 +37,9 @@ COMPILER_FLAGS = ("-w", "-O2", "-std=c++11")  # no fast mathematics: every round
 
 
 class Physics(NamedTuple):
-    """What the populations do; the defaults are the frozen network, an experiment replaces some of them."""
+    """What the neurons do; the defaults are the frozen network, an experiment replaces some of them."""
 
-    lif: NeuronModel = LIF
-    alif: NeuronModel = ALIF
+    models: tuple[NeuronModel, ...] | None = None  # of the groups of neurons; None = the network's own
     on_pre: str = ""  # what a spike does by `weight`; default: adds it to the model's synaptic variable
     each_step: str = ""  # done after the neurons have moved, before the threshold
     namespace: Mapping[str, Any] = MappingProxyType({})  # of the strings above
@@ -52,7 +51,7 @@ FROZEN = Physics()
 class Trace(NamedTuple):
     """What Brian2 computed, laid out as in `layout.Record`."""
 
-    x: np.ndarray  # (T, n_slots, 8) state variables at the threshold, before the reset
+    x: np.ndarray  # (T, n_slots, 8) state variables at the threshold, before the reset; 0 in other slots
     spikes: np.ndarray  # (T, N) uint8, bit l is lane l
     y: np.ndarray  # (T, n_out, 8)
 
@@ -65,8 +64,8 @@ class Difference(NamedTuple):
 
     spikes: int  # in Brian2
     differing: int  # spikes in one of the two alone
-    v: float  # largest |difference|
-    b: float
+    v: float  # largest |difference| of the first state variable, in SI units
+    b: float  # of the others
 
 
 class _Population(NamedTuple):
@@ -105,8 +104,7 @@ class Simulation:
     def trace(self) -> Trace:
         """What happened since the start."""
         network, steps = self.network, self.output.r.shape[1]
-        n_slots = max(slots.stop for population in self.populations for slots in population.slots.values())
-        x = np.empty((steps, n_slots, LANES))
+        x = np.zeros((steps, network.n_slots, LANES))
         spikes = np.empty((steps, network.config.n_neurons), np.uint8)
         for population in self.populations:
             spikes[:, population.neurons] = self._spike_bits(population, steps)
@@ -119,31 +117,21 @@ class Simulation:
         return self.readout.r[:].reshape(LANES, -1).T + self.network.bias[:, None]
 
     def _populations(self) -> list[_Population]:
-        """The populations that have neurons: those with a fixed threshold, then those that adapt."""
-        n, n_adaptive = self.network.config.n_neurons, self.network.config.n_adaptive
-        parts = [(self.physics.lif, slice(0, n - n_adaptive)), (self.physics.alif, slice(n - n_adaptive, n))]
-        populations, next_slot = [], n
-        for model, neurons in parts:
-            if neurons.start == neurons.stop:
-                continue
-            slots = {"v": neurons}
-            for name in _other_states(model):
-                slots[name] = slice(next_slot, next_slot + neurons.stop - neurons.start)
-                next_slot = slots[name].stop
-            populations.append(self._population(model, neurons, slots))
-        return populations
+        """A population for each group of the network that has neurons."""
+        network = self.network
+        models = self.physics.models or network.config.models
+        groups = zip(models, network.groups, network.variables(), strict=True)
+        return [self._population(*each) for each in groups if each[1].size]
 
-    def _population(self, model: NeuronModel, neurons: slice, slots: dict[str, slice]) -> _Population:
-        physics, parameters = self.physics, self._parameters()
+    def _population(self, model: NeuronModel, neurons: Group, slots: dict[str, slice]) -> _Population:
+        physics = self.physics
         group = br.NeuronGroup(
-            LANES * (neurons.stop - neurons.start), model.equations, threshold=model.threshold, reset=model.reset,
-            refractory=model.refractory, method=_integration(model), clock=self.clock,
+            LANES * neurons.size, model.equations, threshold=model.threshold, reset=model.reset,
+            refractory=model.refractory, method=integrator(model), clock=self.clock,
             namespace=dict(physics.namespace),
         )  # fmt: skip
-        for name in br.Equations(model.equations).parameter_names & parameters.keys():
-            setattr(group, name, parameters[name][:, neurons].ravel())
-        for parameter in model.parameters:
-            setattr(group, parameter.name, f"{parameter.value}*{parameter.unit}")
+        for name, values in self._parameters(model, neurons).items():
+            setattr(group, name, values)
         for name, start in model.initial:
             setattr(group, name, start)
         if physics.each_step:
@@ -151,19 +139,17 @@ class Simulation:
         if not model.kept:
             group.run_regularly(f"{model.synaptic} *= 0", when="before_synapses", clock=self.clock)
         states = br.StateMonitor(group, list(slots), record=True, when="after_thresholds", clock=self.clock)
-        return _Population(model, group, neurons, slots, br.SpikeMonitor(group), states)
+        return _Population(model, group, neurons.neurons, slots, br.SpikeMonitor(group), states)
 
-    def _parameters(self) -> dict[str, Any]:
-        """What equations may name, (8, N) each; `place` numbers the neurons of all copies."""
-        c, network, shape = self.network.config, self.network, (LANES, self.network.config.n_neurons)
-        return {
-            "b0": np.full(shape, c.b0),
-            "beta": np.broadcast_to(network.beta, shape),
-            "tau_m": np.broadcast_to(network.tau_m_ms, shape) * br.ms,
-            "tau_a": np.full(shape, c.tau_a_ms) * br.ms,
-            "t_ref": np.full(shape, c.refractory_ms) * br.ms,
-            "place": np.arange(LANES * c.n_neurons).reshape(shape),
-        }
+    def _parameters(self, model: NeuronModel, neurons: Group) -> dict[str, Any]:
+        """Values of the parameters in a model's equations; `place` numbers the neurons of all copies."""
+        equations, n = br.Equations(model.equations), self.network.config.n_neurons
+        values: dict[str, Any] = {row.name: f"{row.value}*{row.unit}" for row in model.parameters}
+        for name in equations.parameter_names & neurons.given.keys() - values.keys():
+            values[name] = br.Quantity(np.tile(neurons.given[name], LANES), dim=equations[name].dim)
+        if "place" in equations.parameter_names:
+            values["place"] = np.arange(LANES * n).reshape(LANES, n)[:, neurons.neurons].ravel()
+        return values
 
     def _join(self, source: Any, n_source: int, target: _Population, chosen: np.ndarray, first: int) -> br.Synapses:
         """The chosen synapses of the network, from its sources first, first + 1, .. onto a population."""
@@ -211,24 +197,6 @@ class Simulation:
         dense = np.zeros((steps, len(population.group)), bool)
         dense[np.rint(population.spikes.t / self.clock.dt).astype(int), population.spikes.i[:]] = True
         return np.packbits(dense.reshape(steps, LANES, -1), axis=1, bitorder="little")[:, 0]
-
-
-def _other_states(model: NeuronModel) -> list[str]:
-    """Variables with a differential equation besides v, in the order of the equations."""
-    equations = br.Equations(model.equations)
-    return [line for line in equations if line in equations.diff_eq_names - {"v"}]
-
-
-def _integration(model: NeuronModel) -> str | Callable[..., str]:
-    """The model's method for Brian2, taken `substeps` times within a step."""
-    if model.substeps == 1:
-        return model.method
-
-    def integrate(equations: br.Equations, variables: Any = None, method_options: Any = None) -> str:
-        once = StateUpdateMethod.apply_stateupdater(equations, variables, model.method, method_options)
-        return "\n".join([word_substitute(once, {"dt": f"(dt/{model.substeps})"})] * model.substeps)
-
-    return integrate
 
 
 def _copies(index: np.ndarray, size: int) -> np.ndarray:
@@ -346,7 +314,7 @@ def closed_loop(
         def act(time: br.Quantity) -> None:
             t = round(time / clock.dt)
             record.y[t] = simulation.y()
-            block.module.act(t, t, *task_side, block.task_state, log_std, block.n_spread, hold, record, trace)
+            block.module.act(t, t, *task_side, block.task_state, log_std, block.n_spread, hold, np.inf, record, trace)
 
         simulation.net.add(br.NetworkOperation(perceive, when="start", clock=clock))
         simulation.net.add(br.NetworkOperation(act, when="end", clock=clock))
@@ -356,13 +324,14 @@ def closed_loop(
     return block
 
 
-def difference(found: Trace | Record, compiled: Record, lanes: int = LANES) -> Difference:
+def difference(network: Network, found: Trace | Record, compiled: Record, lanes: int = LANES) -> Difference:
     """Compare the first lanes of what Brian2 found with what the compiled kernels computed."""
     mask, n_neurons = np.uint8(2**lanes - 1), found.spikes.shape[1]
     apart = np.abs(found.x[..., :lanes] - compiled.x[..., :lanes])
+    others = [apart[:, slots].max(initial=0.0) for group in network.variables() for slots in list(group.values())[1:]]
     return Difference(
         int(np.bitwise_count(found.spikes & mask).sum()),
         int(np.bitwise_count((found.spikes ^ compiled.spikes) & mask).sum()),
         float(apart[:, :n_neurons].max(initial=0.0)),
-        float(apart[:, n_neurons:].max(initial=0.0)),
+        float(max(others, default=0.0)),
     )

@@ -1,7 +1,8 @@
 """Network files (*.lsnn.h5): a network in the units of the equations, and what meta-training needs to go on.
 
     /            attributes of `store.provenance`; config = {"task": ..., "network": ..., "learning": ...}; iterations
-    /network     attributes n_in, outputs, wiring_key, checksum (SHA-256 of all data sets below)
+    /network     attributes n_in, outputs, wiring_key, checksum (SHA-256 of all data sets below), neuron_models
+                 (JSON: the strings of the two models of its neurons; a file without it has lif and alif)
         population, tau_m_ms, b0, beta (N,)           W_out (N, n_out)          bias (n_out,)     log_std (n_action,)
         input/, recurrent/                            source, target, delay, sign, weight: one entry a synapse
     /history     a row an iteration
@@ -31,6 +32,8 @@ from lsnn.guards import Watch
 from lsnn.kernels.layout import Weights
 from lsnn.meta import LearnerState
 from lsnn.network import Network, NetworkConfig, source_signs
+from lsnn.neuron_files import as_json
+from lsnn.neurons import ALIF, LIF
 from lsnn.wiring import Synapses, Wiring, pair_numbers, synapses_of_pairs
 
 POPULATIONS = ("excitatory", "inhibitory", "adaptive")
@@ -133,6 +136,7 @@ def _put_network(group: h5py.Group, network: Network) -> None:
     group.attrs["n_in"] = network.n_in
     group.attrs["outputs"] = json.dumps(list(network.outputs.items()))
     group.attrs["wiring_key"] = network.wiring.key
+    group.attrs["neuron_models"] = as_json(network.config.models)
     put_neurons(group, network)
     store.put(group, "W_out", network.readout / (1 - network.kappa()), "1", "weights of the leaky readout")
     store.put(group, "bias", network.bias, "1", "added to the readout")
@@ -230,6 +234,7 @@ def _network_config(file: h5py.File, config: Mapping[str, Any]) -> NetworkConfig
 def _read_network(group: h5py.Group, config: NetworkConfig) -> Network:
     n_in, outputs = store.read_attribute(group, "n_in", int), _read_outputs(group)
     _require(group, "@n_in", 0 <= n_in <= MOST_INPUTS, f"a value in 0..{MOST_INPUTS}", n_in)
+    _check_models(group, config)
     tau_m_ms, beta = _read_neurons(group, config)
     key = store.read_attribute(group, "wiring_key", int)
     wiring = Wiring(key, n_in, config.n_neurons, config.d_max_ms, source_signs(config, n_in))
@@ -250,6 +255,21 @@ def _read_network(group: h5py.Group, config: NetworkConfig) -> Network:
     network.synapses = synapses._replace(theta=theta)
     network.readout = network.readout * (1 - network.kappa())
     return network
+
+
+def _check_models(group: h5py.Group, config: NetworkConfig) -> None:
+    """The neuron models by which the network was trained are those that run it now."""
+    earlier = as_json((LIF, ALIF))
+    stored = store.read_attribute(group, "neuron_models", str) if "neuron_models" in group.attrs else earlier
+    try:
+        trained = {model["name"]: model for model in json.loads(stored)}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        trained = {}
+    for model in json.loads(as_json(config.models)):
+        then = trained.get(model["name"], {})
+        changed = [key for key in model if model[key] != then.get(key)]
+        rule = f"the {', '.join(changed)} of the model {model['name']!r} that runs now, {model}"
+        _require(group, "@neuron_models", not changed, rule, then or "none of that name")
 
 
 def _read_outputs(group: h5py.Group) -> dict[str, int]:

@@ -83,13 +83,15 @@ class GymBlock(Block):
     def _observe(self, observation: np.ndarray) -> None:
         self.task_state[:] = np.reshape(observation, (LANES, -1))
 
-    def roll_out(self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1) -> None:
+    def roll_out(
+        self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1, mean_norm: float = np.inf
+    ) -> None:
         """As `Block.roll_out`; one compiled stretch for each step of the environment."""
         end = self.steps if steps is None else self.t + steps
         while self.t < end:
             stop = min(end, (self.t // self.ms_per_step + 1) * self.ms_per_step)
             rows = slice(self.t, stop)
-            super().roll_out(weights, log_std, stop - self.t, hold)
+            super().roll_out(weights, log_std, stop - self.t, hold, mean_norm)
             self.trace.truncated[rows] = False
             self.trace.between[rows] = self.over
             if stop % self.ms_per_step == 0:

@@ -18,7 +18,7 @@ from lsnn.kernels.layout import Gradient
 from lsnn.kernels.simd import LANES
 from lsnn.learning import calls
 from lsnn.learning.config import LearningConfig, first_level, outputs_of
-from lsnn.learning.optimiser import Adam, Arrays, clip_norm
+from lsnn.learning.optimiser import Adam, Arrays, added_up, clip_norm
 from lsnn.learning.shard import batch_statistics
 from lsnn.network import Network, NetworkConfig, build_network
 from lsnn.task import Task
@@ -118,7 +118,7 @@ class MetaLearner:
         log_std = self.network.log_std if self.task.action_kind == "gaussian" else np.zeros(1)
         run = partial(
             calls.roll_out, task=task, weights=self.network.weights(), log_std=log_std, hold=self.learning.hold_ms,
-            network=calls.bare(self.network),
+            mean_norm=self.learning.mean_norm or np.inf, network=calls.bare(self.network),
         )  # fmt: skip
         return self.threads.map(run, self.blocks, list(keys))
 
@@ -142,8 +142,7 @@ class MetaLearner:
             target_weight=self.target_weight(),
         )  # fmt: skip
         parts = self.threads.map(run, self.blocks)
-        g_log_std = np.sum([part.log_std for part in parts], axis=0)
-        return self._to_units_of_effect(_sum([part.weights for part in parts]), g_log_std)
+        return added_up([self._to_units_of_effect(part.weights, part.log_std) for part in parts], learning.shard_norm)
 
     def target_weight(self) -> float:
         """1 for a supervised task; else the auxiliary readout's weight, falling linearly to 0 at `auxiliary_until`."""
@@ -247,12 +246,3 @@ class MetaLearner:
         elif 0 <= self.level < 1 and self.running_return > learning.curriculum_bar:
             self.level = min(1.0, self.level + learning.curriculum_step)
             self.widest_at = self.iteration
-
-
-def _sum(gradients: list[Gradient]) -> Gradient:
-    """Added up in the order of the blocks."""
-    total = gradients[0]
-    for g in gradients[1:]:
-        for a, b in zip(total, g, strict=True):
-            a += b
-    return total

@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 
 import numpy as np
 
+from lsnn.equations.host import host_model
 from lsnn.errors import InputError
 from lsnn.kernels.layout import Cells, Readout, Rows, Weights, read_only
+from lsnn.neuron_files import model_of
+from lsnn.neurons import LIF, NeuronModel
+from lsnn.populations import Group, cells_of, effect_of, slots_of, variables_of
 from lsnn.wiring import Synapses, Wiring, draw_pairs, synapses_of_pairs
 
 
@@ -31,6 +36,9 @@ class NetworkConfig:
     input_gain: float = 1.0
     recurrent_gain: float = 1.0
     readout_gain: float = 1.0
+    adaptive_model: str = "alif"
+    surrogate: str | None = None
+    surrogate_width: float | None = None
     surrogate_gamma: float = 0.3
     detach_reset: bool = False
     dt_ms: float = 1.0
@@ -45,7 +53,21 @@ class NetworkConfig:
         """Whether each synapse has a fixed sign (Dale's law, or DEEP R, which needs one)."""
         return self.dale or self.rewire
 
+    @property
+    def models(self) -> tuple[NeuronModel, ...]:
+        """The model of the excitatory and inhibitory neurons, and that of the adaptive ones."""
+        models: tuple[NeuronModel, ...] = (LIF, model_of(self.adaptive_model))
+        if self.surrogate is not None:
+            models = tuple(model._replace(surrogate=self.surrogate) for model in models)
+        if self.surrogate_width is not None:
+            models = tuple(model._replace(width=self.surrogate_width) for model in models)
+        return models
+
     def __post_init__(self):
+        model_of(self.adaptive_model)
+        surrogates = (None, "triangle", "fast_sigmoid", "gaussian")
+        _require(self.surrogate in surrogates, "surrogate", f"must be one of {surrogates}", self.surrogate)
+        _require((self.surrogate_width or 1.0) > 0, "surrogate_width", "must be > 0", self.surrogate_width)
         for name in ("n_excitatory", "n_inhibitory", "n_adaptive"):
             _require(getattr(self, name) >= 0, name, "must be >= 0", getattr(self, name))
         _require(self.n_neurons > 0, "n_excitatory + n_inhibitory + n_adaptive", "must be > 0", self.n_neurons)
@@ -72,8 +94,8 @@ def _require(holds: bool, key: str, rule: str, value) -> None:
 class Network:
     """An LSNN. Learnt: theta of the synapses, readout, bias and log spread, all in units of effect.
 
-    A weight in units of effect is w' = w (1 - alpha_j) / b0_j for input and recurrent synapses (1 lifts the membrane
-    by one baseline threshold) and w' = w (1 - kappa) for the readout (Bellec et al. 2018 with docs/design.md).
+    An input or recurrent weight of 1 in units of effect lifts a neuron at rest by one scale of its threshold at most:
+    w' = w (1 - alpha_j) / b0_j for LIF and ALIF. The readout's is w' = w (1 - kappa) (docs/design.md).
     """
 
     config: NetworkConfig
@@ -96,10 +118,31 @@ class Network:
         """Readouts."""
         return len(self.bias)
 
+    @cached_property
+    def groups(self) -> list[Group]:
+        """The neurons by model: excitatory and inhibitory ones, then adaptive ones."""
+        c, n = self.config, self.config.n_neurons
+        given = {
+            "b0": np.full(n, c.b0),
+            "beta": self.beta,
+            "tau_m": self.tau_m_ms / 1000,
+            "tau_a": np.full(n, c.tau_a_ms / 1000),
+            "t_ref": np.full(n, c.refractory_ms / 1000),
+        }
+        parts = slice(0, n - c.n_adaptive), slice(n - c.n_adaptive, n)
+        return [
+            Group(host_model(model), part, {key: values[part] for key, values in given.items()})
+            for model, part in zip(c.models, parts, strict=True)
+        ]
+
     @property
     def n_slots(self) -> int:
-        """State variables: a membrane for each neuron, a threshold adaptation for each adaptive one."""
-        return self.config.n_neurons + self.config.n_adaptive
+        """State variables of all neurons, membranes first, and what the adjoint needs of them besides."""
+        return slots_of(self.groups)[-1].stop
+
+    def variables(self) -> list[dict[str, slice]]:
+        """Where `layout.Record.x` holds the state variables of each group of neurons, by name."""
+        return variables_of(self.groups)
 
     @property
     def ring(self) -> int:
@@ -111,10 +154,13 @@ class Network:
         """The synapses from input cells; they come first."""
         return int(np.searchsorted(self.synapses.source, self.n_in))
 
+    @cached_property
+    def _effect(self) -> np.ndarray:
+        return effect_of(self.groups, self.config.dt_ms / 1000)
+
     def effect(self) -> np.ndarray:
-        """dw/dw' of each synapse, (S,): b0 / (1 - alpha) of its target."""
-        alpha = np.exp(-self.config.dt_ms / self.tau_m_ms)
-        return (self.config.b0 / (1 - alpha))[self.synapses.target]
+        """dw/dw' of each synapse, (S,): the weight that lifts its target by one scale of the threshold at most."""
+        return self._effect[self.synapses.target]
 
     def signed_theta(self) -> np.ndarray:
         """Weights in units of effect, (S,)."""
@@ -122,16 +168,11 @@ class Network:
 
     def weights(self, dtype=np.float32) -> Weights:
         """The network as the kernels see it, in a precision; read-only."""
-        c, n = self.config, self.config.n_neurons
-        alpha = np.exp(-c.dt_ms / self.tau_m_ms)
-        rho = np.full(n, np.exp(-c.dt_ms / c.tau_a_ms))
-        b0 = np.full(n, c.b0)
-        steps = np.full(n, c.refractory_ms / c.dt_ms)
-        cells = Cells(alpha, 1 - alpha, 1 / alpha, rho, 1 / rho - 1, b0, 1 / b0, self.beta, steps)
+        n, cells = self.config.n_neurons, cells_of(self.groups, self.config.dt_ms / 1000)
         cut, weight = self.n_input_synapses, self.signed_theta() * self.effect()
         place = self.synapses.delay.astype(np.int32) * np.int32(n) + self.synapses.target
         return read_only(Weights(
-            Cells(*(np.array(a, dtype) for a in cells)),
+            Cells(cells.groups, cells.constants.astype(dtype), cells.refractory.astype(dtype)),
             _rows(self.synapses.source[:cut], self.n_in, place[:cut], weight[:cut], dtype),
             _rows(self.synapses.source[cut:] - self.n_in, n, place[cut:], weight[cut:], dtype),
             Readout(self.readout.astype(dtype), self.bias.astype(dtype), self.kappa().astype(dtype)),

@@ -1,7 +1,7 @@
 """Neuron models: Brian2 equation strings with units, and the table of their parameters.
 
-`lsnn/brian.py` runs these strings (docs/design.md, section 1). The compiled kernels (`lsnn/kernels/neuron.py`) know LIF
-and ALIF and are tested against them spike for spike; the further models run in Brian2 alone.
+These strings are the model (docs/design.md, section 1), and the only statement of it that the program runs:
+`lsnn.equations` writes the compiled forward step and its adjoint from them, `lsnn/brian.py` runs them in Brian2.
 """
 
 from typing import NamedTuple
@@ -150,10 +150,12 @@ TWO_TIME_CONSTANTS = NeuronModel(
     ),
 )
 
+# A spike is called at -35 mV, on the upswing, and not at its peak of 30 mV: the last step or two up to there change
+# nothing but make the gradient explode.
 IZHIKEVICH = NeuronModel(
     name="izhikevich",
     equations="""
-        dv/dt = 0.04*v**2/(ms*mV) + 5*v/ms + 140*mV/ms - u + I : volt
+        dv/dt = 0.04*v**2/(ms*mV) + 5*v/ms + 140*mV/ms - u + I : volt (unless refractory)
         du/dt = (b*v - u)/tau_a : volt/second
         I : volt/second
         b : hertz (constant)
@@ -162,7 +164,7 @@ IZHIKEVICH = NeuronModel(
         tau_a : second (constant)
         t_ref : second (constant)
     """,
-    threshold="v > 30*mV",
+    threshold="v > -35*mV",
     reset="""
         v = c
         u += d
@@ -170,11 +172,10 @@ IZHIKEVICH = NeuronModel(
     method="euler",
     substeps=2,
     scale="15*mV",
-    width=4.0,
     parameters=(
         Parameter("b", "0.2", "kHz", "b", "Izhikevich 2003 (recalled)"),
         Parameter("c", "-65", "mV", "c", "Izhikevich 2003 (recalled)"),
-        Parameter("d", "8", "volt/second", "d", "Izhikevich 2003 (recalled)"),
+        Parameter("d", "2", "volt/second", "d", "Izhikevich 2003 (recalled)"),
     ),
     initial=(("v", "-70*mV"), ("u", "-70*mV*b")),
 )
@@ -182,7 +183,7 @@ IZHIKEVICH = NeuronModel(
 ADEX = NeuronModel(
     name="adex",
     equations="""
-        dv/dt = (g_L*(E_L - v) + g_L*Delta_T*exp(clip((v - V_T)/Delta_T, -20, 5)) - w + I)/C : volt
+        dv/dt = (g_L*(E_L - v) + g_L*Delta_T*exp(clip((v - V_T)/Delta_T, -20, 5)) - w + I)/C : volt (unless refractory)
         dw/dt = (a*(v - E_L) - w)/tau_a : amp
         I : amp
         C : farad (constant)

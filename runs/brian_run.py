@@ -22,6 +22,7 @@ from lsnn.blocks import Block, Threads
 from lsnn.errors import InputError
 from lsnn.files import put_history, weights_sha256
 from lsnn.kernels.simd import LANES
+from lsnn.network import Network
 from runs.configuration import open_network
 from runs.evaluate import Recording, Session, keys_of_test, padded, run_swimmers, write_block
 from runs.progress import meter, say
@@ -44,8 +45,8 @@ class Agreement(NamedTuple):
 
     spikes: int = 0  # in Brian2
     differing: int = 0  # spikes in one of the two alone
-    v: float = 0.0  # largest |difference|
-    b: float = 0.0
+    v: float = 0.0  # largest |difference| of the membranes, SI
+    b: float = 0.0  # of the other state variables
     place: float = 0.0  # largest distance between the two animals
     rewards: int = 0  # steps with another reward
 
@@ -115,7 +116,7 @@ def _run_frozen(group: h5py.Group, session: Session, mode: str) -> Agreement:
             first = LANES * number
             done = min(first + LANES, len(session.keys))
             write_block(writer, recording, pair.found, first, session, network)
-            agreement = agreement.joined(compare(pair, done - first))
+            agreement = agreement.joined(compare(network, pair, done - first))
             shown.show(done / len(session.keys), f"{done} episodes | differing spikes {agreement.differing}")
     writer.finish()
     recording.finish()
@@ -123,12 +124,12 @@ def _run_frozen(group: h5py.Group, session: Session, mode: str) -> Agreement:
     return agreement
 
 
-def compare(pair: Pair, lanes: int) -> Agreement:
+def compare(network: Network, pair: Pair, lanes: int) -> Agreement:
     """How far the first lanes of a pair are apart."""
     found, compiled = pair.found.trace, pair.compiled.trace
     x, y = np.moveaxis(found.task_state[..., [X, Y]] - compiled.task_state[..., [X, Y]], 2, 0)
     rewards = np.count_nonzero(found.reward[:, :lanes] != compiled.reward[:, :lanes])
-    difference = brian.difference(pair.found.record, pair.compiled.record, lanes)
+    difference = brian.difference(network, pair.found.record, pair.compiled.record, lanes)
     place = float(np.hypot(x, y)[:, :lanes].max())
     return Agreement(**difference._asdict(), place=place, rewards=int(rewards))
 

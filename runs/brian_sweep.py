@@ -52,6 +52,9 @@ def run_sweep(
     if not finite or strengths[0] != 0 or np.any(np.diff(strengths) <= 0):
         raise InputError(f"strengths must be finite and rise from 0 on, got {list(strengths)}")
     session = open_session(network_path, episodes, seed)
+    for model in session.file.network.config.models:
+        if model.name not in ("lif", "alif"):
+            raise InputError(f"{network_path}: {sweep.name} is for networks of lif and alif neurons, got {model.name}")
     with store.write_atomically(out) as result, meter() as shown:
         put_header(result, session, seed, command)
         result.attrs["experiment"] = sweep.name

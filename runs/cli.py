@@ -84,6 +84,9 @@ def train(
     resume: Annotated[Path | None, typer.Option(help="Go on from a checkpoint, to the budget in all.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the network; default: a new one in results/.")] = None,
     settings: Settings = None,
+    neuron: Annotated[
+        str | None, typer.Option(help="Model of the adaptive neurons: a name or a TOML file (lsnn show-kernel).")
+    ] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, tcp://...: run there.")] = None,
     workers: Annotated[int | None, typer.Option(help="Run in so many local processes, through Dask.")] = None,
     checkpoint_every: Annotated[
@@ -97,6 +100,7 @@ def train(
     from runs.cluster import check_options, crew
     from runs.configuration import overridden
     from runs.folders import output_folder
+    from runs.neurons import neuron_settings
     from runs.presets import DEFAULT
     from runs.presets import preset as preset_of
 
@@ -105,12 +109,13 @@ def train(
     checked_seed = _checked_seed(seed)
     budget, interval = training.budget_of(minutes, iterations, 10.0), training.checked_interval(checkpoint_every)
     files = (training.CHECKPOINT, training.NETWORK)
+    settings = [*neuron_settings(neuron), *(settings or [])]
     if resume is None:
-        experiment = overridden(preset_of(task, preset or DEFAULT), settings or [])
+        experiment = overridden(preset_of(task, preset or DEFAULT), settings)
         folder = output_folder(out, f"{task}-seed{checked_seed}", files, overwrite)
         run = training.fresh_run(experiment, checked_seed, _command())
     else:
-        run = training.resumed_run(resume, task, preset, seed, settings or [], _command())
+        run = training.resumed_run(resume, task, preset, seed, settings, _command())
         home = out is None or out.resolve() == resume.resolve().parent
         folder = output_folder(resume.parent if out is None else out, "", files, overwrite or home)
     with crew(run.experiment.task, threads, scheduler, workers) as hands:
@@ -185,6 +190,18 @@ def brian(
 
     output_file(out, overwrite)
     raise typer.Exit(run_brian(network, mode, episodes, _checked_seed(seed), out, _command()))
+
+
+@main.command("show-kernel")
+@_reporting
+def show_kernel(
+    model: Annotated[str, typer.Argument(help="A neuron model: a name, or a TOML file of one's own.")],
+) -> None:
+    """Print the forward step and the adjoint that are generated from a neuron model's Brian2 equations."""
+    from lsnn.equations import source_of
+    from lsnn.neuron_files import model_of, text_of
+
+    print(source_of(model_of(text_of(model))), end="")
 
 
 @main.command()

@@ -156,15 +156,16 @@ def _swim(
 ) -> None:
     """Roll out one block of episodes under a condition."""
     log_std = network.log_std if condition.sampled else np.full_like(network.log_std, -np.inf)
-    hold = session.experiment.learning.hold_ms
+    learning = session.experiment.learning
+    hold, mean_norm = learning.hold_ms, (learning.mean_norm or np.inf) if condition.sampled else np.inf
     block.begin(session.task, keys)
     if not condition.reset:
-        block.roll_out(weights, log_std, hold=hold)
+        block.roll_out(weights, log_std, hold=hold, mean_norm=mean_norm)
         return
     while block.t < block.steps:
         trial = block.task_state[:, TRIAL].copy()
         steps = min(int(steps_to_set_down(session.task, block.task_state).min()), block.steps - block.t)
-        block.roll_out(weights, log_std, steps, hold=hold)
+        block.roll_out(weights, log_std, steps, hold, mean_norm)
         zero_state(block, block.task_state[:, TRIAL] > trial)
 
 
@@ -225,7 +226,9 @@ class Recording:
         start = min(max(find_ms - BEFORE_MS, 0), block.steps - width)
         x = block.record.x[start : start + width, :, lane]
         b = np.zeros((width, n_neurons), x.dtype)
-        b[:, 2 * n_neurons - x.shape[1] :] = x[:, n_neurons:]
+        for group in self.network.variables():
+            if "b" in group:
+                b[:, group["v"]] = x[:, group["b"]]
         self.windows.append((episode, start, x[:, :n_neurons].copy(), b))
 
     def finish(self) -> None:

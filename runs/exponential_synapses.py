@@ -18,15 +18,13 @@ import numpy as np
 
 from lsnn import brian
 from lsnn.network import Network
-from lsnn.neurons import ALIF, LIF
 from runs.brian_sweep import Sweep, sweep_command
 
 
 def physics(network: Network, strength: float, keys: np.ndarray, steps: int) -> brian.Physics:
     """The frozen network with exponential synapses of `strength` ms."""
     return brian.Physics(
-        lif=LIF._replace(kept=True),
-        alif=ALIF._replace(kept=True),
+        models=tuple(model._replace(kept=True) for model in network.config.models),
         on_pre="I_post += weight*(1 - exp(-dt/tau_syn))",
         each_step="I *= exp(-dt/tau_syn)",
         namespace={"tau_syn": strength * br.ms},

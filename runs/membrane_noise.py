@@ -18,7 +18,7 @@ import numpy as np
 
 from lsnn import brian
 from lsnn.network import Network
-from lsnn.neurons import ALIF, LIF, NeuronModel
+from lsnn.neurons import NeuronModel
 from runs.brian_sweep import Sweep, sweep_command
 
 MEMBRANE_NOISE = 1  # branch of an episode's SeedSequence
@@ -40,8 +40,7 @@ def physics(network: Network, strength: float, keys: np.ndarray, steps: int) -> 
     """The frozen network with noise of sd `strength` b0 on every membrane."""
     c = network.config
     return brian.Physics(
-        lif=placed(LIF),
-        alif=placed(ALIF),
+        models=tuple(map(placed, network.config.models)),
         each_step="v += sigma*sqrt(1 - exp(-2*dt/tau_m))*noise(t, place)",
         namespace={
             "sigma": strength * c.b0,

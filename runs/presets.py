@@ -12,13 +12,15 @@ DEFAULT = "compact"
 
 # Ours: exploration noise that is held, small steps, an average over the last ones.
 LEARNING = LearningConfig(
+    gae_lambda=0.99,
     hold_ms=8,
+    mean_norm=1.0,
     min_std=0.35,
     gradient_norm=0.2,
     weight_decay=0.2,
     final_learning_rate=5e-4,
     anneal_iterations=1500,
-    curriculum_bar=26.0,
+    curriculum_bar=24.0,
 )
 
 # Ours, for two cores: no Dale's law and no rewiring, so that memory appears within minutes.

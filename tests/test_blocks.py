@@ -74,3 +74,18 @@ def test_state_starts_at_zero_with_a_maze_and_is_carried_from_find_to_find(netwo
 def test_threads_return_results_in_order():
     for count in (1, 2):
         assert Threads(count).map(lambda a, b: a - b, [5, 7, 9], [1, 2, 3]) == [4, 5, 6]
+
+
+def test_exploration_is_drawn_about_a_bounded_mean(network):
+    """At the first step the readout is the same with and without a bound, and so is the noise."""
+    free, bounded = Block(TASK, network, STEPS), Block(TASK, network, STEPS)
+    for block, mean_norm in ((free, np.inf), (bounded, 1e-3)):
+        block.begin(TASK, episode_keys(5, 1, 0, 8))
+        block.state.r[:2] = 3.0
+        block.roll_out(network.weights(), network.log_std, steps=1, mean_norm=mean_norm)
+    columns = network.columns("action")
+    mean = free.record.y[0, columns].T
+    assert np.all(np.linalg.norm(mean, axis=1) > 1)
+    noise = free.trace.action[0] - mean
+    scaled = mean * 1e-3 / np.linalg.norm(mean, axis=1, keepdims=True)
+    np.testing.assert_allclose(bounded.trace.action[0], scaled + noise, atol=1e-6)

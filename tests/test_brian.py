@@ -40,8 +40,8 @@ def compiled(network, task, log_std=MEAN, first=0):
     return block
 
 
-def assert_equal_to_the_bit_of_a_spike(found, block, lanes=LANES):
-    apart = brian.difference(found, block.record, lanes)
+def assert_equal_to_the_bit_of_a_spike(network, found, block, lanes=LANES):
+    apart = brian.difference(network, found, block.record, lanes)
     assert apart.spikes > 100
     assert apart.differing == 0
     assert apart.v < 1e-9 and apart.b < 1e-9
@@ -61,7 +61,7 @@ def test_replay_repeats_every_spike(sizes):
     block = compiled(network, maze())
     for population in np.unique(network.population()):
         assert rate_hz(block, network.population() == population) > 2
-    assert_equal_to_the_bit_of_a_spike(brian.replay(network, block.record.input_spikes), block)
+    assert_equal_to_the_bit_of_a_spike(network, brian.replay(network, block.record.input_spikes), block)
 
 
 def test_every_delay_is_used_in_the_replay():
@@ -84,33 +84,36 @@ def test_closed_loop_takes_the_same_path(log_std, hold):
     np.testing.assert_array_equal(found.record.input_spikes, block.record.input_spikes)
     np.testing.assert_allclose(found.trace.task_state, block.trace.task_state, atol=1e-8)
     np.testing.assert_allclose(found.trace.action, block.trace.action, atol=1e-6)
-    assert_equal_to_the_bit_of_a_spike(found.record, block)
+    assert_equal_to_the_bit_of_a_spike(network, found.record, block)
 
 
 def test_other_physics_is_noticed():
     network = network_of()
     block = compiled(network, maze())
-    forgetful = brian.Physics(alif=ALIF._replace(reset="v -= (b0 + beta*b)*exp(dt/tau_m)"))
+    forgetful = brian.Physics((LIF, ALIF._replace(reset="v -= (b0 + beta*b)*exp(dt/tau_m)")))
     found = brian.replay(network, block.record.input_spikes, forgetful)
-    apart = brian.difference(found, block.record)
+    apart = brian.difference(network, found, block.record)
     assert apart.differing > 100 and apart.v > 1e-6 and apart.b > 1e-6
 
 
 def test_half_steps_of_an_exact_method_are_the_whole_step():
     network = network_of()
     block = compiled(network, maze())
-    halved = brian.Physics(lif=LIF._replace(substeps=2), alif=ALIF._replace(substeps=2))
-    assert_equal_to_the_bit_of_a_spike(brian.replay(network, block.record.input_spikes, halved), block)
+    halved = brian.Physics((LIF._replace(substeps=2), ALIF._replace(substeps=2)))
+    assert_equal_to_the_bit_of_a_spike(network, brian.replay(network, block.record.input_spikes, halved), block)
 
 
-@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
-def test_every_model_of_a_neuron_runs(model):
-    network = network_of()
-    block = compiled(network, maze(60))
-    trace = brian.replay(network, block.record.input_spikes, brian.Physics(alif=model))
-    assert np.isfinite(trace.x).all()
-    n_states = len(brian2.Equations(model.equations).diff_eq_names)
-    assert trace.x.shape[1] == network.config.n_neurons + (n_states - 1) * network.config.n_adaptive
+@pytest.mark.parametrize("name", MODELS)
+def test_a_network_of_every_model_is_repeated_spike_for_spike(name):
+    network = network_of(adaptive_model=name)
+    block = compiled(network, maze(150))
+    assert rate_hz(block, slice(-18, None)) > 2
+    found = brian.replay(network, block.record.input_spikes)
+    assert brian.difference(network, found, block.record).differing == 0
+    for group in network.variables():
+        for slots in group.values():
+            ours, theirs = block.record.x[:, slots], found.x[:, slots]
+            np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-9 * np.abs(ours).max())
 
 
 def test_difference_looks_at_the_first_lanes_alone():
@@ -120,8 +123,8 @@ def test_difference_looks_at_the_first_lanes_alone():
     record.spikes[:, 0] ^= np.uint8(1 << 5)
     record.x[0, 0, 5] += 1.0
     record.x[0, -1, 5] += 2.0
-    assert brian.difference(record, block.record, lanes=5)[1:] == (0, 0.0, 0.0)
-    assert brian.difference(record, block.record, lanes=6)[1:] == (40, 1.0, 2.0)
+    assert brian.difference(network, record, block.record, lanes=5)[1:] == (0, 0.0, 0.0)
+    assert brian.difference(network, record, block.record, lanes=6)[1:] == (40, 1.0, 2.0)
 
 
 def test_input_spikes_of_another_network_are_refused():
@@ -159,7 +162,7 @@ def test_replay_and_closed_loop_of_twenty_episodes_of_two_seconds():
     network, task = network_of(), maze(2000)
     for first, lanes in ((0, 8), (8, 8), (16, 4)):
         block = compiled(network, task, first=first)
-        assert_equal_to_the_bit_of_a_spike(brian.replay(network, block.record.input_spikes), block, lanes)
+        assert_equal_to_the_bit_of_a_spike(network, brian.replay(network, block.record.input_spikes), block, lanes)
         found = brian.closed_loop(task, network, block.keys, MEAN)
         np.testing.assert_array_equal(found.trace.reward, block.trace.reward)
         assert_equal_to_the_bit_of_a_spike(found.record, block, lanes)

@@ -160,7 +160,7 @@ def test_a_recurrent_and_a_readout_weight_have_the_effect_they_say():
 def test_what_the_kernels_see_is_read_only_and_of_the_precision_asked_for(paper):
     for dtype in (np.float32, np.float64):
         weights = paper[0].weights(dtype)
-        assert weights.recurrent.weight.dtype == weights.cells.alpha.dtype == weights.readout.weight.dtype == dtype
+        assert weights.recurrent.weight.dtype == weights.cells.constants.dtype == weights.readout.weight.dtype == dtype
         for array in (array for part in weights for array in part):
             with pytest.raises(ValueError, match="read-only"):
                 array[...] = 0

@@ -1,15 +1,12 @@
-"""Compiled modules written out for a task: a fused roll-out, cached under a hash of all that it is made of.
+"""Compiled modules written out for a network and a task, cached under a hash of all that they are made of.
 
 A function passed to numba as an argument misses its disk cache, and a cached caller silently keeps an old callee after
-an edit in another file. So the roll-out of a task is a module of its own, in a cache folder whose name is a hash of the
-sources of the kernels and the task, the numba version and the CPU.
+an edit in another file. So the roll-out of a task by neurons of given models is a module of its own, in a cache folder
+whose name is a hash of the sources of the kernels, the models and the task, the numba version and the CPU.
 """
 
 import hashlib
-import importlib
 import importlib.util
-import os
-import sys
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -17,27 +14,30 @@ from types import ModuleType
 import llvmlite.binding
 import numba
 
+from lsnn.equations import source_of
+from lsnn.kernels.cached import cache_folder, import_from, write_once
+from lsnn.neurons import ALIF, LIF, NeuronModel
+
 KERNELS = Path(__file__).parent
-PLACEHOLDER = "from lsnn.kernels.null_task import begin, draw, encode, observe, target, transition\n"
+Models = tuple[NeuronModel, ...]
+LSNN: Models = (LIF, ALIF)
+
+TASK = "from lsnn.kernels.null_task import begin, draw, encode, observe, target, transition\n"
+NEURONS = "from lsnn.kernels.null_neurons import adjoint_of_neurons, update_neurons\n"
+STEP, STEPS = "from lsnn.kernels.step import step\n", "from lsnn.kernels.step import step, step_back\n"
+UPDATE = "slot, ring, cells, state, x, spikes, blocked"
+ADJOINT = "slot, ring, row, weights, record, adjoint, g_spikes, gamma, through_reset"
 
 
-def cache_folder() -> Path:
-    """Where compiled modules are kept: $LSNN_CACHE, else the user's cache folder."""
-    root = os.environ.get("LSNN_CACHE") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "lsnn"
-    )
-    return Path(root)
-
-
-def _sources(modules: tuple[str, ...]) -> str:
-    """The text of every kernel and of the named modules."""
+def _sources(modules: tuple[str, ...], models: Models) -> str:
+    """The text of every kernel, of the named modules and of the models."""
     files = sorted(KERNELS.glob("*.py"))
     for name in modules:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"no module {name!r} to compile a roll-out from")
         files.append(Path(spec.origin))
-    return "\n".join(file.read_text() for file in files)
+    return "\n".join([file.read_text() for file in files] + [source_of(model) for model in models])
 
 
 def _fingerprint(text: str) -> str:
@@ -45,46 +45,56 @@ def _fingerprint(text: str) -> str:
     return hashlib.sha256(f"{numba.__version__} {cpu}\n{text}".encode()).hexdigest()[:16]
 
 
-def _load(name: str, text: str, folder: Path) -> ModuleType:
-    """Write a module once and import it."""
-    path = folder / f"{name}.py"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.tmp")
-        partial.write_text(text)
-        partial.replace(path)
-    full_name = f"lsnn_compiled.{folder.name}.{name}"
-    if full_name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(full_name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[full_name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[full_name]
+def _template(name: str, *changes: tuple[str, str]) -> str:
+    """The text of a kernel file with its placeholders replaced."""
+    text = (KERNELS / name).read_text()
+    for placeholder, replacement in changes:
+        assert placeholder in text
+        text = text.replace(placeholder, replacement)
+    return text
+
+
+def _each_group(function: str, models: Models, arguments: str) -> str:
+    """A function of the network's neurons that calls the one of each model on its group."""
+    calls = [f"    {function}_{model.name}({i}, {arguments})\n" for i, model in enumerate(models)]
+    return f'\n\n@njit(error_model="numpy")\ndef {function}_neurons({arguments}):\n{"".join(calls)}\n\n'
+
+
+def _network(models: Models) -> str:
+    """The neurons of a network and its step, as text."""
+    neurons = "\n\n".join(source_of(model) for model in dict.fromkeys(models))
+    loops = _each_group("update", models, UPDATE) + _each_group("adjoint_of", models, ADJOINT)
+    return neurons + loops + _template("step.py", (NEURONS, ""))
+
+
+def _load(name: str, text: str, modules: tuple[str, ...], models: Models) -> ModuleType:
+    path = cache_folder() / _fingerprint(_sources(modules, models)) / f"{name}.py"
+    write_once(path, text)
+    return import_from(path)
 
 
 @cache
-def roll_out_module(dynamics: str, encoder_module: str, encoder: str, action_kind: str) -> ModuleType:
+def roll_out_module(
+    dynamics: str, encoder_module: str, encoder: str, action_kind: str, models: Models = LSNN
+) -> ModuleType:
     """The module with `start` and `roll_out` for a task.
 
     Args:
         dynamics: module with begin, observe, transition and target; encoder_module, encoder: where the encoder is.
-        action_kind: "gaussian", "categorical" or "none".
+        action_kind: "gaussian", "categorical" or "none"; models: of the groups of neurons, in their order.
     """
     policy = "draw_gaussian" if action_kind == "none" else f"draw_{action_kind}"
-    template = (KERNELS / "roll_out.py").read_text()
-    assert PLACEHOLDER in template
     imports = (
         f"from {dynamics} import begin, observe, target, transition\n"
         f"from {encoder_module} import {encoder} as encode\n"
         f"from lsnn.kernels.policy import {policy} as draw\n"
     )
-    folder = cache_folder() / _fingerprint(_sources((dynamics, encoder_module)))
     name = f"roll_out_{dynamics.rpartition('.')[2]}_{encoder}_{action_kind}"
-    return _load(name, template.replace(PLACEHOLDER, imports), folder)
+    text = _network(models) + "\n\n" + _template("roll_out.py", (TASK, imports), (STEP, ""))
+    return _load(name, text, (dynamics, encoder_module), models)
 
 
 @cache
-def network_module() -> ModuleType:
+def network_module(models: Models = LSNN) -> ModuleType:
     """The module with `replay` and `back`, which know no task."""
-    return _load("passes", (KERNELS / "passes.py").read_text(), cache_folder() / _fingerprint(_sources(())))
+    return _load("passes", _network(models) + "\n\n" + _template("passes.py", (STEPS, "")), (), models)

@@ -2,7 +2,8 @@
 
 A block is eight episodes; the last axis of a block's arrays is the lane. N neurons, n_in inputs, n_out readouts,
 D = d_max + 1 rows of the delay ring. `x` holds the state variables of all neurons in slots: the N membrane potentials
-first, then the threshold adaptation b of the adaptive neurons (the last N - n_lif).
+first, then group after group the further variables of its model, and what its adjoint needs of the values before
+the step. Numbers are in SI units, weights in the unit of the variable that synapses add to.
 """
 
 from typing import NamedTuple
@@ -13,17 +14,11 @@ from lsnn.kernels.simd import LANES, aligned_zeros
 
 
 class Cells(NamedTuple):
-    """Constants of the neurons, each (N,); the equations are in `neuron.py`."""
+    """The neurons in groups of one model each, neurons of a group side by side."""
 
-    alpha: np.ndarray  # exp(-dt/tau_m)
-    input_gain: np.ndarray  # 1 - alpha
-    reset_gain: np.ndarray  # exp(dt/tau_m)
-    rho: np.ndarray  # exp(-dt/tau_a)
-    jump: np.ndarray  # exp(dt/tau_a) - 1
-    b0: np.ndarray  # baseline threshold
-    inverse_b0: np.ndarray
-    beta: np.ndarray  # strength of the threshold adaptation
-    refractory: np.ndarray  # steps from a spike to the next that is possible
+    groups: np.ndarray  # (n_groups, 4) int64: first neuron, end, first slot beyond v, first constant
+    constants: np.ndarray  # (n,) constants of the models: group after group, each constant of all its neurons in a row
+    refractory: np.ndarray  # (N,) steps from a spike to the next that is possible
 
 
 class Rows(NamedTuple):

@@ -38,5 +38,5 @@ def encode(key, t, observation, parameters, spikes, bit):
 
 
 @njit
-def draw(key, t, y, row, lane, log_std, n_spread, hold, action):
+def draw(key, t, y, row, lane, log_std, n_spread, hold, mean_norm, action):
     """Choose an action from the readout."""

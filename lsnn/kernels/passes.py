@@ -2,8 +2,7 @@
 
 from numba import njit
 
-from lsnn.kernels.adjoint import step_back
-from lsnn.kernels.forward import step
+from lsnn.kernels.step import step, step_back
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -15,7 +14,7 @@ def replay(t_start, weights, state, record):
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def back(t_start, weights, record, g_y, g_z, gamma, through_reset, adjoint, gradient):
-    """All rows of a record backwards, the first of which is step t_start; see `adjoint.step_back`.
+    """All rows of a record backwards, the first of which is step t_start; see `step.step_back`.
 
     `adjoint` is the adjoint state after the last step and is left as it is before the first; the gradient is added to.
     """

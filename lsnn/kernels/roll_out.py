@@ -6,8 +6,8 @@ The imports from `null_task` are placeholders: `build.py` writes this file out w
 import numpy as np
 from numba import njit
 
-from lsnn.kernels.forward import step
 from lsnn.kernels.null_task import begin, draw, encode, observe, target, transition
+from lsnn.kernels.step import step
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -28,11 +28,11 @@ def perceive(row, t, keys, parameters, encoder, task_state, observation, record,
 
 
 @njit(error_model="numpy")
-def act(row, t, keys, parameters, task_state, log_std, n_spread, hold, record, trace):
+def act(row, t, keys, parameters, task_state, log_std, n_spread, hold, mean_norm, record, trace):
     """Action, transition and reward of step t for every lane."""
     for lane in range(keys.shape[0]):
         action = trace.action[row, lane]
-        draw(keys[lane], t, record.y, row, lane, log_std, n_spread, hold, action)
+        draw(keys[lane], t, record.y, row, lane, log_std, n_spread, hold, mean_norm, action)
         reward, acted, terminated = transition(keys[lane], t, action, parameters, task_state[lane])
         trace.reward[row, lane] = reward
         trace.acted[row, lane] = acted
@@ -40,7 +40,9 @@ def act(row, t, keys, parameters, task_state, log_std, n_spread, hold, record, t
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
-def roll_out(t_start, keys, weights, state, parameters, encoder, task_state, log_std, n_spread, hold, record, trace):
+def roll_out(
+    t_start, keys, weights, state, parameters, encoder, task_state, log_std, n_spread, hold, mean_norm, record, trace
+):
     """Run as many steps as the record has rows, from step t_start on.
 
     Args:
@@ -48,7 +50,7 @@ def roll_out(t_start, keys, weights, state, parameters, encoder, task_state, log
         parameters, encoder: parameter vectors of the task and its encoder.
         task_state: (8, n_state) float64, goes on from where it is.
         log_std: (n_action,) log spread of the policy, -inf for its mean; n_spread: readout columns added to it;
-            hold: steps for which its noise stays the same.
+            hold: steps for which its noise stays the same; mean_norm: greatest norm of its mean.
         trace: the task's side of the record, see `layout.Trace`.
     """
     steps = record.spikes.shape[0]
@@ -60,6 +62,6 @@ def roll_out(t_start, keys, weights, state, parameters, encoder, task_state, log
             trace.task_state[row] = task_state
         perceive(row, t, keys, parameters, encoder, task_state, observation, record, trace)
         step(t, row, weights, state, record)
-        act(row, t, keys, parameters, task_state, log_std, n_spread, hold, record, trace)
+        act(row, t, keys, parameters, task_state, log_std, n_spread, hold, mean_norm, record, trace)
     if keep_states:
         trace.task_state[steps] = task_state

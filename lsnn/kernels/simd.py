@@ -6,11 +6,13 @@ episodes is an array whose last axis is the lane, and `load(array, n)` reads the
 The element type follows the array (float32 or float64), so one source serves both precisions.
 """
 
+import math
 import operator
+from typing import NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.core import cgutils
 from numba.core.datamodel import models
 from numba.extending import intrinsic, overload, register_model
@@ -75,6 +77,15 @@ def _common(a, b):
         if isinstance(type_, LanesType):
             return type_
     return None
+
+
+def _call(builder, name, *values):
+    """An LLVM function of vectors of one type."""
+    vector = values[0].type
+    bits = 32 if vector.element == ir.FloatType() else 64
+    function_type = ir.FunctionType(vector, [vector] * len(values))
+    function = cgutils.get_or_insert_function(builder.module, function_type, f"llvm.{name}.v{LANES}f{bits}")
+    return builder.call(function, values)
 
 
 def _group_pointer(context, builder, array_type, array, index):
@@ -156,12 +167,7 @@ def multiply_add(typingctx, a, b, c):
 
     def codegen(context, builder, signature, args):
         values = [_as_lanes(context, builder, v, t, lanes.dtype) for v, t in zip(args, signature.args, strict=True)]
-        bits = 32 if lanes.dtype == types.float32 else 64
-        vector = _vector(lanes.dtype)
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{LANES}f{bits}"
-        )
-        return builder.call(function, values)
+        return _call(builder, "fma", *values)
 
     return lanes(a, b, c), codegen
 
@@ -199,17 +205,60 @@ def where(typingctx, mask, a, b):
     return lanes(mask, a, b), codegen
 
 
+def _unary(name):
+    """A function of lanes that LLVM knows by a name."""
+
+    @intrinsic
+    def operation(typingctx, lanes):
+        def codegen(context, builder, signature, args):
+            return _call(builder, name, args[0])
+
+        return lanes(lanes), codegen
+
+    return operation
+
+
+absolute, sqrt, log, sin, cos = (_unary(name) for name in ("fabs", "sqrt", "log", "sin", "cos"))
+
+
+class _Exponential(NamedTuple):
+    """How exp is computed in a precision: 2**n times the series of exp(r), |r| <= ln(2)/2."""
+
+    largest: float  # arguments beyond it are clipped
+    ln2: tuple[float, float]  # the logarithm of 2 in two parts, so that n ln(2) is exact enough
+    terms: int  # the next one lies below the rounding error
+    bits: int
+    mantissa: int
+    bias: int
+
+
+_EXP_32 = _Exponential(87.0, (0.693359375, -2.12194440e-4), 8, 32, 23, 127)
+_EXP_64 = _Exponential(708.0, (6.93147180369123816490e-01, 1.90821492927058770002e-10), 14, 64, 52, 1023)
+
+
 @intrinsic
-def absolute(typingctx, lanes):
-    """|lanes|"""
+def exp(typingctx, lanes):
+    """e to the power of lanes."""
+    how = _EXP_32 if lanes.dtype == types.float32 else _EXP_64
+    vector, whole = _vector(lanes.dtype), ir.VectorType(ir.IntType(how.bits), LANES)
 
     def codegen(context, builder, signature, args):
-        bits = 32 if lanes.dtype == types.float32 else 64
-        vector = _vector(lanes.dtype)
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(vector, [vector]), f"llvm.fabs.v{LANES}f{bits}"
-        )
-        return builder.call(function, args)
+        def constant(value):
+            return ir.Constant(vector, [value] * LANES)
+
+        low, high = constant(-how.largest), constant(how.largest)
+        x = builder.select(builder.fcmp_ordered("<", args[0], low), low, args[0])
+        x = builder.select(builder.fcmp_ordered(">", x, high), high, x)
+        n = _call(builder, "rint", builder.fmul(x, constant(1 / math.log(2))))
+        r = x
+        for part in how.ln2:
+            r = _call(builder, "fma", n, constant(-part), r)
+        series = constant(1 / math.factorial(how.terms - 1))
+        for k in range(how.terms - 2, -1, -1):
+            series = _call(builder, "fma", series, r, constant(1 / math.factorial(k)))
+        exponent = builder.add(builder.fptosi(n, whole), ir.Constant(whole, [how.bias] * LANES))
+        power = builder.bitcast(builder.shl(exponent, ir.Constant(whole, [how.mantissa] * LANES)), vector)
+        return builder.fmul(series, power)
 
     return lanes(lanes), codegen
 
@@ -304,6 +353,18 @@ def _mask_or(a, b):
 def _lanes_negative(a):
     if isinstance(a, LanesType):
         return lambda a: _negative(a)
+
+
+@njit(forceinline=True)
+def clip(lanes, low, high):
+    """Lanes, but at least low and at most high."""
+    return where(lanes < low, low, where(high < lanes, high, lanes))
+
+
+@njit(forceinline=True)
+def tanh(lanes):
+    """Hyperbolic tangent."""
+    return 1.0 - 2.0 / (exp(lanes * 2.0) + 1.0)
 
 
 def aligned_zeros(shape, dtype):

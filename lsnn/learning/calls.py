@@ -37,11 +37,12 @@ def make_block(task: Task, network: Network, stretch: int) -> Block:
 
 
 def roll_out(
-    block: Block, keys: np.ndarray, task: Task, weights: Weights, log_std: np.ndarray, hold: int, network: Network
-) -> Rolled:
+    block: Block, keys: np.ndarray, task: Task, weights: Weights, log_std: np.ndarray, hold: int, network: Network,
+    mean_norm: float = np.inf,
+) -> Rolled:  # fmt: skip
     """Roll out the episodes of these keys, (8,)."""
     block.begin(task, keys)
-    block.roll_out(read_only(weights), log_std, hold=hold)
+    block.roll_out(read_only(weights), log_std, hold=hold, mean_norm=mean_norm)
     block.chosen = None
     spread = np.zeros(0)
     if "spread" in network.outputs:

@@ -9,11 +9,11 @@ from lsnn.kernels.simd import LANES
 from lsnn.task import Task
 
 POSITIVE = (
-    "learning_rate", "final_learning_rate", "gradient_norm", "exploded_norm", "rate_target_hz", "initial_std",
-    "min_std", "clip", "average_rate",
+    "learning_rate", "final_learning_rate", "gradient_norm", "shard_norm", "exploded_norm", "rate_target_hz",
+    "initial_std", "min_std", "clip", "average_rate",
 )  # fmt: skip
 NOT_NEGATIVE = (
-    "anneal_iterations", "recurrent_rate", "weight_decay", "value_weight", "entropy_weight", "rate_weight",
+    "anneal_iterations", "mean_norm", "recurrent_rate", "weight_decay", "value_weight", "entropy_weight", "rate_weight",
     "auxiliary_weight", "auxiliary_until", "l1", "temperature", "theta_new",
 )  # fmt: skip
 
@@ -34,8 +34,9 @@ class LearningConfig:
     value_weight: float = 0.5
     entropy_weight: float = 0.0
     gradient_norm: float = 1.0
+    shard_norm: float = 2.0
     exploded_norm: float = 10.0
-    exploded_shrink: float = 0.95
+    exploded_shrink: float = 0.99
     recurrent_rate: float = 1.0
     weight_decay: float = 0.0
     average_rate: float = 0.01
@@ -45,6 +46,7 @@ class LearningConfig:
     min_std: float = 0.05
     spread: str = "learnt"
     hold_ms: int = 1
+    mean_norm: float = 0.0
     auxiliary: bool = False
     auxiliary_weight: float = 1.0
     auxiliary_until: int = 0

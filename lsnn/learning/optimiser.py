@@ -1,5 +1,6 @@
 """Adam (Kingma & Ba 2015) and the norm of a gradient; parameters are dictionaries of arrays."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,3 +41,23 @@ def clip_norm(gradient: Arrays, limit: float) -> Arrays:
     """The gradient, shortened to the limit where it is longer."""
     norm = global_norm(gradient)
     return {name: g * (limit / norm) for name, g in gradient.items()} if norm > limit else gradient
+
+
+def added_up(shards: Sequence[Arrays], limit: float) -> Arrays:
+    """Sum of the gradients of shards, in their order; one longer than `limit` times their median is shortened to it.
+
+    Where a few episodes make the gradient explode on its way through time, they do not outvote all others. With most
+    shards not finite the sum is not finite either; a single one that is not counts for nothing.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms = np.array([global_norm(shard) for shard in shards])
+    longest = limit * float(np.median(np.where(np.isfinite(norms), norms, np.inf)))
+    if not np.isfinite(longest):
+        return {name: np.sum([shard[name] for shard in shards], axis=0) for name in shards[0]}
+    total = {name: np.zeros_like(array) for name, array in shards[0].items()}
+    for shard, norm in zip(shards, norms, strict=True):
+        if np.isfinite(norm):
+            scale = 1.0 if norm <= longest else longest / norm
+            for name, array in shard.items():
+                total[name] += scale * array
+    return total

@@ -19,6 +19,24 @@ def gaussian_score(action: np.ndarray, mean: np.ndarray, log_std: np.ndarray) ->
     return z * np.exp(-log_std), z * z - 1
 
 
+def bounded(y: np.ndarray, norm: float) -> np.ndarray:
+    """Means (T, A, 8) longer than `norm` scaled back to it; 0 = as they are."""
+    if norm == 0:
+        return y
+    length = np.sqrt(np.sum(y * y, axis=1, keepdims=True))
+    return y * np.minimum(1.0, norm / np.maximum(length, 1e-12))
+
+
+def bounded_gradient(g: np.ndarray, y: np.ndarray, norm: float) -> np.ndarray:
+    """dL/dy from g = dL/d bounded(y), all (T, A, 8): where it was scaled back, the part across y, times norm/|y|."""
+    if norm == 0:
+        return g
+    length = np.maximum(np.sqrt(np.sum(y * y, axis=1, keepdims=True)), 1e-12)
+    unit = y / length
+    across = (g - unit * np.sum(g * unit, axis=1, keepdims=True)) * (norm / length)
+    return np.where(length > norm, across, g)
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities over axis 1."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))

@@ -114,8 +114,10 @@ def _policy_gradient(block, a_t, old, statistics, network, learning, g_y):
         log_likelihood = ppo.categorical_log_likelihood(action[:, 0], y[:, columns])
         score = ppo.categorical_score(action[:, 0], y[:, columns])
     else:
-        log_likelihood = ppo.gaussian_log_likelihood(action, y[:, columns], log_std)
-        score, score_spread = ppo.gaussian_score(action, y[:, columns], log_std)
+        mean = ppo.bounded(y[:, columns], learning.mean_norm)
+        log_likelihood = ppo.gaussian_log_likelihood(action, mean, log_std)
+        score, score_spread = ppo.gaussian_score(action, mean, log_std)
+        score = ppo.bounded_gradient(score, y[:, columns], learning.mean_norm)
     log_ratio = np.zeros_like(log_likelihood) if old is None else log_likelihood - old
     normalised = (a_t - statistics.advantage_mean) / statistics.advantage_std * acted
     weight = ppo.clipped_weight(log_ratio, normalised, learning.clip)[:, None] / statistics.decisions

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lsnn.equations.host import host_model
 from lsnn.kernels import reference
 from lsnn.kernels.build import network_module
 from lsnn.kernels.layout import (
@@ -15,9 +16,12 @@ from lsnn.kernels.layout import (
     state_zeros,
 )
 from lsnn.kernels.simd import LANES
+from lsnn.neurons import ALIF, LIF
+from lsnn.populations import Group, cells_of
 
 N_LIF, N_ADAPTIVE, N_IN, N_OUT, D_MAX = 14, 10, 9, 3, 10
 N = N_LIF + N_ADAPTIVE
+DT = 0.001  # seconds
 
 
 def random_wiring(generator, n_pre, probability, scale, d_max):
@@ -55,16 +59,26 @@ def random_input(seed, steps):
     return (np.random.default_rng(seed).random((steps, LANES, N_IN)) < 0.15).astype(float)
 
 
+def groups_of(parameters) -> list[Group]:
+    """LIF neurons, then adaptive ones, in the units of the equations."""
+    p = parameters
+    given = {
+        "b0": p.b0, "beta": p.beta, "tau_m": -DT / np.log(p.alpha), "tau_a": -DT / np.log(p.rho),
+        "t_ref": DT * p.refractory_steps,
+    }  # fmt: skip
+    parts = (LIF, slice(0, N_LIF)), (ALIF, slice(N_LIF, N))
+    return [Group(host_model(model), part, {key: x[part] for key, x in given.items()}) for model, part in parts]
+
+
 def compiled_weights(network, parameters, dtype) -> Weights:
     """The reference's network in the kernels' layout."""
-    p = parameters
-    gain = 1 - p.kappa
-    fields = (p.alpha, 1 - p.alpha, 1 / p.alpha, p.rho, 1 / p.rho - 1, p.b0, 1 / p.b0, p.beta, p.refractory_steps)
+    gain, cells = 1 - parameters.kappa, cells_of(groups_of(parameters), DT)
+    kappa = np.array([parameters.kappa], dtype)
     return Weights(
-        Cells(*(np.ascontiguousarray(a, dtype) for a in fields)),
+        Cells(cells.groups, cells.constants.astype(dtype), cells.refractory.astype(dtype)),
         _rows(network.input, N_IN, dtype),
         _rows(network.recurrent, N, dtype),
-        Readout((gain * network.W_out).astype(dtype), network.bias.astype(dtype), np.array([p.kappa], dtype)),
+        Readout((gain * network.W_out).astype(dtype), network.bias.astype(dtype), kappa),
     )
 
 

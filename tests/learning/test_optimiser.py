@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lsnn.learning.optimiser import Adam, clip_norm, global_norm
+from lsnn.learning.optimiser import Adam, added_up, clip_norm, global_norm
 
 
 def one(number):
@@ -73,3 +73,20 @@ def test_a_long_gradient_is_shortened_and_keeps_its_direction():
 def test_a_short_gradient_stays():
     gradient = {"a": np.array([3.0]), "b": np.array([-4.0])}
     assert clip_norm(gradient, 5.0) is gradient
+
+
+def test_shards_of_like_length_are_added_up():
+    shards = [{"a": np.array([3.0]), "b": np.array([4.0])}, {"a": np.array([0.0]), "b": np.array([-6.0])}]
+    total = added_up(shards, 2.0)
+    assert (total["a"][0], total["b"][0]) == (3.0, -2.0)
+
+
+def test_a_shard_that_exploded_is_shortened_to_the_limit_and_keeps_its_direction():
+    shards = [one(1.0), one(-2.0), {"w": np.array([1e30])}]
+    np.testing.assert_allclose(added_up(shards, 2.0)["w"], [1 - 2 + 4], rtol=1e-15)  # the median of the norms is 2
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_shard_that_is_not_finite_counts_for_nothing_and_most_of_them_for_all(bad):
+    np.testing.assert_array_equal(added_up([one(1.0), one(bad), one(2.0)], 2.0)["w"], [3.0])
+    assert not np.isfinite(added_up([one(1.0), one(bad), one(bad)], 2.0)["w"][0])

@@ -41,6 +41,20 @@ def test_gaussian_score_is_the_derivative_of_the_log_likelihood():
     np.testing.assert_allclose(by_log_std, found, rtol=1e-6, atol=1e-7)
 
 
+def test_a_long_mean_is_scaled_back_and_a_short_one_is_not():
+    y = np.array([[[3.0], [4.0]], [[0.3], [-0.4]], [[0.0], [0.0]]])
+    expected = [[[0.6], [0.8]], [[0.3], [-0.4]], [[0.0], [0.0]]]
+    np.testing.assert_allclose(ppo.bounded(y, 1.0), expected, rtol=1e-14)
+    assert ppo.bounded(y, 0.0) is y
+
+
+@pytest.mark.parametrize("norm", [0.0, 0.5, 1.5])
+def test_gradient_through_the_bound_of_the_mean(norm):
+    y, g = numbers(2)
+    found = central_differences(lambda y: np.sum(g * ppo.bounded(y, norm)), y)
+    np.testing.assert_allclose(ppo.bounded_gradient(g, y, norm), found, rtol=1e-6, atol=1e-7)
+
+
 def test_softmax_by_hand_and_without_overflow():
     logits = np.array([[[0.0], [np.log(3.0)]], [[1000.0], [1000.0]], [[-1e4], [0.0]]])
     expected = [[[0.25], [0.75]], [[0.5], [0.5]], [[0.0], [1.0]]]

@@ -6,7 +6,7 @@ import pytest
 from analysis.results import Result
 from lsnn import brian
 from lsnn.errors import InputError
-from lsnn.neurons import ALIF
+from lsnn.neurons import ALIF, LIF
 from runs import brian_run
 from runs.brian_run import Agreement, run_brian
 from tasks.swimmers import SWIMMERS
@@ -47,7 +47,7 @@ def test_replay_and_closed_loop_write_the_same_numbers(network, tmp_path):
 
 
 def test_differing_spikes_end_in_exit_code_1(network, tmp_path, capsys, monkeypatch):
-    forgetful = brian.Physics(alif=ALIF._replace(reset="v -= (b0 + beta*b)*exp(dt/tau_m)"))
+    forgetful = brian.Physics((LIF, ALIF._replace(reset="v -= (b0 + beta*b)*exp(dt/tau_m)")))
     exact = brian.replay
     monkeypatch.setattr(brian, "replay", lambda network, spikes: exact(network, spikes, forgetful))
     assert run_brian(network, "replay", 8, SEED, tmp_path / "brian.h5", "lsnn brian") == 1
@@ -90,5 +90,5 @@ def test_compare_leaves_out_lanes_that_only_fill_a_block(network):
     session = brian_run.open_session(network, 8, SEED)
     pair = next(brian_run._pairs(session, "replay"))
     pair.found.record.spikes[10, 0] ^= np.uint8(1 << 7)
-    assert brian_run.compare(pair, 7).differing == 0
-    assert brian_run.compare(pair, 8).differing == 1
+    assert brian_run.compare(session.file.network, pair, 7).differing == 0
+    assert brian_run.compare(session.file.network, pair, 8).differing == 1

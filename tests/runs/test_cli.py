@@ -152,7 +152,7 @@ TRAIN = ("train", "water-maze")
     [
         (("train", "bandit"), ("task must be one of water-maze", "'bandit'")),
         ((*TRAIN, "--preset", "huge"), ("--preset must be one of compact, bellec2018", "'huge'")),
-        ((*TRAIN, "--set", "network.foo=1"), ("network has no key 'foo'", "known: b0")),
+        ((*TRAIN, "--set", "network.foo=1"), ("network has no key 'foo'", "known: adaptive_model")),
         ((*TRAIN, "--set", "network.tau_a_ms=-3"), ("network.tau_a_ms must be > dt_ms", "-3")),
         ((*TRAIN, "--set", "network.tau_out_ms=0.2"), ("network.tau_out_ms must be > dt_ms", "0.2")),
         ((*TRAIN, "--set", "network.dt_ms=40"), ("must be > dt_ms = 40",)),

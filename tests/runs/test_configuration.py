@@ -44,7 +44,7 @@ def test_a_new_encoder_starts_from_its_defaults_whatever_the_order():
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("network.foo=1", "network has no key 'foo'; known: b0, beta"),
+        ("network.foo=1", "network has no key 'foo'; known: adaptive_model, b0"),
         ("learning.rate=1", "learning has no key 'rate'"),
         ("task.encoder.cells=1", "task.encoder has no key 'cells'"),
         ("task.platform=1", "task has no key 'platform'"),

@@ -1,0 +1,38 @@
+"""From Brian2 equations to compiled kernels and their exact adjoint.
+
+    parsing.py          Brian2 reads the strings and checks their units
+    stepping.py         its state updaters make one step of them
+    differentiating.py  SymPy differentiates every assignment
+    constants.py        what does not change in time is computed once, on the host
+    printing.py, writing.py   the source of a module for numba
+    host.py             the same module seen from the host: slots, constants, effect of a synapse
+
+The text is kept in the cache folder under a hash of the model and of this package, so Brian2 and SymPy are
+imported only for a model that is new.
+"""
+
+import hashlib
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from lsnn.kernels.cached import cache_folder, write_once
+from lsnn.neurons import NeuronModel
+
+
+def source_of(model: NeuronModel) -> str:
+    """The generated source of a model: its pointwise forward step and adjoint; raises InputError for a bad model."""
+    return source_path(model).read_text()
+
+
+@cache
+def source_path(model: NeuronModel) -> Path:
+    """The file of the generated source, written if it is not there."""
+    own = [file.read_text() for file in sorted(Path(__file__).parent.glob("*.py"))]
+    text = "\n".join([repr(model), *own, version("brian2"), version("sympy")])
+    path = cache_folder() / "models" / f"{model.name}_{hashlib.sha256(text.encode()).hexdigest()[:16]}.py"
+    if not path.exists():
+        from lsnn.equations.writing import write  # Brian2 and SymPy take seconds to import
+
+        write_once(path, write(model))
+    return path

@@ -1,0 +1,122 @@
+"""The pointwise functions of a model and of its adjoint, each assignment differentiated by SymPy.
+
+A step of a neuron is integrate (several times over), threshold, reset. Name_bar is the total dL/dname, as in the
+reference. With u = (lhs - rhs)/scale, z = 1 where lhs > rhs and R the values that the reset gives, backwards:
+
+    z_bar = what the spike did beyond the neuron + sum_i x_bar_i (R_i - x_i)
+    u_bar = z_bar dz/du                                                         dz/du: the surrogate derivative
+    x_bar = z sum_j x_bar_j dR_j/dx + (1-z) x_bar + u_bar du/dx                 at the threshold
+    x_bar = sum_j x_bar_j dF_j/dx      I_bar = sum_j x_bar_j dF_j/dI            before the integration step F
+
+In the code u is called distance, since a model may have a variable u.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import sympy
+
+from lsnn.equations.constants import Constants
+from lsnn.equations.names import safe
+from lsnn.equations.parsing import Parsed, symbol
+from lsnn.equations.symbols import HELD, SPIKE, Expression, Internal, less, select
+from lsnn.neurons import NeuronModel
+
+REACHED, SLOPE, DISTANCE_BAR, THROUGH_RESET, GAMMA = (
+    Internal(name, real=True) for name in ("reached", "slope", "distance_bar", "through_reset", "gamma")
+)
+
+
+class Pointwise(NamedTuple):
+    """A function of numbers of one neuron."""
+
+    name: str
+    doc: str
+    arguments: tuple[sympy.Symbol, ...]
+    results: dict[str, Expression]  # by the names that the code gives them
+
+
+class Functions(NamedTuple):
+    """All that one step of a neuron and its adjoint need."""
+
+    integrate: Pointwise
+    crosses: Pointwise  # lhs and rhs of the threshold
+    distance: Pointwise  # u
+    reset: Pointwise
+    distance_bar: Pointwise
+    before_reset: Pointwise
+    before_step: Pointwise
+
+
+def bar(name: str) -> sympy.Symbol:
+    """The adjoint of a variable."""
+    return Internal(f"{safe(name)}_bar", real=True)
+
+
+def pointwise_functions(
+    model: NeuronModel, parsed: Parsed, step: Mapping[str, Expression]
+) -> tuple[Functions, Constants]:
+    """The functions of a model, and the constants in them."""
+    x = {name: symbol(name) for name in parsed.variables}
+    bars = {name: bar(name) for name in x}
+    current = {} if model.kept else {model.synaptic: symbol(model.synaptic)}
+    internal = (SPIKE, HELD, REACHED, SLOPE, DISTANCE_BAR, THROUGH_RESET, GAMMA)
+    constants = Constants([*x.values(), *current.values(), *bars.values(), *internal])
+    u = (parsed.lhs - parsed.rhs) / parsed.scale
+
+    def function(name: str, doc: str, results: Mapping[str, Expression]) -> Pointwise:
+        hoisted = {key: constants.hoist(distribute(result)) for key, result in results.items()}
+        used = set().union(*(result.free_symbols for result in hoisted.values()))
+        order = [*x.values(), *current.values(), *bars.values(), *internal, *constants.values]
+        return Pointwise(name, doc, tuple(s for s in order if s in used), hoisted)
+
+    before_reset = {
+        bars[name].name: select(SPIKE, _chain(bars, x | parsed.reset, s), bars[name]) + DISTANCE_BAR * u.diff(s)
+        for name, s in x.items()
+    }
+    before_step = {bar(name).name: _chain(bars, step, s) for name, s in (x | current).items()}
+    functions = Functions(
+        function("integrate", "State variables one integration step later.", {safe(name): step[name] for name in x}),
+        function("crosses", "Where the threshold is crossed.", {"lhs": parsed.lhs, "rhs": parsed.rhs}),
+        function("distance", "u, the distance from the threshold in units of the scale.", {"distance": u}),
+        function("reset", "State variables that a spike changes.", {
+            safe(name): select(SPIKE, value, x[name]) for name, value in parsed.reset.items()
+        }),
+        function("distance_bar", "dL/du by what the spike did: reached beyond the neuron, and its reset.", {
+            "distance_bar": SLOPE * (REACHED + _jumped(parsed, bars))
+        }),
+        function("before_reset", "dL/dx at the threshold, where it is not dL/dx after the reset.", {
+            name: value for name, value in before_reset.items() if value != Internal(name, real=True)
+        }),
+        function("before_step", "dL/dx before an integration step, and dL/d(current) if it is cleared.", before_step),
+    )  # fmt: skip
+    return functions, constants
+
+
+def _jumped(parsed: Parsed, bars: Mapping[str, sympy.Symbol]) -> Expression:
+    """dL/dz through the reset; the part of the membrane, the first variable, can be detached."""
+    jumps = {name: bars[name] * (value - symbol(name)) for name, value in parsed.reset.items()}
+    return sympy.Add(*(THROUGH_RESET * jump if name == parsed.variables[0] else jump for name, jump in jumps.items()))
+
+
+def _chain(bars: Mapping[str, sympy.Symbol], values: Mapping[str, Expression], s: sympy.Symbol) -> Expression:
+    return sympy.Add(*(s_bar * values[name].diff(s) for name, s_bar in bars.items()))
+
+
+def distribute(expression: Expression) -> Expression:
+    """Factors of a choice moved into its branches, so that one of them holds a variable, not both plain numbers."""
+    if isinstance(expression, sympy.sign):
+        return select(less(expression.args[0], 0), -1, 1)
+    if not expression.has(select, sympy.sign):
+        return expression
+    parts = [distribute(part) for part in expression.args]
+    if expression.is_Mul:
+        for i, part in enumerate(parts):
+            others = sympy.Mul(*parts[:i], *parts[i + 1 :])
+            if isinstance(part, select):
+                condition, a, b = part.args
+                return select(condition, distribute(others * a), distribute(others * b))
+            if part.is_Add and part.has(select):
+                plain, chosen = sympy.sift(part.args, lambda term: term.has(select), binary=True)[::-1]
+                return others * sympy.Add(*plain) + sympy.Add(*(distribute(others * term) for term in chosen))
+    return expression.func(*parts)

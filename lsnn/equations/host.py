@@ -1,0 +1,114 @@
+"""A generated model seen from the host: its slots, the constants of its neurons, the effect of its synapses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import FunctionType, ModuleType
+
+import numpy as np
+
+from lsnn.equations import source_path
+from lsnn.equations.names import safe
+from lsnn.errors import InputError
+from lsnn.kernels.cached import import_from
+from lsnn.neurons import NeuronModel
+
+Values = Mapping[str, np.ndarray]
+RESPONSE_SECONDS = 0.1  # how long the effect of a synapse is followed
+KICK = 1e-30  # of the complex-step derivative (Squire & Trapp 1998): so small that it is exact
+
+
+@dataclass(frozen=True)
+class HostModel:
+    """What the host needs of a generated model. Parameters and results are in SI units, arrays (n,) over neurons."""
+
+    model: NeuronModel
+    module: ModuleType
+
+    def _own(self, name: str):
+        return getattr(self.module, f"{name}_{self.model.name}")
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """State variables in the order of their slots, the membrane first."""
+        return self._own("VARIABLES")
+
+    @property
+    def n_extra(self) -> int:
+        """Slots of a neuron beyond that of its membrane."""
+        return len(self.variables) - 1 + len(self._own("RECORDED"))
+
+    def constants(self, dt: float, given: Values) -> np.ndarray:
+        """Constants of the compiled code, (n_constants, n); given: parameters that the network holds."""
+        rows = self._rows(self._own("constants"), dt, given)
+        (scale,) = self._rows(lambda *arguments: (self._own("scale")(*arguments),), dt, given)
+        if not (scale > 0).all():
+            place = f"neuron model {self.model.name!r}, scale, {self.model.scale!r}"
+            raise InputError(f"{place}: must be > 0, is {scale.min()}")
+        if not np.isfinite(rows).all():
+            names = [name for name, row in zip(self._own("CONSTANTS"), rows, strict=True) if not np.isfinite(row).all()]
+            raise InputError(
+                f"neuron model {self.model.name!r}, method {self.model.method!r}: the step is not finite for these "
+                f"parameters, see {', '.join(names)} in its source"
+            )
+        return rows
+
+    def refractory_steps(self, dt: float, given: Values) -> np.ndarray:
+        """Steps from a spike to the next that is possible, as Brian2 counts them."""
+        (seconds,) = self._rows(lambda *arguments: (self._own("refractory")(*arguments),), dt, given)
+        return np.floor(seconds / dt + 1e-3)
+
+    def effect(self, dt: float, given: Values) -> np.ndarray:
+        """The weight that lifts lhs of the threshold by one scale at most, when a neuron at rest gets one spike."""
+        response = self._response(dt, given)
+        if not (np.isfinite(response) & (response > 0)).all():
+            raise InputError(f"neuron model {self.model.name!r}: synapses must reach the threshold from rest")
+        return 1 / response
+
+    def _rows(self, function, dt: float, given: Values) -> np.ndarray:
+        known = {**self._own("PARAMETERS"), **given}
+        arguments = [known[name] for name in self._own("PARAMETERS")]
+        n = len(next(iter(given.values())))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.array([np.broadcast_to(row, n) for row in function(dt, *arguments)], float)
+
+    def _response(self, dt: float, given: Values) -> np.ndarray:
+        """The largest du after a spike of weight dw, over dw; (n,)."""
+        names, synaptic = [safe(name) for name in self.variables], safe(self.model.synaptic)
+        start = self._rows(self._own("initial"), dt, given).astype(complex)
+        values = dict(zip(self._own("CONSTANTS"), self.constants(dt, given), strict=True))
+        values |= {"held": False} | dict(zip(names, start, strict=True))
+        values[synaptic] = values.get(synaptic, 0.0) + 1j * KICK
+        largest = np.zeros(start.shape[1])
+        for _ in range(round(RESPONSE_SECONDS / dt)):
+            for _ in range(self.model.substeps):
+                values |= zip(names, self._call("integrate", values), strict=True)
+            (u,) = self._call("distance", values)
+            largest = np.maximum(largest, np.abs(np.imag(u)) / KICK)
+            if synaptic not in names:
+                values[synaptic] = 0.0
+        return largest
+
+    def _call(self, name: str, values: Mapping[str, object]) -> tuple:
+        """The results of a pointwise function on numpy arrays."""
+        code = self._own(name).py_func.__code__
+        results = FunctionType(code, NUMPY)(*(values[key] for key in code.co_varnames[: code.co_argcount]))
+        return results if isinstance(results, tuple) else (results,)
+
+
+def _clip(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.where(x.real < low, low, np.where(x.real > high, high, x))
+
+
+def _absolute(x: np.ndarray) -> np.ndarray:
+    return np.where(x.real < 0, -x, x)
+
+
+NUMPY = {name: getattr(np, name) for name in ("cos", "exp", "log", "sin", "sqrt", "tanh", "where")}
+NUMPY |= {"absolute": _absolute, "clip": _clip}
+
+
+@cache
+def host_model(model: NeuronModel) -> HostModel:
+    """A model as the host sees it; it is generated if it is new."""
+    return HostModel(model, import_from(source_path(model)))

@@ -1,0 +1,351 @@
+"""A model's pointwise functions and loops as the source of a Python module that numba compiles."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import sympy
+
+from lsnn.equations.constants import Constants
+from lsnn.equations.differentiating import GAMMA, Functions, Pointwise, bar, pointwise_functions
+from lsnn.equations.names import safe
+from lsnn.equations.parsing import Parsed, parse, refuse, symbol
+from lsnn.equations.printing import HOST, KERNEL, Printer
+from lsnn.equations.stepping import integration_step
+from lsnn.equations.symbols import Internal
+from lsnn.neurons import NeuronModel
+
+SURROGATES = ("triangle", "fast_sigmoid", "gaussian")
+FROM_NEURON = ("count_refractory", *SURROGATES)
+FROM_SIMD = (
+    "absolute", "at", "clip", "cos", "exp", "from_bits", "load", "log", "sin", "spread", "sqrt", "store", "tanh",
+    "to_bits", "where",
+)  # fmt: skip
+LINE = 108
+GROUP = (
+    "first, end = cells.groups[group, 0], cells.groups[group, 1]",
+    "extra = cells.groups[group, 2]",
+    "base = cells.groups[group, 3]",
+    "n = end - first",
+    "for k in range(first, end):",
+    "    j = k - first",
+)
+
+kernel = Printer(KERNEL, safe)
+host = Printer(HOST, safe)
+
+
+class Written(NamedTuple):
+    """A model on its way to source code."""
+
+    model: NeuronModel
+    parsed: Parsed
+    functions: Functions
+    constants: Constants
+    initial: dict[str, str]  # values at the start that are not 0; the state holds what goes beyond them
+    recorded: tuple[str, ...]  # values before the step that the adjoint needs, kept in slots of their own
+
+    @property
+    def names(self) -> list[str]:
+        """The state variables, as the code calls them."""
+        return [safe(name) for name in self.parsed.variables]
+
+    @property
+    def current_bar(self) -> str:
+        """The adjoint of the synaptic variable, as the code calls it."""
+        return bar(self.model.synaptic).name
+
+    def place(self, i: int) -> str:
+        """The slot of the i-th state variable of neuron k = first + j; recorded ones follow."""
+        return "k" if i == 0 else _offset("extra", i - 1)
+
+
+def write(model: NeuronModel) -> str:
+    """The source of a model's module; raises InputError for a model that breaks a rule."""
+    if model.surrogate not in SURROGATES:
+        refuse(model, "surrogate", model.surrogate, f"must be one of {', '.join(SURROGATES)}")
+    if not 0 < model.width < float("inf"):
+        refuse(model, "width", str(model.width), "must be > 0")
+    parsed = parse(model)
+    functions, constants = pointwise_functions(model, parsed, integration_step(model, parsed))
+    if all(s.name not in parsed.variables for s in functions.distance.arguments):
+        refuse(model, "threshold", model.threshold, "must depend on a state variable")
+    initial = {safe(name): kernel(constants.hoist(value)) for name, value in parsed.initial.items() if value != 0}
+    w = Written(model, parsed, functions, constants, initial, _recorded(model, parsed, functions))
+    f = functions
+    sections = [
+        _description(w), _host_functions(w),
+        _pointwise(w, f.integrate), _crosses(w), _pointwise(w, f.distance), _slope(w), _pointwise(w, f.reset),
+        _pointwise(w, f.distance_bar), _pointwise(w, f.before_reset), _pointwise(w, f.before_step),
+        _forward_loop(w), _adjoint_loop(w),
+    ]  # fmt: skip
+    body = "\n\n\n".join(filter(None, sections))
+    return f"{_heading(model)}\n\n{_imports(body)}\n\n{body}\n"
+
+
+def _recorded(model: NeuronModel, parsed: Parsed, functions: Functions) -> tuple[str, ...]:
+    """Nothing for a linear model; else what its derivatives depend on, or all that sub-steps are repeated from."""
+    candidates = parsed.variables if model.kept else (*parsed.variables, model.synaptic)
+    needed = tuple(name for name in candidates if symbol(name) in functions.before_step.arguments)
+    if not needed or model.substeps == 1:
+        return needed
+    used = {*functions.integrate.arguments, *map(symbol, parsed.variables)}
+    return tuple(name for name in candidates if symbol(name) in used)
+
+
+# Heading and what the host needs
+
+
+def _heading(model: NeuronModel) -> str:
+    rows = [line.strip() for line in model.equations.splitlines() if line.strip()]
+    reset = [line.strip() for line in re.split(r"[;\n]", model.reset) if line.strip()]
+    lines = [
+        f"Neuron model {model.name!r}, written by lsnn.equations from its Brian2 equations; numbers in SI units.",
+        "",
+        *(f"    {row}" for row in rows),
+        "",
+        f"    threshold   {model.threshold}",
+        *(f"    {'reset' if i == 0 else '     '}       {statement}" for i, statement in enumerate(reset)),
+        f"    method      {model.method}, {model.substeps} a step",
+        f"    synapses    add to {model.synaptic}, which is {'kept' if model.kept else 'cleared once used'}",
+        f"    surrogate   {model.surrogate}, scale {model.scale}, width {model.width:g}",
+    ]
+    return '"""' + "\n".join(lines) + '\n"""'
+
+
+def _imports(body: str) -> str:
+    def used(names: Iterable[str]) -> str:
+        return ", ".join(name for name in names if re.search(rf"(?<![.\w]){name}\(", body))
+
+    return "\n".join([
+        *(["import numpy as np"] if "np." in body else []),
+        "from numba import njit",
+        "",
+        "from lsnn.kernels.adjoint import beyond_threshold, share",
+        "from lsnn.kernels.forward import arriving",
+        f"from lsnn.kernels.neuron import {used(FROM_NEURON)}",
+        f"from lsnn.kernels.simd import {used(FROM_SIMD)}",
+    ])  # fmt: skip
+
+
+def _description(w: Written) -> str:
+    values = [f"{name!r}: {w.parsed.defaults.get(name)!r}" for name in w.parsed.parameters]
+    return "\n".join([
+        f"VARIABLES_{w.model.name} = {w.parsed.variables!r}",
+        f"RECORDED_{w.model.name} = {w.recorded!r}  # values before the step, for the adjoint",
+        f"CONSTANTS_{w.model.name} = {tuple(map(kernel, w.constants.values))!r}",
+        _wrapped(f"PARAMETERS_{w.model.name} = {{", values, "}  # None: given by the network"),
+    ])  # fmt: skip
+
+
+def _host_functions(w: Written) -> str:
+    initial = [host(w.parsed.initial.get(name, sympy.Integer(0))) for name in w.parsed.variables]
+    constants = [f"    {host(value)},  # {kernel(s)}" for s, value in w.constants.values.items()]
+    doc = "Constants of the neurons, computed once in double precision."
+    return "\n\n\n".join([
+        _host_function(w, "constants", doc, ["return (", *constants, ")"]),
+        _host_function(w, "initial", "State variables at the start.", [f"return ({', '.join(initial)},)"]),
+        _host_function(w, "scale", "The unit of u.", [f"return {host(w.parsed.scale)}"]),
+        _host_function(w, "refractory", "Time from a spike to the next that is possible, in seconds.", [
+            f"return {host(w.parsed.refractory)}"
+        ]),
+    ])  # fmt: skip
+
+
+def _host_function(w: Written, name: str, doc: str, lines: Sequence[str]) -> str:
+    arguments = ["dt", *(safe(parameter) for parameter in w.parsed.parameters)]
+    return _definition(f"{name}_{w.model.name}", arguments, doc, lines)
+
+
+# Pointwise functions
+
+
+def _definition(name: str, arguments: Sequence[str], doc: str, lines: Iterable[str]) -> str:
+    return "\n".join([_wrapped(f"def {name}(", arguments, "):"), *_indented(1, [f'"""{doc}"""', *lines])])
+
+
+def _indented(levels: int, lines: Iterable[str]) -> list[str]:
+    return ["    " * levels + row if row else "" for line in lines for row in line.split("\n")]
+
+
+def _wrapped(before: str, items: Sequence[str], after: str) -> str:
+    """before + items + after on one line, or on several if it is too long."""
+    line = before + ", ".join(items) + after
+    if len(line) <= LINE:
+        return line
+    return "\n".join([before, *(f"    {row}" for row in _folded(", ".join(items) + ",")), after])
+
+
+def _folded(text: str) -> list[str]:
+    """Rows of a text within brackets, broken after commas and before signs."""
+    rows = [""]
+    for word in re.split(r"(?<=,) | (?=[-+] )", text):
+        if rows[-1] and len(rows[-1]) + len(word) > LINE - 12:
+            rows.append("")
+        rows[-1] += f" {word}" if rows[-1] else word
+    return rows
+
+
+def _compiled(name: str, arguments: Iterable[sympy.Symbol], doc: str, lines: Iterable[str]) -> str:
+    return "@njit(forceinline=True)\n" + _definition(name, [kernel(s) for s in arguments], doc, lines)
+
+
+def _lines(function: Pointwise) -> tuple[list[str], list[str]]:
+    """Assignments of common subexpressions, and the results."""
+    names = sympy.numbered_symbols("s", Internal)
+    temporaries, reduced = sympy.cse(list(function.results.values()), symbols=names)
+    return [f"{kernel(s)} = {kernel(value)}" for s, value in temporaries], [kernel(result) for result in reduced]
+
+
+def _pointwise(w: Written, function: Pointwise) -> str:
+    if not function.results:
+        return ""
+    first, results = _lines(function)
+    line = f"return {', '.join(results)}"
+    if len(line) > LINE:
+        comma = "," if len(results) > 1 else ""
+        rows = [f"    {row}" for result in results for row in _folded(result + comma)]
+        line = "\n".join(["return (", *rows, ")"])
+    return _compiled(f"{function.name}_{w.model.name}", function.arguments, function.doc, [*first, line])
+
+
+def _crosses(w: Written) -> str:
+    function = w.functions.crosses
+    first, (lhs, rhs) = _lines(function)
+    line = f"return {lhs} > {rhs}"
+    return _compiled(f"crosses_{w.model.name}", function.arguments, function.doc, [*first, line])
+
+
+def _slope(w: Written) -> str:
+    distance = w.functions.distance
+    line = f"return {w.model.surrogate}({_call(w, distance)}, {1 / w.model.width!r}, gamma)"
+    doc = f"dz/du, the surrogate derivative ({w.model.surrogate})."
+    return _compiled(f"slope_{w.model.name}", (*distance.arguments, GAMMA), doc, [line])
+
+
+def _call(w: Written, function: Pointwise, rename: Mapping[str, str] | None = None) -> str:
+    arguments = [(rename or {}).get(name, name) for name in map(kernel, function.arguments)]
+    return f"{function.name}_{w.model.name}({', '.join(arguments)})"
+
+
+def _assign(w: Written, function: Pointwise, rename: Mapping[str, str] | None = None) -> list[str]:
+    """The call of a function, its results assigned."""
+    if not function.results:
+        return []
+    before, arguments = _call(w, function, rename).split("(", 1)
+    return [_wrapped(f"{', '.join(function.results)} = {before}(", arguments[:-1].split(", "), ")")]
+
+
+# Loops
+
+
+def _constants_of(w: Written, functions: Iterable[Pointwise], others: Iterable[str] = ()) -> list[str]:
+    used = {kernel(s) for function in functions for s in function.arguments} | set(others)
+    names = [kernel(s) for s in w.constants.values]
+    return [f"{name} = at(cells.constants, {_offset('base', i)})" for i, name in enumerate(names) if name in used]
+
+
+def _offset(start: str, count: int) -> str:
+    """Neuron j, count times n beyond a start."""
+    return " + ".join([start, *(["n"] if count == 1 else [f"{count} * n"] if count else []), "j"])
+
+
+def _loop(name: str, arguments: str, doc: str, before: Sequence[str], body: Sequence[str]) -> str:
+    lines = _used([*before, *GROUP, *_indented(1, body)])
+    return '@njit(error_model="numpy")\n' + _definition(name, arguments.split(", "), doc, lines)
+
+
+def _used(lines: Sequence[str]) -> list[str]:
+    """The lines without assignments of one name that no later line mentions."""
+    kept: list[str] = []
+    for line in reversed(lines):
+        name, assigned, _ = line.strip().partition(" = ")
+        if not (assigned and name.isidentifier()) or any(re.search(rf"\b{name}\b", later) for later in kept):
+            kept.append(line)
+    return kept[::-1]
+
+
+def _forward_loop(w: Written) -> str:
+    f, names, current = w.functions, w.names, safe(w.model.synaptic)
+    kept = f"{current} + " if w.model.kept else ""
+    plus, minus = ({name: _added(sign, w.initial.get(name)) for name in names} for sign in "+-")
+    integrate = _assign(w, f.integrate)
+    repeated = [f"for _ in range({w.model.substeps}):", *_indented(1, integrate)]
+    body = [
+        *_constants_of(w, (f.integrate, f.crosses, f.reset), w.initial.values()),
+        *(f"{name} = load(state.x, {w.place(i)}){plus[name]}" for i, name in enumerate(names)),
+        f"{current} = {kept}arriving(state.pending, slot, ring, n_neurons, k)",
+        *(f"store(x, {w.place(len(names) + i)}, {safe(name)})" for i, name in enumerate(w.recorded)),
+        "refractory = load(state.refractory, k)",
+        "held = refractory > 0.0",
+        *(integrate if w.model.substeps == 1 else repeated),
+        f"byte = to_bits({_call(w, f.crosses)}) & ~to_bits(held)",
+        *(f"store(x, {w.place(i)}, {name})" for i, name in enumerate(names)),
+        "spikes[k] = byte",
+        "blocked[k] = to_bits(held)",
+        "spike = from_bits(byte)",
+        *_assign(w, f.reset),
+        *(f"store(state.x, {w.place(i)}, {name}{minus[name]})" for i, name in enumerate(names)),
+        "store(state.refractory, k, count_refractory(refractory, spike, at(cells.refractory, k)))",
+    ]
+    arguments = "group, slot, ring, cells, state, x, spikes, blocked"
+    doc = "One step of a group: integrate, threshold, reset. x, spikes, blocked: this step's rows of the record."
+    return _loop(f"update_{w.model.name}", arguments, doc, ["n_neurons = spikes.shape[0]"], body)
+
+
+def _added(sign: str, term: str | None) -> str:
+    """A term at the end of a sum."""
+    if term is None:
+        return ""
+    return f" {'-' if sign == '+' else '+'} {term[1:]}" if term.startswith("-") else f" {sign} {term}"
+
+
+def _adjoint_loop(w: Written) -> str:
+    f, names = w.functions, w.names
+    bars = [bar(name).name for name in w.parsed.variables]
+    again = [f.integrate] if w.recorded and w.model.substeps > 1 else []
+    slope = _call(w, f.distance._replace(name="slope", arguments=(*f.distance.arguments, GAMMA)))
+    body = [
+        *_constants_of(w, (f.distance, f.distance_bar, f.before_reset, f.before_step, *again)),
+        *(f"{name} = load(x, {w.place(i)})" for i, name in enumerate(names)),
+        "held = from_bits(blocked[k])",
+        f"slope = where(held, 0.0, {slope})",
+        "reached = spread(x, 0.0)",
+        "if to_bits(slope > 0.0):",
+        "    reached = beyond_threshold(k, row, weights, adjoint, slot * n_neurons, g_spikes, n_out)",
+        "spike = from_bits(spikes[k])",
+        *(f"{name} = load(adjoint.x, {w.place(i)})" for i, name in enumerate(bars)),
+        *_assign(w, f.distance_bar),
+        *_assign(w, f.before_reset),
+        *_steps_back(w),
+        *(f"store(adjoint.x, {w.place(i)}, {name})" for i, name in enumerate(bars)),
+        f"share(adjoint, slot, ring, n_neurons, k, {w.current_bar})",
+    ]  # fmt: skip
+    before = [
+        "n_neurons, n_out = record.spikes.shape[1], adjoint.r.shape[0]",
+        "cells, x = weights.cells, record.x[row]",
+        "blocked = record.blocked[row]",
+        "spikes = record.spikes[row]",
+    ]
+    arguments = "group, slot, ring, row, weights, record, adjoint, g_spikes, gamma, through_reset"
+    doc = "One step of a group backwards; g_spikes: dL/dz of every spike of a neuron beyond its effects."
+    return _loop(f"adjoint_of_{w.model.name}", arguments, doc, before, body)
+
+
+def _steps_back(w: Written) -> list[str]:
+    """The integration steps backwards; those of a non-linear model are first repeated from the recorded values."""
+    f, count = w.functions, w.model.substeps
+    moments = [{name: f"{name}_at_{i}" for name in w.names} for i in range(count)]
+    lines = []
+    for i, name in enumerate(w.recorded):
+        lines.append(f"{moments[0].get(safe(name), safe(name))} = load(x, {w.place(len(w.names) + i)})")
+    if w.recorded:
+        for before, after in zip(moments[:-1], moments[1:], strict=True):
+            lines.append(f"{', '.join(after.values())} = {_call(w, f.integrate, before)}")
+    adds_up = count > 1 and not w.model.kept
+    for i in reversed(range(count)):
+        lines += _assign(w, f.before_step, moments[i])
+        if adds_up:
+            so_far = f" + {w.current_bar}_sum" if i < count - 1 else ""
+            lines.append(f"{w.current_bar}_sum = {w.current_bar}{so_far}")
+    return lines + ([f"{w.current_bar} = {w.current_bar}_sum"] if adds_up else [])

@@ -1,0 +1,37 @@
+"""Generated modules on disk: written once, imported from there, so that numba's own cache works for them."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+
+def cache_folder() -> Path:
+    """Where generated modules are kept: $LSNN_CACHE, else the user's cache folder."""
+    root = os.environ.get("LSNN_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "lsnn"
+    )
+    return Path(root)
+
+
+def write_once(path: Path, text: str) -> None:
+    """Write a file unless it is there; another process never sees half of it."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.tmp")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def import_from(path: Path) -> ModuleType:
+    """The module in a file of the cache folder."""
+    name = f"lsnn_compiled.{path.parent.name}.{path.stem}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]

@@ -1,0 +1,62 @@
+"""Functions of eight lanes against numpy, in both precisions."""
+
+import numpy as np
+import pytest
+from numba import njit
+
+from lsnn.kernels import neuron, simd
+from lsnn.kernels.simd import load, store
+
+both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+X = np.concatenate([np.linspace(-80, 80, 5000), np.linspace(-1, 1, 3000)])
+
+
+def lane_by_lane(function, x):
+    """The function of each group of eight numbers."""
+
+    @njit
+    def evaluate(x, found):
+        for i in range(x.size // simd.LANES):
+            store(found, i, function(load(x, i)))
+
+    found = np.empty_like(x)
+    evaluate(x, found)
+    return found
+
+
+@both_dtypes
+@pytest.mark.parametrize("name", ["exp", "tanh", "sin", "cos", "sqrt", "log"])
+def test_functions_are_exact_to_rounding(name, dtype):
+    x = X.astype(dtype) if name not in ("sqrt", "log") else np.abs(X).astype(dtype) + dtype(0.01)
+    expected = getattr(np, name)(x.astype(float))
+    found = lane_by_lane(getattr(simd, name), x)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected, rtol=4 * np.finfo(dtype).eps, atol=4 * np.finfo(dtype).eps)
+
+
+@both_dtypes
+def test_exp_stays_finite_beyond_its_range(dtype):
+    low, high = lane_by_lane(simd.exp, np.array([-1e4] * 8 + [1e4] * 8, dtype)).reshape(2, 8)
+    assert np.all(low >= 0) and np.all(low < 1e-37)
+    assert np.all(high > 1e37) and np.all(np.isfinite(high))
+
+
+@both_dtypes
+def test_clip_is_numpys(dtype):
+    bounded = njit(forceinline=True)(lambda lanes: simd.clip(lanes, -0.25, 3.0))
+    np.testing.assert_array_equal(lane_by_lane(bounded, X.astype(dtype)), np.clip(X.astype(dtype), -0.25, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "psi"),
+    [
+        ("triangle", lambda x: np.maximum(0, 1 - np.abs(x))),
+        ("fast_sigmoid", lambda x: (1 + np.abs(x)) ** -2),
+        ("gaussian", lambda x: np.exp(-(x**2) / 2)),
+    ],
+)
+def test_surrogates_have_their_shape_width_and_height(name, psi):
+    surrogate = getattr(neuron, name)
+    scaled = njit(forceinline=True)(lambda lanes: surrogate(lanes, 0.5, 0.3))
+    u = np.linspace(-9, 9, 7201)[:7200]
+    np.testing.assert_allclose(lane_by_lane(scaled, u), 0.3 * psi(u / 2), rtol=1e-14, atol=1e-300)
