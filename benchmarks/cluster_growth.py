@@ -6,7 +6,7 @@
 
     T(W) = C (t_call + W t_message) + W (t_weights C_w + bytes_back / bandwidth) + ceil(B / W) t_block + B t_add
 
-in which C = 3 calls an iteration (roll out, sums, gradient), C_w = 2 of them carry the weights, t_block is the time of
+in which C = 2 calls an iteration (roll out, gradient), C_w = 2 of them carry the weights, t_block is the time of
 a block from roll-out to gradient on one thread, t_call that of an empty call to the workers measured, t_message =
 t_call / workers measured, t_weights the time to send the weights to one worker, t_add that of adding up one gradient.
 
@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-CALLS, WITH_WEIGHTS = 3, 2
+CALLS, WITH_WEIGHTS = 2, 2
 WORKERS = np.unique(np.round(np.logspace(0, 3, 61)).astype(int))
 STRONG_BLOCKS = 64
 
