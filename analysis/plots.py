@@ -161,11 +161,12 @@ def draw_band(axes: Axes, name: str, curve: dict[int, Estimate], limit_ms: int) 
             axes.annotate("", (index, median), (0, -18), textcoords="offset points", arrowprops=arrow)
 
 
-def plain_search_axis(axes: Axes) -> None:
+def plain_search_axis(axes: Axes, which: str = "y") -> None:
     """Ticks of a logarithmic axis of milliseconds as plain numbers."""
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axis = axes.yaxis if which == "y" else axes.xaxis
+    axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 @styled

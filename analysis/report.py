@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from analysis import bandit, regression, store_recall
+from analysis.families import Page, render_page
 from analysis.latencies import (
     FIRST,
     LATER,
@@ -24,6 +26,12 @@ from analysis.raster import first_find
 from analysis.results import NETWORK_CONDITIONS, Condition, Result, ResultError
 from analysis.style import LABELS, png
 from analysis.verdict import interval, judge, search_text, summary
+
+PAGES: dict[str, Callable[[Result], Page]] = {
+    "bandit": bandit.page,
+    "regression": regression.page,
+    "store-recall": store_recall.page,
+}  # of the families other than the water maze, by the name of the task
 
 TRIALS_LISTED = (0, 1, 2, 4, 9)
 
@@ -91,18 +99,39 @@ def write_report(result_path: str | Path, out_dir: str | Path) -> Path:
     be written.
     """
     with Result(result_path) as result:
-        result.require("frozen", "circling", "oracle")
-        drawn = {entry: png(entry.draw(result)) for entry in ENTRIES if entry.present(result)}
-        page = render(result, drawn)
+        page, images = _family_page(result) if result.task in PAGES else _maze_page(result)
     folder = Path(out_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for entry, image in drawn.items():
-            (folder / f"{entry.name}.png").write_bytes(image)
+        for name, image in images.items():
+            (folder / f"{name}.png").write_bytes(image)
         (folder / "report.html").write_text(page, encoding="utf-8")
     except OSError as error:
         raise ResultError(f"{folder}: the report cannot be written there: {error}") from error
     return folder / "report.html"
+
+
+def write_figure(result_path: str | Path, path: Path, draw: Callable[[Result], Figure]) -> Path:
+    """One figure of a result file as PNG; returns its path."""
+    with Result(result_path) as result:
+        image = png(draw(result))
+    path.write_bytes(image)
+    return path
+
+
+def _maze_page(result: Result) -> tuple[str, dict[str, bytes]]:
+    """The page of the water maze and its figures, by name."""
+    result.require("frozen", "circling", "oracle")
+    drawn = {entry: png(entry.draw(result)) for entry in ENTRIES if entry.present(result)}
+    return render(result, drawn), {entry.name: image for entry, image in drawn.items()}
+
+
+def _family_page(result: Result) -> tuple[str, dict[str, bytes]]:
+    """The page of another family and its figures, by name."""
+    page = PAGES[result.task](result)
+    images = {drawing.name: png(drawing.draw(result)) for drawing in page.drawings}
+    coded = {name: base64.b64encode(image).decode("ascii") for name, image in images.items()}
+    return render_page(result, page, coded), images
 
 
 def render(result: Result, drawn: dict[Entry, bytes]) -> str:

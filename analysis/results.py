@@ -374,6 +374,12 @@ class Result:
             raise ResultError(f"{self.path}: needs the conditions {', '.join(names)}; missing: {', '.join(missing)}")
 
     @property
+    def task(self) -> str:
+        """Name of the family, from the configuration; `water-maze` where it has none."""
+        task = self.provenance.config.get("task")
+        return str(task.get("name", "water-maze")) if isinstance(task, dict) else "water-maze"
+
+    @property
     def platform_radius(self) -> float:
         """Radius of the platform, in pool radii, from the configuration's `task.platform_radius`."""
         with reported(f"{self.path}: attribute 'config', key task.platform_radius"):

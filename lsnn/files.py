@@ -267,9 +267,9 @@ def _check_models(group: h5py.Group, config: NetworkConfig) -> None:
         trained = {}
     for model in json.loads(as_json(config.models)):
         then = trained.get(model["name"], {})
-        changed = [key for key in model if model[key] != then.get(key)]
-        rule = f"the {', '.join(changed)} of the model {model['name']!r} that runs now, {model}"
-        _require(group, "@neuron_models", not changed, rule, then or "none of that name")
+        for key, value in model.items():
+            rule = f"the {key} of the model {model['name']!r} that runs now, {value!r}"
+            _require(group, "@neuron_models", then.get(key) == value, rule, then.get(key))
 
 
 def _read_outputs(group: h5py.Group) -> dict[str, int]:

@@ -171,7 +171,7 @@ IZHIKEVICH = NeuronModel(
     """,
     method="euler",
     substeps=2,
-    scale="15*mV",
+    scale="35*mV",  # from rest to the threshold, as b0 of a LIF neuron
     parameters=(
         Parameter("b", "0.2", "kHz", "b", "Izhikevich 2003 (recalled)"),
         Parameter("c", "-65", "mV", "c", "Izhikevich 2003 (recalled)"),
@@ -204,7 +204,7 @@ ADEX = NeuronModel(
     """,
     method="euler",
     substeps=4,
-    scale="20*mV",
+    scale="V_T + 5*Delta_T - E_L",
     parameters=(
         Parameter("C", "281", "pF", "C", "Brette & Gerstner 2005 (recalled)"),
         Parameter("g_L", "30", "nS", "g_L", "Brette & Gerstner 2005 (recalled)"),

@@ -72,7 +72,11 @@ class Task(Protocol):
 
     @property
     def action_kind(self) -> ActionKind:
-        """How the readout acts: a Gaussian around its mean, one of several choices, or not at all."""
+        """How the readout acts: a Gaussian around its mean, one of several choices, or none.
+
+        With none the loss is "target" and the action handed to `transition` is the target readout itself, so that
+        the task can score the answer; `n_action` is then `n_target`.
+        """
 
     @property
     def loss(self) -> Loss:
@@ -84,7 +88,7 @@ class Task(Protocol):
 
     @property
     def n_action(self) -> int:
-        """Numbers in an action (or choices, if categorical)."""
+        """Numbers in an action (or choices, if categorical; or numbers in an answer, if none)."""
 
     @property
     def n_state(self) -> int:

@@ -24,7 +24,8 @@ from lsnn.files import put_history, weights_sha256
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from runs.configuration import open_network
-from runs.evaluate import Recording, Session, keys_of_test, padded, run_swimmers, write_block
+from runs.evaluate import Session, keys_of_test, padded
+from runs.maze_conditions import Recording, run_swimmers, write_block
 from runs.progress import meter, say
 from runs.result_file import ConditionWriter, put_network
 from tasks.water_maze import WaterMaze, X, Y

@@ -21,8 +21,9 @@ from lsnn.files import weights_sha256
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from runs.brian_run import mean_policy, open_session, put_header
-from runs.evaluate import Session, padded, run_swimmers, write_block
+from runs.evaluate import Session, padded
 from runs.folders import output_file
+from runs.maze_conditions import run_swimmers, write_block
 from runs.progress import Meter, meter, say
 from runs.result_file import ConditionWriter
 

@@ -76,8 +76,8 @@ def _checked_seed(seed: int | None, default: int = 0) -> int:
 @main.command()
 @_reporting
 def train(
-    task: Annotated[str, typer.Argument(help="Family of environments: water-maze.")],
-    preset: Annotated[str | None, typer.Option(help="compact (default) or bellec2018.")] = None,
+    task: Annotated[str, typer.Argument(help="Family: water-maze, bandit, regression, store-recall.")],
+    preset: Annotated[str | None, typer.Option(help="Named configuration; default: compact.")] = None,
     minutes: Minutes = None,
     iterations: Annotated[int | None, typer.Option(help="End after so many iterations.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random; default 0.", show_default=False)] = None,
@@ -145,30 +145,33 @@ def sweep(
 def test(
     network: Annotated[Path, typer.Argument(help="A network file.")],
     out: Annotated[Path, typer.Option(help="The result file to write.")],
-    episodes: Annotated[int, typer.Option(help="Mazes to test on.")] = 512,
-    seed: Annotated[int, typer.Option(help="Seed of the mazes.")] = 0,
+    episodes: Annotated[
+        int | None, typer.Option(help="Episodes to test on; default: 512 mazes.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the episodes.")] = 0,
     condition: Annotated[
         list[str] | None,
         typer.Option(
-            help="frozen, frozen_sampled, state_reset, untrained; repeatable; default: all. Swimmers always run."
+            help="frozen, frozen_sampled, state_reset, untrained; repeatable; default: all. Yardsticks always run."
         ),
     ] = None,
     spikes: Annotated[str, typer.Option(help="Episodes of `frozen` that keep their spikes: all, or how many.")] = "8",
     threads: Threads = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Test a frozen network on mazes it never met, beside its controls and the scripted swimmers."""
+    """Test a frozen network on episodes it never met, beside its controls and the family's yardsticks."""
     from lsnn.errors import InputError
     from runs import evaluate
     from runs.configuration import open_network
     from runs.folders import output_file
     from runs.headline import print_headline
 
-    threads, names = _checked_threads(threads), evaluate.chosen_conditions(condition or [])
-    if episodes < 1:
+    threads, checked_seed = _checked_threads(threads), _checked_seed(seed)
+    if episodes is not None and episodes < 1:
         raise InputError(f"--episodes must be >= 1, got {episodes}")
-    recorded, checked_seed = evaluate.recorded_episodes(spikes, episodes), _checked_seed(seed)
+    recorded = evaluate.recorded_episodes(spikes)
     file, experiment = open_network(network)
+    names = evaluate.chosen_conditions(condition or [], experiment.task.name)
     output_file(out, overwrite)
     evaluate.run_test(out, file, experiment, names, checked_seed, _command(), episodes, recorded, threads)
     print_headline(out)

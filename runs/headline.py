@@ -1,10 +1,13 @@
 """The main numbers of a result file, printed by the commands that made it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.families import Page
 from analysis.latencies import FIRST, FROM_SECOND, SECOND, goals_per_episode, goals_ratio, search_time
+from analysis.report import PAGES
 from analysis.results import Condition, Result
-from analysis.verdict import interval, judge, search_text
+from analysis.verdict import Criterion, interval, judge, search_text
 from runs.progress import say
 
 _LINE = "{:<15}{:>19}{:>20}{:>26}{:>26}{:>26}"
@@ -13,6 +16,9 @@ _LINE = "{:<15}{:>19}{:>20}{:>26}{:>26}{:>26}"
 def print_headline(path: Path) -> None:
     """Goals, their fraction of the oracle's and search times of every condition; the criteria and whether they hold."""
     with Result(path) as result:
+        if result.task in PAGES:
+            _print_page(path, PAGES[result.task](result))
+            return
         episodes = result.conditions["oracle"].n_episodes
         say(f"\n{path}: means and medians over {episodes} episodes [95 % interval]")
         say(_LINE.format("", "goals", "of the oracle's", "search 1 (ms)", "search 2 (ms)", "from 2 on (ms)"))
@@ -20,6 +26,15 @@ def print_headline(path: Path) -> None:
             say(_line(name, condition, result.conditions["oracle"]))
         if "frozen" in result.conditions:
             _print_verdict(result)
+
+
+def _print_page(path: Path, page: Page) -> None:
+    """The table and the criteria of another family."""
+    say(f"\n{path}: {page.title}; means over episodes [95 % interval]")
+    widths = [max(len(row[column]) for row in (page.head, *page.rows)) for column in range(len(page.head))]
+    for row in (page.head, *page.rows):
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    _print_criteria(page.criteria)
 
 
 def _line(name: str, condition: Condition, oracle: Condition) -> str:
@@ -32,6 +47,10 @@ def _line(name: str, condition: Condition, oracle: Condition) -> str:
 def _print_verdict(result: Result) -> None:
     verdict = judge(result)
     say(f"\n{verdict.headline}.")
-    for criterion in verdict.criteria:
+    _print_criteria(verdict.criteria)
+
+
+def _print_criteria(criteria: Sequence[Criterion]) -> None:
+    for criterion in criteria:
         state = {True: "met", False: "NOT MET", None: "not tested"}[criterion.met]
         say(f"  {state:<11}{criterion.rule}: {criterion.measured}")

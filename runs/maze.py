@@ -5,7 +5,7 @@ from pathlib import Path
 from analysis.report import write_report
 from lsnn.errors import InputError
 from runs.configuration import open_network
-from runs.evaluate import CONDITIONS, run_test
+from runs.evaluate import NETWORKS, run_test
 from runs.headline import print_headline
 from runs.progress import say
 from runs.train import Budget, Run, train
@@ -33,6 +33,6 @@ def test_and_report(network: Path, folder: Path, seed: int, threads: int, comman
     """Test a network under every condition and write the report; the main numbers are printed."""
     file, experiment = open_network(network)
     result = folder / RESULT
-    run_test(result, file, experiment, list(CONDITIONS), seed, command, threads=threads)
+    run_test(result, file, experiment, list(NETWORKS), seed, command, threads=threads)
     print_headline(result)
     say(f"\nreport: {write_report(result, folder)}")

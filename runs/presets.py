@@ -1,11 +1,16 @@
 """Presets: named experiments on each task; docs/parameters.md says where their numbers come from."""
 
+from dataclasses import replace
+
 from lsnn.errors import InputError
 from lsnn.learning.config import LearningConfig
 from lsnn.network import NetworkConfig
 from runs.configuration import Experiment
 from runs.families import family_of
+from tasks.bandit import OPPOSED, Bandit
 from tasks.encoders import CoordinateCells, PlaceCells
+from tasks.regression import FUNCTIONS, Regression
+from tasks.store_recall import StoreRecall
 from tasks.water_maze import WaterMaze
 
 DEFAULT = "compact"
@@ -47,7 +52,64 @@ COMPACT = Experiment(
 # The network of Bellec et al. (2018), as recalled.
 BELLEC2018 = Experiment(WaterMaze(encoder=CoordinateCells()), NetworkConfig(recurrent_gain=0.4), LEARNING)
 
-PRESETS = {"water-maze": {"compact": COMPACT, "bellec2018": BELLEC2018}}
+# The other families: small dense networks, no curriculum.
+SMALL = NetworkConfig(
+    n_excitatory=40,
+    n_inhibitory=10,
+    n_adaptive=50,
+    dale=False,
+    rewire=False,
+    connectivity=1.0,
+    d_max_ms=1,
+    tau_m_min_ms=20.0,
+    tau_m_max_ms=20.0,
+    recurrent_gain=0.4,
+)
+
+STORE_RECALL = Experiment(
+    StoreRecall(),
+    SMALL,
+    LearningConfig(curriculum=False, learning_rate=5e-3, anneal_iterations=200, average_rate=0.05),
+)
+
+# Over a trial of 20 ms the discount is 0.95 and lambda 0.9, and the value loss is counted 20 times.
+BANDIT = Experiment(
+    Bandit(),
+    replace(SMALL, connectivity=0.5, tau_out_ms=10.0, surrogate_gamma=0.2),
+    LearningConfig(
+        curriculum=False,
+        discount=0.9974,
+        gae_lambda=0.9947,
+        value_weight=0.025,
+        auxiliary=True,
+        auxiliary_weight=2.0,
+        rate_weight=0.02,
+        anneal_iterations=1500,
+        average_rate=0.02,
+    ),
+)
+
+MEDIUM = replace(
+    SMALL, n_excitatory=60, n_inhibitory=20, n_adaptive=80, connectivity=0.5, tau_out_ms=10.0, surrogate_gamma=0.2
+)
+
+REGRESSION = {
+    function: Experiment(
+        Regression(function),
+        MEDIUM,
+        LearningConfig(
+            curriculum=False, rate_weight=0.02, final_learning_rate=3e-4, anneal_iterations=2000, average_rate=0.02
+        ),
+    )
+    for function in FUNCTIONS
+}
+
+PRESETS = {
+    "water-maze": {"compact": COMPACT, "bellec2018": BELLEC2018},
+    "bandit": {"compact": BANDIT, "anti_correlated": replace(BANDIT, task=Bandit(arms=OPPOSED))},
+    "regression": {"compact": REGRESSION["sine"], **REGRESSION},
+    "store-recall": {"compact": STORE_RECALL},
+}
 
 
 def preset(task: str, name: str = DEFAULT) -> Experiment:

@@ -120,12 +120,12 @@ def summed_up(place: Path, spec: Spec, cell: Cell) -> tuple[dict[str, float], Cu
 def curve_of(history: np.ndarray, task: Task, seed: int) -> Curve:
     """Tests on the validation mazes beside the oracle on the same."""
     family = family_of(task.name)
-    column = f"whole_pool_{family.columns[0].name}"
+    column = f"{family.whole}_{family.columns[0].name}"
     if column not in (history.dtype.names or ()):
         return Curve(np.zeros(0), np.zeros(0), np.zeros(0))
     rows = history[np.isfinite(history[column])]
-    oracle = family.oracle(task, episode_keys(seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES))
-    return Curve(rows["iteration"] + 1, rows["minutes"], rows[column] / oracle[family.columns[0].name])
+    best = family.best_score(task, episode_keys(seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES))
+    return Curve(rows["iteration"] + 1, rows["minutes"], rows[column] / best)
 
 
 def tested_fraction(network: Network, task: Task, seed: int, episodes: int) -> float:
@@ -140,4 +140,4 @@ def tested_fraction(network: Network, task: Task, seed: int, episodes: int) -> f
         reward.append(block.trace.reward.T.copy())
         acted.append(block.trace.acted.T.copy())
     score = family.columns[0].name
-    return task.metrics(np.concatenate(reward), np.concatenate(acted))[score] / family.oracle(task, keys)[score]
+    return task.metrics(np.concatenate(reward), np.concatenate(acted))[score] / family.best_score(task, keys)

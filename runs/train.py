@@ -131,6 +131,7 @@ class Training:
         self.run, self.folder, self.rows = run, folder, list(run.history)
         experiment = run.experiment
         self.learner = MetaLearner(experiment.task, run.network, experiment.learning, run.seed, threads)
+        self.whole = family_of(experiment.task.name).whole
         if run.state is not None:
             self.learner.restore(run.state)
         self.start_clock()
@@ -148,7 +149,7 @@ class Training:
         """One iteration, with a test on the whole task every so often; its row of the history."""
         row = self.learner.step()
         if self.learner.iteration % VALIDATE_EVERY == 0:
-            row |= {f"whole_pool_{name}": value for name, value in validate(self.learner).items()}
+            row |= {f"{self.whole}_{name}": value for name, value in validate(self.learner).items()}
         row["minutes"] = self.minutes
         self.rows.append(row)
         return row
@@ -200,15 +201,16 @@ def load_compiled(experiment: Experiment, network: Network) -> None:
 
 
 def progress_line(family: Family, rows: Sequence[Row], oracle: Row, budget: Budget) -> str:
-    """The numbers that matter now; the oracle's measures are empty until the whole task was tested."""
+    """The numbers that matter now; the oracle's measures are empty until the whole task was tested, or without one."""
     row, score = rows[-1], family.columns[0]
     parts = [f"iteration {len(rows)}"]
     parts += [f"{column.label} {row[column.name]:{column.form}}" for column in family.columns]
     parts += [f"{row['rate_hz']:.0f} Hz", f"level {row['level']:.2f}"]
-    if oracle:
-        name = f"whole_pool_{score.name}"
-        tested = next(past[name] for past in reversed(rows) if math.isfinite(past.get(name, math.nan)))
-        parts.append(f"whole task {tested:{score.form}} = {tested / oracle[score.name]:.2f} of the oracle")
+    name = f"{family.whole}_{score.name}"
+    tested = next((past[name] for past in reversed(rows) if math.isfinite(past.get(name, math.nan))), None)
+    if tested is not None:
+        share = f" = {tested / oracle[score.name]:.2f} of the oracle" if oracle else ""
+        parts.append(f"whole task {tested:{score.form}}{share}")
     parts.append(f"{duration(budget.seconds_left(len(rows), row['minutes']))} left")
     return " | ".join(parts)
 
@@ -267,7 +269,7 @@ def _iterate(training: Training, budget: Budget, interrupted: Interruption, chec
             row = training.step()
             if learner.iteration % checkpoint_every == 0:
                 training.checkpoint()
-            if not oracle and learner.iteration % VALIDATE_EVERY == 0:
+            if family.oracle and not oracle and learner.iteration % VALIDATE_EVERY == 0:
                 keys = episode_keys(learner.seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES)
                 oracle = family.oracle(learner.task, keys)
                 training.start_clock()

@@ -7,3 +7,4 @@ gymnasium.register(
     entry_point="tasks.gym_faces:WaterMazeEnv",
     vector_entry_point="tasks.gym_faces:WaterMazeVectorEnv",
 )
+gymnasium.register(id="lsnn/Bandit-v0", entry_point="tasks.bandit_env:BanditEnv")

@@ -111,6 +111,16 @@ def encode_population(key, t, observation, parameters, spikes, bit):
         spike_line(stepped, value, low, spacing, n_cells, spacing, peak, dimension * n_cells, spikes, bit)
 
 
+@njit(error_model="numpy")
+def encode_flags(key, t, observation, parameters, spikes, bit):
+    """Encode a vector of flags by `FlagCells`."""
+    n_flags, n_cells, flag = int(parameters[0]), int(parameters[1]), parameters[2]
+    stepped = step_key(key, t, ENCODER)
+    for i in range(n_flags):
+        if observation[i] > 0.0:
+            spike_alike(stepped, n_cells, flag, i * n_cells, spikes, bit)
+
+
 def _require_rate(name: str, rate_hz: float) -> None:
     require_number(name, rate_hz, 0.0)
     require(rate_hz * DT_MS <= 1000.0, name, "at most 1000 Hz, so that rate x dt is a probability", rate_hz)
@@ -267,3 +277,39 @@ class GaussianPopulation:
         ranges = np.stack([self.low, self.high], axis=1).ravel()
         head = [len(self.low), self.cells_per_dimension, self.rate_hz * DT_MS / 1000.0]
         return np.concatenate([np.array(head, float), ranges])
+
+
+@dataclass(frozen=True)
+class FlagCells:
+    """A group of cells for each flag of the observation: they fire at flag_rate_hz while it is up and are silent else.
+
+    Args:
+        flags: the name of each flag.
+    """
+
+    flags: tuple[str, ...]
+    cells_per_flag: int = 25
+    flag_rate_hz: float = 100.0
+
+    module = "tasks.encoders"
+    function = "encode_flags"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "flags", tuple(self.flags))
+        require(len(self.flags) > 0, "flags", "one name a flag", self.flags)
+        require_integer("cells_per_flag", self.cells_per_flag, 1)
+        _require_rate("flag_rate_hz", self.flag_rate_hz)
+
+    @property
+    def channels(self) -> tuple[tuple[str, int], ...]:
+        """Kinds of input cells in order: (name, number of cells)."""
+        return tuple((name, self.cells_per_flag) for name in self.flags)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of input cells."""
+        return len(self.flags) * self.cells_per_flag
+
+    def parameters(self) -> NDArray[np.float64]:
+        """Flags, cells a flag, their probability."""
+        return np.array([len(self.flags), self.cells_per_flag, self.flag_rate_hz * DT_MS / 1000.0], float)

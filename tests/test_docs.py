@@ -2,7 +2,7 @@
 
 import importlib.util
 import re
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,16 @@ import pytest
 import typer
 
 from lsnn.learning.config import LearningConfig
-from lsnn.meta import TEST_BRANCH, episode_keys
+from lsnn.meta import TEST_BRANCH, MetaLearner, episode_keys, new_network
 from lsnn.network import NetworkConfig
+from lsnn.task import Encoder, Task
 from runs.cli import main
 from runs.configuration import Experiment
 from runs.presets import PRESETS
-from tasks.encoders import CoordinateCells, GaussianPopulation, PlaceCells
+from tasks.bandit import Bandit
+from tasks.encoders import CoordinateCells, FlagCells, GaussianPopulation, PlaceCells
+from tasks.regression import Regression
+from tasks.store_recall import StoreRecall
 from tasks.swimmers import SWIMMERS, best_circle, swim
 from tasks.trials import trials_table
 from tasks.water_maze import WaterMaze
@@ -24,7 +28,10 @@ from tasks.water_maze import WaterMaze
 CLONE = Path(__file__).parents[1]
 PAGES = [CLONE / "README.md", *sorted((CLONE / "docs").glob("*.md"))]
 README, PARAMETERS, DESIGN = (CLONE / name for name in ("README.md", "docs/parameters.md", "docs/design.md"))
-CONFIGURATIONS = (NetworkConfig, LearningConfig, WaterMaze, PlaceCells, CoordinateCells, GaussianPopulation)
+CONFIGURATIONS = (
+    NetworkConfig, LearningConfig, WaterMaze, Bandit, Regression, StoreRecall,
+    PlaceCells, CoordinateCells, GaussianPopulation, FlagCells,
+)  # fmt: skip
 SOURCE = re.compile(r"(recalled|read|ours)(\b.*)?")
 NO_ENTRY = "–"
 
@@ -116,6 +123,18 @@ def test_presets_table_prints_where_the_presets_leave_the_defaults():
         assert_same({row[0]: value_of(row[column]) for row in table}, code)
 
 
+def test_presets_table_of_the_other_families():
+    """Every key in which their default presets leave the defaults of network and learning."""
+    names = ("bandit", "regression", "store-recall")
+    flat = {name: leaves(PRESETS[name]["compact"]) for name in names}
+    plain = leaves(Experiment(WaterMaze(), NetworkConfig(), LearningConfig()))
+    sections = {key: value for key, value in plain.items() if not key.startswith("task.")}
+    keys = {key for name in names for key in sections if flat[name][key] != sections[key]}
+    table = rows(section(PARAMETERS, "Presets of the other families"))
+    for column, name in enumerate(names, start=1):
+        assert_same({row[0]: value_of(row[column]) for row in table}, {key: flat[name][key] for key in keys})
+
+
 def test_yardsticks_are_those_of_the_swimmers():
     """On the first quarter of the page's episodes, within four standard errors of their mean."""
     task, keys = WaterMaze(), episode_keys(0, TEST_BRANCH, 0, 512)[:128]
@@ -180,9 +199,28 @@ def test_links_and_named_files_exist(page):
             assert (CLONE / line).exists(), line
 
 
+def python_blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def test_new_family_of_the_readme_is_learnt(tmp_path, monkeypatch):
+    """As a module of its own, of at most 40 lines of code: after 40 iterations far more answers are right than half."""
+    (source,) = [block for block in python_blocks() if block.startswith("# tasks/delayed_match.py\n")]
+    assert sum(bool(line.strip()) for line in source.splitlines()[1:]) <= 40
+    (tmp_path / "delayed_match.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    task = importlib.import_module("delayed_match").DelayedMatch()
+    experiment = PRESETS["store-recall"]["compact"]
+    assert isinstance(task, Task) and isinstance(task.encoder, Encoder)
+    learning = replace(experiment.learning, episodes=32)
+    learner = MetaLearner(task, new_network(task, experiment.network, learning, seed=0), learning, seed=0, threads=1)
+    right = [learner.step()["right"] for _ in range(40)]
+    assert np.mean(right[:3]) < 0.7 < 0.85 < np.mean(right[-5:])
+
+
 def test_examples_of_the_readme_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    blocks = [block for block in python_blocks() if not block.startswith("# tasks/")]
     assert len(blocks) == 2
     names: dict[str, Any] = {}
     for block in blocks:

@@ -1,5 +1,7 @@
 """Network files: the same network comes back, bit for bit; whatever breaks a rule does not."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -231,6 +233,7 @@ def test_a_mutation_that_changes_nothing_still_loads(checkpoint):
         (attribute("network", "n_in", 13), "must have"),
         (attribute("network", "n_in", 2**40), "@n_in: must have a value in 0..16777216, got 1099511627776"),
         (attribute("network", "outputs", "{"), "@outputs: must be a list of"),
+        (attribute("network", "neuron_models", "{"), "@neuron_models: must have the name of the model 'lif'"),
         (attribute("network", "outputs", '[["action", -3]]'), "@outputs: must have widths >= 0"),
         (set_config('"n_excitatory": 8', '"n_excitatory": 9'), "population: must have shape"),
         (set_config('"tau_a_ms": 1200.0', '"tau_a_ms": -1200.0'), "network.tau_a_ms must be > dt_ms"),
@@ -253,6 +256,31 @@ def test_broken_rule_is_named(checkpoint, change, message):
     with pytest.raises(InputError, match=message) as caught:
         load_network(mutated(checkpoint, change))
     assert str(caught.value).startswith(str(checkpoint))
+
+
+def without_models(file):
+    del file["network"].attrs["neuron_models"]
+
+
+def test_a_file_without_its_models_has_lif_and_alif(checkpoint, tmp_path):
+    network = load_network(mutated(checkpoint, without_models)).network
+    assert [model.name for model in network.config.models] == ["lif", "alif"]
+    other = saved(tmp_path / "s.lsnn.h5", network_of(replace(FREE, adaptive_model="sfa")))
+    assert load_network(other).network.config.models[1].name == "sfa"
+    message = "@neuron_models: must have the name of the model 'sfa' that runs now, .* got None"
+    with pytest.raises(InputError, match=message):
+        load_network(mutated(other, without_models))
+
+
+def test_a_network_of_other_equations_is_refused(checkpoint):
+    def change(file):
+        models = file["network"].attrs["neuron_models"]
+        assert "v > b0 + beta*b" in models
+        file["network"].attrs["neuron_models"] = models.replace("v > b0 + beta*b", "v > b0 + 2*beta*b")
+
+    now, then = r"'v > b0 \+ beta\*b'", r"v > b0 \+ 2\*beta\*b"
+    with pytest.raises(InputError, match=rf"the threshold of the model 'alif' that runs now, {now}, got {then}"):
+        load_network(mutated(checkpoint, change))
 
 
 def test_checksum_guards_the_network(checkpoint):

@@ -83,11 +83,10 @@ def roll_out_module(
         dynamics: module with begin, observe, transition and target; encoder_module, encoder: where the encoder is.
         action_kind: "gaussian", "categorical" or "none"; models: of the groups of neurons, in their order.
     """
-    policy = "draw_gaussian" if action_kind == "none" else f"draw_{action_kind}"
     imports = (
         f"from {dynamics} import begin, observe, target, transition\n"
         f"from {encoder_module} import {encoder} as encode\n"
-        f"from lsnn.kernels.policy import {policy} as draw\n"
+        f"from lsnn.kernels.policy import draw_{action_kind} as draw\n"
     )
     name = f"roll_out_{dynamics.rpartition('.')[2]}_{encoder}_{action_kind}"
     text = _network(models) + "\n\n" + _template("roll_out.py", (TASK, imports), (STEP, ""))

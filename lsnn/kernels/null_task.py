@@ -14,7 +14,7 @@ def begin(key, parameters, state):
 
 @njit
 def observe(state, parameters, observation):
-    """What the animal perceives."""
+    """What the encoder is given."""
     observation[0] = state[0]
 
 

@@ -43,3 +43,10 @@ def draw_categorical(key, t, y, row, lane, log_std, n_spread, hold, mean_norm, a
         if score > best:
             best, choice = score, a
     action[0] = choice
+
+
+@njit(error_model="numpy")
+def draw_none(key, t, y, row, lane, log_std, n_spread, hold, mean_norm, action):
+    """Nothing is drawn: the target readout, which comes first where there is no policy, is the answer."""
+    for a in range(action.shape[0]):
+        action[a] = y[row, a, lane]

@@ -1,4 +1,4 @@
-"""The closed loop: a network swims in a task, eight episodes at a time, in one compiled function.
+"""The closed loop: a network acts in a task, eight episodes at a time, in one compiled function.
 
 The imports from `null_task` are placeholders: `build.py` writes this file out with those of a real task and encoder.
 """

@@ -23,7 +23,7 @@ class Prepared(NamedTuple):
     """What a shard tells the batch before its gradient."""
 
     advantage: np.ndarray | None  # (T - 1, 8); the record's last step serves as the bootstrap only
-    decisions: float  # steps that count: those in which the animal acted, or the weight of the targets
+    decisions: float  # steps that count: those in which an action mattered, or the weight of the targets
     advantage_sum: float
     advantage_square: float
     spike_count: np.ndarray  # (N,)

@@ -103,7 +103,7 @@ class Izhikevich:
         return {"v": v_next, "u": s["u"] + dt / p.tau_a * (0.2 * v - s["u"])}
 
     def distance(self, s, p):
-        return (1000 * s["v"] + 35) / 15
+        return (1000 * s["v"] + 35) / 35
 
     def reset(self, s, p):
         return {"v": -0.065 + 0 * s["v"], "u": s["u"] + 2}
@@ -123,7 +123,7 @@ class Adex:
         return {"v": jnp.where(p.free, v + dt * dv, v), "w": w + dt / p.tau_a * (4e-9 * (v + 70.6e-3) - w)}
 
     def distance(self, s, p):
-        return (s["v"] + 40.4e-3) / 20e-3
+        return (s["v"] + 40.4e-3) / 30.2e-3
 
     def reset(self, s, p):
         return {"v": -70.6e-3 + 0 * s["v"], "w": s["w"] + 80.5e-12}

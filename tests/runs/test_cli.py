@@ -19,6 +19,7 @@ from runs import train as training
 from runs.cli import main
 from runs.presets import PRESETS
 from tests.runs.tiny import FREE, tiny
+from tests.test_neuron_files import TEXT
 
 CLONE = Path(__file__).parents[2]
 TINY = [word for setting in FREE for word in ("--set", setting)]
@@ -69,6 +70,26 @@ def test_train_test_report(tmp_path):
     assert (tmp_path / "report" / "report.html").stat().st_size > 10_000
 
 
+def test_train_with_a_model_of_ones_own(tmp_path):
+    (tmp_path / "leaky.toml").write_text(TEXT)
+    run = tmp_path / "run"
+    words = ("--iterations", 1, "--out", run, "--threads", 1, "--neuron", tmp_path / "leaky.toml", *TINY)
+    trained = lsnn("train", "water-maze", *words)
+    assert trained.exit_code == 0, trained.output
+    (tmp_path / "leaky.toml").unlink()  # the network file has all of it
+    file = load_network(run / "network.lsnn.h5")
+    assert file.network.config.models[1].threshold == "v > -50*mV"
+    tested = lsnn("brian", run / "network.lsnn.h5", "--episodes", 8, "--out", run / "brian.h5")
+    assert tested.exit_code == 0 and "differing spikes: 0 of" in tested.stdout
+
+
+def test_show_kernel_prints_forward_step_and_adjoint(tmp_path):
+    shown = lsnn("show-kernel", "izhikevich")
+    assert shown.exit_code == 0
+    for word in ("dv/dt = 0.04*v**2/(ms*mV)", "def update_izhikevich(", "def adjoint_of_izhikevich("):
+        assert word in shown.stdout
+
+
 def test_resume_goes_on_in_the_folder_of_the_checkpoint(own):
     done = lsnn("train", "water-maze", "--iterations", 3, "--resume", own / "checkpoint.lsnn.h5")
     assert done.exit_code == 0, done.output
@@ -91,7 +112,7 @@ def test_without_out_a_new_folder_is_taken(tmp_path, monkeypatch):
 
 def test_main_job(tmp_path, monkeypatch):
     monkeypatch.setitem(PRESETS["water-maze"], "compact", tiny())
-    monkeypatch.setattr("runs.evaluate.EPISODES", 8)
+    monkeypatch.setattr("runs.maze_conditions.EPISODES", 8)
     done = lsnn("maze", "--minutes", 0.005, "--seed", 2, "--out", tmp_path / "maze")
     assert done.exit_code == 0, done.output
     names = {path.name for path in (tmp_path / "maze").iterdir()}
@@ -101,7 +122,7 @@ def test_main_job(tmp_path, monkeypatch):
 
 def test_main_job_with_the_network_of_the_clone(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(maze, "PRETRAINED", folder / "network.lsnn.h5")
-    monkeypatch.setattr("runs.evaluate.EPISODES", 8)
+    monkeypatch.setattr("runs.maze_conditions.EPISODES", 8)
     done = lsnn("maze", "--pretrained", "--out", tmp_path / "maze")
     assert done.exit_code == 0, done.output
     assert (tmp_path / "maze" / "report.html").is_file()
@@ -150,7 +171,7 @@ TRAIN = ("train", "water-maze")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("train", "bandit"), ("task must be one of water-maze", "'bandit'")),
+        (("train", "sudoku"), ("task must be one of water-maze, bandit", "'sudoku'")),
         ((*TRAIN, "--preset", "huge"), ("--preset must be one of compact, bellec2018", "'huge'")),
         ((*TRAIN, "--set", "network.foo=1"), ("network has no key 'foo'", "known: adaptive_model")),
         ((*TRAIN, "--set", "network.tau_a_ms=-3"), ("network.tau_a_ms must be > dt_ms", "-3")),
@@ -163,6 +184,7 @@ TRAIN = ("train", "water-maze")
         ((*TRAIN, "--iterations", "-2"), ("--iterations must be >= 1, got -2",)),
         ((*TRAIN, "--seed", "-1"), ("--seed", "-1")),
         ((*TRAIN, "--threads", "0"), ("--threads must be >= 1, got 0",)),
+        ((*TRAIN, "--neuron", "hodgkin"), ("no neuron model or file 'hodgkin'", "known models: lif, alif")),
         (("maze", "--pretrained", "--minutes", "3"), ("--minutes", "--pretrained")),
         (("maze", "--seed", "-4"), ("--seed", "-4")),
     ],
@@ -170,6 +192,13 @@ TRAIN = ("train", "water-maze")
 def test_bad_arguments(tmp_path, nothing_compiles, arguments, words):
     refused([*arguments, "--out", tmp_path / "out"], *words, within=tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_breaks_a_rule(tmp_path, nothing_compiles):
+    (tmp_path / "leaky.toml").write_text(TEXT.replace("(E_L - v + R*I)", "(E_L - v + I)"))
+    words = ("'leaky', equations, 'dv/dt = (E_L - v + I)/tau_m : volt': units do not match",)
+    refused([*TRAIN, "--neuron", tmp_path / "leaky.toml", "--out", tmp_path / "out"], *words, within=tmp_path)
+    refused(["show-kernel", tmp_path / "leaky.toml"], *words, within=tmp_path)
 
 
 def test_an_unknown_option_is_a_usage_error():
@@ -245,7 +274,7 @@ def not_a_number(own):
 
 
 def of_another_task(own):
-    return changed_network(own, lambda file: file.config["task"].update(name="bandit"))
+    return changed_network(own, lambda file: file.config["task"].update(name="sudoku"))
 
 
 def with_an_unknown_key(own):
@@ -270,7 +299,7 @@ def with_another_readout(own):
         (foreign, ("must be an LSNN file", "HDF5 file without its seal")),
         (truncated, ("is damaged, truncated",)),
         (not_a_number, ("W_out: must be finite, got nan",)),
-        (of_another_task, ("task must be one of water-maze", "'bandit'")),
+        (of_another_task, ("task must be one of water-maze", "'sudoku'")),
         (with_an_unknown_key, ("learning has no key 'patience'",)),
         (with_another_encoder, ("must have input cells",)),
         (with_another_readout, ("must have readouts",)),

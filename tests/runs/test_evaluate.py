@@ -12,18 +12,18 @@ from lsnn.blocks import Block
 from lsnn.errors import InputError
 from lsnn.files import load_network, weights_sha256
 from lsnn.meta import TEST_BRANCH, episode_keys, new_network
-from runs import evaluate
+from runs import evaluate, maze_conditions
 from runs.configuration import open_network
-from runs.evaluate import CONDITIONS, keys_of_test, run_test, steps_to_set_down, zero_state
+from runs.evaluate import NETWORKS, keys_of_test, run_test, zero_state
+from runs.maze_conditions import steps_to_set_down
 from tasks.swimmers import swim
 from tasks.water_maze import TRIAL, WaterMaze
 from tests.runs.tiny import tiny
 
 EPISODES, STEPS, SEED = 12, 200, 5
-NETWORKS = tuple(CONDITIONS)
 
 
-def result_of(folder, path, threads=2, names=NETWORKS, recorded=9, episodes=EPISODES):
+def result_of(folder, path, threads=2, names=tuple(NETWORKS), recorded=9, episodes=EPISODES):
     file, experiment = open_network(folder / "network.lsnn.h5")
     run_test(path, file, experiment, names, SEED, "lsnn test", episodes, recorded, threads)
     return path
@@ -234,7 +234,7 @@ def test_neurons_spike_where_their_trace_exceeds_the_threshold(result):
     traces, spikes, network = result["frozen/traces"], result["frozen/spikes"], result["network"]
     threshold = network["b0"][()] + network["beta"][()] * traces["b"][()]
     above = traces["v"][()] > threshold
-    assert 1 < len(traces["episode"]) <= evaluate.TRACED
+    assert 1 < len(traces["episode"]) <= maze_conditions.TRACED
     for window, (episode, start) in enumerate(zip(traces["episode"], traces["start_ms"], strict=True)):
         first, last = spikes["episode_offsets"][episode : episode + 2]
         time, neuron = spikes["time_ms"][first:last] - start, spikes["neuron"][first:last]
@@ -267,14 +267,15 @@ def test_threads_do_not_change_the_bits(folder, path, tmp_path):
 
 
 def test_conditions_are_chosen_by_name():
-    assert evaluate.chosen_conditions([]) == list(CONDITIONS)
+    assert evaluate.chosen_conditions([]) == list(NETWORKS)
     assert evaluate.chosen_conditions(["untrained", "oracle", "frozen"]) == ["frozen", "untrained"]
     with pytest.raises(InputError, match="--condition must be one of frozen, .* got 'thawed'"):
         evaluate.chosen_conditions(["thawed"])
 
 
 def test_spikes_are_all_or_a_number():
-    assert [evaluate.recorded_episodes(text, 512) for text in ("all", "8", "0", "900")] == [512, 8, 0, 512]
+    assert [evaluate.recorded_episodes(text) for text in ("8", "0", "900")] == [8, 0, 900]
+    assert evaluate.recorded_episodes("all") > 10**9
     for text in ("-1", "some", "1.5"):
         with pytest.raises(InputError, match=f"--spikes must be 'all' or a number of episodes, got '{text}'"):
-            evaluate.recorded_episodes(text, 512)
+            evaluate.recorded_episodes(text)

@@ -6,7 +6,7 @@ import pytest
 from lsnn.errors import InputError
 from lsnn.task import Encoder
 from tasks import encoders
-from tasks.encoders import CoordinateCells, GaussianPopulation, PlaceCells
+from tasks.encoders import CoordinateCells, FlagCells, GaussianPopulation, PlaceCells
 
 STEPS = 4000
 
@@ -92,6 +92,14 @@ def test_flag_cells_fire_while_their_flag_is_up(encoder) -> None:
     assert_binomial(spikes_of(encoder, [0.0, 0.0, 0.0, 1.0])[:, places:], np.repeat([0.0, probability], [reward, wall]))
 
 
+def test_groups_of_flag_cells_fire_while_their_flag_is_up() -> None:
+    encoder = FlagCells(("first", "second", "third"), cells_per_flag=4, flag_rate_hz=250.0)
+    assert encoder.channels == (("first", 4), ("second", 4), ("third", 4)) and encoder.n_inputs == 12
+    spikes = spikes_of(encoder, [1.0, 0.0, 1.0])
+    assert_binomial(spikes, np.repeat([0.25, 0.0, 0.25], 4))
+    assert not spikes[:, 4:8].any() and not spikes_of(encoder, [0.0, 0.0, 0.0], steps=50).any()
+
+
 @pytest.mark.parametrize("encoder", [CoordinateCells(), PlaceCells()])
 def test_a_blank_is_silent(encoder) -> None:
     assert not spikes_of(encoder, [1.0, 1.0, 0.0, 0.0], 500).any()
@@ -134,6 +142,9 @@ def test_other_lanes_keep_their_bits() -> None:
         (lambda: GaussianPopulation((0.0,), (np.inf,)), "high must be a number"),
         (lambda: GaussianPopulation((1.0,), (1.0,)), "high must be above low"),
         (lambda: GaussianPopulation((0.0,), (1.0, 2.0)), "high must be as long as low"),
+        (lambda: FlagCells(()), "flags must be one name a flag"),
+        (lambda: FlagCells(("a",), cells_per_flag=0), "cells_per_flag must be an integer of at least 1"),
+        (lambda: FlagCells(("a",), flag_rate_hz=1001.0), "flag_rate_hz must be at most 1000 Hz"),
     ],
 )
 def test_bad_parameters_are_named(make, message) -> None:

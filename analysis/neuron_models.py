@@ -1,0 +1,115 @@
+"""How far each neuron model got on the maze in the same budget (reads the file of `runs/neuron_models.py`)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.latencies import FIRST, SECOND, Estimate, goals_per_episode, goals_ratio, search_time
+from analysis.plots import plain_search_axis
+from analysis.results import Condition, Result, ResultError, place, subgroup, text_attribute
+from analysis.style import BLUE, COLOURS, LABELS, VERMILLION, add_footer, new_figure, png, styled
+
+YARDSTICKS = ("circling", "memory", "oracle")
+
+
+class Run(NamedTuple):
+    """One model with one seed: its test, and the course of its meta-training."""
+
+    model: str
+    seed: int
+    iterations: int
+    minutes: float
+    rate_hz: float
+    exploded: int  # iterations
+    condition: Condition
+
+
+def runs_of(result: Result) -> list[Run]:
+    """The runs in an open file, in its order; ResultError if it holds none."""
+    groups = [subgroup(result.file, name) for name in sorted(result.file) if name.startswith("run_")]
+    if not groups:
+        raise ResultError(f"{place(result.file)}: needs groups run_00, run_01, .., found none")
+    runs = []
+    for group in groups:
+        numbers = {name: float(group.attrs.get(name, np.nan)) for name in Run._fields[1:6]}
+        if missing := [name for name, value in numbers.items() if not np.isfinite(value)]:
+            raise ResultError(f"{place(group)}: needs a number as attribute {missing[0]!r}")
+        condition = Condition(group, group.name.strip("/"))
+        counts = {name: int(numbers[name]) for name in ("seed", "iterations", "exploded")}
+        model = text_attribute(group, "model")
+        runs.append(Run(model, minutes=numbers["minutes"], rate_hz=numbers["rate_hz"], condition=condition, **counts))
+    return runs
+
+
+def describe(path: Path) -> str:
+    """A line a run: goals and their 95 % interval, fraction of the oracle's, search times, rate, length."""
+    with Result(path) as result:
+        result.require(*YARDSTICKS)
+        oracle = result.conditions["oracle"]
+        lines = ["model, seed: goals [95 %], of the oracle's, median search on trials 1 and 2 (ms), rate, iterations"]
+        for run in runs_of(result):
+            goals, share = goals_per_episode(run.condition), goals_ratio(run.condition, oracle)
+            first, second = (search_time(run.condition, trials).value for trials in (FIRST, SECOND))
+            lines.append(
+                f"{run.model:<12} {run.seed:3d}  {goals.value:5.1f} [{goals.low:.1f}, {goals.high:.1f}]  "
+                f"{share.value:4.2f}  {first:5.0f} {second:5.0f}  {run.rate_hz:4.1f} Hz  {run.iterations} in "
+                f"{run.minutes:.1f} min, {run.exploded} exploded"
+            )
+    return "\n".join(lines)
+
+
+@styled
+def model_rows(result: Result) -> Figure:
+    """Goals per episode and median search times of every run, a row a model."""
+    result.require(*YARDSTICKS)
+    runs = runs_of(result)
+    models = list(dict.fromkeys(run.model for run in runs))
+    figure = new_figure(13, 2.6 + 0.55 * len(models), "Neuron models on the maze, the same budget of meta-training")
+    left, right = figure.subplots(1, 2, sharey=True)
+    rows = [models.index(run.model) + offset for run, offset in zip(runs, offsets(runs), strict=True)]
+    draw(left, rows, [goals_per_episode(run.condition) for run in runs], BLUE, "a network")
+    for trials, colour, label in ((FIRST, VERMILLION, "trial 1"), (SECOND, BLUE, "trial 2")):
+        draw(right, rows, [search_time(run.condition, trials) for run in runs], colour, label)
+    for name in YARDSTICKS:
+        look = {"color": COLOURS[name], "linestyle": "--", "linewidth": 1.5}
+        left.axvline(goals_per_episode(result.conditions[name]).value, label=LABELS[name], **look)
+        right.axvline(search_time(result.conditions[name], SECOND).value, label=f"{LABELS[name]}, trial 2", **look)
+    left.set(xlabel="goals per episode", xlim=(0, None), yticks=range(len(models)), yticklabels=models)
+    left.invert_yaxis()
+    right.set(xlabel="median search time (ms)", xscale="log")
+    plain_search_axis(right, "x")
+    for axes in (left, right):
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, columnspacing=1.2)
+    n, iterations = runs[0].condition.n_episodes, sorted({run.iterations for run in runs})
+    span = f"{iterations[0]}" if len(iterations) == 1 else f"{iterations[0]} to {iterations[-1]}"
+    return add_footer(
+        figure, result, f"{span} iterations; a marker a seed; bars: 95 % bootstrap over n = {n} mazes"
+    )
+
+
+def offsets(runs: Sequence[Run]) -> list[float]:
+    """Seeds of a model side by side within its row."""
+    found = []
+    for run in runs:
+        seeds = [other.seed for other in runs if other.model == run.model]
+        found.append(0.16 * (seeds.index(run.seed) - (len(seeds) - 1) / 2))
+    return found
+
+
+def draw(axes: Axes, rows: Sequence[float], estimates: Sequence[Estimate], colour: str, label: str) -> None:
+    """A marker a run, with its interval; nothing where a search was never ended by half of the animals."""
+    points = np.array([(estimate.value, estimate.low, estimate.high) for estimate in estimates])
+    points[~np.isfinite(points)] = np.nan
+    axes.hlines(rows, points[:, 1], points[:, 2], color=colour, linewidth=2)
+    axes.plot(points[:, 0], rows, "o", color=colour, label=label)
+
+
+def write_figure(path: Path, out: Path) -> Path:
+    """Draw the runs in a file; returns where the PNG stands."""
+    with Result(path) as result:
+        out.write_bytes(png(model_rows(result)))
+    return out

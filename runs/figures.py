@@ -1,0 +1,65 @@
+"""What the scripts of single figures share: their options, the test of a network, the figure of its result."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from analysis.report import write_figure
+from analysis.results import Result
+from lsnn.errors import InputError
+from lsnn.store import StoreError
+from runs.configuration import open_network
+from runs.evaluate import chosen_conditions, run_test
+from runs.folders import output_file
+from runs.headline import print_headline
+from runs.progress import say
+
+PRETRAINED = Path(__file__).parent / "pretrained"
+BAD_INPUT = 2
+
+
+def options_of(description: str | None, pretrained: str) -> argparse.ArgumentParser:
+    """The options of a script: the network (default: the shipped one), the folder, episodes, seed, threads."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    shipped = PRETRAINED / pretrained
+    parser.add_argument("network", nargs="?", type=Path, default=shipped, help="default: the one that is shipped")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the result file and the figure")
+    parser.add_argument("--episodes", type=int, help="default: as many as `lsnn test` runs")
+    parser.add_argument("--seed", type=int, default=0, help="of the episodes")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--overwrite", action="store_true")
+    return parser
+
+
+def tested(options: argparse.Namespace, network: Path, task: str, path: Path) -> Path:
+    """Test a network under every condition of its family; returns the path of the result file.
+
+    Raises:
+        InputError: a network for another task, or a file that exists.
+    """
+    file, experiment = open_network(network)
+    if experiment.task.name != task:
+        raise InputError(f"{network}: must be a network for {task}, got {experiment.task.name}")
+    command = shlex.join(["python", "-m", f"runs.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+    names = chosen_conditions([], task)
+    output_file(path, options.overwrite)
+    run_test(path, file, experiment, names, options.seed, command, options.episodes, threads=options.threads)
+    print_headline(path)
+    return path
+
+
+def draw(result: Path, path: Path, drawing: Callable[[Result], Any]) -> None:
+    """Draw one figure of a result file."""
+    say(f"\nfigure: {write_figure(result, path, drawing)}")
+
+
+def reporting(main: Callable[[], object]) -> None:
+    """Run a script; bad input ends in a message and exit code 2."""
+    try:
+        main()
+    except (InputError, StoreError) as error:
+        print(f"{Path(sys.argv[0]).stem}: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)

@@ -1,0 +1,159 @@
+"""How far each neuron model gets on the maze in the same budget of meta-training (ours; no figure of the paper).
+
+Every model takes the place of the adaptive neurons of `compact`, the other neurons stay LIF; seeds, mazes, learning
+and budget are the same. `lif` has no adaptation: what it holds of the platform is in membranes and spikes alone. After
+meta-training the weights are frozen and tested with the policy's mean action on mazes of the test branch, beside the
+scripted swimmers. A run that is complete in the folder is not repeated, so more seeds or models can be added.
+
+    python -m runs.neuron_models --iterations 3000 --seeds 1 2 3 --out DIR
+
+leaves in DIR a folder a run, `neuron_models.h5` with the tests of all (docs/files.md) and `neuron_models.png`.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from analysis.neuron_models import describe, write_figure
+from lsnn import store
+from lsnn.errors import InputError
+from lsnn.files import load_network
+from lsnn.neurons import MODELS
+from runs import train as training
+from runs.configuration import Experiment, open_network, overridden
+from runs.evaluate import run_test
+from runs.folders import output_folder
+from runs.neurons import neuron_settings
+from runs.presets import preset
+from runs.progress import say
+
+TABLE, TEST = "neuron_models.h5", "result.h5"
+EPISODES = 256
+SWIMMERS = ("circling", "memory", "oracle")
+TESTED = ("goal", "trials", "reward", "position", "episode_key")  # of a condition: what the table keeps
+# Sub-steps of a non-linear upswing multiply the gradient: a lower damping keeps it finite.
+SETTINGS = {"izhikevich": ("network.surrogate_gamma=0.1",)}
+
+
+class Job(NamedTuple):
+    """One model with one seed, in a folder of its own."""
+
+    model: str
+    seed: int
+    folder: Path
+
+    @property
+    def result(self) -> Path:
+        """The test of the frozen network."""
+        return self.folder / TEST
+
+
+def experiment_of(model: str, settings: Sequence[str]) -> Experiment:
+    """`compact` with these adaptive neurons and further settings."""
+    return overridden(preset("water-maze"), [*neuron_settings(model), *SETTINGS.get(model, ()), *settings])
+
+
+def run_job(
+    job: Job, experiment: Experiment, budget: training.Budget, episodes: int, threads: int, command: str
+) -> bool:
+    """Meta-train, freeze and test; False if a signal ended it, which leaves a checkpoint to go on from."""
+    checkpoint = output_folder(job.folder, "", (), overwrite=True) / training.CHECKPOINT
+    if checkpoint.exists():
+        run = training.resumed_run(checkpoint, "water-maze", None, job.seed, [], command)
+        if run.experiment != experiment:
+            raise InputError(f"{checkpoint}: must be of the same experiment; name another --out")
+    else:
+        run = training.fresh_run(experiment, job.seed, command)
+    network, ended_by = training.train(run, budget, job.folder, threads)
+    if ended_by:
+        return False
+    file, tested = open_network(network)
+    run_test(job.result, file, tested, ("frozen",), 0, command, episodes, 0, threads)
+    return True
+
+
+def write_table(path: Path, jobs: Sequence[Job], command: str) -> None:
+    """The tests of all runs in one file: a group a run, and the swimmers on the same mazes."""
+    with store.write_atomically(path) as table:
+        table.attrs.update(store.provenance("result", preset("water-maze").as_mapping(), 0, command))
+        table.attrs["network_sha256"] = "one a run"
+        for number, job in enumerate(jobs):
+            with h5py.File(job.result) as result:
+                _copy(result["frozen"], table.create_group(f"run_{number:02d}"))
+                for name in SWIMMERS if number == 0 else ():
+                    _copy(result[name], table.create_group(name))
+            table[f"run_{number:02d}"].attrs.update(_course(job))
+
+
+def _copy(condition: h5py.Group, target: h5py.Group) -> None:
+    target.attrs.update(condition.attrs)
+    for name in TESTED:
+        condition.copy(name, target)
+
+
+def _course(job: Job) -> dict[str, str | int | float]:
+    """What a run was, and how its meta-training went."""
+    history = load_network(job.folder / training.NETWORK).history
+    assert history is not None
+    return {
+        "model": job.model,
+        "seed": job.seed,
+        "iterations": len(history),
+        "minutes": float(history["minutes"][-1]),
+        "rate_hz": float(np.mean(history["rate_hz"][-100:])),
+        "exploded": int(history["exploded"].sum()),
+    }
+
+
+def compare(
+    folder: Path, models: Sequence[str], seeds: Sequence[int], budget: training.Budget, episodes: int, threads: int,
+    settings: Sequence[str], command: str,
+) -> int:  # fmt: skip
+    """All runs that are not there yet, then table and figure; returns the exit code."""
+    jobs = [Job(model, seed, folder / f"{model}-seed{seed}") for model in models for seed in seeds]
+    experiments = {model: experiment_of(model, settings) for model in models}
+    output_folder(folder, "", (), overwrite=True)
+    for job in jobs:
+        if not job.result.exists():
+            say(f"{job.model}, seed {job.seed}")
+            if not run_job(job, experiments[job.model], budget, episodes, threads, command):
+                return 1
+    write_table(folder / TABLE, jobs, command)
+    figure = write_figure(folder / TABLE, (folder / TABLE).with_suffix(".png"))
+    say(f"{describe(folder / TABLE)}\ntable: {folder / TABLE}\nfigure: {figure}")
+    return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser("python -m runs.neuron_models", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="the folder of all files")
+    parser.add_argument("--models", nargs="+", default=list(MODELS), help="names, or TOML files of one's own")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--iterations", type=int, help="of meta-training, the same for every run")
+    parser.add_argument("--minutes", type=float, help="in place of iterations; default 10")
+    parser.add_argument("--episodes", type=int, default=EPISODES, help="mazes of each test")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--set", action="append", default=[], help="section.key=value for every model; repeatable")
+    asked = parser.parse_args(arguments)
+    command = shlex.join(["python", "-m", "runs.neuron_models", *arguments])
+    try:
+        if min(*asked.seeds, 0) < 0 or asked.episodes < 1 or asked.threads < 1:
+            raise InputError("--seeds must be >= 0, --episodes and --threads >= 1")
+        budget = training.budget_of(asked.minutes, asked.iterations, default_minutes=10.0)
+        return compare(
+            asked.out, asked.models, asked.seeds, budget, asked.episodes, asked.threads, asked.set, command
+        )
+    except (InputError, store.StoreError) as error:
+        print(f"runs.neuron_models: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

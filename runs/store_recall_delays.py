@@ -1,0 +1,32 @@
+"""Errors of frozen networks against the delay between STORE and RECALL, with adaptive thresholds and without.
+
+    python -m runs.store_recall_delays --out results/store-recall
+
+The task of LSNN-official's tutorial on store-recall. Deviations: one slot is 100 ms and not 200, delays are uniform up
+to 3 s and not geometric, the readout is taught by squared error, the input fires at 100 Hz and not 50.
+"""
+
+from pathlib import Path
+
+from analysis.results import Result
+from analysis.store_recall import delays
+from lsnn.errors import InputError
+from runs.configuration import open_network
+from runs.figures import PRETRAINED, draw, options_of, reporting, tested
+
+
+def main() -> None:
+    """The script."""
+    parser = options_of(__doc__, "store_recall.lsnn.h5")
+    parser.add_argument("--lif", type=Path, default=PRETRAINED / "store_recall_lif.lsnn.h5", help="without adaptation")
+    options = parser.parse_args()
+    if (beta := open_network(options.lif)[1].network.beta) != 0:
+        raise InputError(f"{options.lif}: network.beta must be 0, got {beta:g}")
+    result = tested(options, options.network, "store-recall", options.out / "result.h5")
+    without = tested(options, options.lif, "store-recall", options.out / "result_lif.h5")
+    with Result(without) as lif:
+        draw(result, options.out / "store_recall_delays.png", lambda result: delays(result, lif))
+
+
+if __name__ == "__main__":
+    reporting(main)

@@ -1,0 +1,144 @@
+"""Players of two-armed Bernoulli bandits with nothing to learn but the arms: yardsticks for a network's regret.
+
+All but the oracle know nothing of the episode's arms beforehand and take them for independent, each uniform in [0, 1].
+"""
+
+import math
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from lsnn.kernels.draws import SWIMMER, step_key, uniform_of
+from tasks.bandit import N_ARMS, N_STATE, P_FIRST, Bandit, begin, pull
+from tasks.validation import require
+
+PLAYERS = ("random", "ucb1", "thompson", "gittins", "oracle")
+RANDOM, UCB1, THOMPSON, GITTINS, ORACLE = range(5)
+GITTINS_DISCOUNT = 0.99
+_HORIZON = 600  # trials of the backward induction
+_PAYOFFS = 500  # sure payoffs tried; the index is interpolated between them
+
+
+class Record(NamedTuple):
+    """What E episodes of K trials leave behind: choice and reward, both (E, K)."""
+
+    choice: NDArray[np.int8]
+    reward: NDArray[np.float64]
+
+
+@njit(error_model="numpy")
+def _gain_of_playing(payoff, discount, horizon, gain):
+    """How much better playing an arm is than a sure payoff every trial, if one may retire to it later.
+
+    Backward induction over all outcomes; fills gain[w, l] for an arm that paid w times and l times did not.
+    """
+    sure = payoff / (1.0 - discount)
+    after = np.empty(horizon + 1)  # by w, at n = w + l trials: worth of going on in the best way
+    for w in range(horizon + 1):
+        after[w] = max((w + 1.0) / (horizon + 2.0) / (1.0 - discount), sure)
+    for n in range(horizon - 1, -1, -1):
+        for w in range(n + 1):
+            mean = (w + 1.0) / (n + 2.0)
+            play = mean * (1.0 + discount * after[w + 1]) + (1.0 - mean) * discount * after[w]
+            after[w] = max(play, sure)
+            if n < gain.shape[0]:
+                gain[w, n - w] = play - sure
+
+
+@cache
+def gittins_table(trials: int, discount: float = GITTINS_DISCOUNT) -> NDArray[np.float64]:
+    """Gittins index of an arm that paid w times and l times did not, [w, l] with w + l < trials (Gittins 1979).
+
+    It is the sure payoff at which playing on and retiring are worth the same, under a uniform prior; backward induction
+    over `_HORIZON` trials and interpolation between `_PAYOFFS` payoffs leave an error of about 0.001.
+    """
+    payoffs = np.linspace(0.0, 1.0, _PAYOFFS + 1)
+    index, before = np.zeros((trials, trials)), np.zeros((trials, trials))
+    gain = np.zeros((trials, trials))
+    for last, payoff in zip(payoffs[:-1], payoffs[1:], strict=True):
+        if last == 0.0:
+            _gain_of_playing(last, discount, _HORIZON, before)
+        _gain_of_playing(payoff, discount, _HORIZON, gain)
+        crosses = (before > 0.0) & (gain <= 0.0)
+        index[crosses] = (last + (payoff - last) * before[crosses] / (before - gain)[crosses]).clip(0.0, 1.0)
+        before[:] = gain
+    return index
+
+
+@njit(error_model="numpy")
+def _beta(key, trial, arm, a, b):
+    """A draw from Beta(a, b) with whole a, b: the a-th smallest of a + b - 1 uniform draws."""
+    stepped = step_key(key, trial, SWIMMER)
+    draws = np.empty(a + b - 1)
+    for i in range(a + b - 1):
+        draws[i] = uniform_of(stepped, (arm << 20) + i)
+    return np.sort(draws)[a - 1]
+
+
+@njit(error_model="numpy")
+def _score(player, key, trial, arm, won, lost, index, state):
+    """What a player thinks of an arm; it pulls the one with the greatest score."""
+    n = won[arm] + lost[arm]
+    if player == ORACLE:
+        return state[P_FIRST + arm]
+    if player == GITTINS:
+        return index[won[arm], lost[arm]]
+    if player == THOMPSON:
+        return _beta(key, trial, arm, won[arm] + 1, lost[arm] + 1)
+    if player == UCB1:
+        return won[arm] / n + math.sqrt(2.0 * math.log(trial) / n) if n > 0 else math.inf
+    return uniform_of(step_key(key, trial, SWIMMER), arm)
+
+
+@njit(error_model="numpy")
+def _play(player, keys, parameters, index, choice, reward):
+    """Fill the arrays of a Record, an episode a key; ties go to an arm drawn at random."""
+    state, score = np.zeros(N_STATE), np.zeros(N_ARMS)
+    for episode in range(len(keys)):
+        key = keys[episode]
+        won, lost = np.zeros(N_ARMS, np.int64), np.zeros(N_ARMS, np.int64)
+        begin(key, parameters, state)
+        for trial in range(choice.shape[1]):
+            for arm in range(N_ARMS):
+                score[arm] = _score(player, key, trial, arm, won, lost, index, state)
+            arm = 0 if score[0] > score[1] else 1
+            if score[0] == score[1]:
+                arm = int(uniform_of(step_key(key, trial, SWIMMER), N_ARMS << 20) * N_ARMS)
+            choice[episode, trial] = arm
+            reward[episode, trial] = pull(key, arm, state)
+            won[arm] += int(reward[episode, trial])
+            lost[arm] += 1 - int(reward[episode, trial])
+
+
+def play(player: str, keys: ArrayLike, task: Bandit) -> Record:
+    """Record the episodes of one player.
+
+    Args:
+        player: random; ucb1: mean + sqrt(2 ln t / n) (Auer et al. 2002); thompson: pulls the arm of the greater draw
+            from the posterior (Thompson 1933); gittins: the arm of the greater Gittins index at discount 0.99 (best for
+            independent arms, a discounted sum and no end; here an approximation to the best play of a finite
+            episode); oracle: knows what the arms pay.
+        keys: (E,) uint64, one an episode.
+
+    Raises:
+        InputError: an unknown player.
+    """
+    require(player in PLAYERS, "player", f"one of {', '.join(PLAYERS)}", player)
+    keys = np.atleast_1d(np.asarray(keys, dtype=np.uint64))
+    record = Record(np.empty((len(keys), task.trials), np.int8), np.empty((len(keys), task.trials)))
+    index = gittins_table(task.trials) if player == "gittins" else np.zeros((1, 1))
+    _play(PLAYERS.index(player), keys, task.parameters(), index, *record)
+    return record
+
+
+def regret(probabilities: ArrayLike, choice: ArrayLike) -> NDArray[np.float64]:
+    """Cumulative regret, (E, K): what the better arm would have paid more on average, added up over the trials.
+
+    Args:
+        probabilities: (E, arms); choice: (E, K).
+    """
+    p, chosen = np.asarray(probabilities, float), np.asarray(choice, np.intp)
+    return np.cumsum(p.max(axis=1)[:, None] - np.take_along_axis(p, chosen, axis=1), axis=1)

@@ -1,0 +1,246 @@
+"""Regression in context: a function is to be told from the examples of an episode (Hochreiter, Younger & Conwell 2001).
+
+Samples follow each other every `sample_ms`. Throughout a sample the input is x_t and, of the sample before, y_{t-1}; at
+its last step the readout has to name y_t. So the answer to sample t may use t examples.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from lsnn.kernels.draws import TASK_EPISODE, TASK_STEP, normal, step_key, uniform_of
+from lsnn.task import Encoder
+from tasks.encoders import GaussianPopulation
+from tasks.validation import require, require_integer
+
+SINE, QUADRATIC, NETWORK, LINEAR = range(4)
+FUNCTIONS = ("sine", "quadratic", "network", "linear")
+N_HIDDEN, LINEAR_DIMENSIONS = 10, 5
+DIMENSIONS = (1, 2, 2, LINEAR_DIMENSIONS)
+N_COEFFICIENTS = (2, 6, 4 * N_HIDDEN + 1, LINEAR_DIMENSIONS)
+LARGEST_X = (math.pi, 1.0, 1.0, 1.0)
+LARGEST_Y = (1.0, 2.5, 3.0, 3.0)  # encoded range; beyond it an example is read as the end of the range
+MIN_AMPLITUDE = 0.1
+
+# The state (float64): STEP counts within the sample; then x (5), y, the y before, and the coefficients (41).
+STEP, SAMPLE, Y, Y_BEFORE, X = range(5)
+COEFFICIENTS = X + max(DIMENSIONS)
+N_STATE = COEFFICIENTS + max(N_COEFFICIENTS)
+
+KIND, SAMPLE_STEPS, ANSWER_STEPS = range(3)  # the parameters (float64)
+
+
+@njit(error_model="numpy")
+def draw_function(key, kind, coefficients):
+    """Fill the coefficients of the episode's function, (n,).
+
+    sine: amplitude uniform in [0.1, 1), phase in [0, 2 pi). quadratic, network: all uniform in [-1, 1).
+    linear: standard normal, over sqrt(5 / 3), so that y has variance 1.
+    """
+    stepped = step_key(key, 0, TASK_EPISODE)
+    for i in range(len(coefficients)):
+        if kind == LINEAR:
+            coefficients[i] = normal(key, 0, TASK_EPISODE, i) / math.sqrt(len(coefficients) / 3.0)
+        else:
+            coefficients[i] = 2.0 * uniform_of(stepped, i) - 1.0
+    if kind == SINE:
+        coefficients[0] = MIN_AMPLITUDE + (1.0 - MIN_AMPLITUDE) * uniform_of(stepped, 0)
+        coefficients[1] = 2.0 * math.pi * uniform_of(stepped, 1)
+
+
+@njit(error_model="numpy")
+def evaluate(kind, c, x):
+    """y = f(x) of the function with coefficients c.
+
+    sine       c0 sin(x + c1)
+    quadratic  c0 x0^2 + c1 x1^2 + c2 x0 x1 + c3 x0 + c4 x1 + c5
+    network    sum_k u_k tanh(w_k x0 + v_k x1 + b_k) + a over 10 hidden units; c = w, v, b, u (10 each), a
+    linear     c . x
+    """
+    if kind == SINE:
+        return c[0] * math.sin(x[0] + c[1])
+    if kind == QUADRATIC:
+        return c[0] * x[0] ** 2 + c[1] * x[1] ** 2 + c[2] * x[0] * x[1] + c[3] * x[0] + c[4] * x[1] + c[5]
+    total = 0.0
+    if kind == NETWORK:
+        for k in range(N_HIDDEN):
+            hidden = c[k] * x[0] + c[N_HIDDEN + k] * x[1] + c[2 * N_HIDDEN + k]
+            total += c[3 * N_HIDDEN + k] * math.tanh(hidden)
+        return total + c[4 * N_HIDDEN]
+    for i in range(LINEAR_DIMENSIONS):
+        total += c[i] * x[i]
+    return total
+
+
+@njit(error_model="numpy")
+def _begin_sample(key, parameters, state):
+    """Draw x of the sample, uniform in its range, and y."""
+    kind = int(parameters[KIND])
+    stepped = step_key(key, int(state[SAMPLE]), TASK_STEP)
+    for i in range(DIMENSIONS[kind]):
+        state[X + i] = LARGEST_X[kind] * (2.0 * uniform_of(stepped, i) - 1.0)
+    state[STEP], state[Y_BEFORE] = 0.0, state[Y]
+    state[Y] = evaluate(kind, state[COEFFICIENTS:], state[X:])
+
+
+@njit(error_model="numpy")
+def begin(key, parameters, state):
+    """A function and its first sample; the y before it is 0."""
+    state[:] = 0.0
+    kind = int(parameters[KIND])
+    draw_function(key, kind, state[COEFFICIENTS : COEFFICIENTS + N_COEFFICIENTS[kind]])
+    _begin_sample(key, parameters, state)
+
+
+@njit(error_model="numpy")
+def observe(state, parameters, observation):
+    """x of this sample, y of the one before."""
+    dimensions = DIMENSIONS[int(parameters[KIND])]
+    observation[:dimensions] = state[X : X + dimensions]
+    observation[dimensions] = state[Y_BEFORE]
+
+
+@njit(error_model="numpy")
+def transition(key, t, action, parameters, state):
+    """Move the state through step t; returns reward (minus the squared error), acted (at an answer), terminated."""
+    answered = state[STEP] == parameters[SAMPLE_STEPS] - 1.0
+    reward = 0.0
+    state[STEP] += 1.0
+    if answered:
+        reward = -((action[0] - state[Y]) ** 2)
+        state[SAMPLE] += 1.0
+        _begin_sample(key, parameters, state)
+    return reward, answered, False
+
+
+@njit(error_model="numpy")
+def target(state, parameters, target):
+    """y of this sample; weight 1 over its last `answer_ms`."""
+    target[0] = state[Y]
+    return 1.0 if state[STEP] >= parameters[SAMPLE_STEPS] - parameters[ANSWER_STEPS] else 0.0
+
+
+class Example(NamedTuple):
+    """One example of a stream: x (d,) and y."""
+
+    x: NDArray[np.float64]
+    y: float
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A family of functions, one an episode.
+
+    Args:
+        function: "sine" (amplitude and phase), "quadratic" (of two variables), "network" (two layers, 2-10-1, tanh) or
+            "linear" (five variables); see `evaluate`.
+        samples: examples an episode.
+        sample_ms: length of a sample.
+        answer_ms: its last part, in which the readout is taught; the answer is read at the very last step.
+        encoder: how x_t and y_{t-1} become input spikes; none = a Gaussian population for each over its range.
+
+    Raises:
+        InputError: a value breaks its rule.
+    """
+
+    function: str = "sine"
+    samples: int = 25
+    sample_ms: int = 20
+    answer_ms: int = 5
+    encoder: Encoder = None  # type: ignore[assignment]
+
+    name = "regression"
+    dynamics = "tasks.regression"
+    action_kind = "none"
+    loss = "target"
+    n_action = 1
+    n_state = N_STATE
+    n_target = 1
+
+    def __post_init__(self) -> None:
+        require(self.function in FUNCTIONS, "function", f"one of {', '.join(FUNCTIONS)}", self.function)
+        require_integer("samples", self.samples, 1)
+        require_integer("sample_ms", self.sample_ms, 1)
+        require_integer("answer_ms", self.answer_ms, 1, self.sample_ms)
+        if self.encoder is None:
+            high = (LARGEST_X[self.kind],) * self.dimensions + (LARGEST_Y[self.kind],)  # type: ignore[unreachable]
+            object.__setattr__(self, "encoder", GaussianPopulation(tuple(-h for h in high), high))
+        population = isinstance(self.encoder, GaussianPopulation) and len(self.encoder.low) == self.n_observation
+        require(population, "encoder", f"a GaussianPopulation of {self.n_observation} dimensions", self.encoder)
+
+    @property
+    def kind(self) -> int:
+        """Number of the function's kind, an index of FUNCTIONS."""
+        return FUNCTIONS.index(self.function)
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers in x."""
+        return DIMENSIONS[self.kind]
+
+    @property
+    def n_observation(self) -> int:
+        """Numbers in x, and one for y."""
+        return self.dimensions + 1
+
+    @property
+    def trial_ms(self) -> int:
+        """Steps after which a state reset takes away all that was kept."""
+        return self.sample_ms
+
+    @property
+    def duration_ms(self) -> int:
+        """Length of an episode."""
+        return self.samples * self.sample_ms
+
+    def parameters(self) -> NDArray[np.float64]:
+        """The numbers the compiled functions need, in the order of the index constants of this module."""
+        return np.array([self.kind, self.sample_ms, self.answer_ms], dtype=np.float64)
+
+    def at_difficulty(self, level: float) -> "Regression":
+        """The task itself: there is no curriculum."""
+        return self
+
+    def metrics(self, reward: NDArray[np.floating], acted: NDArray[np.bool_]) -> dict[str, float]:
+        """Mean squared error of all samples, after one example and after as many as there are up to 20."""
+        error = -np.asarray(reward)[:, last_steps(self)].mean(axis=0)
+        return {"error": float(error.mean()), "error_1": float(error[min(1, self.samples - 1)]),
+                "error_20": float(error[min(20, self.samples - 1)])}  # fmt: skip
+
+    def stream(self, key: int) -> Iterator[Example]:
+        """The examples of an episode, as the network meets them, without an end."""
+        parameters, state, answer = self.parameters(), np.zeros(N_STATE), np.zeros(1)
+        begin(np.uint64(key), parameters, state)
+        while True:
+            yield Example(state[X : X + self.dimensions].copy(), float(state[Y]))
+            state[STEP] = self.sample_ms - 1
+            transition(np.uint64(key), 0, answer, parameters, state)
+
+    def examples(self, keys: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """x (E, K, d) and y (E, K) of whole episodes."""
+        keys = np.atleast_1d(np.asarray(keys, dtype=np.uint64))
+        x, y = np.empty((len(keys), self.samples, self.dimensions)), np.empty((len(keys), self.samples))
+        _fill_examples(keys, self.parameters(), np.zeros(N_STATE), x, y)
+        return x, y
+
+
+@njit(error_model="numpy")
+def _fill_examples(keys, parameters, state, x, y):
+    """The first y.shape[1] examples of every episode."""
+    for episode in range(len(keys)):
+        begin(keys[episode], parameters, state)
+        for sample in range(y.shape[1]):
+            x[episode, sample] = state[X : X + x.shape[2]]
+            y[episode, sample] = state[Y]
+            state[SAMPLE] += 1.0
+            _begin_sample(keys[episode], parameters, state)
+
+
+def last_steps(task: Regression) -> NDArray[np.int64]:
+    """The step at which each sample's answer is read, (samples,)."""
+    return (np.arange(task.samples) + 1) * task.sample_ms - 1

@@ -1,0 +1,206 @@
+"""Store and recall: keep one bit of a stream, name it when asked (Bellec et al. 2018, after LSNN-official).
+
+Time goes in slots. A random bit is shown in every slot. With one of them STORE is shown: it has to be kept. Some slots
+later RECALL is shown without a bit, and the readout has to name the bit that was kept; then the next STORE may come.
+Delays and waits are counted in slots between the two.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from lsnn.kernels.draws import TASK_STEP, step_key, uniform_of
+from lsnn.task import Encoder
+from tasks.encoders import FlagCells
+from tasks.validation import require, require_integer
+
+# The state (float64, N_STATE). STEP counts within the slot; BIT is that of the slot, KEPT the one to be recalled; LEFT
+# counts the slots until the next signal; DELAY is that of the present pair of STORE and RECALL, in slots.
+STEP, SLOT, BIT, SIGNAL, KEPT, LEFT, DELAY, HOLDING = range(8)
+N_STATE = 8
+NO_SIGNAL, STORE, RECALL = 0.0, 1.0, 2.0
+
+SLOT_STEPS, DELAY_MIN, DELAY_MAX, WAIT_MAX, ANSWER_STEPS = range(5)  # the parameters (float64)
+
+
+@njit(error_model="numpy")
+def _whole(u, low, high):
+    """The whole number that a draw u in [0, 1) picks from low..high."""
+    return low + np.floor(u * (high - low + 1.0))
+
+
+@njit(error_model="numpy")
+def _begin_slot(key, parameters, state):
+    """Show the bit of the slot and, when its time has come, STORE or RECALL."""
+    stepped = step_key(key, int(state[SLOT]), TASK_STEP)
+    state[STEP], state[SIGNAL] = 0.0, NO_SIGNAL
+    state[BIT] = 1.0 if uniform_of(stepped, 0) < 0.5 else 0.0
+    if state[LEFT] > 0.0:
+        state[LEFT] -= 1.0
+    elif state[HOLDING] > 0.0:
+        state[SIGNAL], state[HOLDING] = RECALL, 0.0
+        state[LEFT] = _whole(uniform_of(stepped, 1), 0.0, parameters[WAIT_MAX])
+    else:
+        state[SIGNAL], state[HOLDING], state[KEPT] = STORE, 1.0, state[BIT]
+        state[DELAY] = _whole(uniform_of(stepped, 1), parameters[DELAY_MIN], parameters[DELAY_MAX])
+        state[LEFT] = state[DELAY]
+
+
+@njit(error_model="numpy")
+def begin(key, parameters, state):
+    """The first slot; the first STORE comes after a wait."""
+    state[:] = 0.0
+    state[LEFT] = _whole(uniform_of(step_key(key, 0, TASK_STEP), 2), 0.0, parameters[WAIT_MAX])
+    _begin_slot(key, parameters, state)
+
+
+@njit(error_model="numpy")
+def observe(state, parameters, observation):
+    """Flags: bit 0, bit 1, STORE, RECALL; no bit is shown with RECALL."""
+    recall = state[SIGNAL] == RECALL
+    observation[0] = 0.0 if recall else 1.0 - state[BIT]
+    observation[1] = 0.0 if recall else state[BIT]
+    observation[2] = 1.0 if state[SIGNAL] == STORE else 0.0
+    observation[3] = 1.0 if recall else 0.0
+
+
+@njit(error_model="numpy")
+def transition(key, t, action, parameters, state):
+    """Move the state through step t; returns reward (1 for a right answer), acted (at an answer), terminated.
+
+    The answer is read at the last step of a RECALL: a number above 0 names bit 1, one below 0 bit 0.
+    """
+    last = state[STEP] == parameters[SLOT_STEPS] - 1.0
+    answered = last and state[SIGNAL] == RECALL
+    right = answered and action[0] * (2.0 * state[KEPT] - 1.0) > 0.0
+    state[STEP] += 1.0
+    if last:
+        state[SLOT] += 1.0
+        _begin_slot(key, parameters, state)
+    return (1.0 if right else 0.0), answered, False
+
+
+@njit(error_model="numpy")
+def target(state, parameters, target):
+    """The bit kept, as -1 or 1; weight 1 over the last `answer_ms` of a RECALL."""
+    target[0] = 2.0 * state[KEPT] - 1.0
+    asked = state[SIGNAL] == RECALL and state[STEP] >= parameters[SLOT_STEPS] - parameters[ANSWER_STEPS]
+    return 1.0 if asked else 0.0
+
+
+class Slot(NamedTuple):
+    """One slot of the stream: x (4,) are the flags of `observe`, y the bit to name (-1 or 1) or None."""
+
+    x: NDArray[np.float64]
+    y: float | None
+
+
+@dataclass(frozen=True)
+class StoreRecall:
+    """A family of bit streams; times in ms, delays in slots.
+
+    Args:
+        slot_ms: how long a bit or a signal is shown.
+        delay_min, delay_max: slots between STORE and RECALL, uniform between these.
+        wait_max: slots before the next STORE, uniform from 0 to this.
+        answer_ms: the last part of a RECALL, in which the readout is taught; it is read at the very last step.
+        duration_ms: length of an episode.
+        encoder: how the flags become input spikes.
+
+    Raises:
+        InputError: a value breaks its rule.
+    """
+
+    slot_ms: int = 100
+    delay_min: int = 0
+    delay_max: int = 30
+    wait_max: int = 5
+    answer_ms: int = 50
+    duration_ms: int = 4000
+    encoder: Encoder = field(default_factory=lambda: FlagCells(("0", "1", "store", "recall")))
+
+    name = "store-recall"
+    dynamics = "tasks.store_recall"
+    action_kind = "none"
+    loss = "target"
+    n_action = 1
+    n_state = N_STATE
+    n_observation = 4
+    n_target = 1
+
+    def __post_init__(self) -> None:
+        require_integer("slot_ms", self.slot_ms, 1)
+        require_integer("delay_min", self.delay_min, 0)
+        require_integer("delay_max", self.delay_max, self.delay_min)
+        require_integer("wait_max", self.wait_max, 0)
+        require_integer("answer_ms", self.answer_ms, 1, self.slot_ms)
+        longest = (self.wait_max + self.delay_max + 2) * self.slot_ms
+        require_integer("duration_ms", self.duration_ms, longest)
+        flags = isinstance(self.encoder, FlagCells) and len(self.encoder.flags) == self.n_observation
+        require(flags, "encoder", "FlagCells of 4 flags", self.encoder)
+
+    @property
+    def trial_ms(self) -> int:
+        """Steps after which a state reset takes away all that was kept."""
+        return self.slot_ms
+
+    def parameters(self) -> NDArray[np.float64]:
+        """The numbers the compiled functions need, in the order of the index constants of this module."""
+        numbers = [self.slot_ms, self.delay_min, self.delay_max, self.wait_max, self.answer_ms]
+        return np.array(numbers, dtype=np.float64)
+
+    def at_difficulty(self, level: float) -> "StoreRecall":
+        """The task itself: there is no curriculum."""
+        return self
+
+    def metrics(self, reward: NDArray[np.floating], acted: NDArray[np.bool_]) -> dict[str, float]:
+        """The share of RECALLs that were answered wrongly, from reward and acted, both (episodes, steps)."""
+        return {"error": 1.0 - float(np.sum(reward)) / max(1, int(np.count_nonzero(acted)))}
+
+    def stream(self, key: int) -> Iterator[Slot]:
+        """The slots of an episode, as the network meets them, without an end."""
+        parameters, state, observation, wanted = self.parameters(), np.zeros(N_STATE), np.zeros(4), np.zeros(1)
+        begin(np.uint64(key), parameters, state)
+        while True:
+            observe(state, parameters, observation)
+            state[STEP] = self.slot_ms - 1
+            asked = target(state, parameters, wanted) > 0
+            yield Slot(observation.copy(), float(wanted[0]) if asked else None)
+            transition(np.uint64(key), 0, wanted, parameters, state)
+
+
+RECALL_DTYPE = np.dtype(
+    [
+        ("episode", np.int32),
+        ("time_ms", np.int32),
+        ("delay_ms", np.int32),
+        ("bit", np.int8),
+        ("answer", np.float64),
+        ("right", np.bool_),
+    ]
+)
+
+
+def recalls_table(task: StoreRecall, task_state: ArrayLike, answer: ArrayLike) -> NDArray[np.void]:
+    """One row a RECALL, in order of episode and time.
+
+    Args:
+        task_state: (episodes, steps + 1, N_STATE); row t is the state before step t.
+        answer: (episodes, steps), the readout.
+
+    Returns:
+        A structured array of RECALL_DTYPE; time_ms is the step at which the answer was read.
+    """
+    states, answers = np.asarray(task_state)[:, :-1], np.asarray(answer)
+    read = (states[..., SIGNAL] == RECALL) & (states[..., STEP] == task.slot_ms - 1)
+    episode, time = np.nonzero(read)
+    table = np.empty(len(episode), RECALL_DTYPE)
+    table["episode"], table["time_ms"] = episode, time
+    table["delay_ms"] = states[read][:, DELAY] * task.slot_ms
+    table["bit"], table["answer"] = states[read][:, KEPT], answers[read]
+    table["right"] = answers[read] * (2 * states[read][:, KEPT] - 1) > 0
+    return table

@@ -1,0 +1,218 @@
+"""Every other family through the whole pipeline: meta-train, freeze, test, report; and what the tests measure."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from analysis.report import PAGES, write_report
+from lsnn.blocks import Block
+from lsnn.configuration import from_mapping, to_mapping
+from lsnn.files import weights_sha256
+from lsnn.meta import MetaLearner, new_network
+from runs.configuration import experiment_of, open_network, overridden
+from runs.evaluate import NETWORKS, chosen_conditions, conditions_of, keys_of_test, run_test
+from runs.families import FAMILIES
+from runs.figures import PRETRAINED
+from runs.headline import print_headline
+from runs.presets import PRESETS, preset
+from runs.train import Budget, fresh_run, train
+from tasks.bandit import Bandit, last_steps
+from tasks.bandit_players import play
+from tasks.regression import Regression
+from tasks.store_recall import StoreRecall
+
+SMALL = ("network.n_excitatory=8", "network.n_inhibitory=4", "network.n_adaptive=8", "learning.episodes=16")
+SHORT = {
+    "bandit": ("task.trials=8", "task.trial_ms=10"),
+    "regression": ("task.samples=22", "task.sample_ms=10"),
+    "store-recall": ("task.slot_ms=20", "task.answer_ms=10", "task.delay_max=3", "task.duration_ms=400"),
+}
+EPISODES = 12
+every_family = pytest.mark.parametrize("task", SHORT)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> dict[str, Path]:
+    """The folder of each family: network.lsnn.h5 of two iterations and result.h5."""
+    folders = {}
+    for task, settings in SHORT.items():
+        folders[task] = tmp_path_factory.mktemp(task)
+        experiment = overridden(preset(task), (*SMALL, *settings))
+        network, _ = train(fresh_run(experiment, 0, "lsnn train"), Budget(iterations=2), folders[task], 1)
+        file, experiment = open_network(network)
+        path, names = folders[task] / "result.h5", chosen_conditions([], task)
+        run_test(path, file, experiment, names, 1, "lsnn test", EPISODES, 2, threads=1)
+    return folders
+
+
+def test_every_family_has_its_test_its_page_and_presets():
+    for task, family in FAMILIES.items():
+        module = conditions_of(task)
+        assert set(module.CONDITIONS) <= set(NETWORKS) and module.EPISODES > 0 and callable(module.run_conditions)
+        assert family.task.name == task and "compact" in PRESETS[task]
+    assert set(PAGES) == set(FAMILIES) - {"water-maze"}
+
+
+@pytest.mark.parametrize(("task", "name"), [(task, name) for task in SHORT for name in PRESETS[task]])
+def test_configurations_survive_being_written(task, name):
+    experiment = preset(task, name)
+    assert experiment_of(experiment.as_mapping()) == experiment
+    assert from_mapping(type(experiment.task.encoder), to_mapping(experiment.task.encoder), "encoder")
+
+
+@every_family
+def test_weights_are_untouched_and_spikes_kept(results, task):
+    sha = weights_sha256(open_network(results[task] / "network.lsnn.h5")[0].network.weights())
+    found = {}
+
+    def look(name, item):
+        if "weights_sha256_before" in item.attrs:
+            found[name] = (item.attrs["weights_sha256_before"], item.attrs["weights_sha256_after"])
+
+    with h5py.File(results[task] / "result.h5") as result:
+        result.visititems(look)
+        spikes = [name for name in found if "spikes" in result[name]]
+        assert {len(result[name]["spikes/episode"]) for name in spikes} == {2}
+    assert all(before == after for before, after in found.values())
+    assert {name for name, pair in found.items() if pair[0] != sha} == {name for name in found if "untrained" in name}
+    assert {name.split("/")[0] for name in spikes} == {"frozen"}
+
+
+@every_family
+def test_every_data_set_has_units_and_a_description(results, task):
+    bare = []
+    with h5py.File(results[task] / "result.h5") as result:
+        result.visititems(
+            lambda name, item: (
+                bare.append(name)
+                if isinstance(item, h5py.Dataset) and not {"units", "description"} <= set(item.attrs)
+                else None
+            )
+        )
+    assert bare == []
+
+
+@every_family
+def test_report_and_headline(results, task, tmp_path, capsys):
+    page = write_report(results[task] / "result.h5", tmp_path)
+    print_headline(results[task] / "result.h5")
+    text, figures = page.read_text(), sorted(path.stem for path in tmp_path.glob("*.png"))
+    assert text.count("data:image/png;base64,") == len(figures) >= 2 and "learning_curve" in figures
+    assert "src=\"http" not in text and "changed:" not in text
+    printed = capsys.readouterr().out
+    assert "frozen network" in printed and ("met" in printed or "NOT MET" in printed)
+
+
+def test_bandit_players_and_network_meet_the_same_arms(results):
+    file, experiment = open_network(results["bandit"] / "network.lsnn.h5")
+    keys = keys_of_test(1, EPISODES)
+    with h5py.File(results["bandit"] / "result.h5") as result:
+        for arms in ("independent", "anti_correlated"):
+            task = replace(experiment.task, arms=arms)
+            np.testing.assert_array_equal(result[f"thompson/{arms}/choice"], play("thompson", keys, task).choice)
+            for name in ("frozen", "untrained", "oracle"):
+                np.testing.assert_array_equal(result[f"{name}/{arms}/probability"], task.probabilities(keys))
+        block = Block(experiment.task, file.network, experiment.task.duration_ms)
+        block.begin(experiment.task, keys[:8])
+        block.roll_out(file.network.weights(), np.full(1, -np.inf))
+        likeliest = block.record.y[last_steps(experiment.task), :2].argmax(axis=1).T
+        np.testing.assert_array_equal(result["frozen/independent/choice"][:8], likeliest)
+
+
+def test_regression_result_has_predictions_of_the_readout(results):
+    file, experiment = open_network(results["regression"] / "network.lsnn.h5")
+    task, keys = experiment.task, keys_of_test(1, 8)
+    block = Block(task, file.network, task.duration_ms)
+    block.begin(task, keys)
+    block.roll_out(file.network.weights(), np.zeros(1))
+    with h5py.File(results["regression"] / "result.h5") as result:
+        read = np.arange(task.samples) * 10 + 9
+        np.testing.assert_allclose(result["frozen/prediction"][:8], block.record.y[read, 0].T, rtol=1e-6)
+        np.testing.assert_array_equal(result["examples/y"][:8], task.examples(keys)[1])
+        error = np.mean((result["least_squares/prediction"][:, 10:] - result["examples/y"][:, 10:]) ** 2)
+        assert error < 1e-12
+        scored = task.metrics(block.trace.reward.T, block.trace.acted.T)
+        own = np.mean((result["frozen/prediction"][:8] - result["examples/y"][:8]) ** 2)
+        assert scored["error"] == pytest.approx(own, rel=1e-5)
+
+
+def test_state_reset_forgets_what_came_before_the_slot(results):
+    """With the state zeroed before every slot, the answer is the one of a network that met nothing but that RECALL."""
+    file, experiment = open_network(results["store-recall"] / "network.lsnn.h5")
+    task, keys = experiment.task, keys_of_test(1, 8)
+    block = Block(task, file.network, task.duration_ms)
+    block.begin(task, keys)
+    for _ in range(task.duration_ms // task.slot_ms):
+        for array in block.state:
+            array[...] = 0
+        block.roll_out(file.network.weights(), np.zeros(1), steps=task.slot_ms)
+    with h5py.File(results["store-recall"] / "result.h5") as result:
+        rows = result["state_reset/recalls"][()]
+        rows = rows[rows["episode"] < 8]
+        np.testing.assert_array_equal(rows["answer"], block.record.y[rows["time_ms"], 0, rows["episode"]])
+        assert len(rows) > 8 and not np.array_equal(rows["answer"], result["frozen/recalls"][: len(rows)]["answer"])
+
+
+@pytest.mark.parametrize(
+    ("task", "iterations", "share"),
+    [(StoreRecall(slot_ms=50, answer_ms=25, delay_max=3, duration_ms=600), 40, 0.3), (Regression(samples=6), 60, 0.5)],
+)
+def test_squared_error_teaches_a_small_network(task, iterations, share):
+    """The error falls to a share of what it was: chance in store and recall."""
+    experiment = preset(task.name)
+    network = replace(experiment.network, n_excitatory=20, n_inhibitory=10, n_adaptive=20, connectivity=1.0)
+    learner = MetaLearner(
+        task, new_network(task, network, experiment.learning, 0), replace(experiment.learning, episodes=32), 0, 1
+    )
+    rows = [learner.step() for _ in range(iterations)]
+    first, last = (np.mean([row["error"] for row in part]) for part in (rows[:3], rows[-5:]))
+    assert last < share * first
+
+
+def test_bandit_policy_gradient_counts_decisions_only():
+    """The likelihood of steps that pull no arm has no gradient."""
+    experiment = overridden(preset("bandit"), (*SMALL, *SHORT["bandit"]))
+    assert isinstance(experiment.task, Bandit)
+    learner = MetaLearner(experiment.task, fresh_run(experiment, 0, "").network, experiment.learning, 0, 1)
+    learner.step()
+    for block in learner.blocks:
+        acted = np.zeros(experiment.task.duration_ms, bool)
+        acted[last_steps(experiment.task)] = True
+        np.testing.assert_array_equal(block.trace.acted, np.repeat(acted[:, None], 8, axis=1))
+
+
+SHIPPED = {
+    "bandit": "bandit", "regression_sine": "regression",
+    "store_recall": "store-recall", "store_recall_lif": "store-recall",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_networks_are_small_and_whole(name):
+    path = PRETRAINED / f"{name}.lsnn.h5"
+    file, experiment = open_network(path)
+    assert path.stat().st_size < 3e6 and experiment.task.name == SHIPPED[name]
+    assert file.history is not None and file.command.startswith(f"lsnn train {SHIPPED[name]} --iterations ")
+
+
+def test_shipped_network_recalls():
+    """The network of the clone on 16 episodes: hardly an error; without its adaptation it guesses."""
+    file, experiment = open_network(PRETRAINED / "store_recall.lsnn.h5")
+    task, keys = experiment.task, keys_of_test(0, 16).reshape(-1, 8)
+    rows = {}
+    for kept in (True, False):
+        reward, acted = [], []
+        for part in keys:
+            block = Block(task, file.network, task.duration_ms)
+            block.begin(task, part)
+            for _ in range(task.duration_ms // task.slot_ms):
+                block.roll_out(file.network.weights(), np.zeros(1), steps=task.slot_ms)
+                if not kept:
+                    block.state.x[file.network.config.n_neurons :] = 0
+            reward.append(block.trace.reward.T.copy())
+            acted.append(block.trace.acted.T.copy())
+        rows[kept] = task.metrics(np.concatenate(reward), np.concatenate(acted))["error"]
+    assert rows[True] < 0.1 and rows[False] > 0.25

@@ -1,0 +1,81 @@
+"""The comparison of neuron models: what it runs, what it does not repeat, and what its table holds."""
+
+import h5py
+import numpy as np
+import pytest
+
+from analysis.latencies import goals_per_episode
+from analysis.neuron_models import describe, model_rows, offsets, runs_of
+from analysis.results import Result, ResultError
+from lsnn.errors import InputError
+from runs import neuron_models
+from runs.train import Budget
+from tests.runs.tiny import FREE
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """Two seeds of one model."""
+    folder = tmp_path_factory.mktemp("models")
+    assert neuron_models.compare(folder, ["alif"], [4, 5], Budget(iterations=2), 8, 1, FREE, "python -m ...") == 0
+    return folder
+
+
+def test_every_run_is_in_table_and_figure(compared):
+    assert (compared / "neuron_models.png").read_bytes().startswith(b"\x89PNG")
+    text = describe(compared / "neuron_models.h5")
+    with Result(compared / "neuron_models.h5") as table:
+        runs = runs_of(table)
+        assert [(run.model, run.seed, run.iterations) for run in runs] == [("alif", 4, 2), ("alif", 5, 2)]
+        np.testing.assert_array_equal(runs[0].condition.episode_key, table.conditions["oracle"].episode_key)
+        for run in runs:
+            with Result(compared / f"alif-seed{run.seed}" / "result.h5") as alone:
+                np.testing.assert_array_equal(run.condition.goals, alone.conditions["frozen"].goals)
+            assert f"{goals_per_episode(run.condition).value:5.1f} [" in text
+        assert offsets(runs) == [-0.08, 0.08]
+        left, right = model_rows(table).axes
+        assert [label.get_text() for label in left.get_yticklabels()] == ["alif"]
+        shown = next(line for line in left.lines if line.get_label() == "a network")
+        assert list(shown.get_xdata()) == [goals_per_episode(run.condition).value for run in runs]
+
+
+def test_complete_runs_are_not_repeated(compared, monkeypatch):
+    def again(*arguments):
+        raise AssertionError("a complete run was repeated")
+
+    monkeypatch.setattr(neuron_models, "run_job", again)
+    before = (compared / "alif-seed4" / "result.h5").read_bytes()
+    assert neuron_models.compare(compared, ["alif"], [4], Budget(iterations=2), 8, 1, FREE, "again") == 0
+    assert (compared / "alif-seed4" / "result.h5").read_bytes() == before
+
+
+def test_a_broken_off_run_goes_on_from_its_checkpoint(compared, tmp_path):
+    job = neuron_models.Job("alif", 4, compared / "alif-seed4")
+    other = neuron_models.experiment_of("alif", [*FREE, "network.beta=1.0"])
+    with pytest.raises(InputError, match="must be of the same experiment"):
+        neuron_models.run_job(job, other, Budget(iterations=3), 8, 1, "python -m ...")
+    same = neuron_models.experiment_of("alif", FREE)
+    assert neuron_models.run_job(job, same, Budget(iterations=3), 8, 1, "python -m ...")
+    with h5py.File(job.folder / "network.lsnn.h5") as file:
+        assert file.attrs["iterations"] == 3
+
+
+def test_settings_of_a_model():
+    assert neuron_models.experiment_of("izhikevich", ()).network.surrogate_gamma == 0.1
+    assert neuron_models.experiment_of("adex", ()).network.adaptive_model == "adex"
+
+
+def test_bad_arguments(tmp_path, capsys):
+    for words, message in (
+        (("--models", "hodgkin"), "no neuron model or file 'hodgkin'"),
+        (("--iterations", "0"), "--iterations must be >= 1"),
+        (("--seeds", "-1"), "--seeds must be >= 0"),
+    ):
+        assert neuron_models.main(["--out", str(tmp_path / "out"), *words]) == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_without_runs_is_refused(compared, tmp_path):
+    with Result(compared / "alif-seed4" / "result.h5") as result, pytest.raises(ResultError, match="run_00"):
+        model_rows(result)
