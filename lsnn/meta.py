@@ -19,7 +19,7 @@ from lsnn.kernels.simd import LANES
 from lsnn.learning import calls
 from lsnn.learning.config import LearningConfig, first_level, outputs_of
 from lsnn.learning.optimiser import Adam, Arrays, added_up, clip_norm
-from lsnn.learning.shard import batch_statistics
+from lsnn.learning.shard import Prepared, batch_statistics
 from lsnn.network import Network, NetworkConfig, build_network
 from lsnn.task import Task
 from lsnn.wiring import rewire
@@ -102,25 +102,34 @@ class MetaLearner:
         """One iteration; returns its row of the history."""
         task = self.task.at_difficulty(self.level) if 0 <= self.level < 1 else self.task
         self.threads.begin()
-        row = self._measure(task, self._roll_out(task))
+        rolled, shards = zip(*self._roll_out(task), strict=True)
+        row = self._measure(task, rolled)
         for epoch in range(self.learning.epochs):
             if epoch > 0:
-                self.threads.map(partial(calls.replay, weights=self.network.weights()), self.blocks)
-            row |= self._update(self._gradient(), row)
+                shards = self._replay()
+            row |= self._update(self._gradient(shards), row)
         row["rate_hz"] = float(self.rate_hz.mean())
         self._follow()
         self._advance_curriculum(row["return"])
         self.iteration += 1
         return row
 
-    def _roll_out(self, task: Task) -> list[calls.Rolled]:
+    def _roll_out(self, task: Task) -> list[tuple[calls.Rolled, Prepared]]:
         keys = episode_keys(self.seed, TRAIN_BRANCH, self.iteration, self.learning.episodes).reshape(-1, LANES)
         log_std = self.network.log_std if self.task.action_kind == "gaussian" else np.zeros(1)
         run = partial(
-            calls.roll_out, task=task, weights=self.network.weights(), log_std=log_std, hold=self.learning.hold_ms,
-            mean_norm=self.learning.mean_norm or np.inf, network=calls.bare(self.network),
+            calls.rolled_and_summed_up, learning=self.learning, task=task, weights=self.network.weights(),
+            log_std=log_std, hold=self.learning.hold_ms, mean_norm=self.learning.mean_norm or np.inf,
+            network=calls.bare(self.network),
         )  # fmt: skip
         return self.threads.map(run, self.blocks, list(keys))
+
+    def _replay(self) -> list[Prepared]:
+        network = calls.bare(self.network)
+        run = partial(
+            calls.replayed_and_summed_up, weights=self.network.weights(), network=network, learning=self.learning
+        )
+        return self.threads.map(run, self.blocks)
 
     def _measure(self, task: Task, rolled: Sequence[calls.Rolled]) -> dict[str, float]:
         reward, acted = (np.concatenate([getattr(block, name) for block in rolled]) for name in ("reward", "acted"))
@@ -131,10 +140,9 @@ class MetaLearner:
             row["std"] = float(np.exp(self.network.log_std + added).mean())
         return row | task.metrics(reward, acted)
 
-    def _gradient(self) -> Arrays:
+    def _gradient(self, shards: Sequence[Prepared]) -> Arrays:
         """Gradient of the batch."""
         network, learning = calls.bare(self.network), self.learning
-        shards = self.threads.map(partial(calls.summed_up, network=network, learning=learning), self.blocks)
         statistics = batch_statistics(shards, self.task.duration_ms, network.config.dt_ms)
         self.rate_hz = statistics.rate_hz
         run = partial(

@@ -1,5 +1,6 @@
 """Where blocks are rolled out: threads of this process, local worker processes, or a Dask cluster."""
 
+import logging
 import secrets
 import signal
 from collections.abc import Iterator
@@ -44,7 +45,11 @@ def crew(
         if workers is not None:
             with ignoring_ctrl_c():  # which the workers inherit: it is this process that ends the run
                 local = LocalCluster(
-                    n_workers=workers, threads_per_worker=threads, dashboard_address=None, memory_limit=0
+                    n_workers=workers,
+                    threads_per_worker=threads,
+                    dashboard_address=None,
+                    memory_limit=0,
+                    silence_logs=logging.ERROR,
                 )
             client = stack.enter_context(Client(stack.enter_context(local)))
         else:

@@ -47,9 +47,9 @@ def trained(hands, between=lambda learner: None):
     learner = MetaLearner(experiment.task, network, experiment.learning, 0, hands)
     whole = learner._gradient
 
-    def gradient():
+    def gradient(shards):
         between(learner)
-        return whole()
+        return whole(shards)
 
     learner._gradient = gradient
     rows = [learner.step() for _ in range(ITERATIONS)]

@@ -78,8 +78,8 @@ def broken_gradient(value):
     def put_in(learner, monkeypatch):
         whole = learner._gradient
 
-        def broken():
-            gradient = whole()
+        def broken(shards):
+            gradient = whole(shards)
             gradient["theta"][3] = value
             return gradient
 

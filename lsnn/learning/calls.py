@@ -36,6 +36,18 @@ def make_block(task: Task, network: Network, stretch: int) -> Block:
     return block_for(task, network, task.duration_ms, stretch=stretch)
 
 
+def rolled_and_summed_up(block: Block, keys: np.ndarray, learning: LearningConfig, **given) -> tuple[Rolled, Prepared]:
+    """`roll_out` and `summed_up` in one message."""
+    rolled = roll_out(block, keys, **given)
+    return rolled, summed_up(block, given["network"], learning)
+
+
+def replayed_and_summed_up(block: Block, weights: Weights, network: Network, learning: LearningConfig) -> Prepared:
+    """`replay` and `summed_up` in one message."""
+    replay(block, weights)
+    return summed_up(block, network, learning)
+
+
 def roll_out(
     block: Block, keys: np.ndarray, task: Task, weights: Weights, log_std: np.ndarray, hold: int, network: Network,
     mean_norm: float = np.inf,
