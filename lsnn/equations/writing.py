@@ -133,7 +133,7 @@ def _description(w: Written) -> str:
     return "\n".join([
         f"VARIABLES_{w.model.name} = {w.parsed.variables!r}",
         f"RECORDED_{w.model.name} = {w.recorded!r}  # values before the step, for the adjoint",
-        f"CONSTANTS_{w.model.name} = {tuple(map(kernel, w.constants.values))!r}",
+        _wrapped(f"CONSTANTS_{w.model.name} = [", [repr(kernel(s)) for s in w.constants.values], "]"),
         _wrapped(f"PARAMETERS_{w.model.name} = {{", values, "}  # None: given by the network"),
     ])  # fmt: skip
 
