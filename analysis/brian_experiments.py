@@ -122,8 +122,8 @@ def mark_loss(axes: Axes, sweep: Sweep, circling: Condition) -> None:
     if lost is not None:
         axes.axvline(lost, color=DARK, linestyle=":", linewidth=1.5)
         axes.annotate(
-            "memory lost", (lost, 0.02), (4, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
-            rotation=90, va="bottom", color=DARK,
+            "memory lost", (lost, 0.02), (-4, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
+            rotation=90, ha="right", va="bottom", color=DARK,
         )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def physics(network: Network, strength: float, keys: np.ndarray, steps: int) -> 
     )
 
 
-STRENGTHS = (0.0, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0)
+STRENGTHS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0)
 SWEEP = Sweep("exponential_synapses", "time constant of the synapses", "ms", STRENGTHS, physics)
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def physics(network: Network, strength: float, keys: np.ndarray, steps: int) -> 
     )
 
 
-STRENGTHS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
+STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5)
 SWEEP = Sweep("membrane_noise", "noise of the free membrane, standard deviation", "b0", STRENGTHS, physics)
 
 if __name__ == "__main__":

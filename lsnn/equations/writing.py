@@ -130,10 +130,11 @@ def _imports(body: str) -> str:
 
 def _description(w: Written) -> str:
     values = [f"{name!r}: {w.parsed.defaults.get(name)!r}" for name in w.parsed.parameters]
+    constants = [repr(kernel(s)) for s in w.constants.values]
     return "\n".join([
         f"VARIABLES_{w.model.name} = {w.parsed.variables!r}",
         f"RECORDED_{w.model.name} = {w.recorded!r}  # values before the step, for the adjoint",
-        _wrapped(f"CONSTANTS_{w.model.name} = [", [repr(kernel(s)) for s in w.constants.values], "]"),
+        _wrapped(f"CONSTANTS_{w.model.name} = (", constants, ",)" if len(constants) == 1 else ")"),
         _wrapped(f"PARAMETERS_{w.model.name} = {{", values, "}  # None: given by the network"),
     ])  # fmt: skip
 
