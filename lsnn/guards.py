@@ -33,7 +33,8 @@ FAULTS = {  # cause, remedy
     ),
     "exploded": (
         "the gradient explodes on its way back through time",
-        "lower network.surrogate_gamma or network.recurrent_gain, raise learning.weight_decay",
+        "lower network.surrogate_gamma or network.recurrent_gain, raise learning.weight_decay; with few or short "
+        "episodes, whose gradient is long by chance, raise learning.exploded_norm",
     ),
     "silent": (
         f"the network is silent, less than {SILENT_HZ:g} Hz",
