@@ -11,7 +11,8 @@ from runs.train import CHECKPOINT, Budget, fresh_run, train
 
 FREE = (
     "network.n_excitatory=8", "network.n_inhibitory=4", "network.n_adaptive=4", "network.input_gain=3.0",
-    "network.readout_gain=3.0", "task.duration_ms=200", "task.platform_radius=0.6", "learning.episodes=16", "learning.exploded_norm=10",
+    "network.readout_gain=3.0", "task.duration_ms=200", "task.platform_radius=0.6", "learning.episodes=16",
+    "learning.exploded_norm=10",
 )  # fmt: skip
 DALE = (
     *FREE, "network.dale=true", "network.rewire=true", "network.connectivity=0.4", "network.d_max_ms=5",
