@@ -46,11 +46,13 @@ def test_every_mutated_file_is_refused_or_read_correctly(tmp_path, sources, kind
     for first in range(0, count, BATCH):
         paths = [tmp_path / f"{number}.h5" for number in range(first, min(first + BATCH, count))]
         done = [mutate(sources[kind], path, generator) for path in paths]
-        (_, intact), *outcomes = read_all(kind, [sources[kind], *paths])
+        (untouched, intact), *outcomes = read_all(kind, [sources[kind], *paths])
+        assert untouched == "read"
         for path, what, (outcome, detail) in zip(paths, done, outcomes, strict=True):
             seen[outcome] += 1
             correct = detail == intact or (kind == "result" and "sealed again" in what)
             if not {"error": str(path) in detail, "read": correct, "raised": False}[outcome]:
                 faults.append(f"{path}, {what}: {outcome}: {detail[:300]}")
     assert faults == []
-    assert seen["error"] > 0.5 * count and seen["read"] > 0
+    assert seen["error"] > 0.5 * count
+    assert seen["read"] > 0 or count < BATCH  # few mutations are harmless, which ones depends on the bytes of the file
