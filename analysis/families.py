@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from analysis.latencies import Estimate, estimate
+from analysis.pages import template
 from analysis.plots import draw_column
 from analysis.results import NETWORK_CONDITIONS, Result, ResultError, dataset, subgroup, text_attribute, values
 from analysis.style import BLUE, add_footer, new_figure, styled
@@ -79,14 +78,7 @@ def learning_curves(result: Result, columns: tuple[tuple[str, str], ...], logari
 
 def render_page(result: Result, page: Page, images: dict[str, str]) -> str:
     """The page as HTML; images: name of a figure to its PNG in base 64."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("family.html.jinja").render(
+    return template("family.html.jinja").render(
         page=page,
         images=images,
         file_name=result.path.name,

@@ -3,11 +3,10 @@
 import base64
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from analysis.pages import template
 from analysis.results import Result, ResultError
 from analysis.study import behaviour, decoding, generalisation, interventions, retention, transplant, variants, wiring
 from analysis.study.measures import Entry, TooFew, mean
@@ -34,18 +33,6 @@ ENTRIES = (
 def is_study(result: Result) -> bool:
     """Whether a result file holds the experiments of `lsnn study`."""
     return result.file.attrs.get("result_kind") == "study"
-
-
-def template(name: str) -> Template:
-    """A page's template."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parents[1]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(name)
 
 
 def study_page(result: Result) -> tuple[str, dict[str, bytes]]:

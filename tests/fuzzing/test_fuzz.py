@@ -40,7 +40,7 @@ def read_all(kind, paths):
 
 
 @pytest.mark.parametrize("kind", ["network", "result"])
-@pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.long)])
 def test_every_mutated_file_is_refused_or_read_correctly(tmp_path, sources, kind, count):
     generator, seen, faults = np.random.default_rng(count), Counter(), []
     for first in range(0, count, BATCH):
@@ -54,5 +54,4 @@ def test_every_mutated_file_is_refused_or_read_correctly(tmp_path, sources, kind
             if not {"error": str(path) in detail, "read": correct, "raised": False}[outcome]:
                 faults.append(f"{path}, {what}: {outcome}: {detail[:300]}")
     assert faults == []
-    assert seen["error"] > 0.5 * count
-    assert seen["read"] > 0 or count < BATCH  # few mutations are harmless, which ones depends on the bytes of the file
+    assert seen["error"] > 0.5 * count and seen["read"] > 0
