@@ -28,11 +28,14 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# A process a core, four at most; the tests of a file stay together, as they share what they compile and train.
+IN_PARALLEL := -n logical --maxprocesses 4 --dist loadfile
+
 test: setup
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest $(IN_PARALLEL) $(ARGS)
 
 test-long: setup
-	$(VENV)/bin/python -m pytest -m long $(ARGS)
+	$(VENV)/bin/python -m pytest $(IN_PARALLEL) -m long $(ARGS)
 
 lint: setup
 	$(VENV)/bin/python -m ruff check .

@@ -214,6 +214,7 @@ def study(
     out: Annotated[Path, typer.Option(help="The result file to write.")],
     episodes: Annotated[int, typer.Option(help="Mazes a condition.")] = 256,
     seed: Annotated[int, typer.Option(help="Seed of the mazes and of all draws.")] = 0,
+    only: Annotated[list[str] | None, typer.Option(help="Run this experiment and no other; repeatable.")] = None,
     train: Annotated[
         bool, typer.Option("--train", help="First meta-train the variants that some experiments need.")
     ] = False,
@@ -233,11 +234,13 @@ def study(
         raise InputError(f"--episodes must be >= 8, got {episodes}")
     if not train and (minutes is not None or iterations is not None):
         raise InputError("--minutes and --iterations have a meaning only with --train")
+    if train and only:
+        raise InputError("--train is for the experiments that need more networks; leave out --only")
     budget = budget_of(minutes, iterations, default_minutes=5.0)
     output_file(out, overwrite)
     if train and (ended_by := train_for_study(network, budget, threads, _command())):
         return ended_by
-    run_study(network, out, checked_seed, episodes, threads, _command())
+    run_study(network, out, checked_seed, episodes, threads, _command(), only or ())
     return 0
 
 

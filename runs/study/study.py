@@ -1,7 +1,7 @@
 """All experiments on a frozen network, one group each in a result file (`lsnn study`; layout in docs/study.md)."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
@@ -38,6 +38,8 @@ EXPERIMENTS: dict[str, Callable[[Subject, int], Findings]] = {
     "probe": probe,
     "generalisation": generalisation,
 }
+WIRING = "wiring"
+NAMES = (*EXPERIMENTS, WIRING)
 
 
 def subject_of(path: Path, file: NetworkFile, experiment: Experiment, threads: int, episodes: int) -> Subject:
@@ -47,32 +49,43 @@ def subject_of(path: Path, file: NetworkFile, experiment: Experiment, threads: i
     return Subject(file.network, experiment.task, file.seed, Threads(threads), episodes)
 
 
-def run_study(network: Path, out: Path, seed: int, episodes: int, threads: int, command: str) -> None:
-    """Run every experiment on a network, and on the variants that stand beside it; writes the result file.
+def run_study(
+    network: Path, out: Path, seed: int, episodes: int, threads: int, command: str, only: Collection[str] = ()
+) -> None:
+    """Run the experiments on a network, and those on the variants that stand beside it; writes the result file.
+
+    Args:
+        only: names of the experiments to run; none: all of them.
 
     Raises:
-        InputError: a bad network, another task than the maze, or no place for the file. StoreError: it could not be
-        written.
+        InputError: a bad network, another task than the maze, an unknown experiment, or no place for the file.
+        StoreError: it could not be written.
     """
+    for name in only:
+        if name not in NAMES:
+            raise InputError(f"--only must be one of {', '.join(NAMES)}, got {name!r}")
     file, experiment = open_network(network)
     subject, start = subject_of(network, file, experiment, threads, episodes), time.monotonic()
     load_compiled(experiment, file.network)
+    asked = [name for name in NAMES if name in only or not only]
     with store.write_atomically(out) as result, meter() as shown:
         put_study_header(result, file, experiment, seed, command)
-        for number, (name, experiment_of) in enumerate(EXPERIMENTS.items()):
-            share = number / (len(EXPERIMENTS) + 1)
+        for number, name in enumerate(asked):
+            share = number / (len(asked) + 1)
             shown.show(share, name)
             told = subject._replace(
                 tell=lambda text, share=share, name=name: shown.show(share, f"{name}: {text}")  # type: ignore[misc]
             )
-            put_findings(result.create_group(name), experiment_of(told, seed))
-        put_findings(result.create_group("wiring"), wiring(subject, experiment, seed))
-        told = partial(shown.show, len(EXPERIMENTS) / (len(EXPERIMENTS) + 1))
-        variants = findings_of_variants(variants_folder(network), seed, episodes, threads, told)
+            found = wiring(told, experiment, seed) if name == WIRING else EXPERIMENTS[name](told, seed)
+            put_findings(result.create_group(name), found)
+        variants = {}
+        if not only:
+            told = partial(shown.show, len(asked) / (len(asked) + 1))
+            variants = findings_of_variants(variants_folder(network), seed, episodes, threads, told)
         for name, findings in variants.items():
             put_findings(result.create_group(name), findings)
         result.attrs["weights_sha256_after"] = weights_sha256(file.network.weights())
-    say(f"{len(EXPERIMENTS) + 1 + len(variants)} experiments in {duration(time.monotonic() - start)}: {out}")
+    say(f"{len(asked) + len(variants)} experiments in {duration(time.monotonic() - start)}: {out}")
 
 
 def train_for_study(network: Path, budget: Budget, threads: int, command: str) -> int:

@@ -351,10 +351,16 @@ def test_minutes_of_training_need_training(folder, tmp_path):
 # The command
 
 
-def test_study_is_the_same_file_again_and_describes_itself(folder, tmp_path):
-    for name, threads in (("first", 2), ("again", 1)):
-        run_study(folder / "network.lsnn.h5", tmp_path / f"{name}.h5", SEED, 8, threads, "lsnn study")
-    with h5py.File(tmp_path / "first.h5") as first, h5py.File(tmp_path / "again.h5") as again:
+@pytest.fixture(scope="module")
+def study_of_8(folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("study_of_8") / "first.h5"
+    run_study(folder / "network.lsnn.h5", path, SEED, 8, 2, "lsnn study")
+    return path
+
+
+def test_study_is_the_same_file_again_and_describes_itself(folder, tmp_path, study_of_8):
+    run_study(folder / "network.lsnn.h5", tmp_path / "again.h5", SEED, 8, 1, "lsnn study")
+    with h5py.File(study_of_8) as first, h5py.File(tmp_path / "again.h5") as again:
         assert set(EXPERIMENTS) | {"wiring", "network"} == set(first)
         names = []
         first.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
@@ -364,12 +370,25 @@ def test_study_is_the_same_file_again_and_describes_itself(folder, tmp_path):
         assert first.attrs["weights_sha256_after"] == first.attrs["network_sha256"]
 
 
+def test_one_experiment_alone_is_what_it_is_among_the_others(folder, tmp_path, study_of_8):
+    out = tmp_path / "clamp.h5"
+    arguments = ["study", str(folder / "network.lsnn.h5"), "--out", str(out), "--episodes", "8", "--only", "clamp"]
+    outcome = CliRunner().invoke(main, [*arguments, "--seed", str(SEED)])
+    assert outcome.exit_code == 0, outcome.output
+    with h5py.File(out) as alone, h5py.File(study_of_8) as all_of_them:
+        assert set(alone) == {"clamp", "network"}
+        for name in ("photograph_5/goal", "photograph_5/trials", "first_find_ms"):
+            np.testing.assert_array_equal(alone["clamp"][name][()], all_of_them["clamp"][name][()])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["missing.h5", "--out", "new.h5"], "missing.h5"),
         (["{network}", "--out", "new.h5", "--episodes", "3"], "--episodes must be >= 8, got 3"),
         (["{network}", "--out", "{network}"], "must not exist yet"),
+        (["{network}", "--out", "new.h5", "--only", "dreams"], "--only must be one of ablation, silence"),
+        (["{network}", "--out", "new.h5", "--only", "clamp", "--train"], "leave out --only"),
     ],
 )
 def test_bad_input_is_named(folder, tmp_path, monkeypatch, arguments, message):
