@@ -1,8 +1,11 @@
 """A movie of a frozen episode round its first find: swim path, spikes, thresholds by preferred place, value."""
 
+import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib
 import numpy as np
 from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
 from matplotlib.axes import Axes
@@ -27,6 +30,15 @@ class Stage(NamedTuple):
     cursors: list
 
 
+def ffmpeg() -> str:
+    """The system's ffmpeg; where there is none, that of the package imageio-ffmpeg, if it is installed."""
+    if shutil.which("ffmpeg") or not find_spec("imageio_ffmpeg"):
+        return "ffmpeg"
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    return get_ffmpeg_exe()
+
+
 def file_of(out: Path) -> Path:
     """The movie's file: .mp4 or .gif as asked; without a suffix MP4 where ffmpeg is there, GIF otherwise.
 
@@ -37,23 +49,24 @@ def file_of(out: Path) -> Path:
     if out.suffix not in WRITERS:
         raise ResultError(f"{out}: a movie must be .mp4 or .gif, or be named without a suffix")
     if not WRITERS[out.suffix].isAvailable():
-        raise ResultError(f"{out}: an MP4 needs ffmpeg, which is not there; name a .gif")
+        raise ResultError(f"{out}: an MP4 needs ffmpeg, which is not there (pip install imageio-ffmpeg); name a .gif")
     return out
 
 
 @styled
 def write_movie(result_path: str | Path, out: Path) -> Path:
     """Write the movie of a result file of `lsnn test`; returns its path. ResultError if the file holds no recording."""
-    target = file_of(out)
-    with Result(result_path) as result:
-        result.require("frozen")
-        figure, stage = draw_stage(result)
-    frames = range(0, len(stage.path), STEP_MS)
-    film = FuncAnimation(figure, lambda ms: move(stage, ms), frames=frames, blit=False)
-    try:
-        film.save(str(target), writer=WRITERS[target.suffix](fps=FRAMES_PER_SECOND), dpi=DOTS_PER_INCH)
-    except OSError as error:
-        raise ResultError(f"{target}: the movie cannot be written there: {error}") from error
+    with matplotlib.rc_context({"animation.ffmpeg_path": ffmpeg()}):
+        target = file_of(out)
+        with Result(result_path) as result:
+            result.require("frozen")
+            figure, stage = draw_stage(result)
+        frames = range(0, len(stage.path), STEP_MS)
+        film = FuncAnimation(figure, lambda ms: move(stage, ms), frames=frames, blit=False)
+        try:
+            film.save(str(target), writer=WRITERS[target.suffix](fps=FRAMES_PER_SECOND), dpi=DOTS_PER_INCH)
+        except OSError as error:
+            raise ResultError(f"{target}: the movie cannot be written there: {error}") from error
     return target
 
 

@@ -78,7 +78,7 @@ def weights_sha256(weights: Weights) -> str:
     """SHA-256 of the wiring, the weights and the biases that the kernels use."""
     arrays: dict[str, np.ndarray] = {"W_out": weights.readout.weight, "bias": weights.readout.bias}
     for name in ("inputs", "recurrent"):
-        arrays |= {f"{name}.{key}": array for key, array in getattr(weights, name)._asdict().items()}
+        arrays |= {f"{name}.{key}": getattr(getattr(weights, name), key) for key in ("start", "offset", "weight")}
     return store.checksum(arrays)
 
 

@@ -171,10 +171,11 @@ class Network:
         n, cells = self.config.n_neurons, cells_of(self.groups, self.config.dt_ms / 1000)
         cut, weight = self.n_input_synapses, self.signed_theta() * self.effect()
         place = self.synapses.delay.astype(np.int32) * np.int32(n) + self.synapses.target
+        full = _is_full(place, self.n_in, n)
         return read_only(Weights(
             Cells(cells.groups, cells.constants.astype(dtype), cells.refractory.astype(dtype)),
-            _rows(self.synapses.source[:cut], self.n_in, place[:cut], weight[:cut], dtype),
-            _rows(self.synapses.source[cut:] - self.n_in, n, place[cut:], weight[cut:], dtype),
+            _rows(self.synapses.source[:cut], self.n_in, place[:cut], weight[:cut], full, dtype),
+            _rows(self.synapses.source[cut:] - self.n_in, n, place[cut:], weight[cut:], full, dtype),
             Readout(self.readout.astype(dtype), self.bias.astype(dtype), self.kappa().astype(dtype)),
         ))
 
@@ -197,9 +198,18 @@ class Network:
         return np.repeat(np.arange(3, dtype=np.int8), (c.n_excitatory, c.n_inhibitory, c.n_adaptive))
 
 
-def _rows(source: np.ndarray, n_sources: int, place: np.ndarray, weight: np.ndarray, dtype) -> Rows:
+def _is_full(place: np.ndarray, n_in: int, n: int) -> bool:
+    """Whether every input and every other neuron reaches every neuron after one step; place: delay * N + target."""
+    if len(place) != (n_in + n - 1) * n:
+        return False
+    targets = np.arange(n, 2 * n)
+    others = np.tile(targets, n)[~np.eye(n, dtype=bool).ravel()]
+    return np.array_equal(place, np.concatenate([np.tile(targets, n_in), others]))
+
+
+def _rows(source: np.ndarray, n_sources: int, place: np.ndarray, weight: np.ndarray, full: bool, dtype) -> Rows:
     start = np.searchsorted(source, np.arange(n_sources + 1)).astype(np.int64)
-    return Rows(start, np.ascontiguousarray(place), np.ascontiguousarray(weight, dtype))
+    return Rows(start, np.ascontiguousarray(place), np.ascontiguousarray(weight, dtype), np.array([full], np.uint8))
 
 
 def build_network(

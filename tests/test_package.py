@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "runs": {"runs", "tasks", "lsnn", "analysis"},
     "analysis": {"analysis"},
 }
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "llvmlite": "numba"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "llvmlite": "numba", "imageio_ffmpeg": "imageio-ffmpeg"}
 
 
 def imported_packages(path: Path) -> set[str]:
@@ -47,7 +47,7 @@ def bounds(requirements: list[str]) -> dict[str, SpecifierSet]:
 
 def declared_bounds() -> dict[str, SpecifierSet]:
     extras = project()["optional-dependencies"]
-    return bounds(project()["dependencies"] + extras["test"] + extras["nwb"] + extras["dev"])
+    return bounds(project()["dependencies"] + extras["test"] + extras["nwb"] + extras["movie"] + extras["dev"])
 
 
 def conda_bounds() -> dict[str, SpecifierSet]:
@@ -77,7 +77,8 @@ def test_imports_are_declared():
     used = {DISTRIBUTIONS.get(name, name) for _, _, imports in modules() for name in imports - known}
     optional = project()["optional-dependencies"]
     needed = used - set(bounds(project()["dependencies"]))
-    assert set(bounds(optional["cluster"])) <= needed <= set(bounds(optional["cluster"] + optional["nwb"]))
+    optionally = bounds(optional["cluster"] + optional["nwb"] + optional["movie"])
+    assert set(bounds(optional["cluster"])) <= needed <= set(optionally)
 
 
 def test_dask_is_imported_by_who_uses_a_cluster_alone():

@@ -77,7 +77,7 @@ def write(model: NeuronModel) -> str:
         _description(w), _host_functions(w),
         _pointwise(w, f.integrate), _crosses(w), _pointwise(w, f.distance), _slope(w), _pointwise(w, f.reset),
         _pointwise(w, f.distance_bar), _pointwise(w, f.before_reset), _pointwise(w, f.before_step),
-        _forward_loop(w), _adjoint_loop(w),
+        _forward_loop(w), _needs_loop(w), _adjoint_loop(w),
     ]  # fmt: skip
     body = "\n\n\n".join(filter(None, sections))
     return f"{_heading(model)}\n\n{_imports(body)}\n\n{body}\n"
@@ -301,16 +301,33 @@ def _added(sign: str, term: str | None) -> str:
     return f" {'-' if sign == '+' else '+'} {term[1:]}" if term.startswith("-") else f" {sign} {term}"
 
 
+def _slope_of_record(w: Written) -> list[str]:
+    """The surrogate derivative at the recorded threshold."""
+    distance = w.functions.distance
+    call = _call(w, distance._replace(name="slope", arguments=(*distance.arguments, GAMMA)))
+    return [
+        *(f"{name} = load(x, {w.place(i)})" for i, name in enumerate(w.names)),
+        "held = from_bits(blocked[k])",
+        f"slope = where(held, 0.0, {call})",
+    ]
+
+
+RECORDED = ("cells, x = weights.cells, record.x[row]", "blocked = record.blocked[row]")
+
+
+def _needs_loop(w: Written) -> str:
+    body = [*_constants_of(w, (w.functions.distance,)), *_slope_of_record(w), "needed[k] = to_bits(slope > 0.0)"]
+    doc = "Lanes of a group whose surrogate derivative is not zero in a recorded step, as bits."
+    return _loop(f"needs_of_{w.model.name}", "group, row, weights, record, gamma, needed", doc, RECORDED, body)
+
+
 def _adjoint_loop(w: Written) -> str:
-    f, names = w.functions, w.names
+    f = w.functions
     bars = [bar(name).name for name in w.parsed.variables]
     again = [f.integrate] if w.recorded and w.model.substeps > 1 else []
-    slope = _call(w, f.distance._replace(name="slope", arguments=(*f.distance.arguments, GAMMA)))
     body = [
         *_constants_of(w, (f.distance, f.distance_bar, f.before_reset, f.before_step, *again)),
-        *(f"{name} = load(x, {w.place(i)})" for i, name in enumerate(names)),
-        "held = from_bits(blocked[k])",
-        f"slope = where(held, 0.0, {slope})",
+        *_slope_of_record(w),
         "reached = spread(x, 0.0)",
         "if to_bits(slope > 0.0):",
         "    reached = beyond_threshold(k, row, weights, adjoint, slot * n_neurons, g_spikes, n_out)",
@@ -324,8 +341,7 @@ def _adjoint_loop(w: Written) -> str:
     ]  # fmt: skip
     before = [
         "n_neurons, n_out = record.spikes.shape[1], adjoint.r.shape[0]",
-        "cells, x = weights.cells, record.x[row]",
-        "blocked = record.blocked[row]",
+        *RECORDED,
         "spikes = record.spikes[row]",
     ]
     arguments = "group, slot, ring, row, weights, record, adjoint, g_spikes, gamma, through_reset"

@@ -12,8 +12,9 @@ from lsnn.kernels.simd import LANES, add_to, at, from_bits, load, multiply_add, 
 
 @njit(error_model="numpy")
 def gather(rows, i, base, current):
-    """sum over the synapses of cell i of w dL/dI[t + delay] of their targets; base = slot * N."""
-    first, end = at(rows.start, i), at(rows.start, i + 1)
+    """sum over the synapses of cell i of w dL/dI[t + delay] of their targets; base = slot * N. 0 where rows are full."""
+    first = at(rows.start, i)
+    end = first if at(rows.full, 0) else at(rows.start, i + 1)
     one, two, three, four = spread(current, 0.0), spread(current, 0.0), spread(current, 0.0), spread(current, 0.0)
     s = first
     while s + 4 <= end:
@@ -45,6 +46,7 @@ def credit(rows, bits, base, current, gradient):
 def beyond_threshold(i, row, weights, adjoint, base, g_z, n_out):
     """dL/dz[t] of neuron i through its synapses, the readout and the rate regulariser."""
     total = gather(weights.recurrent, i, base, adjoint.current) + at(g_z, i)
+    total = total + load(adjoint.reached, i)  # zero but where rows are full; a branch here would cost half the time
     for o in range(n_out):
         total = multiply_add(at(weights.readout.weight, i * n_out + o), load(adjoint.r, o), total)
     return total

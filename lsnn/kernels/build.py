@@ -23,9 +23,10 @@ Models = tuple[NeuronModel, ...]
 LSNN: Models = (LIF, ALIF)
 
 TASK = "from lsnn.kernels.null_task import begin, draw, encode, observe, target, transition\n"
-NEURONS = "from lsnn.kernels.null_neurons import adjoint_of_neurons, update_neurons\n"
+NEURONS = "from lsnn.kernels.null_neurons import adjoint_of_neurons, needs_of_neurons, update_neurons\n"
 STEP, STEPS = "from lsnn.kernels.step import step\n", "from lsnn.kernels.step import step, step_back\n"
 UPDATE = "slot, ring, cells, state, x, spikes, blocked"
+NEEDS = "row, weights, record, gamma, needed"
 ADJOINT = "slot, ring, row, weights, record, adjoint, g_spikes, gamma, through_reset"
 
 
@@ -63,8 +64,9 @@ def _each_group(function: str, models: Models, arguments: str) -> str:
 def _network(models: Models) -> str:
     """The neurons of a network and its step, as text."""
     neurons = "\n\n".join(source_of(model) for model in dict.fromkeys(models))
-    loops = _each_group("update", models, UPDATE) + _each_group("adjoint_of", models, ADJOINT)
-    return neurons + loops + _template("step.py", (NEURONS, ""))
+    loops = {"update": UPDATE, "needs_of": NEEDS, "adjoint_of": ADJOINT}
+    calls = "".join(_each_group(name, models, arguments) for name, arguments in loops.items())
+    return neurons + calls + _template("step.py", (NEURONS, ""))
 
 
 def _load(name: str, text: str, modules: tuple[str, ...], models: Models) -> ModuleType:

@@ -27,6 +27,7 @@ class Rows(NamedTuple):
     start: np.ndarray  # (n_pre + 1,) int64: row i is start[i]:start[i+1]
     offset: np.ndarray  # (S,) int32: delay * N + target, a place in the delay ring
     weight: np.ndarray  # (S,)
+    full: np.ndarray = np.zeros(1, np.uint8)  # (1,) 1 if every cell has all targets but itself, all after one step
 
 
 class Readout(NamedTuple):
@@ -87,6 +88,8 @@ class Adjoint(NamedTuple):
     x: np.ndarray  # (n_slots, 8) dL/dx after the reset
     current: np.ndarray  # (2 D, N, 8) dL/dI[t] in rows t % D and t % D + D
     r: np.ndarray  # (n_out, 8)
+    reached: np.ndarray  # (N, 8) used within a step where rows are full: dL/dz through the synapses
+    turned: np.ndarray  # likewise: dL/dI of the next step, lane after lane
 
 
 def state_zeros(n_neurons: int, n_slots: int, n_out: int, ring: int, dtype=np.float32) -> State:
@@ -131,6 +134,8 @@ def adjoint_zeros(n_neurons: int, n_slots: int, n_out: int, ring: int, dtype=np.
         aligned_zeros((n_slots, LANES), dtype),
         aligned_zeros((2 * ring, n_neurons, LANES), dtype),
         aligned_zeros((n_out, LANES), dtype),
+        aligned_zeros((n_neurons, LANES), dtype),
+        aligned_zeros((n_neurons, LANES), dtype),
     )
 
 

@@ -10,6 +10,12 @@ def update_neurons(slot, ring, cells, state, x, spikes, blocked):
 
 
 @njit
+def needs_of_neurons(row, weights, record, gamma, needed):
+    """Lanes of every neuron whose surrogate derivative is not zero, as bits; needed (N,) int64."""
+    raise NotImplementedError
+
+
+@njit
 def adjoint_of_neurons(slot, ring, row, weights, record, adjoint, g_spikes, gamma, through_reset):
     """One step of every group backwards."""
     raise NotImplementedError

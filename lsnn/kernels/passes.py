@@ -1,5 +1,6 @@
 """A record of one block, forwards and backwards. `build.py` writes this file out to the cache folder."""
 
+import numpy as np
 from numba import njit
 
 from lsnn.kernels.step import step, step_back
@@ -18,5 +19,6 @@ def back(t_start, weights, record, g_y, g_z, gamma, through_reset, adjoint, grad
 
     `adjoint` is the adjoint state after the last step and is left as it is before the first; the gradient is added to.
     """
+    needed = np.zeros(record.spikes.shape[1], np.int64)
     for row in range(record.spikes.shape[0] - 1, -1, -1):
-        step_back(t_start + row, row, weights, record, g_y, g_z, gamma, through_reset, adjoint, gradient)
+        step_back(t_start + row, row, weights, record, g_y, g_z, gamma, through_reset, adjoint, gradient, needed)

@@ -148,6 +148,18 @@ def at(typingctx, array, index):
 
 
 @intrinsic
+def put(typingctx, array, index, value):
+    """array.flat[index] = value without a bounds check or a test for a negative index."""
+
+    def codegen(context, builder, signature, args):
+        view = context.make_array(signature.args[0])(context, builder, args[0])
+        builder.store(args[2], builder.gep(view.data, [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, array.dtype), codegen
+
+
+@intrinsic
 def add_to(typingctx, array, index, value):
     """array.flat[index] += value without a bounds check or a test for a negative index."""
 

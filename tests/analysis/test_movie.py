@@ -1,5 +1,6 @@
 """The movie of a made-up result file."""
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,6 +21,17 @@ def test_movie_moves_and_shows_the_whole_window(result_path, tmp_path, monkeypat
             frames.append(np.asarray(film.convert("RGB")))
     assert len(frames) >= 4
     assert all((a != b).any() for a, b in zip(frames, frames[1:], strict=False))
+
+
+def test_an_mp4_has_as_many_frames_as_the_gif(result_path, tmp_path, monkeypatch):
+    monkeypatch.setattr(movie, "STEP_MS", 100)
+    monkeypatch.setattr(movie, "DOTS_PER_INCH", 40)
+    written = write_movie(result_path, tmp_path / "film")
+    assert written.suffix == ".mp4" and written.read_bytes()[4:8] == b"ftyp"
+    frames, seconds = imageio_ffmpeg.count_frames_and_secs(written)
+    with Image.open(write_movie(result_path, tmp_path / "film.gif")) as film:
+        assert frames == film.n_frames
+    assert seconds == pytest.approx(frames / movie.FRAMES_PER_SECOND, rel=0.05)
 
 
 def test_preferred_place_is_where_the_spikes_were(result_path):
