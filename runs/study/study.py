@@ -39,7 +39,6 @@ EXPERIMENTS: dict[str, Callable[[Subject, int], Findings]] = {
     "generalisation": generalisation,
 }
 WIRING = "wiring"
-NAMES = (*EXPERIMENTS, WIRING)
 
 
 def subject_of(path: Path, file: NetworkFile, experiment: Experiment, threads: int, episodes: int) -> Subject:
@@ -61,13 +60,14 @@ def run_study(
         InputError: a bad network, another task than the maze, an unknown experiment, or no place for the file.
         StoreError: it could not be written.
     """
+    names = (*EXPERIMENTS, WIRING)
     for name in only:
-        if name not in NAMES:
-            raise InputError(f"--only must be one of {', '.join(NAMES)}, got {name!r}")
+        if name not in names:
+            raise InputError(f"--only must be one of {', '.join(names)}, got {name!r}")
     file, experiment = open_network(network)
     subject, start = subject_of(network, file, experiment, threads, episodes), time.monotonic()
     load_compiled(experiment, file.network)
-    asked = [name for name in NAMES if name in only or not only]
+    asked = [name for name in names if name in only or not only]
     with store.write_atomically(out) as result, meter() as shown:
         put_study_header(result, file, experiment, seed, command)
         for number, name in enumerate(asked):
