@@ -12,7 +12,7 @@ from lsnn.kernels.simd import LANES, add_to, at, from_bits, load, multiply_add, 
 
 @njit(error_model="numpy")
 def gather(rows, i, base, current):
-    """sum over the synapses of cell i of w dL/dI[t + delay] of their targets; base = slot * N. 0 where rows are full."""
+    """sum over the synapses of cell i of w dL/dI[t + delay] of their targets, base = slot * N; 0 if rows are full."""
     first = at(rows.start, i)
     end = first if at(rows.full, 0) else at(rows.start, i + 1)
     one, two, three, four = spread(current, 0.0), spread(current, 0.0), spread(current, 0.0), spread(current, 0.0)
