@@ -197,7 +197,7 @@ def silence_verdict(found: dict[int, Gap]) -> str:
     saved = [ms for ms, gap in found.items() if gap.saved_by_all.low > 0]
     by_b = [ms for ms, gap in found.items() if gap.saved_by_b.low > 0]
     lost_at = next((ms for ms in found if ms not in saved), None)
-    if lost_at is None and max(found) in by_b:
+    if lost_at is None and by_b == list(found):
         return f"The memory is activity-silent: it survives {max(found)} ms without a spike, in b alone."
     until = [ms for ms in saved if lost_at is None or ms < lost_at]
     alone = (
@@ -208,7 +208,11 @@ def silence_verdict(found: dict[int, Gap]) -> str:
             f"The memory does not survive {lost_at} ms without spikes: it is kept by activity (an attractor); {alone}."
         )
     if lost_at is None:
-        return f"The memory survives {max(found)} ms without a spike, the longest tested, but not in b alone; {alone}."
+        first, last = (interval(found[ms].saved_by_all, 0) for ms in (min(found), max(found)))
+        return (
+            f"Something of the memory survives {max(found)} ms without a spike, the longest tested: {last} ms of search "
+            f"are saved, {first} ms across the shortest; {alone}."
+        )
     again = [str(ms) for ms in saved if ms > lost_at]
     late = f" (at {listed(again)} ms some search time is saved again)" if again else ""
     return (

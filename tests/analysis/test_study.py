@@ -77,6 +77,8 @@ def gap(by_all: float, by_b: float) -> interventions.Gap:
 
 def test_silence_tells_a_silent_variable_from_an_attractor():
     assert "activity-silent" in interventions.silence_verdict({50: gap(30, 30), 500: gap(20, 20)})
+    part = interventions.silence_verdict({50: gap(30, 0), 500: gap(20, 5)})
+    assert "Something of the memory survives 500 ms" in part and "b alone saves some of it across 500 ms" in part
     assert "does not survive 50 ms" in interventions.silence_verdict({50: gap(0, 0), 500: gap(-5, 0)})
     mixed = interventions.silence_verdict({10: gap(30, 0), 50: gap(20, 0), 500: gap(0, 0)})
     assert "survives up to 50 ms without spikes, not 500 ms" in mixed and "b alone saves none of it" in mixed
