@@ -210,8 +210,8 @@ def silence_verdict(found: dict[int, Gap]) -> str:
     if lost_at is None:
         first, last = (interval(found[ms].saved_by_all, 0) for ms in (min(found), max(found)))
         return (
-            f"Something of the memory survives {max(found)} ms without a spike, the longest tested: {last} ms of search "
-            f"are saved, {first} ms across the shortest; {alone}."
+            f"Something of the memory survives {max(found)} ms without a spike, the longest tested: {last} ms of "
+            f"search are saved, {first} ms across the shortest; {alone}."
         )
     again = [str(ms) for ms in saved if ms > lost_at]
     late = f" (at {listed(again)} ms some search time is saved again)" if again else ""
