@@ -1,5 +1,6 @@
 """The tutorial notebook stands in the clone executed, and runs again."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -26,10 +27,17 @@ def test_it_stands_executed_from_top_to_bottom(notebook):
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
     text, figures = outputs(notebook)
-    assert figures == 4 and "Exchanged everything" in text
+    assert figures == 4 and follows_the_state(text)
+
+
+def follows_the_state(text: str) -> bool:
+    """Whether animals mostly swim to their own platform, and to the other's once all of their states are exchanged."""
+    pattern = r"Exchanged (nothing|everything): (\d+) swam first to their own platform, (\d+) to the other's"
+    counts = {what: (int(own), int(other)) for what, own, other in re.findall(pattern, text)}
+    return counts["nothing"][0] > 5 * counts["nothing"][1] and counts["everything"][1] > 5 * counts["everything"][0]
 
 
 def test_it_runs_and_animals_follow_the_state_they_were_given(notebook, tmp_path):
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     text, figures = outputs(notebook)
-    assert figures == 4 and "Exchanged everything" in text
+    assert figures == 4 and follows_the_state(text)
