@@ -4,7 +4,7 @@ import numpy as np
 import pandas
 import xarray
 
-from analysis.results import Condition, values
+from analysis.results import Condition, attributes, values
 
 ARRAYS = {"position": ("episode", "row", "axis"), "action": ("episode", "time_ms", "axis"),
           "reward": ("episode", "time_ms"), "value": ("episode", "time_ms")}  # fmt: skip
@@ -22,10 +22,10 @@ def episodes_dataset(condition: Condition, episodes: slice = slice(None)) -> xar
     """
     numbers = np.arange(condition.n_episodes)[episodes]
     found = {
-        name: (dimensions, values(condition.group[name], episodes), dict(condition.group[name].attrs))
+        name: (dimensions, values(condition.group[name], episodes), attributes(condition.group[name]))
         for name, dimensions in ARRAYS.items()
         if name in condition.group
     }
-    found["goal"] = ("episode", "axis"), condition.goal[episodes], dict(condition.group["goal"].attrs)
+    found["goal"] = ("episode", "axis"), condition.goal[episodes], attributes(condition.group["goal"])
     times = {"time_ms": np.arange(condition.duration_ms), "row": np.arange(condition.duration_ms + 1)}
     return xarray.Dataset(found, {"episode": numbers, "axis": ["x", "y"], **times}, {"condition": condition.name})

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from analysis.latencies import FIRST, SECOND, Estimate, goals_per_episode, goals_ratio, search_time
 from analysis.plots import plain_search_axis
-from analysis.results import Condition, Result, ResultError, place, subgroup, text_attribute
+from analysis.results import Condition, Result, ResultError, attribute, place, reported, subgroup, text_attribute
 from analysis.style import BLUE, COLOURS, LABELS, VERMILLION, add_footer, new_figure, png, styled
 
 YARDSTICKS = ("circling", "memory", "oracle")
@@ -35,7 +35,8 @@ def runs_of(result: Result) -> list[Run]:
         raise ResultError(f"{place(result.file)}: needs groups run_00, run_01, .., found none")
     runs = []
     for group in groups:
-        numbers = {name: float(group.attrs.get(name, np.nan)) for name in Run._fields[1:6]}
+        with reported(place(group)):
+            numbers = {name: float(attribute(group, name)) for name in Run._fields[1:6]}
         if missing := [name for name, value in numbers.items() if not np.isfinite(value)]:
             raise ResultError(f"{place(group)}: needs a number as attribute {missing[0]!r}")
         condition = Condition(group, group.name.strip("/"))

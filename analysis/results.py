@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 NETWORK_CONDITIONS = ("frozen", "frozen_sampled", "state_reset", "untrained")
 SWIMMERS = ("random_walk", "straight_lines", "border", "circling", "memory", "oracle")
 CONDITIONS = NETWORK_CONDITIONS + SWIMMERS
@@ -160,15 +160,31 @@ def values(source: h5py.Dataset, *selection: int | slice) -> np.ndarray:
         return np.asarray(source[selection or ...])
 
 
+def attribute(item: h5py.Group | h5py.Dataset, name: str) -> Any:
+    """An attribute, text as str; ResultError when absent, or of variable length, where damage can make HDF5 hang."""
+    with reported(f"{place(item)}, attribute {name!r}"):
+        if name not in item.attrs:
+            raise ResultError(f"{place(item)}: needs an attribute {name!r}, found nothing")
+        held = item.attrs.get_id(name).dtype
+        if held.hasobject:
+            raise ResultError(f"{place(item)}: attribute {name!r} must be numbers or text of fixed length, is {held}")
+        value = item.attrs[name]
+        if held.kind == "S":
+            value = np.char.decode(value, "utf-8")
+        return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
+
+
+def attributes(item: h5py.Group | h5py.Dataset) -> dict[str, Any]:
+    """All attributes by name, as `attribute` gives them."""
+    return {name: attribute(item, name) for name in item.attrs}
+
+
 def text_attribute(item: h5py.Group | h5py.Dataset, name: str) -> str:
     """A text attribute; ResultError when absent or no text."""
-    with reported(f"{place(item)}, attribute {name!r}"):
-        value = item.attrs.get(name)
-        if isinstance(value, bytes):
-            value = value.decode()
-        if not isinstance(value, str):
-            raise ResultError(f"{place(item)}: needs a text attribute {name!r}, found {describe(value)}")
-        return value
+    value = attribute(item, name) if name in item.attrs else None
+    if not isinstance(value, str):
+        raise ResultError(f"{place(item)}: needs a text attribute {name!r}, found {describe(value)}")
+    return str(value)
 
 
 def json_attribute(item: h5py.Group | h5py.Dataset, name: str, kind: type) -> Any:
@@ -358,9 +374,7 @@ class Result:
 
     def _whole_number(self, name: str) -> int:
         with reported(f"{self.path}: attribute {name!r}"):
-            if name not in self.file.attrs:
-                raise ResultError(f"{self.path}: needs an attribute {name!r}, found nothing")
-            return int(self.file.attrs[name])
+            return int(attribute(self.file, name))
 
     @cached_property
     def conditions(self) -> dict[str, Condition]:

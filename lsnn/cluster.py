@@ -2,17 +2,20 @@
 
 What is asked of a block (roll out, prepare, gradient) is sent to the worker that holds it, one message a worker and
 call; roll-outs never travel. Since every call is a pure function of the block and its arguments, a block whose worker
-is lost is made again elsewhere by repeating the calls of this iteration. Dask is imported only here, and only once a
-cluster is used.
+is lost is made again elsewhere by repeating the calls of this iteration. Messages go through `Client.run`, beside
+Dask's task scheduling: blocks have a place already, and a task costs some 20 ms, since the client sends its messages
+at most every 10 ms.
 """
 
+import asyncio
 import hashlib
 import importlib.util
 import pickle
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -23,7 +26,7 @@ from lsnn.errors import ClusterError
 
 Result = TypeVar("Result")
 
-POLL_S = 0.5  # between looks at which workers are there, while one is waited for
+POLL_S = 0.5  # before another look at which workers are there, after one was lost
 FORGET_S = 24 * 3600.0  # after which a worker drops the blocks of a run that went silent
 WAIT_S = 300.0  # for the first worker, or for another when the last one was lost
 MISSING = "missing"  # a worker's answer when it does not hold a block in the state it should
@@ -38,6 +41,12 @@ class Job(NamedTuple):
     calls: list[tuple[int, tuple[Any, ...]]]  # place of the function in the message, arguments
 
 
+class Failed(NamedTuple):
+    """The error that a call raised on a worker, apart from those of the way to it."""
+
+    error: Exception
+
+
 class Held(NamedTuple):
     """A block on a worker, after so many calls of an iteration."""
 
@@ -49,6 +58,14 @@ class Held(NamedTuple):
 _held: dict[str, dict[int, Held]] = {}  # of this worker, by run and shard
 _used_at: dict[str, float] = {}
 _lock = threading.Lock()
+
+
+async def work_aside(*message: Any) -> list[Any] | Failed:
+    """`work` in a thread of its own, so that the worker stays in touch with the scheduler."""
+    try:
+        return await asyncio.to_thread(work, *message)
+    except Exception as error:
+        return Failed(error)
 
 
 def work(run: str, make: bytes, calls: list[bytes], jobs: list[Job], applied: int, threads: int) -> list[Any]:
@@ -108,6 +125,7 @@ class Cluster:
 
     def __init__(self, client: Any, run: str, modules: tuple[str, ...] = ()):
         self.client, self.run, self.modules = client, run, modules
+        self.address = client.scheduler.address
         self.workers: dict[str, int] = {}  # address: threads
         self.homes: dict[int, str] = {}
         self.applied: dict[int, int] = {}
@@ -141,13 +159,14 @@ class Cluster:
 
     def _look(self) -> bool:
         """See which workers there are, wait for one if there is none; whether others came or went."""
-        found = dict(self.client.nthreads())
-        if not found:
-            try:
-                self.client.wait_for_workers(1, timeout=WAIT_S)
-            except TimeoutError as error:
-                raise ClusterError(f"no worker at {self.client.scheduler.address} for {WAIT_S:g} s") from error
+        with self._scheduler_there():
             found = dict(self.client.nthreads())
+            if not found:
+                try:
+                    self.client.wait_for_workers(1, timeout=WAIT_S)
+                except TimeoutError as error:
+                    raise ClusterError(f"no worker at {self.address} for {WAIT_S:g} s") from error
+                found = dict(self.client.nthreads())
         new = [address for address in found if address not in self.workers]
         changed = found != self.workers
         self._check(new)
@@ -185,16 +204,37 @@ class Cluster:
         by_home: dict[str, list[int]] = {}
         for shard in shards:
             by_home.setdefault(self.homes[shard], []).append(shard)
-        futures = {}
+        messages = {}
         for home, own in by_home.items():
             first = min(self.applied[shard] for shard in own)
-            jobs, threads = [self._job(shard, first) for shard in own], self.workers[home]
-            future = self.client.submit(
-                work, self.run, self.make, self.calls[first:], jobs, len(self.calls), threads,
-                workers=[home], pure=False,
-            )  # fmt: skip
-            futures[future] = (home, own)
-        return self._collect(futures)
+            jobs = [self._job(shard, first) for shard in own]
+            messages[home] = (self.run, self.make, self.calls[first:], jobs, len(self.calls), self.workers[home])
+        answers: dict[int, Any] = {}
+        for home, found in self._sent(messages).items():
+            answers |= self._answers_of(found, by_home[home])
+        return answers
+
+    def _sent(self, messages: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
+        """What each worker answers to its message; an error where the worker was lost."""
+
+        async def one(home: str, message: tuple[Any, ...]) -> Any:
+            return (await self.client.run(work_aside, *message, workers=[home], on_error="return"))[home]
+
+        async def each() -> list[Any]:
+            return await asyncio.gather(*(one(home, message) for home, message in messages.items()))
+
+        with self._scheduler_there():
+            return dict(zip(messages, self.client.sync(each), strict=True))
+
+    @contextmanager
+    def _scheduler_there(self) -> Iterator[None]:
+        """ClusterError if the scheduler is lost: it alone knows the workers."""
+        try:
+            if self.client.status != "running":
+                raise OSError("its connection is closed")
+            yield
+        except OSError as error:
+            raise ClusterError(f"the scheduler at {self.address} was lost: {error}") from error
 
     def _job(self, shard: int, first: int) -> Job:
         """Calls that the block has not seen; those sent along begin with number `first`."""
@@ -203,32 +243,12 @@ class Cluster:
         calls = [(k - first, self.arguments[k][shard]) for k in todo if shard in self.arguments[k]]
         return Job(shard, self.epoch, applied, calls)
 
-    def _collect(self, futures: dict[Any, tuple[str, list[int]]]) -> dict[int, Any]:
-        from distributed import wait
-
-        answers: dict[int, Any] = {}
-        while futures:
-            try:
-                done = wait(list(futures), timeout=POLL_S, return_when="FIRST_COMPLETED").done
-            except TimeoutError:
-                done = set()
-            for future in done:
-                answers |= self._answers_of(future, futures.pop(future)[1])
-            if not done:
-                self._look()
-                for future in [f for f, (home, _) in futures.items() if home not in self.workers]:
-                    future.cancel()
-                    del futures[future]
-        return answers
-
-    def _answers_of(self, future: Any, shards: list[int]) -> dict[int, Any]:
+    def _answers_of(self, found: list[Any] | Failed | Exception, shards: list[int]) -> dict[int, Any]:
         """What a worker answered; nothing where it was lost or has lost its blocks."""
-        from distributed import CancelledError, KilledWorker
-
-        try:
-            found = future.result()
-        except (CancelledError, KilledWorker):
-            time.sleep(POLL_S)
+        if isinstance(found, Failed):
+            raise found.error
+        if isinstance(found, Exception):
+            time.sleep(POLL_S)  # until the scheduler has noticed, too
             self._look()
             return {}
         answers = {}

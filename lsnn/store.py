@@ -3,7 +3,9 @@
 Every file starts with a seal, 512 bytes of text before the HDF5 part (a 'user block', which every HDF5 program skips)
 that hold the SHA-256 of all that follows. It is checked before the HDF5 library parses a byte, since a damaged file can
 make that library crash or hang. Checksums inside the file (metadata of HDF5 1.10, Fletcher-32 on every chunk) guard
-those who open it with other programs. Nothing in a file is ever unpickled or executed.
+those who open it with other programs, and files that were changed and sealed again. For their sake text has a fixed
+length: HDF5 keeps text of variable length in a heap without a checksum, and damage there can make it loop for ever.
+Nothing in a file is ever unpickled or executed.
 """
 
 import fcntl
@@ -29,7 +31,7 @@ import numpy as np
 
 from lsnn.errors import InputError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 had text of variable length
 LARGEST_READ_BYTES = 2**30
 
 _SEAL_BYTES = 512
@@ -113,6 +115,7 @@ def write_atomically(path: str | Path) -> Iterator[h5py.File]:
     try:
         with sink, h5py.File(sink, "w", libver=("v110", "v110"), userblock_size=_SEAL_BYTES) as file:
             yield file
+            fix_text(file)
         sink.raise_failure()
         _publish(partial, target)
     except Exception as error:
@@ -160,6 +163,19 @@ def _publish(partial: Path, target: Path) -> None:
         _synchronise(target.parent)
     except OSError as error:
         raise StoreError(target, _reason(error)) from error
+
+
+def fix_text(file: h5py.File) -> None:
+    """Gives every text attribute a fixed length. Only `write_atomically`, and whoever edits a file, needs it."""
+
+    def fix(_: str, node: h5py.Group | h5py.Dataset) -> None:
+        for name in node.attrs:
+            if node.attrs.get_id(name).dtype.hasobject:
+                encoded = np.char.encode(np.asarray(node.attrs[name], str), "utf-8")
+                node.attrs.create(name, encoded, dtype=h5py.string_dtype("utf-8", max(1, encoded.dtype.itemsize)))
+
+    fix("/", file)
+    file.visititems(fix)
 
 
 def seal(path: str | Path) -> None:
@@ -281,12 +297,12 @@ def _readable(place: str) -> Iterator[None]:
 
 
 def _check_root(file: h5py.File, kind: str) -> None:
-    found = read_attribute(file, "kind", str)
-    if found != kind:
-        raise InputError(f"{file.filename}: must be a {kind} file, got a {found} file")
     version = read_attribute(file, "schema_version", int)
     if version != SCHEMA_VERSION:
         raise InputError(f"{file.filename}: schema_version must be {SCHEMA_VERSION}, got {version}")
+    found = read_attribute(file, "kind", str)
+    if found != kind:
+        raise InputError(f"{file.filename}: must be a {kind} file, got a {found} file")
 
 
 def read_attribute(node: h5py.Group | h5py.Dataset, name: str, expected: type[T]) -> T:
@@ -295,12 +311,24 @@ def read_attribute(node: h5py.Group | h5py.Dataset, name: str, expected: type[T]
     with _readable(place):
         if name not in node.attrs:
             raise InputError(f"{place}: is missing")
+        held = node.attrs.get_id(name).dtype
+        if held.hasobject:
+            raise InputError(f"{place}: must be a number or text of fixed length, got {held}")
         value = node.attrs[name]
-    if isinstance(value, np.generic) and not isinstance(value, bytes):
+    if isinstance(value, bytes):
+        value = _decoded(value, place)
+    if isinstance(value, np.generic):
         value = value.item()
     if type(value) is not expected:
         raise InputError(f"{place}: must be of type {expected.__name__}, got {value!r:.80}")
     return value
+
+
+def _decoded(text: bytes, place: str) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{place}: must be text in UTF-8, got {text!r:.80}") from error
 
 
 def read_config(file: h5py.File) -> dict[str, Any]:

@@ -39,9 +39,11 @@ def crew(
     if scheduler is None and workers is None:
         yield Threads(threads)
         return
+    import dask
     from distributed import Client, LocalCluster
 
     with ExitStack() as stack:
+        stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))  # it looks every 10 ms
         if workers is not None:
             with ignoring_ctrl_c():  # which the workers inherit: it is this process that ends the run
                 local = LocalCluster(

@@ -135,6 +135,19 @@ def test_workers_with_other_sources_are_refused(crew, monkeypatch):
         crew.begin()
 
 
+def test_a_lost_scheduler_ends_the_run():
+    with (
+        distributed.LocalCluster(n_workers=1, dashboard_address=None, memory_limit=0) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        crew = Cluster(client, "alone")
+        blocks = crew.blocks(list, 2)
+        crew.begin()
+        cluster.close()
+        with pytest.raises(ClusterError, match="the scheduler at tcp://.* was lost"):
+            crew.map(partial(echo, end_at=""), blocks, [0.0, 0.0])
+
+
 def test_one_worker_and_then_none(local, crew, alone, monkeypatch):
     local.scale(1)
     while len(crew.client.nthreads()) != 1:

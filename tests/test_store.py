@@ -63,7 +63,7 @@ def hidden_files(folder: Path) -> list[str]:
 def test_array_comes_back_with_units_and_description(network_file):
     with store.open_for_reading(network_file, "network") as file:
         weight = store.read(file, "weight", "f", (None, 3))
-        attributes = dict(file["weight"].attrs)
+        attributes = {name: store.read_attribute(file["weight"], name, str) for name in file["weight"].attrs}
     np.testing.assert_array_equal(weight, WEIGHTS)
     assert weight.dtype == np.float32
     assert attributes == {"units": "V", "description": "weights of the synapses"}
@@ -73,7 +73,7 @@ def test_other_programs_read_the_file(network_file):
     with h5py.File(network_file, "r") as file:
         np.testing.assert_array_equal(file["weight"][1:3], WEIGHTS[1:3])
         assert file["weight"].compression == "gzip" and file["weight"].fletcher32
-        assert json.loads(file.attrs["config"]) == CONFIG
+        assert json.loads(file.attrs["config"].decode()) == CONFIG
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,35 @@ def test_scalars_empty_arrays_flags_and_foreign_byte_order(tmp_path, array):
 def test_table_comes_back_with_the_columns_asked_for(network_file):
     with store.open_for_reading(network_file, "network") as file:
         table = store.read_table(file, "trials", {"found": "b", "latency_ms": "f"})
-        assert json.loads(file["trials"].attrs["units"]) == UNITS
+        assert json.loads(store.read_attribute(file["trials"], "units", str)) == UNITS
     assert table.dtype.names == ("found", "latency_ms")
     np.testing.assert_array_equal(table["latency_ms"], TRIALS["latency_ms"])
+
+
+@pytest.mark.parametrize("text", ["", "a", "größer als \u03bb", "x" * 100_000, "two\nlines"])
+def test_text_comes_back_and_is_never_in_the_heap_without_a_checksum(tmp_path, text):
+    path = written(tmp_path, a=WEIGHTS)
+    with store.write_atomically(path) as file:
+        file.attrs.update(kind="network", schema_version=store.SCHEMA_VERSION, text=text, three=[text] * 3)
+        file.create_group("group").attrs["text"] = text
+    with store.open_for_reading(path, "network") as file:
+        assert store.read_attribute(file, "text", str) == store.read_attribute(file["group"], "text", str) == text
+        assert [value.decode() for value in file.attrs["three"]] == [text] * 3
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [("text", "must be a number or text of fixed length, got object"), (np.bytes_(b"\xff"), "must be text in UTF-8")],
+)
+def test_text_that_is_refused(network_file, value, message):
+    with h5py.File(network_file, "r+") as file:
+        file.attrs["command"] = value
+    store.seal(network_file)
+    with (
+        store.open_for_reading(network_file, "network") as file,
+        pytest.raises(InputError, match=f"/@command: {message}"),
+    ):
+        store.read_attribute(file, "command", str)
 
 
 def test_table_needs_units_for_every_column(tmp_path):
@@ -174,7 +200,7 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(network_file):
 
 def test_two_writers_of_one_file_do_not_meet(network_file):
     with store.write_atomically(network_file) as first:
-        first.attrs["kind"] = "unfinished"
+        first.attrs.update(kind="unfinished", schema_version=store.SCHEMA_VERSION)
         write_network(network_file)
         np.testing.assert_array_equal(read_weight(network_file), WEIGHTS)
     with pytest.raises(InputError, match="must be a network file, got a unfinished file"):
@@ -285,10 +311,10 @@ def test_kind_and_schema_version(network_file, tmp_path):
         with store.open_for_reading(network_file, "result"):
             pass
     for attributes, message in (
-        ({}, "/@kind: is missing"),
-        ({"kind": 3}, "/@kind: must be of type str, got 3"),
         ({"kind": "network"}, "/@schema_version: is missing"),
-        ({"kind": "network", "schema_version": 99}, "schema_version must be 1, got 99"),
+        ({"schema_version": store.SCHEMA_VERSION}, "/@kind: is missing"),
+        ({"schema_version": store.SCHEMA_VERSION, "kind": 3}, "/@kind: must be of type str, got 3"),
+        ({"kind": "network", "schema_version": 99}, "schema_version must be 2, got 99"),
         ({"kind": "network", "schema_version": [1, 1]}, "schema_version: must be of type int"),
     ):
         with store.write_atomically(tmp_path / "a.h5") as file:

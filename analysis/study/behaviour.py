@@ -9,9 +9,9 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import wilcoxon
 
 from analysis.latencies import Estimate, Searches, estimate, median_of, searches
-from analysis.results import Result, subgroup
+from analysis.results import Result, attribute, subgroup
 from analysis.study.interventions import band
-from analysis.study.measures import Swum, array, attribute, enough, mean, names, swum
+from analysis.study.measures import Swum, array, enough, mean, names, swum
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, VERMILLION, add_footer, clear_axes, new_figure, styled
 from analysis.verdict import interval, search_text
 

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.latencies import Estimate
-from analysis.results import Result, subgroup
+from analysis.results import Result, attribute, subgroup
 from analysis.study.interventions import band
-from analysis.study.measures import array, attribute, names, ratio
+from analysis.study.measures import array, names, ratio
 from analysis.style import BLUE, ORANGE, add_footer, new_figure, styled
 from analysis.verdict import interval
 

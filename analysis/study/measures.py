@@ -1,14 +1,14 @@
 """What the experiments of a study are measured by; estimates come with 95 % bootstrap intervals over animals."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import h5py
 import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.latencies import Estimate, estimate
-from analysis.results import Condition, Result, ResultError, dataset, place, subgroup, values
+from analysis.results import Condition, Result, ResultError, attribute, dataset, place, subgroup, values
 
 FEWEST = 5  # animals from which something is said
 
@@ -42,13 +42,6 @@ class Swum(Condition):
         self.duration_ms = int(attribute(group, "duration_ms"))
         if self.n_episodes < 1:
             raise ResultError(f"{place(group)}: needs an episode, has none")
-
-
-def attribute(group: h5py.Group, name: str) -> Any:
-    """An attribute of an experiment; ResultError if it has none of that name."""
-    if name not in group.attrs:
-        raise ResultError(f"{place(group)}: needs an attribute {name!r}, found nothing")
-    return group.attrs[name]
 
 
 def names(group: h5py.Group, name: str) -> list[str]:

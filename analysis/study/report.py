@@ -3,11 +3,12 @@
 import base64
 import json
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from analysis.pages import template
-from analysis.results import Result, ResultError
+from analysis.results import Result, ResultError, attribute, text_attribute
 from analysis.study import behaviour, decoding, generalisation, interventions, retention, transplant, variants, wiring
 from analysis.study.measures import Entry, TooFew, mean
 from analysis.style import png
@@ -27,12 +28,18 @@ ENTRIES = (
     Entry("tau_a", "Time constant of adaptation", variants.draw_tau_a, variants.tell_tau_a),
     Entry("controls", "Controls", variants.draw_controls, variants.tell_controls),
     Entry("wiring", "Learned wiring", wiring.draw_wiring, wiring.tell_wiring),
+    Entry(
+        wiring.REWIRED,
+        "Wiring learned by DEEP R",
+        partial(wiring.draw_wiring, name=wiring.REWIRED),
+        partial(wiring.tell_wiring, name=wiring.REWIRED),
+    ),
 )
 
 
 def is_study(result: Result) -> bool:
     """Whether a result file holds the experiments of `lsnn study`."""
-    return result.file.attrs.get("result_kind") == "study"
+    return "result_kind" in result.file.attrs and attribute(result.file, "result_kind") == "study"
 
 
 def study_page(result: Result) -> tuple[str, dict[str, bytes]]:
@@ -49,7 +56,7 @@ def study_page(result: Result) -> tuple[str, dict[str, bytes]]:
     page = template("study.html.jinja").render(
         file_name=result.path.name,
         made=result.provenance,
-        weights_unchanged=result.file.attrs.get("weights_sha256_after") == result.provenance.network_sha256,
+        weights_unchanged=text_attribute(result.file, "weights_sha256_after") == result.provenance.network_sha256,
         answers=answers(result),
         experiments=[
             {"entry": entry, "lines": told[entry.name], "data": base64.b64encode(drawn[entry.name]).decode("ascii")}

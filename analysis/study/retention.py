@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from scipy.optimize import curve_fit
 
 from analysis.latencies import Estimate
-from analysis.results import Result, subgroup
+from analysis.results import Result, attribute, subgroup
 from analysis.study.interventions import band
-from analysis.study.measures import array, attribute, enough, mean, names
+from analysis.study.measures import array, enough, mean, names
 from analysis.style import BLUE, GREEN, GREY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
 

@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.latencies import Estimate
-from analysis.results import Result, subgroup
+from analysis.results import Result, attribute, subgroup
 from analysis.study.interventions import band
-from analysis.study.measures import array, attribute, mean, names, ratio
+from analysis.study.measures import array, mean, names, ratio
 from analysis.study.retention import Retention, half_life, longest_kept
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval

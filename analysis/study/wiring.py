@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import ks_2samp
 
-from analysis.results import Result, subgroup
-from analysis.study.measures import array, attribute
+from analysis.results import Result, attribute, subgroup
+from analysis.study.measures import array
 from analysis.style import BLUE, DARK, GREY, ORANGE, add_footer, new_figure, styled
 
 
@@ -24,8 +24,11 @@ class Wiring(NamedTuple):
     rewired: bool
 
 
-def wiring_of(result: Result) -> Wiring:
-    group = subgroup(result.file, "wiring")
+OWN, REWIRED = "wiring", "wiring_rewired"  # groups: of the network itself, and of its variant by DEEP R
+
+
+def wiring_of(result: Result, name: str) -> Wiring:
+    group = subgroup(result.file, name)
     source, target, weight, initial = (array(group, n, 1) for n in ("source", "target", "weight", "initial_weight"))
     degrees = {name: (array(group, name, 1), array(group, f"random_{name}", 2)) for name in ("in_degree", "out_degree")}
     return Wiring(
@@ -34,20 +37,20 @@ def wiring_of(result: Result) -> Wiring:
 
 
 @styled
-def draw_wiring(result: Result) -> Figure:
+def draw_wiring(result: Result, name: str = OWN) -> Figure:
     """The weight matrix sorted by population and summed input; degrees and weights beside random and initial ones."""
-    of, network = wiring_of(result), result.network
-    figure = new_figure(15, 7.4, "Learned wiring")
+    of, network = wiring_of(result, name), result.network
+    figure = new_figure(15, 7.4, "Learned wiring" if name == OWN else "Wiring learned by DEEP R")
     grid = figure.add_gridspec(2, 3, width_ratios=(1.9, 1, 1))
     draw_matrix(figure.add_subplot(grid[:, 0]), of, network.population, network.labels)
-    for row, (name, (own, random)) in enumerate(of.degrees.items()):
+    for row, (degree, (own, random)) in enumerate(of.degrees.items()):
         axes = figure.add_subplot(grid[row, 1])
         bins = np.linspace(0, max(own.max(), random.max()) + 1, 30)
         axes.hist(random.ravel(), bins, density=True, color=GREY, alpha=0.5, label=f"{len(random)} random wirings")
         axes.hist(own, bins, density=True, histtype="step", color=BLUE, linewidth=2, label="network")
-        axes.set(title=name.replace("_", "-"), ylabel="density")
+        axes.set(title=degree.replace("_", "-"), ylabel="density")
         axes.legend(fontsize=9)
-    for row, (name, chosen) in enumerate(kinds(of).items()):
+    for row, (kind, chosen) in enumerate(kinds(of).items()):
         axes = figure.add_subplot(grid[row, 2])
         weights, before = of.weight[chosen], of.initial[chosen]
         limit = np.quantile(np.abs(weights), 0.995) if len(weights) else 1.0
@@ -56,7 +59,7 @@ def draw_wiring(result: Result) -> Figure:
             known = before[np.isfinite(before)]
             axes.hist(known, bins, density=True, color=GREY, alpha=0.5, label="before meta-training")
         axes.hist(weights, bins, density=True, histtype="step", color=ORANGE, linewidth=2, label="after")
-        axes.set(title=f"{name} weights (b0 per spike)", yscale="log", ylabel="density")
+        axes.set(title=f"{kind} weights (b0 per spike)", yscale="log", ylabel="density")
         axes.legend(fontsize=9)
     n = f"n = {len(of.weight)} synapses, {len(of.degrees['in_degree'][0])} neurons, {of.n_inputs} inputs; one network"
     return add_footer(figure, result, n)
@@ -89,8 +92,8 @@ def draw_matrix(axes: Axes, of: Wiring, population: np.ndarray, labels: tuple[st
     axes.set(xlabel="to", ylabel="from")
 
 
-def tell_wiring(result: Result) -> list[str]:
-    of = wiring_of(result)
+def tell_wiring(result: Result, name: str = OWN) -> list[str]:
+    of = wiring_of(result, name)
     lines = [
         "The wiring was rewired by DEEP R during meta-training."
         if of.rewired
@@ -98,19 +101,19 @@ def tell_wiring(result: Result) -> list[str]:
         "meta-training "
         "and never changed, so its degrees are those of a random wiring by construction, and only weights are learnt."
     ]
-    for name, (own, random) in of.degrees.items():
+    for degree, (own, random) in of.degrees.items():
         test = ks_2samp(own, random.ravel())
         lines.append(
-            f"{name.replace('_', '-').capitalize()}: mean {own.mean():.1f}, sd {own.std():.1f} (random "
+            f"{degree.replace('_', '-').capitalize()}: mean {own.mean():.1f}, sd {own.std():.1f} (random "
             f"{random.std(axis=1).mean():.1f}), over {len(own)} cells; Kolmogorov-Smirnov against {len(random)} random "
             f"wirings D = {test.statistic:.2f}, p = {test.pvalue:.2g}."
         )
-    for name, chosen in kinds(of).items():
+    for kind, chosen in kinds(of).items():
         weights, before = of.weight[chosen], of.initial[chosen]
         known = before[np.isfinite(before)]
         was = f" (before meta-training {known.std():.3f}, {len(known)} of them there)" if len(known) else ""
         lines.append(
-            f"{name.capitalize()} weights: {len(weights)}, sd {weights.std():.3f} b0 per spike{was}; the strongest "
+            f"{kind.capitalize()} weights: {len(weights)}, sd {weights.std():.3f} b0 per spike{was}; the strongest "
             f"tenth "
             f"holds {strongest_share(weights):.0%} of the summed magnitude."
         )

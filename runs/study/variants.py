@@ -1,7 +1,7 @@
 """Networks that have to be meta-trained before some experiments (`lsnn study --train`), and what they show.
 
-A held-out wedge of platform angles, a series of tau_a, and the controls: no adaptation, no recurrence, no reward input.
-`reference` is trained alike with nothing changed.
+A held-out wedge of platform angles, a series of tau_a, the controls (no adaptation, no recurrence, no reward input),
+and wiring by DEEP R. `reference` is trained alike with nothing changed.
 """
 
 from collections.abc import Callable
@@ -18,19 +18,22 @@ from runs.progress import duration, say
 from runs.study.apparatus import Findings, Item, Plan, Subject, run_blocks, study_keys, surgery
 from runs.study.generalisation import goals_of, wedge, yardstick_goals
 from runs.study.retention import retention
+from runs.study.wiring import wiring
 from runs.train import NETWORK, Budget, fresh_run, train
 from tasks.water_maze import TRIAL, WaterMaze
 
+REFERENCE = "reference"
 CONTROLS = 10  # number of the experiment
 SERIES_MS = (150, 300, 600, 2400)
 BLANK_MS = (0, 20, 50, 100, 200, 500, 1000)
 VARIANTS: dict[str, tuple[str, ...]] = {
-    "reference": (),
+    REFERENCE: (),
     "wedge": ("task.held_out_wedge=[0, 90]",),
     **{f"tau_a_{ms}": (f"network.tau_a_ms={ms}",) for ms in SERIES_MS},
     "no_adaptation": ("network.beta=0",),
     "no_recurrence": ("network.recurrent_gain=0", "learning.recurrent_rate=0"),
     "no_reward_input": ("task.encoder.reward_cells=0",),
+    "rewired": ("network.rewire=true",),
 }
 
 
@@ -42,18 +45,21 @@ def variants_folder(network: Path) -> Path:
 def train_variants(experiment: Experiment, seed: int, budget: Budget, folder: Path, threads: int, command: str) -> int:
     """Meta-train every variant that is not there yet, from the network's own configuration, to one budget each.
 
+    A variant that would change nothing (a network of DEEP R rewired) is the reference and left out.
+
     Returns:
         the number of the signal that ended it early, or 0.
     """
-    missing = [name for name in VARIANTS if not (folder / name / NETWORK).is_file()]
+    settings = {name: overridden(experiment, changes) for name, changes in VARIANTS.items()}
+    wanted = [name for name in VARIANTS if name == REFERENCE or settings[name] != experiment]
+    missing = [name for name in wanted if not (folder / name / NETWORK).is_file()]
     each = f"{budget.iterations} iterations" if budget.minutes is None else duration(60 * budget.minutes)
     total = "" if budget.minutes is None else f", {duration(60 * budget.minutes * len(missing))} in all"
-    say(f"to meta-train: {len(missing)} of {len(VARIANTS)} networks, {each} each{total}: {', '.join(missing)}")
+    say(f"to meta-train: {len(missing)} of {len(wanted)} networks, {each} each{total}: {', '.join(missing)}")
     for number, name in enumerate(missing):
         say(f"{name} ({number + 1} of {len(missing)})")
         (folder / name).mkdir(parents=True, exist_ok=True)
-        changed = overridden(experiment, VARIANTS[name])
-        made, ended_by = train(fresh_run(changed, seed, command), budget, folder / name, threads)
+        made, ended_by = train(fresh_run(settings[name], seed, command), budget, folder / name, threads)
         if ended_by:
             made.unlink()  # it had less training than the others
             return ended_by
@@ -62,20 +68,23 @@ def train_variants(experiment: Experiment, seed: int, budget: Budget, folder: Pa
 
 def findings_of_variants(folder: Path, seed: int, episodes: int, threads: int, tell: Callable[[str], None]):
     """What the networks in the folder show, by experiment; nothing where none of an experiment's is there."""
-    subjects = {}
+    subjects, experiments = {}, {}
     for name in VARIANTS:
         if (folder / name / NETWORK).is_file():
             file, experiment = open_network(folder / name / NETWORK)
             task = experiment.task
             assert isinstance(task, WaterMaze)
+            experiments[name] = experiment
             subjects[name] = Subject(file.network, task, file.seed, Threads(threads), episodes, tell)
     found: dict[str, Findings] = {}
     if "wedge" in subjects:
         found["wedge"] = wedge(subjects["wedge"], seed)
-    if series := [subjects[name] for name in ("reference", *(f"tau_a_{ms}" for ms in SERIES_MS)) if name in subjects]:
+    if series := [subjects[name] for name in (REFERENCE, *(f"tau_a_{ms}" for ms in SERIES_MS)) if name in subjects]:
         found["tau_a"] = tau_series(series, seed)
-    if controls := {name: each for name, each in subjects.items() if name == "reference" or name.startswith("no_")}:
+    if controls := {name: each for name, each in subjects.items() if name == REFERENCE or name.startswith("no_")}:
         found["controls"] = compare(controls, seed)
+    if "rewired" in subjects:
+        found["wiring_rewired"] = wiring(subjects["rewired"], experiments["rewired"], seed)
     return found
 
 

@@ -30,6 +30,7 @@ def edited(result_path, tmp_path):
         shutil.copy(result_path, path)
         with h5py.File(path, "r+") as file:
             change(file)
+            store.fix_text(file)
         store.seal(path)
         return path
 

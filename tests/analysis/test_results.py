@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import h5py
@@ -85,7 +86,7 @@ def test_a_file_without_history_has_none(edited):
 @pytest.mark.parametrize(
     ("attribute", "value", "message"),
     [
-        ("schema_version", 2, "schema_version must be 1, is 2"),
+        ("schema_version", 1, "schema_version must be 2, is 1"),
         ("schema_version", None, "needs an attribute 'schema_version'"),
         ("kind", "network", "must be a result file, is a network file"),
         ("config", "{broken", "attribute 'config': cannot be read"),
@@ -105,6 +106,15 @@ def test_faulty_root_attributes(edited, attribute, value, message):
     with pytest.raises(ResultError, match=message) as error:
         Result(edited(change))
     assert "edited.h5" in str(error.value)
+
+
+def test_text_of_variable_length_is_refused(result_path, tmp_path):
+    shutil.copy(result_path, tmp_path / "heap.h5")
+    with h5py.File(tmp_path / "heap.h5", "r+") as file:
+        file.attrs["command"] = "lsnn maze"
+    store.seal(tmp_path / "heap.h5")
+    with pytest.raises(ResultError, match="attribute 'command' must be numbers or text of fixed length, is object"):
+        Result(tmp_path / "heap.h5")
 
 
 def replace(file, name, data):

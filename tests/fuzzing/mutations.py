@@ -167,6 +167,7 @@ def mutate(source: Path, path: Path, generator: np.random.Generator) -> str:
     if level == 1:
         with h5py.File(path, "r+") as file:
             done = CONTENTS[generator.integers(len(CONTENTS))](file, generator)
+            store.fix_text(file)
     else:
         done = BYTES[generator.integers(4 if level == 0 else 3)](path, generator, SEAL_BYTES * min(level, 1))
     if level:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis.results import CONDITIONS as KNOWN
-from analysis.results import Result
+from analysis.results import Result, text_attribute
 from lsnn.blocks import Block
 from lsnn.errors import InputError
 from lsnn.files import load_network, weights_sha256
@@ -134,10 +134,10 @@ def test_weights_are_untouched(folder, result):
     network = load_network(folder / "network.lsnn.h5").network
     sha = weights_sha256(network.weights())
     for name in NETWORKS:
-        attributes = result[name].attrs
-        assert attributes["weights_sha256_before"] == attributes["weights_sha256_after"]
-        assert (attributes["weights_sha256_before"] == sha) == (name != "untrained")
-    assert result.attrs["network_sha256"] == sha
+        before, after = (text_attribute(result[name], f"weights_sha256_{when}") for when in ("before", "after"))
+        assert before == after
+        assert (before == sha) == (name != "untrained")
+    assert text_attribute(result, "network_sha256") == sha
 
 
 def test_weights_cannot_be_written_to(folder):
@@ -160,7 +160,7 @@ def test_frozen_is_the_mean_action_of_the_network(folder, result):
 
 
 def test_sampled_actions_scatter_about_the_mean(result):
-    assert result["frozen_sampled"].attrs["policy"] == "sampled"
+    assert text_attribute(result["frozen_sampled"], "policy") == "sampled"
     first = result["frozen_sampled"]["action"][:, 0] - result["frozen"]["action"][:, 0]
     assert 0.3 < first.std() < 1.2
 
@@ -168,7 +168,7 @@ def test_sampled_actions_scatter_about_the_mean(result):
 def test_untrained_is_the_network_of_the_same_seed(folder, result):
     _, experiment = open_network(folder / "network.lsnn.h5")
     network = new_network(experiment.task, experiment.network, experiment.learning, 0)
-    assert result["untrained"].attrs["weights_sha256_before"] == weights_sha256(network.weights())
+    assert text_attribute(result["untrained"], "weights_sha256_before") == weights_sha256(network.weights())
 
 
 def test_state_reset_is_a_network_that_starts_anew_with_every_trial(folder, result):

@@ -70,7 +70,7 @@ def test_weights_are_untouched_and_spikes_kept(results, task):
 
     def look(name, item):
         if "weights_sha256_before" in item.attrs:
-            found[name] = (item.attrs["weights_sha256_before"], item.attrs["weights_sha256_after"])
+            found[name] = (item.attrs["weights_sha256_before"].decode(), item.attrs["weights_sha256_after"].decode())
 
     with h5py.File(results[task] / "result.h5") as result:
         result.visititems(look)

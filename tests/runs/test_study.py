@@ -8,9 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from analysis.report import write_report
+from analysis.results import attribute
 from lsnn.blocks import Block, Threads
 from runs.cli import main
-from runs.configuration import open_network
+from runs.configuration import open_network, overridden
 from runs.study import (
     apparatus,
     behaviour,
@@ -25,6 +26,7 @@ from runs.study import (
 )
 from runs.study.apparatus import NEVER, WHOLE, Subject, erase, find_rows, run_blocks, study_keys, surgery, swim
 from runs.study.study import EXPERIMENTS, run_study
+from runs.train import Budget
 from tasks.water_maze import GOAL_X, GOAL_Y, X, Y
 from tests.runs.tiny import trained
 
@@ -305,10 +307,10 @@ def test_wiring_says_what_is_connected(subject, folder):
 
 @pytest.fixture(scope="module")
 def variants_study(tmp_path_factory):
-    """A study beside which four of the variants stand, an iteration of training each."""
+    """A study beside which five of the variants stand, an iteration of training each."""
     made = tmp_path_factory.mktemp("variants")
     network = trained(made, 1)
-    chosen = ("reference", "wedge", "tau_a_150", "no_recurrence")
+    chosen = ("reference", "wedge", "tau_a_150", "no_recurrence", "rewired")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(variants, "VARIANTS", {name: variants.VARIANTS[name] for name in chosen})
         patch.setattr(study, "EXPERIMENTS", {})
@@ -321,9 +323,9 @@ def variants_study(tmp_path_factory):
 
 def test_variants_are_trained_with_what_they_are_named_for(variants_study):
     made, output = variants_study
-    assert "to meta-train: 4 of 4 networks, 1 iterations each" in output
+    assert "to meta-train: 5 of 5 networks, 1 iterations each" in output
     opened = {path.parent.name: open_network(path) for path in made.glob("network-variants/*/network.lsnn.h5")}
-    assert len(opened) == 4
+    assert len(opened) == 5 and opened["rewired"][0].network.config.rewire
     assert opened["wedge"][1].task.held_out_wedge == (0.0, 90.0)
     assert opened["tau_a_150"][0].network.config.tau_a_ms == 150
     alone = opened["no_recurrence"][0].network
@@ -334,12 +336,23 @@ def test_variants_are_trained_with_what_they_are_named_for(variants_study):
 def test_study_reads_the_variants_and_its_report_shows_them(variants_study):
     made, _ = variants_study
     with h5py.File(made / "study.h5") as file:
-        assert {"wedge", "tau_a", "controls"} <= set(file)
+        assert {"wedge", "tau_a", "controls", "wiring_rewired"} <= set(file)
+        assert file["wiring_rewired"].attrs["rewired"] and not file["wiring"].attrs["rewired"]
         assert list(file["tau_a/tau_a_ms"]) == [150, 1200]
-        assert list(file["controls"].attrs["networks"]) == ["reference", "no_recurrence"]
+        assert list(attribute(file["controls"], "networks")) == ["reference", "no_recurrence"]
     page = write_report(made / "study.h5", made / "report").read_text()
     assert "<h2>Held-out wedge</h2>" in page and "<h2>Controls</h2>" in page
+    assert "<h2>Wiring learned by DEEP R</h2>" in page and "The wiring was rewired by DEEP R" in page
     assert (made / "report" / "tau_a.png").is_file()
+
+
+def test_a_variant_that_would_change_nothing_is_not_trained(folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(variants, "train", lambda run, *_: asked.append(run) or (None, 0))
+    changed = ["network.rewire=true", "network.tau_a_ms=600"]
+    experiment = overridden(open_network(folder / "network.lsnn.h5")[1], changed)
+    variants.train_variants(experiment, 0, Budget(iterations=1), folder / "variants", 1, "lsnn study")
+    assert len(asked) == len(variants.VARIANTS) - 2
 
 
 def test_minutes_of_training_need_training(folder, tmp_path):

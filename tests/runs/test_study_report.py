@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from analysis.report import write_report
 from analysis.results import Result, ResultError
 from analysis.study.report import ENTRIES, answers
-from lsnn.store import seal
+from lsnn.store import fix_text, seal
 from runs.cli import main
 
 TRAINED_FOR = ("wedge", "tau_a", "controls")  # only where networks were trained for them
@@ -64,6 +64,7 @@ def changed(study_path, path, change):
     shutil.copy(study_path, path)
     with h5py.File(path, "r+") as file:
         change(file)
+        fix_text(file)
     seal(path)
     return path
 
