@@ -11,6 +11,7 @@ class Contestant(NamedTuple):
     label: str
     delays: bool = False  # honours the delay of every synapse
     exact: bool = True  # computes what the engine computes, so that spikes and gradients must agree
+    by_hand: bool = False  # its backward pass is not the simulator's own
     cannot: str = ""
 
     @property
@@ -30,7 +31,9 @@ LEARNERS = (
     Contestant("jax_scan", "delay_gather", "JAX scan, sparse gather over the history", True),
     Contestant("torch_eager", "delay_dense", "PyTorch eager, dense slices of the history", True, cannot=NO_SPARSE),
     Contestant("torch_eager", "delay_sparse", "PyTorch eager, CSR matrix over the history", True),
-    Contestant("torch_eager", "delay_sparse_backward", "PyTorch eager, CSR matrix, backward pass by hand", True),
+    Contestant(
+        "torch_eager", "delay_sparse_backward", "PyTorch eager, CSR matrix, backward pass by hand", True, by_hand=True
+    ),
     Contestant("jax_scan", "dense", "JAX scan, dense", cannot=NO_DELAYS),
     Contestant("torch_eager", "dense", "PyTorch eager, dense", cannot=NO_DELAYS),
     Contestant("torch_eager", "compiled", "PyTorch, torch.compile of 10 steps", cannot=NO_DELAYS),

@@ -13,6 +13,7 @@ OURS, THEIRS = "#c23b22", "#7f8c9b"
 # Key, what it is, and the bound it must keep: (">=" | "<=", number).
 TARGETS: tuple[tuple[str, str, tuple[str, float] | None], ...] = (
     ("W1.ratio_delays", "W1, fastest peer that honours the delays / engine", (">=", 25)),
+    ("W1.ratio_delays_by_hand", "... whose backward pass we wrote by hand / engine", None),
     ("W1.ratio_any", "W1, fastest peer of all (no delays) / engine (with them)", (">=", 5)),
     ("W1.peak_mb", "W1, engine, peak memory in MB", ("<=", 1536)),
     ("W1.peak_mb_checkpointed", "... with time checkpoints", ("<=", 410)),

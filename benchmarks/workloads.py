@@ -142,8 +142,10 @@ def run_W1(bench: Bench) -> None:
         peers[peer.name] = bench.contest(peer, problem, engine[variant], variant)
         bench.time_again({"threads_2": engine["threads_2"]}, problem)
     ours = engine["threads_2"]["gradient_median_s"]
-    with_delays = tuple(peer for peer in LEARNERS if peer.delays)
+    with_delays = tuple(peer for peer in LEARNERS if peer.delays and not peer.by_hand)
+    by_hand = tuple(peer for peer in LEARNERS if peer.by_hand)
     bench.save_ratio("W1.ratio_delays", succeeded(peers, with_delays, "gradient_median_s"), ours)
+    bench.save_ratio("W1.ratio_delays_by_hand", succeeded(peers, by_hand, "gradient_median_s"), ours)
     bench.save_ratio("W1.ratio_any", succeeded(peers, LEARNERS, "gradient_median_s"), ours)
     bench.results["W1.peak_mb"] = engine["threads_2"]["peak_mb"]
     bench.results["W1.peak_mb_checkpointed"] = engine["checkpointed"]["peak_mb"]

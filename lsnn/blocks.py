@@ -10,6 +10,7 @@ from lsnn.kernels.build import network_module, roll_out_module
 from lsnn.kernels.layout import (
     Gradient,
     Record,
+    Rows,
     State,
     Weights,
     adjoint_zeros,
@@ -129,7 +130,19 @@ class Block:
                 first, weights, self.rows(first, last), g_y[first:last], g_z,
                 self.dtype(gamma), self.dtype(0.0 if detach_reset else 1.0), adjoint, gradient,
             )  # fmt: skip
-        return gradient
+        return gradient._replace(
+            inputs=in_order_of_network(weights.inputs_back, gradient.inputs),
+            recurrent=in_order_of_network(weights.recurrent_back, gradient.recurrent),
+        )
+
+
+def in_order_of_network(rows: Rows, values: np.ndarray) -> np.ndarray:
+    """Values of synapses, (S,), from the order of their rows to that of the network."""
+    if not len(rows.order):
+        return values
+    ordered = np.empty_like(values)
+    ordered[rows.order] = values
+    return ordered
 
 
 def copy_of(state: State) -> State:

@@ -8,11 +8,14 @@ import numpy as np
 
 from lsnn.equations.host import host_model
 from lsnn.errors import InputError
-from lsnn.kernels.layout import Cells, Readout, Rows, Weights, read_only
+from lsnn.kernels.layout import FULL, PLAIN, TILED, Cells, Readout, Rows, Weights, read_only
+from lsnn.kernels.simd import LANES
 from lsnn.neuron_files import model_of
 from lsnn.neurons import LIF, NeuronModel
 from lsnn.populations import Group, cells_of, effect_of, slots_of, variables_of
 from lsnn.wiring import Synapses, Wiring, draw_pairs, synapses_of_pairs
+
+TILE_BYTES = 1536 * 1024  # of the delay ring of a tile, in float32 (benchmarks/NOTES.md)
 
 
 @dataclass(frozen=True)
@@ -171,12 +174,17 @@ class Network:
         n, cells = self.config.n_neurons, cells_of(self.groups, self.config.dt_ms / 1000)
         cut, weight = self.n_input_synapses, self.signed_theta() * self.effect()
         place = self.synapses.delay.astype(np.int32) * np.int32(n) + self.synapses.target
-        full = _is_full(place, self.n_in, n)
+        form = FULL if _is_full(place, self.n_in, n) else PLAIN
+        inputs = _rows(self.synapses.source[:cut], self.n_in, place[:cut], weight[:cut], form, dtype)
+        recurrent = _rows(self.synapses.source[cut:] - self.n_in, n, place[cut:], weight[cut:], form, dtype)
+        most = max(1, TILE_BYTES // (self.ring * LANES * 4))
         return read_only(Weights(
             Cells(cells.groups, cells.constants.astype(dtype), cells.refractory.astype(dtype)),
-            _rows(self.synapses.source[:cut], self.n_in, place[:cut], weight[:cut], full, dtype),
-            _rows(self.synapses.source[cut:] - self.n_in, n, place[cut:], weight[cut:], full, dtype),
+            inputs,
+            recurrent,
             Readout(self.readout.astype(dtype), self.bias.astype(dtype), self.kappa().astype(dtype)),
+            inputs if form == FULL or n <= most else _tiled(inputs, n, most),
+            recurrent if form == FULL or n <= most else _tiled(recurrent, n, most),
         ))
 
     def kappa(self) -> np.ndarray:
@@ -207,9 +215,18 @@ def _is_full(place: np.ndarray, n_in: int, n: int) -> bool:
     return np.array_equal(place, np.concatenate([np.tile(targets, n_in), others]))
 
 
-def _rows(source: np.ndarray, n_sources: int, place: np.ndarray, weight: np.ndarray, full: bool, dtype) -> Rows:
+def _rows(source: np.ndarray, n_sources: int, place: np.ndarray, weight: np.ndarray, form: int, dtype) -> Rows:
     start = np.searchsorted(source, np.arange(n_sources + 1)).astype(np.int64)
-    return Rows(start, np.ascontiguousarray(place), np.ascontiguousarray(weight, dtype), np.array([full], np.uint8))
+    return Rows(start, np.ascontiguousarray(place), np.ascontiguousarray(weight, dtype), np.array([form], np.uint8))
+
+
+def _tiled(rows: Rows, n: int, most: int) -> Rows:
+    """Rows by tiles of targets, all tiles as good as equal and none with more than `most` of the n neurons."""
+    n_sources, size = len(rows.start) - 1, -(-n // -(-n // most))
+    row = rows.offset % n // size * n_sources + np.repeat(np.arange(n_sources), np.diff(rows.start))
+    order = np.argsort(row, kind="stable")
+    start = np.searchsorted(row[order], np.arange(-(-n // size) * n_sources + 1)).astype(np.int64)
+    return Rows(start, rows.offset[order], rows.weight[order], np.array([TILED], np.uint8), order)
 
 
 def build_network(

@@ -53,8 +53,9 @@ class OneAnimal:
             t = round(now / self.animals.clock.dt)
             block.record.y[t, :, 0] = self.animals.readout.r_[:] + bias
             block.module.act(
-                t, t, keys, block.parameters, block.task_state, LOG_STD, block.n_spread, 1, block.record, block.trace
-            )
+                t, t, keys, block.parameters, block.task_state, LOG_STD, block.n_spread, 1, np.inf, block.record,
+                block.trace,
+            )  # fmt: skip
 
         return br.NetworkOperation(act, when="end", clock=self.animals.clock)
 

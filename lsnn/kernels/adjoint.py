@@ -7,14 +7,14 @@ wraps. The gradient of a weight adds one number for each spike of its presynapti
 
 from numba import njit
 
-from lsnn.kernels.simd import LANES, add_to, at, from_bits, load, multiply_add, spread, store, where
+from lsnn.kernels.forward import AHEAD, fetch_row
+from lsnn.kernels.layout import PLAIN
+from lsnn.kernels.simd import LANES, add_to, at, fetch, from_bits, load, multiply_add, spread, store, where
 
 
-@njit(error_model="numpy")
-def gather(rows, i, base, current):
-    """sum over the synapses of cell i of w dL/dI[t + delay] of their targets, base = slot * N; 0 if rows are full."""
-    first = at(rows.start, i)
-    end = first if at(rows.full, 0) else at(rows.start, i + 1)
+@njit(error_model="numpy", forceinline=True)  # a call would cost a tenth of the backward pass
+def gather(rows, first, end, base, current):
+    """sum over the synapses first .. end - 1 of w dL/dI[t + delay] of their targets; base = slot * N."""
     one, two, three, four = spread(current, 0.0), spread(current, 0.0), spread(current, 0.0), spread(current, 0.0)
     s = first
     while s + 4 <= end:
@@ -30,23 +30,39 @@ def gather(rows, i, base, current):
 
 
 @njit(error_model="numpy")
-def credit(rows, bits, base, current, gradient):
-    """Each spike adds dL/dI[t + delay] of its lane to the gradient of its synapses."""
-    for i in range(bits.shape[0]):
-        byte = bits[i]
-        if byte:
-            first, end = at(rows.start, i), at(rows.start, i + 1)
-            for lane in range(LANES):
-                if byte & (1 << lane):
-                    for s in range(first, end):
-                        add_to(gradient, s, at(current, (base + at(rows.offset, s)) * LANES + lane))
+def gather_tile(rows, neurons, count, tile, base, current, reached):
+    """`gather` of neurons[:count] from a tile: fills their reached (N, 8) in the first one, adds to it in others."""
+    row = tile * reached.shape[0]
+    for k in range(count):
+        fetch_row(rows, row, neurons, k, count)
+        i = at(neurons, k)
+        total = gather(rows, at(rows.start, row + i), at(rows.start, row + i + 1), base, current)
+        store(reached, i, total + load(reached, i) if tile else total)
+
+
+@njit(error_model="numpy")
+def credit(rows, bits, cells, count, tile, base, current, gradient):
+    """Each spike of cells[:count] adds dL/dI[t + delay] of its lane to the gradient of its synapses onto a tile."""
+    row = tile * bits.shape[0]
+    for k in range(count):
+        fetch_row(rows, row, cells, k, count)
+        fetch(gradient, at(rows.start, row + at(cells, min(k + AHEAD, count - 1))))
+        i = at(cells, k)
+        byte, first, end = at(bits, i), at(rows.start, row + i), at(rows.start, row + i + 1)
+        for lane in range(LANES):
+            if byte & (1 << lane):
+                for s in range(first, end):
+                    add_to(gradient, s, at(current, (base + at(rows.offset, s)) * LANES + lane))
 
 
 @njit(forceinline=True)
 def beyond_threshold(i, row, weights, adjoint, base, g_z, n_out):
     """dL/dz[t] of neuron i through its synapses, the readout and the rate regulariser."""
-    total = gather(weights.recurrent, i, base, adjoint.current) + at(g_z, i)
-    total = total + load(adjoint.reached, i)  # zero but where rows are full; a branch here would cost half the time
+    rows = weights.recurrent_back
+    first = at(rows.start, i)
+    end = at(rows.start, i + 1) if at(rows.form, 0) == PLAIN else first
+    total = gather(rows, first, end, base, adjoint.current) + at(g_z, i)
+    total = total + load(adjoint.reached, i)  # zero where rows are PLAIN; a branch here would cost half the time
     for o in range(n_out):
         total = multiply_add(at(weights.readout.weight, i * n_out + o), load(adjoint.r, o), total)
     return total

@@ -24,7 +24,8 @@ LSNN: Models = (LIF, ALIF)
 
 TASK = "from lsnn.kernels.null_task import begin, draw, encode, observe, target, transition\n"
 NEURONS = "from lsnn.kernels.null_neurons import adjoint_of_neurons, needs_of_neurons, update_neurons\n"
-STEP, STEPS = "from lsnn.kernels.step import step\n", "from lsnn.kernels.step import step, step_back\n"
+STEP = "from lsnn.kernels.step import scratch_of, step\n"
+STEPS = "from lsnn.kernels.step import scratch_of, step, step_back\n"
 UPDATE = "slot, ring, cells, state, x, spikes, blocked"
 NEEDS = "row, weights, record, gamma, needed"
 ADJOINT = "slot, ring, row, weights, record, adjoint, g_spikes, gamma, through_reset"

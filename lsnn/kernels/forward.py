@@ -7,18 +7,41 @@ sum of rows t % D and t % D + D.
 
 from numba import njit
 
-from lsnn.kernels.simd import at, from_bits, load, multiply_add, spread, store, where
+from lsnn.kernels.simd import at, fetch, from_bits, load, multiply_add, spread, store, where
+
+AHEAD = 8  # rows; waiting for the beginning of a short one would take longer than all its synapses
 
 
 @njit(error_model="numpy")
-def send(rows, bits, base, pending):
-    """Add the synapses of the cells that spike (bits, (n_pre,) uint8) to the ring row by row; base = slot * N."""
-    for i in range(bits.shape[0]):
-        if bits[i]:
-            mask = where(from_bits(bits[i]), spread(pending, 1.0), 0.0)
-            for s in range(at(rows.start, i), at(rows.start, i + 1)):
-                place = base + at(rows.offset, s)
-                store(pending, place, multiply_add(at(rows.weight, s), mask, load(pending, place)))
+def listed(flags, cells):
+    """Write which flags are not zero to the beginning of cells, rising; how many they are. Both may be one array."""
+    count = 0
+    for i in range(flags.shape[0]):
+        flag = flags[i]
+        cells[count] = i
+        count += flag != 0
+    return count
+
+
+@njit(error_model="numpy")
+def send(rows, bits, cells, count, base, pending):
+    """Add the synapses of cells[:count] to the ring; bits (n_pre,) uint8 are their spikes, base = slot * N."""
+    for k in range(count):
+        fetch_row(rows, 0, cells, k, count)
+        i = at(cells, k)
+        mask = where(from_bits(at(bits, i)), spread(pending, 1.0), 0.0)
+        for s in range(at(rows.start, i), at(rows.start, i + 1)):
+            place = base + at(rows.offset, s)
+            store(pending, place, multiply_add(at(rows.weight, s), mask, load(pending, place)))
+
+
+@njit(forceinline=True)
+def fetch_row(rows, row, cells, k, count):
+    """Ask for the beginning of a row whose turn comes soon, and for where a later one begins."""
+    fetch(rows.start, row + at(cells, min(k + 2 * AHEAD, count - 1)))
+    first = at(rows.start, row + at(cells, min(k + AHEAD, count - 1)))
+    fetch(rows.offset, first)
+    fetch(rows.weight, first)
 
 
 @njit(forceinline=True)

@@ -1,6 +1,6 @@
 """Networks in which every pair of cells is connected with a delay of one step: no offset has to be read.
 
-A row of the synapses then holds all targets in their order, that of a neuron all but itself (`layout.Rows.full`). So
+A row of the synapses then holds all targets in their order, that of a neuron all but itself (`layout.Rows`). So
 several rows go through the targets side by side, forwards and backwards, and the gradient of a row's weights takes
 dL/dI of a lane for all targets at once. base = slot * N of the step at which spikes arrive.
 """
@@ -105,19 +105,14 @@ def credit_all(rows, bits, turned, without_itself, gradient):
 
 
 @njit(error_model="numpy")
-def gather_all(rows, needed, base, current, reached):
-    """As `adjoint.gather` for the neurons whose entry of needed (N,) is not zero; fills their reached (N, 8)."""
-    n_neurons, count = reached.shape[0], 0
-    for i in range(n_neurons):
-        if needed[i]:
-            needed[count] = i
-            count += 1
+def gather_all(rows, neurons, count, base, current, reached):
+    """As `adjoint.gather` for neurons[:count]; fills their reached (N, 8)."""
     whole = count - count % 8
     for first in range(0, whole, 8):
-        gather_eight(rows, needed, first, base, current, reached)
+        gather_eight(rows, neurons, first, base, current, reached)
     for place in range(whole, count):
-        store(reached, needed[place], spread(current, 0.0))
-        gather_among(rows, needed[place], 0, n_neurons, base, current, reached)
+        store(reached, neurons[place], spread(current, 0.0))
+        gather_among(rows, neurons[place], 0, reached.shape[0], base, current, reached)
 
 
 @njit(error_model="numpy")

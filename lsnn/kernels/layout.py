@@ -21,13 +21,23 @@ class Cells(NamedTuple):
     refractory: np.ndarray  # (N,) steps from a spike to the next that is possible
 
 
-class Rows(NamedTuple):
-    """Synapses by presynaptic cell, each row sorted by delay and target."""
+PLAIN, FULL, TILED = range(3)  # forms of the rows of a network
 
-    start: np.ndarray  # (n_pre + 1,) int64: row i is start[i]:start[i+1]
+
+class Rows(NamedTuple):
+    """Synapses by presynaptic cell, each row sorted by delay and target.
+
+    FULL: every cell has all targets but itself, all after one step.
+    TILED, for the backward pass of large networks: the targets are cut into tiles; first come the rows of all cells
+    with their synapses onto the first neurons, then those onto the next, and so on, so that the part of the delay ring
+    that is read stays in a core's cache. (Forwards, where few rows are read, short ones cost more than they save.)
+    """
+
+    start: np.ndarray  # (n_tiles n_pre + 1,) int64: row i of tile k is start[k n_pre + i]:start[k n_pre + i + 1]
     offset: np.ndarray  # (S,) int32: delay * N + target, a place in the delay ring
     weight: np.ndarray  # (S,)
-    full: np.ndarray = np.zeros(1, np.uint8)  # (1,) 1 if every cell has all targets but itself, all after one step
+    form: np.ndarray = np.array([PLAIN], np.uint8)  # (1,)
+    order: np.ndarray = np.zeros(0, np.int64)  # (S,) which synapse of the network stands here; (0,) unless TILED
 
 
 class Readout(NamedTuple):
@@ -45,6 +55,8 @@ class Weights(NamedTuple):
     inputs: Rows
     recurrent: Rows
     readout: Readout
+    inputs_back: Rows  # the same synapses as the backward pass reads them
+    recurrent_back: Rows
 
 
 def read_only(weights: Weights) -> Weights:
@@ -88,8 +100,8 @@ class Adjoint(NamedTuple):
     x: np.ndarray  # (n_slots, 8) dL/dx after the reset
     current: np.ndarray  # (2 D, N, 8) dL/dI[t] in rows t % D and t % D + D
     r: np.ndarray  # (n_out, 8)
-    reached: np.ndarray  # (N, 8) used within a step where rows are full: dL/dz through the synapses
-    turned: np.ndarray  # likewise: dL/dI of the next step, lane after lane
+    reached: np.ndarray  # (N, 8) used within a step where rows are not PLAIN: dL/dz through the synapses
+    turned: np.ndarray  # (N, 8) likewise where they are FULL: dL/dI of the next step, lane after lane
 
 
 def state_zeros(n_neurons: int, n_slots: int, n_out: int, ring: int, dtype=np.float32) -> State:
@@ -121,8 +133,8 @@ def gradient_zeros(weights: Weights) -> Gradient:
     n_neurons, n_out = weights.readout.weight.shape
     dtype = weights.readout.weight.dtype
     return Gradient(
-        np.zeros_like(weights.inputs.weight),
-        np.zeros_like(weights.recurrent.weight),
+        np.zeros_like(weights.inputs_back.weight),
+        np.zeros_like(weights.recurrent_back.weight),
         aligned_zeros((n_neurons, n_out, LANES), dtype),
         aligned_zeros((n_out, LANES), dtype),
     )

@@ -1,16 +1,16 @@
 """A record of one block, forwards and backwards. `build.py` writes this file out to the cache folder."""
 
-import numpy as np
 from numba import njit
 
-from lsnn.kernels.step import step, step_back
+from lsnn.kernels.step import scratch_of, step, step_back
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
 def replay(t_start, weights, state, record):
     """Run the recorded input spikes through the network from step t_start on; fills the rest of the record."""
+    scratch = scratch_of(record)
     for row in range(record.spikes.shape[0]):
-        step(t_start + row, row, weights, state, record)
+        step(t_start + row, row, weights, state, record, scratch)
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -19,6 +19,6 @@ def back(t_start, weights, record, g_y, g_z, gamma, through_reset, adjoint, grad
 
     `adjoint` is the adjoint state after the last step and is left as it is before the first; the gradient is added to.
     """
-    needed = np.zeros(record.spikes.shape[1], np.int64)
+    scratch = scratch_of(record)
     for row in range(record.spikes.shape[0] - 1, -1, -1):
-        step_back(t_start + row, row, weights, record, g_y, g_z, gamma, through_reset, adjoint, gradient, needed)
+        step_back(t_start + row, row, weights, record, g_y, g_z, gamma, through_reset, adjoint, gradient, scratch)

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 from lsnn.kernels.null_task import begin, draw, encode, observe, target, transition
-from lsnn.kernels.step import step
+from lsnn.kernels.step import scratch_of, step
 
 
 @njit(error_model="numpy", nogil=True, cache=True)
@@ -55,13 +55,13 @@ def roll_out(
     """
     steps = record.spikes.shape[0]
     keep_states = trace.task_state.shape[0] > steps
-    observation = np.zeros(trace.observation.shape[0])
+    observation, scratch = np.zeros(trace.observation.shape[0]), scratch_of(record)
     for row in range(steps):
         t = t_start + row
         if keep_states:
             trace.task_state[row] = task_state
         perceive(row, t, keys, parameters, encoder, task_state, observation, record, trace)
-        step(t, row, weights, state, record)
+        step(t, row, weights, state, record, scratch)
         act(row, t, keys, parameters, task_state, log_std, n_spread, hold, mean_norm, record, trace)
     if keep_states:
         trace.task_state[steps] = task_state

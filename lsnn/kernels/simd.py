@@ -173,6 +173,22 @@ def add_to(typingctx, array, index, value):
 
 
 @intrinsic
+def fetch(typingctx, array, index):
+    """Ask for the cache line of array.flat[index], which is needed soon; it may lie beyond the end."""
+
+    def codegen(context, builder, signature, args):
+        view = context.make_array(signature.args[0])(context, builder, args[0])
+        pointer = builder.bitcast(builder.gep(view.data, [args[1]]), cgutils.voidptr_t)
+        number = ir.IntType(32)
+        function_type = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0i8")
+        builder.call(function, [pointer, number(0), number(3), number(1)])  # to read, into all caches, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), codegen
+
+
+@intrinsic
 def multiply_add(typingctx, a, b, c):
     """a * b + c, rounded once; c is lanes, a and b are lanes or numbers."""
     lanes = c

@@ -136,11 +136,12 @@ def random_input(seed: int, steps: int) -> np.ndarray:
 def compiled_weights(network: Network, dtype=np.float64) -> Weights:
     """The zoo in the kernels' layout."""
     cells = cells_of(network.groups, DT)
+    rows = _rows(network.inputs, N_IN, dtype), _rows(network.recurrent, N, dtype)
     return Weights(
         Cells(cells.groups, cells.constants.astype(dtype), cells.refractory.astype(dtype)),
-        _rows(network.inputs, N_IN, dtype),
-        _rows(network.recurrent, N, dtype),
+        *rows,
         Readout(((1 - KAPPA) * network.W_out).astype(dtype), network.bias.astype(dtype), np.array([KAPPA], dtype)),
+        *rows,
     )
 
 

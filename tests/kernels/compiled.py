@@ -74,11 +74,12 @@ def compiled_weights(network, parameters, dtype) -> Weights:
     """The reference's network in the kernels' layout."""
     gain, cells = 1 - parameters.kappa, cells_of(groups_of(parameters), DT)
     kappa = np.array([parameters.kappa], dtype)
+    rows = _rows(network.input, N_IN, dtype), _rows(network.recurrent, N, dtype)
     return Weights(
         Cells(cells.groups, cells.constants.astype(dtype), cells.refractory.astype(dtype)),
-        _rows(network.input, N_IN, dtype),
-        _rows(network.recurrent, N, dtype),
+        *rows,
         Readout((gain * network.W_out).astype(dtype), network.bias.astype(dtype), kappa),
+        *rows,
     )
 
 

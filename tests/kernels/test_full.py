@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lsnn.blocks import Block
+from lsnn.kernels.layout import FULL, PLAIN
 from lsnn.network import NetworkConfig, build_network
 from tasks.encoders import CoordinateCells
 from tasks.water_maze import WaterMaze
@@ -31,14 +32,20 @@ def run(network, weights, dtype):
     return block.record.spikes, block.back(weights, g_y, g_z, 0.3, False)
 
 
+def plain(rows):
+    return rows._replace(form=np.array([PLAIN], np.uint8))
+
+
 @pytest.mark.parametrize("n_neurons", [2, 3, 8, 21, 40])
 def test_full_rows_give_the_same_spikes_and_gradients(n_neurons):
     network = network_of(n_neurons)
     weights = network.weights(np.float64)
-    assert weights.inputs.full[0] and weights.recurrent.full[0]
+    assert weights.inputs.form[0] == weights.recurrent.form[0] == FULL
     by_offset = weights._replace(
-        inputs=weights.inputs._replace(full=np.zeros(1, np.uint8)),
-        recurrent=weights.recurrent._replace(full=np.zeros(1, np.uint8)),
+        inputs=plain(weights.inputs),
+        recurrent=plain(weights.recurrent),
+        inputs_back=plain(weights.inputs),
+        recurrent_back=plain(weights.recurrent),
     )
     (spikes, gradient), (expected_spikes, expected) = (run(network, w, np.float64) for w in (weights, by_offset))
     assert np.unpackbits(spikes).mean() > 0.02
@@ -50,4 +57,4 @@ def test_full_rows_give_the_same_spikes_and_gradients(n_neurons):
 @pytest.mark.parametrize("changed", [{"connectivity": 0.98}, {"d_max_ms": 2}])
 def test_a_network_that_lacks_a_pair_or_has_delays_is_not_full(changed):
     weights = network_of(21, **changed).weights()
-    assert not weights.inputs.full[0] and not weights.recurrent.full[0]
+    assert weights.inputs.form[0] == weights.recurrent.form[0] == PLAIN
