@@ -21,8 +21,8 @@ from lsnn.meta import TEST_BRANCH, episode_keys
 class OneAnimal:
     """The first animal of `engine_closed_loop`."""
 
-    def __init__(self, problem: Problem):
-        br.prefs.codegen.target = "cython"
+    def __init__(self, problem: Problem, target: str = "cython"):
+        br.prefs.codegen.target = target
         self.problem = problem
         self.block = Block(TASK, network_of(problem), problem.steps, dtype=np.float64)
         self.keys = episode_keys(0, TEST_BRANCH, 1, LANES)[:1]

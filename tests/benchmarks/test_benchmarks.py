@@ -9,7 +9,9 @@ from benchmarks import agreement
 from benchmarks.growth import roofline_ns, stream_back, stream_forward
 from benchmarks.meta_training import summary
 from benchmarks.peers import harness
+from benchmarks.peers.brian_closed_loop import OneAnimal
 from benchmarks.peers.engine import same_bits_whatever_the_split
+from benchmarks.peers.engine_closed_loop import ClosedLoop
 from benchmarks.peers.problem import dense, episodes_apart, episodes_together, load, of_synapses
 from benchmarks.report import figure, table
 from benchmarks.run import main
@@ -48,6 +50,13 @@ def test_the_engine_agrees_with_autodiff_on_the_same_problem_and_a_wrong_answer_
     result = agreement.compared(ours, wrong)
     assert result["differing_spikes"] == 1 and not result["agrees"]
     assert agreement.drifted(ours, wrong)["first_difference_ms"] == 20
+
+
+def test_one_animal_swims_alike_in_brian_and_in_the_engine(problem_file):
+    problem = load(problem_file)
+    ours, theirs = ClosedLoop(problem, np.float64, 1, 1).spikes()[:, 0], OneAnimal(problem, "numpy").spikes()[:, 0]
+    assert np.count_nonzero(ours) > 20
+    np.testing.assert_array_equal(theirs, ours)
 
 
 def test_a_problem_survives_its_file(problem_file):
