@@ -48,8 +48,8 @@ def draw_wiring(result: Result, name: str = OWN) -> Figure:
         bins = np.linspace(0, max(own.max(), random.max()) + 1, 30)
         axes.hist(random.ravel(), bins, density=True, color=GREY, alpha=0.5, label=f"{len(random)} random wirings")
         axes.hist(own, bins, density=True, histtype="step", color=BLUE, linewidth=2, label="network")
-        axes.set(title=degree.replace("_", "-"), ylabel="density")
-        axes.legend(fontsize=9)
+        axes.set(title=degree.replace("_", "-"), ylabel="density", ylim=(0, 1.3 * axes.get_ylim()[1]))
+        axes.legend(fontsize=9, loc="upper left")
     for row, (kind, chosen) in enumerate(kinds(of).items()):
         axes = figure.add_subplot(grid[row, 2])
         weights, before = of.weight[chosen], of.initial[chosen]
@@ -60,7 +60,8 @@ def draw_wiring(result: Result, name: str = OWN) -> Figure:
             axes.hist(known, bins, density=True, color=GREY, alpha=0.5, label="before meta-training")
         axes.hist(weights, bins, density=True, histtype="step", color=ORANGE, linewidth=2, label="after")
         axes.set(title=f"{kind} weights (b0 per spike)", yscale="log", ylabel="density")
-        axes.legend(fontsize=9)
+        axes.set_ylim(top=12 * axes.get_ylim()[1])
+        axes.legend(fontsize=9, loc="upper left")
     n = f"n = {len(of.weight)} synapses, {len(of.degrees['in_degree'][0])} neurons, {of.n_inputs} inputs; one network"
     return add_footer(figure, result, n)
 
