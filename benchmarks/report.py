@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
+from matplotlib.ticker import NullFormatter
 
 matplotlib.use("agg")
 
@@ -97,6 +98,7 @@ def bars(axis, entries: list[tuple[str, float, str]], title: str) -> None:
     axis.bar_label(drawn, [f" {e[1]:.3g} s" for e in entries], fontsize=7)
     axis.set_xscale("log")
     axis.margins(x=0.18)
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.tick_params(axis="y", labelsize=7)
     axis.set(xlabel="seconds, median", title=title)
     axis.spines[["top", "right"]].set_visible(False)
@@ -136,6 +138,7 @@ def growth(axis, content: dict[str, Any]) -> None:
         axis.loglog(n, [size[f"{what}_ns_per_synapse"] for size in sizes], "o-", color=colour, label=f"{what}")
         axis.loglog(n, [size[f"{what}_roofline_ns"] for size in sizes], ":", color=colour, label=f"{what}, streamed")
     axis.set(xlabel="neurons", ylabel="ns a synapse visited and episode, one core", title="W3: growth")
+    axis.set_yticks([0.1, 0.2, 0.5, 1, 2, 5], ["0.1", "0.2", "0.5", "1", "2", "5"])
     axis.set_xticks(n, [f"{value:,}" for value in n], minor=False, fontsize=8)
     axis.minorticks_off()
     axis.legend(fontsize=8, frameon=False)
@@ -152,7 +155,9 @@ def length(axis, content: dict[str, Any]) -> None:
         axis.loglog([int(t) for t in steps], memory, "o-", color=colour, label=f"{name}: memory beyond the records, MB")
         axis.loglog([int(t) for t in steps], times, "s--", color=colour, label=f"{name}: forward + BPTT, s")
     axis.set(xlabel="episode, ms", title="W4: length")
-    axis.legend(fontsize=8, frameon=False)
+    axis.set_xticks([int(t) for t in steps], [f"{int(t):,}" for t in steps], fontsize=8)
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0.02, 0.62))
     axis.spines[["top", "right"]].set_visible(False)
 
 
@@ -167,7 +172,8 @@ def split(axis, content: dict[str, Any]) -> None:
         left = [a + b for a, b in zip(left, widths, strict=True)]
     for name, total in zip(presets, left, strict=True):
         axis.text(total, name, f"  {content[name]['network_ms_per_s']:,.0f} network-ms/s", va="center", fontsize=8)
-    axis.margins(x=0.3)
+    axis.margins(y=0.3)
+    axis.set_xlim(right=1.7 * max(left, default=1.0))
     axis.set(xlabel="seconds an iteration", title="W5: meta-training in closed loop")
-    axis.legend(fontsize=8, frameon=False, loc="upper right")
+    axis.legend(fontsize=8, frameon=False, loc="upper right", ncols=2)
     axis.spines[["top", "right"]].set_visible(False)
