@@ -176,15 +176,17 @@ def attribute(item: h5py.Group | h5py.Dataset, name: str) -> Any:
 
 def attributes(item: h5py.Group | h5py.Dataset) -> dict[str, Any]:
     """All attributes by name, as `attribute` gives them."""
-    return {name: attribute(item, name) for name in item.attrs}
+    with reported(f"{place(item)}: attributes"):
+        return {name: attribute(item, name) for name in item.attrs}
 
 
 def text_attribute(item: h5py.Group | h5py.Dataset, name: str) -> str:
     """A text attribute; ResultError when absent or no text."""
-    value = attribute(item, name) if name in item.attrs else None
-    if not isinstance(value, str):
-        raise ResultError(f"{place(item)}: needs a text attribute {name!r}, found {describe(value)}")
-    return str(value)
+    with reported(f"{place(item)}, attribute {name!r}"):
+        value = attribute(item, name) if name in item.attrs else None
+        if not isinstance(value, str):
+            raise ResultError(f"{place(item)}: needs a text attribute {name!r}, found {describe(value)}")
+        return str(value)
 
 
 def json_attribute(item: h5py.Group | h5py.Dataset, name: str, kind: type) -> Any:

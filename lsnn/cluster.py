@@ -4,7 +4,7 @@ What is asked of a block (roll out, prepare, gradient) is sent to the worker tha
 call; roll-outs never travel. Since every call is a pure function of the block and its arguments, a block whose worker
 is lost is made again elsewhere by repeating the calls of this iteration. Messages go through `Client.run`, beside
 Dask's task scheduling: blocks have a place already, and a task costs some 20 ms, since the client sends its messages
-at most every 10 ms.
+at most every 10 ms. The client is given; Dask itself is not imported here.
 """
 
 import asyncio

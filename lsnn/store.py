@@ -171,7 +171,7 @@ def fix_text(file: h5py.File) -> None:
     def fix(_: str, node: h5py.Group | h5py.Dataset) -> None:
         for name in node.attrs:
             if node.attrs.get_id(name).dtype.hasobject:
-                encoded = np.char.encode(np.asarray(node.attrs[name], str), "utf-8")
+                encoded = np.char.encode(np.asarray(node.attrs[name], str), "utf-8", "surrogateescape")
                 node.attrs.create(name, encoded, dtype=h5py.string_dtype("utf-8", max(1, encoded.dtype.itemsize)))
 
     fix("/", file)
