@@ -2,9 +2,10 @@
 
 What is asked of a block (roll out, prepare, gradient) is sent to the worker that holds it, one message a worker and
 call; roll-outs never travel. Since every call is a pure function of the block and its arguments, a block whose worker
-is lost is made again elsewhere by repeating the calls of this iteration. Messages go through `Client.run`, beside
-Dask's task scheduling: blocks have a place already, and a task costs some 20 ms, since the client sends its messages
-at most every 10 ms. The client is given; Dask itself is not imported here.
+is lost is made again elsewhere by repeating the calls of this iteration. Messages go beside Dask's task scheduling
+(blocks have a place already, and a task costs some 20 ms, since the client sends its messages at most every 10 ms):
+straight to a worker if this process can reach it, else through the scheduler. The client is given; Dask itself is not
+imported here.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ Result = TypeVar("Result")
 POLL_S = 0.5  # before another look at which workers are there, after one was lost
 FORGET_S = 24 * 3600.0  # after which a worker drops the blocks of a run that went silent
 WAIT_S = 300.0  # for the first worker, or for another when the last one was lost
+REACH_S = 5.0  # for an answer of a worker that can be reached without the scheduler
 MISSING = "missing"  # a worker's answer when it does not hold a block in the state it should
 
 
@@ -60,12 +62,15 @@ _used_at: dict[str, float] = {}
 _lock = threading.Lock()
 
 
-async def work_aside(*message: Any) -> list[Any] | Failed:
-    """`work` in a thread of its own, so that the worker stays in touch with the scheduler."""
+async def work_aside(*message: Any) -> bytes:
+    """`work` in a thread of its own, so that the worker stays in touch with the scheduler; its answers as a pickle.
+
+    Dask would look into every array of the answers in turn, and holds up the worker's next message by that.
+    """
     try:
-        return await asyncio.to_thread(work, *message)
+        return await asyncio.to_thread(lambda: pickle.dumps(work(*message)))
     except Exception as error:
-        return Failed(error)
+        return pickle.dumps(Failed(error))
 
 
 def work(run: str, make: bytes, calls: list[bytes], jobs: list[Job], applied: int, threads: int) -> list[Any]:
@@ -127,6 +132,7 @@ class Cluster:
         self.client, self.run, self.modules = client, run, modules
         self.address = client.scheduler.address
         self.workers: dict[str, int] = {}  # address: threads
+        self.near: dict[str, bool] = {}  # address: whether it can be reached without the scheduler
         self.homes: dict[int, str] = {}
         self.applied: dict[int, int] = {}
         self.calls: list[bytes] = []
@@ -184,6 +190,13 @@ class Cluster:
                     f"worker {address} must have the sources, the numba and the kind of processor of this machine "
                     f"(fingerprint {own}), has {theirs}; the same bits could not come out"
                 )
+        self.near |= dict(zip(addresses, self.client.sync(self._reach, addresses), strict=True))
+
+    async def _reach(self, addresses: list[str]) -> list[bool]:
+        """Which workers answer this process itself."""
+        calls = (asyncio.wait_for(self.client.rpc(address).identity(), REACH_S) for address in addresses)
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        return [not isinstance(answer, BaseException) for answer in answers]
 
     def _slots(self) -> list[str]:
         """Addresses, each as often as it has threads."""
@@ -218,7 +231,16 @@ class Cluster:
         """What each worker answers to its message; an error where the worker was lost."""
 
         async def one(home: str, message: tuple[Any, ...]) -> Any:
-            return (await self.client.run(work_aside, *message, workers=[home], on_error="return"))[home]
+            if not self.near[home]:
+                through = await self.client.run(work_aside, *message, workers=[home], on_error="return")
+                return through[home] if isinstance(through[home], Exception) else pickle.loads(through[home])
+            try:
+                found = await self.client.rpc(home).run(function=pickle.dumps(work_aside), args=pickle.dumps(message))
+            except OSError as error:
+                return error
+            if found["status"] != "OK":
+                raise ClusterError(f"worker {home} could not read a message: {found.get('exception_text', found)}")
+            return pickle.loads(found["result"])
 
         async def each() -> list[Any]:
             return await asyncio.gather(*(one(home, message) for home, message in messages.items()))

@@ -75,7 +75,7 @@ class Task(Protocol):
         """How the readout acts: a Gaussian around its mean, one of several choices, or none.
 
         With none the loss is "target" and the action handed to `transition` is the target readout itself, so that
-        the task can score the answer; `n_action` is then `n_target`.
+        the task can score the answer: its first `n_action` numbers, of `n_target`.
         """
 
     @property

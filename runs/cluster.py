@@ -13,6 +13,11 @@ from lsnn.task import Task
 from runs.progress import say
 
 CONNECT_S = 20
+QUICK_WORKERS = {
+    "distributed.worker.profile.enabled": False,  # it looks every 10 ms
+    # Not Dask's 64 kB: every array of an iteration would be given back to the system, and be paged in again.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**28,
+}
 
 
 def check_options(scheduler: str | None, workers: int | None) -> None:
@@ -43,7 +48,7 @@ def crew(
     from distributed import Client, LocalCluster
 
     with ExitStack() as stack:
-        stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))  # it looks every 10 ms
+        stack.enter_context(dask.config.set(QUICK_WORKERS))
         if workers is not None:
             with ignoring_ctrl_c():  # which the workers inherit: it is this process that ends the run
                 local = LocalCluster(

@@ -16,13 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 from lsnn.kernels.draws import TASK_EPISODE, TASK_STEP, normal, step_key, uniform_of
 from lsnn.task import Encoder
 from tasks.encoders import GaussianPopulation
-from tasks.validation import require, require_integer
+from tasks.validation import require, require_integer, require_number
 
 SINE, QUADRATIC, NETWORK, LINEAR = range(4)
 FUNCTIONS = ("sine", "quadratic", "network", "linear")
 N_HIDDEN, LINEAR_DIMENSIONS = 10, 5
 DIMENSIONS = (1, 2, 2, LINEAR_DIMENSIONS)
 N_COEFFICIENTS = (2, 6, 4 * N_HIDDEN + 1, LINEAR_DIMENSIONS)
+N_TRAITS = (2, 6, 3, LINEAR_DIMENSIONS)
 LARGEST_X = (math.pi, 1.0, 1.0, 1.0)
 LARGEST_Y = (1.0, 2.5, 3.0, 3.0)  # encoded range; beyond it an example is read as the end of the range
 MIN_AMPLITUDE = 0.1
@@ -32,7 +33,7 @@ STEP, SAMPLE, Y, Y_BEFORE, X = range(5)
 COEFFICIENTS = X + max(DIMENSIONS)
 N_STATE = COEFFICIENTS + max(N_COEFFICIENTS)
 
-KIND, SAMPLE_STEPS, ANSWER_STEPS = range(3)  # the parameters (float64)
+KIND, SAMPLE_STEPS, ANSWER_STEPS, TRAITS_SCALE = range(4)  # the parameters (float64)
 
 
 @njit(error_model="numpy")
@@ -119,9 +120,32 @@ def transition(key, t, action, parameters, state):
 
 
 @njit(error_model="numpy")
+def traits(kind, c, found):
+    """Fill what sets the function with coefficients c apart, (N_TRAITS[kind],).
+
+    sine: the coordinates c0 cos c1, c0 sin c1. network: value and slopes at 0, f(0), df/dx0, df/dx1. quadratic, linear:
+    the coefficients.
+    """
+    if kind == SINE:
+        found[0], found[1] = c[0] * math.cos(c[1]), c[0] * math.sin(c[1])
+    elif kind == NETWORK:
+        found[0], found[1], found[2] = c[4 * N_HIDDEN], 0.0, 0.0
+        for k in range(N_HIDDEN):
+            hidden, out = math.tanh(c[2 * N_HIDDEN + k]), c[3 * N_HIDDEN + k]
+            found[0] += out * hidden
+            found[1] += out * (1.0 - hidden * hidden) * c[k]
+            found[2] += out * (1.0 - hidden * hidden) * c[N_HIDDEN + k]
+    else:
+        found[:] = c[: len(found)]
+
+
+@njit(error_model="numpy")
 def target(state, parameters, target):
-    """y of this sample; weight 1 over its last `answer_ms`."""
+    """y of this sample, then the scaled traits if they are taught; weight 1 over the sample's last `answer_ms`."""
     target[0] = state[Y]
+    if len(target) > 1:
+        traits(int(parameters[KIND]), state[COEFFICIENTS:], target[1:])
+        target[1:] *= parameters[TRAITS_SCALE]
     return 1.0 if state[STEP] >= parameters[SAMPLE_STEPS] - parameters[ANSWER_STEPS] else 0.0
 
 
@@ -142,6 +166,7 @@ class Regression:
         samples: examples an episode.
         sample_ms: length of a sample.
         answer_ms: its last part, in which the readout is taught; the answer is read at the very last step.
+        traits_weight: weight of the squared error of a readout that is taught the function's `traits`; 0 = none.
         encoder: how x_t and y_{t-1} become input spikes; none = a Gaussian population for each over its range.
 
     Raises:
@@ -152,6 +177,7 @@ class Regression:
     samples: int = 25
     sample_ms: int = 20
     answer_ms: int = 5
+    traits_weight: float = 0.0
     encoder: Encoder = None  # type: ignore[assignment]
 
     name = "regression"
@@ -160,13 +186,13 @@ class Regression:
     loss = "target"
     n_action = 1
     n_state = N_STATE
-    n_target = 1
 
     def __post_init__(self) -> None:
         require(self.function in FUNCTIONS, "function", f"one of {', '.join(FUNCTIONS)}", self.function)
         require_integer("samples", self.samples, 1)
         require_integer("sample_ms", self.sample_ms, 1)
         require_integer("answer_ms", self.answer_ms, 1, self.sample_ms)
+        require_number("traits_weight", self.traits_weight, 0.0)
         if self.encoder is None:
             high = (LARGEST_X[self.kind],) * self.dimensions + (LARGEST_Y[self.kind],)  # type: ignore[unreachable]
             object.__setattr__(self, "encoder", GaussianPopulation(tuple(-h for h in high), high))
@@ -189,6 +215,11 @@ class Regression:
         return self.dimensions + 1
 
     @property
+    def n_target(self) -> int:
+        """The answer, and the traits if they are taught."""
+        return 1 + (N_TRAITS[self.kind] if self.traits_weight > 0 else 0)
+
+    @property
     def trial_ms(self) -> int:
         """Steps after which a state reset takes away all that was kept."""
         return self.sample_ms
@@ -200,7 +231,8 @@ class Regression:
 
     def parameters(self) -> NDArray[np.float64]:
         """The numbers the compiled functions need, in the order of the index constants of this module."""
-        return np.array([self.kind, self.sample_ms, self.answer_ms], dtype=np.float64)
+        scale = math.sqrt(self.traits_weight)
+        return np.array([self.kind, self.sample_ms, self.answer_ms, scale], dtype=np.float64)
 
     def at_difficulty(self, level: float) -> "Regression":
         """The task itself: there is no curriculum."""

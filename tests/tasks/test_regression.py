@@ -8,6 +8,7 @@ import pytest
 from lsnn.errors import InputError
 from tasks.encoders import FlagCells
 from tasks.regression import (
+    COEFFICIENTS,
     FUNCTIONS,
     LARGEST_X,
     LINEAR,
@@ -17,6 +18,7 @@ from tasks.regression import (
     QUADRATIC,
     SAMPLE,
     SINE,
+    STEP,
     Regression,
     X,
     Y,
@@ -50,6 +52,29 @@ def test_functions_by_hand():
     c = np.zeros(4 * N_HIDDEN + 1)
     c[[0, N_HIDDEN, 2 * N_HIDDEN, 3 * N_HIDDEN, 4 * N_HIDDEN]] = 1.0, 2.0, 0.5, 3.0, 0.25
     assert evaluate(NETWORK, c, np.array([0.3, -0.2])) == pytest.approx(3 * np.tanh(0.3 - 0.4 + 0.5) + 0.25)
+
+
+@every_function
+def test_traits_say_what_the_function_is(function):
+    task = Regression(function, traits_weight=4.0)
+    state, taught, x = np.zeros(N_STATE), np.zeros(task.n_target), np.zeros(task.dimensions)
+    begin(KEYS[0], task.parameters(), state)
+    state[STEP] = task.sample_ms - 1
+    assert target(state, task.parameters(), taught) == 1.0
+    assert taught[0] == state[Y]
+    c, found = state[COEFFICIENTS:], taught[1:] / 2.0  # the square root of the weight
+    if function == "sine":
+        np.testing.assert_allclose(found @ [np.sin(0.7), np.cos(0.7)], evaluate(SINE, c, np.array([0.7])))
+    elif function == "network":
+        slopes = [(evaluate(NETWORK, c, h) - evaluate(NETWORK, c, -h)) / 2e-4 for h in 1e-4 * np.eye(2)]
+        np.testing.assert_allclose(found, [evaluate(NETWORK, c, x), *slopes], rtol=1e-6)
+    else:
+        np.testing.assert_array_equal(found, c[: len(found)])
+
+
+def test_the_answer_is_the_first_number_of_the_readout_with_and_without_traits():
+    assert [Regression("linear", traits_weight=w).n_target for w in (0.0, 1.0)] == [1, 6]
+    assert Regression("linear", traits_weight=1.0).n_action == 1
 
 
 @every_function
