@@ -14,7 +14,7 @@ from runs.progress import Meter
 from runs.result_file import ConditionWriter, put_traces
 from tasks.swimmers import SWIMMERS, best_circle, swim
 from tasks.trials import optimal_steps, trials_table
-from tasks.water_maze import GOAL_X, GOAL_Y, OTHER_X, OTHER_Y, TRIAL, WAIT, WaterMaze, X, Y
+from tasks.water_maze import GOAL_X, GOAL_Y, OTHER_X, OTHER_Y, RADIUS, REST, TRIAL, WAIT, WaterMaze, X, Y
 
 EPISODES = 512
 CONDITIONS = NETWORKS
@@ -61,7 +61,7 @@ def steps_to_set_down(task: WaterMaze, states: np.ndarray) -> np.ndarray:
     """Steps within which no animal can be set down, the last excepted, (lanes,); states (lanes, N_STATE)."""
     x, y = states[:, X], states[:, Y]
     distances = [np.hypot(x - states[:, a], y - states[:, b]) for a, b in ((GOAL_X, GOAL_Y), (OTHER_X, OTHER_Y))]
-    search = optimal_steps(task, np.minimum(*distances)) + task.rest_ms + task.blank_ms
+    search = optimal_steps(task, np.minimum(*distances), states[:, RADIUS]) + states[:, REST] + task.blank_ms
     return np.where(states[:, WAIT] > 0, states[:, WAIT], search).astype(int)
 
 

@@ -104,7 +104,7 @@ class _Pools:
     def picture(self, i: int, trail: Sequence[tuple[float, float]] = ()) -> NDArray[np.uint8]:
         """The i-th pool from above."""
         hidden = 0 <= self.family.probe_ms <= self.times[i]
-        return draw_maze(self.family, self.states[i], trail, hidden)
+        return draw_maze(self.states[i], trail, hidden)
 
 
 class WaterMazeEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):

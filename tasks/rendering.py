@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tasks.water_maze import GOAL_X, GOAL_Y, ON_PLATFORM, WaterMaze, X, Y
+from tasks.water_maze import GOAL_X, GOAL_Y, ON_PLATFORM, RADIUS, X, Y
 
 PIXELS = 400
 PIXEL = 2.2 / PIXELS  # the picture is 2.2 radii of the pool wide
@@ -28,9 +28,7 @@ def _paint_disc(image: NDArray[np.float64], x: float, y: float, radius: float, c
     image[rows, columns] += _cover(MIDDLES[columns] - x, MIDDLES[rows] - y, radius) * (colour - image[rows, columns])
 
 
-def draw_maze(
-    task: WaterMaze, state: NDArray[np.floating], trail: ArrayLike = (), hidden: bool = False
-) -> NDArray[np.uint8]:
+def draw_maze(state: NDArray[np.floating], trail: ArrayLike = (), hidden: bool = False) -> NDArray[np.uint8]:
     """The pool from above, y upward: platform, swim path, animal.
 
     Args:
@@ -44,7 +42,7 @@ def draw_maze(
     image = np.tile(WATER, (PIXELS, PIXELS, 1))
     if not hidden:
         colour = FOUND_PLATFORM if state[ON_PLATFORM] else PLATFORM
-        _paint_disc(image, state[GOAL_X], state[GOAL_Y], task.platform_radius, colour)
+        _paint_disc(image, state[GOAL_X], state[GOAL_Y], state[RADIUS], colour)
     image = ROOM + _cover(MIDDLES, MIDDLES, 1.0) * (image - ROOM)
     for x, y in np.reshape(np.asarray(trail, dtype=float), (-1, 2)):
         _paint_disc(image, x, y, TRAIL_RADIUS, TRAIL)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.water_maze import GOAL_X, GOAL_Y, ON_PLATFORM, WAIT, WaterMaze, X, Y
+from tasks.water_maze import GOAL_X, GOAL_Y, ON_PLATFORM, RADIUS, WAIT, WaterMaze, X, Y
 
 TRIAL_DTYPE = np.dtype(
     [
@@ -22,9 +22,11 @@ TRIAL_DTYPE = np.dtype(
 )
 
 
-def optimal_steps(task: WaterMaze, distance: NDArray[np.floating]) -> NDArray[np.int32]:
-    """Steps in which an animal `distance` from the platform's centre can reach the platform, at least 1."""
-    steps = np.ceil((distance - task.platform_radius) / task.speed - 1e-9)
+def optimal_steps(
+    task: WaterMaze, distance: NDArray[np.floating], radius: NDArray[np.floating] | float
+) -> NDArray[np.int32]:
+    """Steps in which an animal `distance` from the centre of a platform of that radius can reach it, at least 1."""
+    steps = np.ceil((distance - radius) / task.speed - 1e-9)
     return np.maximum(1, steps).astype(np.int32)
 
 
@@ -62,7 +64,7 @@ def _episode_trials(task: WaterMaze, episode: int, states: NDArray[np.floating])
     table["start_x"], table["start_y"] = states[start, X], states[start, Y]
     table["goal_x"], table["goal_y"] = states[end, GOAL_X], states[end, GOAL_Y]
     table["optimal_ms"] = optimal_steps(
-        task, np.hypot(table["start_x"] - table["goal_x"], table["start_y"] - table["goal_y"])
+        task, np.hypot(table["start_x"] - table["goal_x"], table["start_y"] - table["goal_y"]), states[0, RADIUS]
     )
     table["found"] = found
     return table

@@ -22,13 +22,16 @@ from tasks.validation import require, require_flag, require_integer, require_num
 
 # The state (float64, N_STATE). WAIT counts the steps until the animal is set down: rest on the platform, then blank.
 # FOUND is 1 once the present platform has been found. OTHER is where the platform stands before or after a reversal.
-# ROTATION is in radians, START_RADIUS that of the episode.
+# ROTATION is in radians. Of the episode are START_RADIUS, RADIUS (of the platform), REST (steps) and REVERSAL (the step
+# before which the platform moves, negative for never).
 X, Y, ON_PLATFORM, WALL, GOAL_X, GOAL_Y, WAIT, TRIAL, FOUND, OTHER_X, OTHER_Y, ROTATION, START_RADIUS = range(13)
-N_STATE = 13
+RADIUS, REST, REVERSAL = range(13, 16)
+N_STATE = 16
 
 # The parameters (float64): see `WaterMaze.parameters`.
 (
-    PLATFORM_RADIUS,
+    RADIUS_LOW,
+    RADIUS_HIGH,
     PLATFORM_CIRCLE,
     ANYWHERE,
     ARC_START,
@@ -39,11 +42,13 @@ N_STATE = 13
     SPEED,
     REWARD,
     WALL_PENALTY,
-    REST_STEPS,
+    REST_LOW,
+    REST_HIGH,
     BLANK_STEPS,
-    REVERSAL_STEP,
+    REVERSAL_LOW,
+    REVERSAL_HIGH,
     PROBE_STEP,
-) = range(15)
+) = range(18)
 
 EASIEST_START_RADIUS = 0.1  # of the curriculum
 _DRAWS = 64  # bound on the draws of a place that must lie away from a platform
@@ -60,19 +65,25 @@ def _platform_place(stepped, index, parameters):
 
 
 @njit(error_model="numpy")
-def _reversed_place(key, goal_x, goal_y, parameters):
+def _between(low, high, uniform):
+    """A whole number from low to high, both included, from a uniform draw."""
+    return low + math.floor((high - low + 1.0) * uniform)
+
+
+@njit(error_model="numpy")
+def _reversed_place(key, goal_x, goal_y, radius, parameters):
     """The platform's place after its move: the first of 64 draws that does not touch the old place, else the last."""
     stepped = step_key(key, 1, TASK_EPISODE)
     x, y = goal_x, goal_y
     for draw in range(_DRAWS):
         x, y = _platform_place(stepped, 2 * draw, parameters)
-        if math.hypot(x - goal_x, y - goal_y) > 2.0 * parameters[PLATFORM_RADIUS]:
+        if math.hypot(x - goal_x, y - goal_y) > 2.0 * radius:
             break
     return x, y
 
 
 @njit(error_model="numpy")
-def _set_down(key, parameters, state):
+def _set_down(key, state):
     """Put the animal at the start of its trial, uniform in the start region outside the platform.
 
     With a reversal, outside both places of the platform, so that the start does not depend on when it is reached.
@@ -86,23 +97,29 @@ def _set_down(key, parameters, state):
         state[X], state[Y] = radius * math.cos(angle), radius * math.sin(angle)
         from_goal = math.hypot(state[X] - state[GOAL_X], state[Y] - state[GOAL_Y])
         from_other = math.hypot(state[X] - state[OTHER_X], state[Y] - state[OTHER_Y])
-        if min(from_goal, from_other) > parameters[PLATFORM_RADIUS]:
+        if min(from_goal, from_other) > state[RADIUS]:
             break
 
 
 @njit(error_model="numpy")
 def begin(key, parameters, state):
-    """The state before step 0: a platform, a start radius and a rotation drawn from the key, the first start."""
+    """The state before step 0: all that is drawn once an episode, and the first start."""
     stepped = step_key(key, 0, TASK_EPISODE)
     state[:] = 0.0
     state[GOAL_X], state[GOAL_Y] = _platform_place(stepped, 0, parameters)
     low, high = parameters[START_RADIUS_LOW], parameters[START_RADIUS_HIGH]
     state[START_RADIUS] = low + (high - low) * uniform_of(stepped, 2)
     state[ROTATION] = parameters[MAX_ROTATION] * (2.0 * uniform_of(stepped, 3) - 1.0)
+    low, high = parameters[RADIUS_LOW], parameters[RADIUS_HIGH]
+    state[RADIUS] = low + (high - low) * uniform_of(stepped, 4)
+    state[REST] = _between(parameters[REST_LOW], parameters[REST_HIGH], uniform_of(stepped, 5))
+    state[REVERSAL] = _between(parameters[REVERSAL_LOW], parameters[REVERSAL_HIGH], uniform_of(stepped, 6))
     state[OTHER_X], state[OTHER_Y] = state[GOAL_X], state[GOAL_Y]
-    if parameters[REVERSAL_STEP] >= 0.0:
-        state[OTHER_X], state[OTHER_Y] = _reversed_place(key, state[GOAL_X], state[GOAL_Y], parameters)
-    _set_down(key, parameters, state)
+    if state[REVERSAL] >= 0.0:
+        state[OTHER_X], state[OTHER_Y] = _reversed_place(
+            key, state[GOAL_X], state[GOAL_Y], state[RADIUS], parameters
+        )
+    _set_down(key, state)
 
 
 @njit(error_model="numpy")
@@ -151,11 +168,11 @@ def _swim(t, action, parameters, state):
     reward = -parameters[WALL_PENALTY] if wall else 0.0
     distance = math.hypot(state[X] - state[GOAL_X], state[Y] - state[GOAL_Y])
     gone = 0.0 <= parameters[PROBE_STEP] <= t
-    if distance <= parameters[PLATFORM_RADIUS] and not gone:
+    if distance <= state[RADIUS] and not gone:
         reward += parameters[REWARD]
         state[ON_PLATFORM] = 1.0
         state[FOUND] = 1.0
-        state[WAIT] = parameters[REST_STEPS] + parameters[BLANK_STEPS]
+        state[WAIT] = state[REST] + parameters[BLANK_STEPS]
     return reward
 
 
@@ -167,7 +184,7 @@ def _rest(key, parameters, state):
     state[ON_PLATFORM] = 1.0 if state[WAIT] > parameters[BLANK_STEPS] else 0.0
     if state[WAIT] == 0.0:
         state[TRIAL] += 1.0
-        _set_down(key, parameters, state)
+        _set_down(key, state)
 
 
 @njit(error_model="numpy")
@@ -189,7 +206,7 @@ def transition(key, t, action, parameters, state):
         reward = _swim(t, action, parameters, state)
     else:
         _rest(key, parameters, state)
-    if t + 1 == parameters[REVERSAL_STEP]:
+    if t + 1 == state[REVERSAL]:
         state[GOAL_X], state[OTHER_X] = state[OTHER_X], state[GOAL_X]
         state[GOAL_Y], state[OTHER_Y] = state[OTHER_Y], state[GOAL_Y]
         state[FOUND] = 0.0
@@ -230,6 +247,8 @@ class WaterMaze:
 
     Args:
         platform_radius: radius of the platform.
+        platform_radius_min: an episode's radius is uniform from this to `platform_radius`; none = always
+            `platform_radius`.
         platform_circle: distance of the platform's centre from the pool's; with `platform_anywhere` the greatest one.
         platform_anywhere: the centre is uniform in the disc of radius `platform_circle`, not on the circle.
         held_out_wedge: (from, to) in degrees, counter-clockwise: no platform is centred in this wedge.
@@ -238,8 +257,11 @@ class WaterMaze:
         start_radius_min: an episode's start radius is uniform from this to `start_radius`; none = always
             `start_radius`.
         rest_ms: time on the platform after a find.
+        rest_ms_min: an episode's rest is uniform from this to `rest_ms`; none = always `rest_ms`.
         blank_ms: time between rest and set-down without any input of place or reward (retention).
         reversal_ms: time at which the platform moves, once, to a place that does not touch the old one; -1 = never.
+        reversal_ms_min: an episode's time of reversal is uniform from this to `reversal_ms`, so that with a
+            `reversal_ms` beyond `duration_ms` some episodes have none; none = always `reversal_ms`.
         probe_ms: time from which the platform is gone; -1 = never.
         rotation_degrees: an episode's actions are turned by a fixed angle, uniform in +- this (motor adaptation).
         speed: distance swum in 1 ms by an action of norm 1.
@@ -253,6 +275,7 @@ class WaterMaze:
     """
 
     platform_radius: float = 0.3
+    platform_radius_min: float | None = None
     platform_circle: float = 0.85
     platform_anywhere: bool = False
     held_out_wedge: tuple[float, float] | None = None
@@ -260,8 +283,10 @@ class WaterMaze:
     start_radius: float = 1.0
     start_radius_min: float | None = None
     rest_ms: int = 1
+    rest_ms_min: int | None = None
     blank_ms: int = 0
     reversal_ms: int = -1
+    reversal_ms_min: int | None = None
     probe_ms: int = -1
     rotation_degrees: float = 0.0
     speed: float = 0.02
@@ -290,6 +315,8 @@ class WaterMaze:
 
     def _check_geometry(self) -> None:
         require_number("platform_radius", self.platform_radius, 1e-3, 0.9)
+        if self.platform_radius_min is not None:
+            require_number("platform_radius_min", self.platform_radius_min, 1e-3, self.platform_radius)
         require_number("platform_circle", self.platform_circle, 0.0, 1.0)
         require_flag("platform_anywhere", self.platform_anywhere)
         require_number("start_radius", self.start_radius, 0.0, 1.0)
@@ -309,10 +336,14 @@ class WaterMaze:
     def _check_times(self) -> None:
         require_integer("duration_ms", self.duration_ms, 1)
         require_integer("rest_ms", self.rest_ms, 1)
+        if self.rest_ms_min is not None:
+            require_integer("rest_ms_min", self.rest_ms_min, 1, self.rest_ms)
         require_integer("blank_ms", self.blank_ms, 0)
         require_integer("probe_ms", self.probe_ms, -1)
         require_integer("reversal_ms", self.reversal_ms, -1)
         require(self.reversal_ms != 0, "reversal_ms", "-1 (never) or at least 1", self.reversal_ms)
+        if self.reversal_ms_min is not None:
+            require_integer("reversal_ms_min", self.reversal_ms_min, 1, self.reversal_ms)
 
     def _platform_arc(self) -> tuple[float, float]:
         """Where the platform's angle may lie: start and length in radians."""
@@ -325,21 +356,28 @@ class WaterMaze:
 
     def parameters(self) -> NDArray[np.float64]:
         """The numbers the compiled functions need, in the order of the index constants of this module."""
-        start_radius_min = self.start_radius if self.start_radius_min is None else self.start_radius_min
+
+        def lowest(name: str) -> float:
+            low = getattr(self, f"{name}_min")
+            return getattr(self, name) if low is None else low
+
         return np.array(
             [
+                lowest("platform_radius"),
                 self.platform_radius,
                 self.platform_circle,
                 self.platform_anywhere,
                 *self._platform_arc(),
-                start_radius_min,
+                lowest("start_radius"),
                 self.start_radius,
                 math.radians(self.rotation_degrees),
                 self.speed,
                 self.reward,
                 self.wall_penalty,
+                lowest("rest_ms"),
                 self.rest_ms,
                 self.blank_ms,
+                lowest("reversal_ms"),
                 self.reversal_ms,
                 self.probe_ms,
             ],

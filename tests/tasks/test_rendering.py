@@ -3,12 +3,12 @@
 import numpy as np
 
 from tasks.rendering import ANIMAL, FOUND_PLATFORM, PIXELS, PLATFORM, ROOM, TRAIL, WATER, draw_maze
-from tasks.water_maze import GOAL_X, GOAL_Y, N_STATE, ON_PLATFORM, WaterMaze, X, Y
+from tasks.water_maze import GOAL_X, GOAL_Y, N_STATE, ON_PLATFORM, RADIUS, X, Y
 
 
 def state_at(x: float, y: float) -> np.ndarray:
     state = np.zeros(N_STATE)
-    state[[X, Y, GOAL_X, GOAL_Y]] = (x, y, 0.0, 0.6)
+    state[[X, Y, GOAL_X, GOAL_Y, RADIUS]] = (x, y, 0.0, 0.6, 0.3)
     return state
 
 
@@ -19,7 +19,7 @@ def colour_at(image: np.ndarray, x: float, y: float) -> list[float]:
 
 
 def test_things_are_where_the_state_says() -> None:
-    image = draw_maze(WaterMaze(), state_at(0.5, -0.4), [(-0.5, -0.5)])
+    image = draw_maze(state_at(0.5, -0.4), [(-0.5, -0.5)])
     assert image.shape == (PIXELS, PIXELS, 3) and image.dtype == np.uint8
     assert colour_at(image, 0.5, -0.4) == ANIMAL.tolist()
     assert colour_at(image, 0.0, 0.6) == PLATFORM.tolist()
@@ -30,6 +30,6 @@ def test_things_are_where_the_state_says() -> None:
 
 def test_a_found_platform_changes_colour_and_a_probe_hides_it() -> None:
     state = state_at(0.2, 0.6)
-    assert colour_at(draw_maze(WaterMaze(), state, hidden=True), 0.0, 0.6) == WATER.tolist()
+    assert colour_at(draw_maze(state, hidden=True), 0.0, 0.6) == WATER.tolist()
     state[ON_PLATFORM] = 1.0
-    assert colour_at(draw_maze(WaterMaze(), state), 0.0, 0.6) == FOUND_PLATFORM.tolist()
+    assert colour_at(draw_maze(state), 0.0, 0.6) == FOUND_PLATFORM.tolist()

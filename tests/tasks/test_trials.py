@@ -3,7 +3,7 @@
 import numpy as np
 
 from tasks.trials import TRIAL_DTYPE, optimal_steps, trials_table
-from tasks.water_maze import GOAL_X, N_STATE, ON_PLATFORM, WAIT, WaterMaze, X
+from tasks.water_maze import GOAL_X, N_STATE, ON_PLATFORM, RADIUS, WAIT, WaterMaze, X
 
 TASK = WaterMaze()
 
@@ -12,6 +12,7 @@ def episode(x, waiting, on_platform) -> np.ndarray:
     """States (rows, N_STATE) of an animal on the x axis, the platform at (0.85, 0)."""
     states = np.zeros((len(x), N_STATE))
     states[:, X], states[:, WAIT], states[:, ON_PLATFORM], states[:, GOAL_X] = x, waiting, on_platform, 0.85
+    states[:, RADIUS] = 0.3
     return states
 
 
@@ -46,4 +47,4 @@ def test_no_episodes_no_trials() -> None:
 
 
 def test_the_optimum_is_at_least_one_step() -> None:
-    assert optimal_steps(TASK, np.array([0.1, 0.3, 0.31, 0.32, 0.3201])).tolist() == [1, 1, 1, 1, 2]
+    assert optimal_steps(TASK, np.array([0.1, 0.3, 0.31, 0.32, 0.3201]), 0.3).tolist() == [1, 1, 1, 1, 2]

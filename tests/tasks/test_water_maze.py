@@ -17,6 +17,9 @@ from tasks.water_maze import (
     ON_PLATFORM,
     OTHER_X,
     OTHER_Y,
+    RADIUS,
+    REST,
+    REVERSAL,
     ROTATION,
     START_RADIUS,
     TRIAL,
@@ -44,10 +47,11 @@ def begun(task: WaterMaze, keys) -> np.ndarray:
     return states
 
 
-def placed(x: float, y: float, goal: tuple[float, float] = (0.85, 0.0)) -> np.ndarray:
-    """An animal at (x, y) in the first trial, the platform at `goal`."""
+def placed(x: float, y: float, goal: tuple[float, float] = (0.85, 0.0), rest: int = 1) -> np.ndarray:
+    """An animal at (x, y) in the first trial, the platform at `goal`, on which it will rest for so many steps."""
     state = np.zeros(N_STATE)
     state[[X, Y, GOAL_X, GOAL_Y, OTHER_X, OTHER_Y, START_RADIUS]] = (x, y, *goal, *goal, 1.0)
+    state[[RADIUS, REST, REVERSAL]] = 0.3, rest, -1.0
     return state
 
 
@@ -149,9 +153,9 @@ def test_keeping_still_at_the_wall_is_no_contact() -> None:
     norm=st.sampled_from([1e-9, 1]),
 )
 def test_the_animal_never_leaves_the_pool(angle, heading, radius, norm) -> None:
-    state = placed(radius * math.cos(angle), radius * math.sin(angle))
+    state = placed(radius * math.cos(angle), radius * math.sin(angle), rest=9)
     for t in range(5):
-        moved(state, norm * np.array([math.cos(heading), math.sin(heading)]), t, rest_ms=9)
+        moved(state, norm * np.array([math.cos(heading), math.sin(heading)]), t)
         assert math.hypot(state[X], state[Y]) <= 1.0 + 1e-12
 
 
@@ -174,12 +178,12 @@ def test_rest_of_one_step() -> None:
 
 
 def test_rest_and_blank() -> None:
-    state = placed(0.54, 0.0)
-    moved(state, EAST, 0, rest_ms=3, blank_ms=2)
+    state = placed(0.54, 0.0, rest=3)
+    moved(state, EAST, 0, blank_ms=2)
     shown, acted = [], []
     for t in range(1, 7):
         shown.append(seen(state))
-        acted.append(moved(state, EAST, t, rest_ms=3, blank_ms=2)[1])
+        acted.append(moved(state, EAST, t, blank_ms=2)[1])
     assert shown[:3] == [pytest.approx([0.56, 0.0, 1.0, 0.0])] * 3
     assert shown[3:5] == [[1.0, 1.0, 0.0, 0.0]] * 2
     assert math.hypot(*shown[5][:2]) <= 1.0
@@ -188,10 +192,10 @@ def test_rest_and_blank() -> None:
 
 
 def test_the_wall_flag_goes_down_during_rest() -> None:
-    state = placed(0.999, 0.0)
-    moved(state, EAST, 0, rest_ms=2)
+    state = placed(0.999, 0.0, rest=2)
+    moved(state, EAST, 0)
     assert seen(state)[2:] == [1.0, 1.0]
-    moved(state, EAST, 1, rest_ms=2)
+    moved(state, EAST, 1)
     assert seen(state)[2:] == [1.0, 0.0]
 
 
@@ -222,6 +226,30 @@ def test_reversal_moves_the_platform_once() -> None:
 def test_starts_avoid_both_places_of_a_reversal() -> None:
     states = begun(WaterMaze(reversal_ms=3), range(500))
     assert np.hypot(states[:, X] - states[:, OTHER_X], states[:, Y] - states[:, OTHER_Y]).min() > 0.3
+
+
+def test_a_family_draws_radius_rest_and_reversal_once_an_episode() -> None:
+    ranges = {"platform_radius": 0.4, "platform_radius_min": 0.15, "rest_ms": 50, "rest_ms_min": 1,
+              "reversal_ms": 3999, "reversal_ms_min": 1}  # fmt: skip
+    drawn = begun(WaterMaze(**ranges), range(4000))[:, [RADIUS, REST, REVERSAL]]
+    for column, low, high in ((0, 0.15, 0.4), (1, 1, 50), (2, 1, 3999)):
+        values, width = drawn[:, column], high - low
+        assert low <= values.min() < low + width / 40 and high - width / 40 < values.max() <= high
+        assert abs(values.mean() - (low + high) / 2) < 5 * width / math.sqrt(12 * 4000)
+    assert set(drawn[:, 1]) == set(range(1, 51))
+    assert np.abs(np.corrcoef(drawn.T) - np.eye(3)).max() < 5 / math.sqrt(4000)
+    assert np.array_equal(begun(WaterMaze(), range(9))[:, [RADIUS, REST, REVERSAL]], [[0.3, 1.0, -1.0]] * 9)
+
+
+def test_an_episode_has_its_own_radius_rest_and_reversal() -> None:
+    for radius, found in ((0.15, 0.0), (0.35, 1.0)):
+        state = placed(0.5, 0.0)
+        state[[RADIUS, REST, REVERSAL]] = radius, 7.0, -1.0
+        moved(state, EAST)
+        assert state[ON_PLATFORM] == found and state[WAIT] == 7.0 * found
+    state[REVERSAL], other = 6.0, state[OTHER_X]
+    moved(state, STILL, 5)
+    assert state[GOAL_X] == other
 
 
 def test_in_a_probe_the_platform_is_gone() -> None:
@@ -313,6 +341,9 @@ def test_metrics_take_a_find_for_a_find_whatever_the_wall() -> None:
         ({"rest_ms": 1.5}, "rest_ms must be an integer of at least 1, received 1.5"),
         ({"blank_ms": -1}, "blank_ms must be an integer of at least 0"),
         ({"reversal_ms": 0}, "reversal_ms must be -1 .never. or at least 1, received 0"),
+        ({"platform_radius_min": 0.31}, "platform_radius_min must be a number from 0.001 to 0.3, received 0.31"),
+        ({"rest_ms_min": 2}, "rest_ms_min must be an integer from 1 to 1, received 2"),
+        ({"reversal_ms_min": 1}, "reversal_ms_min must be"),
         ({"probe_ms": -2}, "probe_ms must be an integer of at least -1"),
         ({"rotation_degrees": 200.0}, "rotation_degrees must be a number from 0 to 180"),
         ({"speed": 0.0}, "speed must be a number from 1e-06 to 2"),
