@@ -1,0 +1,164 @@
+"""A frozen network whose motor output is turned by an unknown angle (ours; no figure of the paper).
+
+An episode's actions are turned by an angle uniform in +-90 degrees, fixed for the episode; the rest of the maze is the
+paper's. How long does the animal swim until its path is straight? NETWORK was meta-trained with such rotations, the
+specialist without; both take the policy's mean action. The scripted swimmers memory and oracle know the angle. All meet
+the same mazes, starts and angles. What is measured is the progress of every step of a search after the first find,
+
+    progress[t] = (distance to the platform's centre before step t - after it) / speed,
+
+from -1 to 1 = straight at greatest speed. `analysis/maze_rotation.py` says when a path counts as straight.
+
+    python -m runs.maze_rotation NETWORK.lsnn.h5 --out DIR
+
+leaves in DIR `maze_rotation.h5` (docs/files.md) and `maze_rotation.png`.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from analysis.maze_rotation import describe, write_figure
+from lsnn import store
+from lsnn.blocks import Block
+from lsnn.files import weights_sha256
+from runs.folders import output_folder
+from runs.maze_family import (
+    SWIMMERS_AT_ONCE,
+    Frozen,
+    Told,
+    experiment_command,
+    network_group,
+    open_frozen,
+    parser_of,
+    part_of,
+    put_header,
+)
+from runs.progress import meter
+from runs.study.apparatus import run_blocks, study_keys, surgery
+from runs.study.generalisation import CIRCLE_TRIED_ON, CIRCLES_TRIED
+from runs.train import load_compiled
+from tasks.swimmers import best_circle, swim
+from tasks.water_maze import GOAL_X, GOAL_Y, ON_PLATFORM, ROTATION, TRIAL, WAIT, WaterMaze, X, Y
+
+MAZE_ROTATION = 14  # number of the experiment
+EPISODES = 512
+MAZE = WaterMaze(rotation_degrees=90.0)
+SWIMMERS = ("memory", "oracle")
+RESULT, FIGURE = "maze_rotation.h5", "maze_rotation.png"
+
+
+class Measured(NamedTuple):
+    """What is kept of E episodes of T steps."""
+
+    progress: np.ndarray  # (E, T) float32, NaN in a rest and up to the first find
+    goals: np.ndarray  # (E,) finds
+    rotation: np.ndarray  # (E,) degrees
+    first_find_ms: np.ndarray  # (E,), from the start of the episode; -1 = never
+
+
+DESCRIPTIONS = {  # unit, description
+    "progress": ("greatest speed", "(episode, step): approach to the platform's centre, after the first find"),
+    "goals": ("1", "(episode,): finds"),
+    "rotation": ("degree", "(episode,): angle by which actions are turned, counter-clockwise"),
+    "first_find_ms": ("ms", "(episode,): from the start of the episode to its first find; -1 = never"),
+}
+
+
+def measured(task: WaterMaze, states: np.ndarray) -> Measured:
+    """What is kept of episodes; states (E, T + 1, N_STATE), row t the state before step t."""
+    searching = states[:, :-1, WAIT] == 0
+    distance = np.hypot(states[..., X] - states[..., GOAL_X], states[..., Y] - states[..., GOAL_Y])
+    progress = -np.diff(distance, axis=1) / task.speed
+    on_platform = states[..., ON_PLATFORM] > 0
+    return Measured(
+        np.where(searching & (states[:, :-1, TRIAL] > 0), progress, np.nan).astype(np.float32),
+        np.count_nonzero(searching & on_platform[:, 1:], axis=1),
+        np.degrees(states[:, 0, ROTATION]),
+        np.where(on_platform.any(axis=1), on_platform.argmax(axis=1), -1),
+    )
+
+
+def joined(parts: Sequence[Measured]) -> Measured:
+    """Episodes of several parts, in order."""
+    return Measured(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def of_network(frozen: Frozen, keys: np.ndarray, told: Told) -> Measured:
+    """The network's episodes."""
+    task, subject = frozen.in_maze(MAZE), frozen.subject._replace(tell=lambda text: told(0.0, text))
+
+    def keep(block: Block, episodes: slice) -> Measured:
+        return measured(task, block.trace.task_state.transpose(1, 0, 2)[: episodes.stop - episodes.start])
+
+    return joined(run_blocks(subject, keys, task, surgery(subject), keep))
+
+
+def of_swimmer(name: str, keys: np.ndarray, circle: float) -> Measured:
+    """A scripted swimmer's episodes; circle: the radius at which it circles, if it does."""
+    parts = range(0, len(keys), SWIMMERS_AT_ONCE)
+    return joined(
+        [
+            measured(MAZE, swim(name, keys[first : first + SWIMMERS_AT_ONCE], MAZE, circle).task_state)
+            for first in parts
+        ]
+    )
+
+
+def run_rotation(networks: Mapping[str, Frozen], keys: np.ndarray, out: Path, seed: int, command: str) -> None:
+    """Every player on the same episodes; writes the result file.
+
+    Args:
+        networks: by the name of their group; the file's root describes the first.
+        keys: (E,) uint64.
+
+    Raises:
+        StoreError: the file could not be written.
+    """
+    for frozen in networks.values():
+        load_compiled(frozen.experiment, frozen.file.network)
+    with store.write_atomically(out) as result, meter() as shown:
+        put_header(result, "maze_rotation", networks, keys, seed, command)
+        result.attrs["rotation_degrees"] = MAZE.rotation_degrees
+        for number, (name, frozen) in enumerate(networks.items()):
+            group = network_group(result, name, frozen)
+            _put_measured(group, of_network(frozen, keys, part_of(shown, name, number, len(networks) + 1)))
+            group.attrs["weights_sha256_after"] = weights_sha256(frozen.file.network.weights())
+        shown.show(len(networks) / (len(networks) + 1), "scripted swimmers")
+        circle = best_circle(keys[:CIRCLE_TRIED_ON], MAZE, CIRCLES_TRIED)
+        for name in SWIMMERS:
+            group = result.create_group(name)
+            _put_measured(group, of_swimmer(name, keys, circle))
+            if name == "memory":
+                group.attrs["circle_radius"] = circle
+
+
+def _put_measured(group: h5py.Group, found: Measured) -> None:
+    for name, values in found._asdict().items():
+        store.put(group, name, values, *DESCRIPTIONS[name])
+
+
+def run(asked: argparse.Namespace, command: str) -> str:
+    """The experiment with these options; returns what it found, in words, and where the files are."""
+    paths = {"rotated": asked.network, "specialist": asked.specialist}
+    networks = {name: open_frozen(path, asked.episodes, asked.threads) for name, path in paths.items()}
+    folder = output_folder(asked.out, "", (RESULT, FIGURE), asked.overwrite)
+    result, keys = folder / RESULT, study_keys(asked.seed, MAZE_ROTATION, asked.episodes)
+    run_rotation(networks, keys, result, asked.seed, command)
+    return f"{describe(result)}\nresult: {result}\nfigure: {write_figure(result, folder / FIGURE)}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line; returns the exit code."""
+    parser = parser_of("runs.maze_rotation", __doc__, EPISODES)
+    parser.add_argument("network", type=Path, help="a network meta-trained with rotation")
+    return experiment_command("runs.maze_rotation", arguments, parser, run)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
