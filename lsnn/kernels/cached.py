@@ -3,8 +3,11 @@
 import importlib.util
 import os
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
+
+_importing = threading.RLock()
 
 
 def cache_folder() -> Path:
@@ -16,22 +19,23 @@ def cache_folder() -> Path:
 
 
 def write_once(path: Path, text: str) -> None:
-    """Write a file unless it is there; another process never sees half of it."""
+    """Write a file unless it is there; no other process or thread ever sees half of it."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
+    partial = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
     partial.write_text(text)
     partial.replace(path)
 
 
 def import_from(path: Path) -> ModuleType:
-    """The module in a file of the cache folder."""
+    """The module in a file of the cache folder; a thread that asks while another imports it waits for the whole."""
     name = f"lsnn_compiled.{path.parent.name}.{path.stem}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
+    with _importing:
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(name, path)
+            assert spec is not None and spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module
+            spec.loader.exec_module(module)
+        return sys.modules[name]
