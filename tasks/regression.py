@@ -6,7 +6,7 @@ its last step the readout has to name y_t. So the answer to sample t may use t e
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -33,20 +33,20 @@ STEP, SAMPLE, Y, Y_BEFORE, X = range(5)
 COEFFICIENTS = X + max(DIMENSIONS)
 N_STATE = COEFFICIENTS + max(N_COEFFICIENTS)
 
-KIND, SAMPLE_STEPS, ANSWER_STEPS, TRAITS_SCALE = range(4)  # the parameters (float64)
+KIND, SAMPLE_STEPS, ANSWER_STEPS, TRAITS_SCALE, ACTIVE = range(5)  # the parameters (float64)
 
 
 @njit(error_model="numpy")
-def draw_function(key, kind, coefficients):
+def draw_function(key, kind, active, coefficients):
     """Fill the coefficients of the episode's function, (n,).
 
     sine: amplitude uniform in [0.1, 1), phase in [0, 2 pi). quadratic, network: all uniform in [-1, 1).
-    linear: standard normal, over sqrt(5 / 3), so that y has variance 1.
+    linear: the first `active` standard normal, over sqrt(active / 3), so that y has variance 1; the others 0.
     """
     stepped = step_key(key, 0, TASK_EPISODE)
     for i in range(len(coefficients)):
         if kind == LINEAR:
-            coefficients[i] = normal(key, 0, TASK_EPISODE, i) / math.sqrt(len(coefficients) / 3.0)
+            coefficients[i] = normal(key, 0, TASK_EPISODE, i) / math.sqrt(active / 3.0) if i < active else 0.0
         else:
             coefficients[i] = 2.0 * uniform_of(stepped, i) - 1.0
     if kind == SINE:
@@ -94,7 +94,7 @@ def begin(key, parameters, state):
     """A function and its first sample; the y before it is 0."""
     state[:] = 0.0
     kind = int(parameters[KIND])
-    draw_function(key, kind, state[COEFFICIENTS : COEFFICIENTS + N_COEFFICIENTS[kind]])
+    draw_function(key, kind, parameters[ACTIVE], state[COEFFICIENTS : COEFFICIENTS + N_COEFFICIENTS[kind]])
     _begin_sample(key, parameters, state)
 
 
@@ -166,6 +166,7 @@ class Regression:
         samples: examples an episode.
         sample_ms: length of a sample.
         answer_ms: its last part, in which the readout is taught; the answer is read at the very last step.
+        active_dimensions: of `linear`, how many variables matter, the first ones; none = all. For a curriculum.
         traits_weight: weight of the squared error of a readout that is taught the function's `traits`; 0 = none.
         encoder: how x_t and y_{t-1} become input spikes; none = a Gaussian population for each over its range.
 
@@ -177,6 +178,7 @@ class Regression:
     samples: int = 25
     sample_ms: int = 20
     answer_ms: int = 5
+    active_dimensions: int | None = None
     traits_weight: float = 0.0
     encoder: Encoder = None  # type: ignore[assignment]
 
@@ -193,6 +195,9 @@ class Regression:
         require_integer("sample_ms", self.sample_ms, 1)
         require_integer("answer_ms", self.answer_ms, 1, self.sample_ms)
         require_number("traits_weight", self.traits_weight, 0.0)
+        if self.active_dimensions is not None:
+            require(self.function == "linear", "active_dimensions", "none unless function is linear", self.function)
+            require_integer("active_dimensions", self.active_dimensions, 1, LINEAR_DIMENSIONS)
         if self.encoder is None:
             high = (LARGEST_X[self.kind],) * self.dimensions + (LARGEST_Y[self.kind],)  # type: ignore[unreachable]
             object.__setattr__(self, "encoder", GaussianPopulation(tuple(-h for h in high), high))
@@ -231,12 +236,15 @@ class Regression:
 
     def parameters(self) -> NDArray[np.float64]:
         """The numbers the compiled functions need, in the order of the index constants of this module."""
-        scale = math.sqrt(self.traits_weight)
-        return np.array([self.kind, self.sample_ms, self.answer_ms, scale], dtype=np.float64)
+        active = self.active_dimensions or self.dimensions
+        numbers = [self.kind, self.sample_ms, self.answer_ms, math.sqrt(self.traits_weight), active]
+        return np.array(numbers, dtype=np.float64)
 
     def at_difficulty(self, level: float) -> "Regression":
-        """The task itself: there is no curriculum."""
-        return self
+        """Of `linear`, more variables that matter with the level, from one on (after Garg et al. 2022); else itself."""
+        if self.function != "linear" or level >= 1.0:
+            return self
+        return replace(self, active_dimensions=1 + int(level * self.dimensions))
 
     def metrics(self, reward: NDArray[np.floating], acted: NDArray[np.bool_]) -> dict[str, float]:
         """Mean squared error of all samples, after one example and after as many as there are up to 20."""

@@ -72,6 +72,16 @@ def test_traits_say_what_the_function_is(function):
         np.testing.assert_array_equal(found, c[: len(found)])
 
 
+def test_a_linear_function_gets_more_variables_with_the_level():
+    task = Regression("linear")
+    x, y = task.at_difficulty(0.5).examples(KEYS)
+    for w, _, rank, _ in (np.linalg.lstsq(*example, rcond=None) for example in zip(x, y, strict=True)):
+        assert rank == 5 and np.abs(w[3:]).max() < 1e-9 and np.abs(w[:3]).min() > 0
+    assert abs(np.var(y) - 1) < 0.2
+    assert [task.at_difficulty(level).active_dimensions for level in (0.0, 0.2, 0.99, 1.0)] == [1, 2, 5, None]
+    assert Regression("sine").at_difficulty(0.0) == Regression("sine")
+
+
 def test_the_answer_is_the_first_number_of_the_readout_with_and_without_traits():
     assert [Regression("linear", traits_weight=w).n_target for w in (0.0, 1.0)] == [1, 6]
     assert Regression("linear", traits_weight=1.0).n_action == 1
@@ -127,6 +137,9 @@ def test_metrics_are_mean_squared_errors():
     ("keys", "message"),
     [
         ({"function": "cubic"}, "function must be one of sine"),
+        ({"active_dimensions": 2}, "active_dimensions must be none unless function is linear, received 'sine'"),
+        ({"function": "linear", "active_dimensions": 6}, "active_dimensions must be an integer from 1 to 5"),
+        ({"traits_weight": -1.0}, "traits_weight must be a number of at least 0"),
         ({"answer_ms": 21}, "answer_ms must be an integer from 1 to"),
         ({"encoder": FlagCells(("a",))}, "encoder must be a GaussianPopulation of 2 dimensions"),
     ],
