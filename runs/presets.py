@@ -9,7 +9,7 @@ from runs.configuration import Experiment
 from runs.families import family_of
 from tasks.bandit import OPPOSED, Bandit
 from tasks.encoders import CoordinateCells, PlaceCells
-from tasks.regression import FUNCTIONS, Regression
+from tasks.regression import Regression
 from tasks.store_recall import StoreRecall
 from tasks.water_maze import WaterMaze
 
@@ -99,15 +99,23 @@ MEDIUM = replace(
     SMALL, n_excitatory=60, n_inhibitory=20, n_adaptive=80, connectivity=0.5, tau_out_ms=10.0, surrogate_gamma=0.2
 )
 
+# With synapses delayed by up to a sample and more, x and its own y, which comes a sample later, arrive together.
+DELAYED = replace(MEDIUM, n_excitatory=80, n_inhibitory=20, n_adaptive=120, d_max_ms=25, surrogate_gamma=0.15)
+TAUGHT = LearningConfig(
+    curriculum=False, rate_weight=0.02, final_learning_rate=3e-4, anneal_iterations=2000, average_rate=0.02
+)
+TAUGHT_LONGER = replace(TAUGHT, anneal_iterations=3500, exploded_norm=40.0)
+TRAITS_WEIGHT = 0.3
+
 REGRESSION = {
-    function: Experiment(
-        Regression(function),
-        MEDIUM,
-        LearningConfig(
-            curriculum=False, rate_weight=0.02, final_learning_rate=3e-4, anneal_iterations=2000, average_rate=0.02
-        ),
-    )
-    for function in FUNCTIONS
+    "sine": Experiment(Regression("sine"), MEDIUM, TAUGHT),
+    "quadratic": Experiment(Regression("quadratic", traits_weight=TRAITS_WEIGHT), DELAYED, TAUGHT_LONGER),
+    "network": Experiment(Regression("network", traits_weight=TRAITS_WEIGHT), DELAYED, TAUGHT_LONGER),
+    "linear": Experiment(
+        Regression("linear", traits_weight=TRAITS_WEIGHT),
+        DELAYED,
+        replace(TAUGHT_LONGER, curriculum=True, curriculum_warm_up=0.0, curriculum_bar=-18.0, anneal_iterations=2500),
+    ),
 }
 
 PRESETS = {

@@ -124,9 +124,18 @@ def test_presets_table_prints_where_the_presets_leave_the_defaults():
 
 
 def test_presets_table_of_the_other_families():
-    """Every key in which their default presets leave the defaults of network and learning."""
-    names = ("bandit", "regression", "store-recall")
-    flat = {name: leaves(PRESETS[name]["compact"]) for name in names}
+    """Every key in which their presets leave the defaults of network and learning."""
+    regression = PRESETS["regression"]
+    presets = {
+        "bandit": PRESETS["bandit"]["compact"],
+        "sine": regression["compact"],
+        "quadratic": regression["quadratic"],
+        "linear": regression["linear"],
+        "store-recall": PRESETS["store-recall"]["compact"],
+    }
+    assert regression["network"].network == regression["quadratic"].network
+    assert regression["network"].learning == regression["quadratic"].learning
+    names, flat = tuple(presets), {name: leaves(experiment) for name, experiment in presets.items()}
     plain = leaves(Experiment(WaterMaze(), NetworkConfig(), LearningConfig()))
     sections = {key: value for key, value in plain.items() if not key.startswith("task.")}
     keys = {key for name in names for key in sections if flat[name][key] != sections[key]}
