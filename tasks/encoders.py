@@ -115,12 +115,30 @@ def encode_places(key, t, observation, parameters, spikes, bit):
 def encode_population(key, t, observation, parameters, spikes, bit):
     """Encode any vector by `GaussianPopulation`, clipping each dimension to its range."""
     n_dimensions, n_cells, peak = int(parameters[0]), int(parameters[1]), parameters[2]
+    n_side = int(parameters[3 + 2 * n_dimensions])
     stepped = step_key(key, t, ENCODER)
-    for dimension in range(n_dimensions):
+    first = 0
+    if n_side > 0:
+        _encode_grid(stepped, observation, parameters[3:7], n_side, peak, spikes, bit)
+        first = 2
+    for dimension in range(first, n_dimensions):
         low, high = parameters[3 + 2 * dimension], parameters[4 + 2 * dimension]
         spacing = (high - low) / (n_cells - 1)
         value = min(max(observation[dimension], low), high)
-        spike_line(stepped, value, low, spacing, n_cells, spacing, peak, dimension * n_cells, spikes, bit)
+        offset = n_side * n_side + (dimension - first) * n_cells
+        spike_line(stepped, value, low, spacing, n_cells, spacing, peak, offset, spikes, bit)
+
+
+@njit(error_model="numpy")
+def _encode_grid(stepped, observation, ranges, n_side, peak, spikes, bit):
+    """Encode the first two numbers together; ranges: low and high of both. The cells of a row are one line."""
+    x, y = min(max(observation[0], ranges[0]), ranges[1]), min(max(observation[1], ranges[2]), ranges[3])
+    across, up = (ranges[1] - ranges[0]) / (n_side - 1), (ranges[3] - ranges[2]) / (n_side - 1)
+    for row in range(n_side):
+        distance = (ranges[2] + row * up - y) / up
+        if abs(distance) <= _REACH:
+            row_peak = peak * math.exp(-0.5 * distance * distance)
+            spike_line(stepped, x, ranges[0], across, n_side, across, row_peak, row * n_side, spikes, bit)
 
 
 @njit(error_model="numpy")
@@ -262,12 +280,15 @@ class GaussianPopulation:
 
     Args:
         low, high: the range of each dimension; an unbounded dimension needs a range of your choice.
+        grid_side: if above 0, the first two dimensions are encoded together, as places are: by cells on a grid of so
+            many by so many, whose rate is the product of a Gaussian of each.
     """
 
     low: tuple[float, ...]
     high: tuple[float, ...]
     cells_per_dimension: int = 16
     rate_hz: float = 500.0
+    grid_side: int = 0
 
     module = "tasks.encoders"
     function = "encode_population"
@@ -282,23 +303,28 @@ class GaussianPopulation:
             require_number("high", high, -math.inf)
             require(high > low, "high", f"above low ({low:g}) in every dimension", high)
         require_integer("cells_per_dimension", self.cells_per_dimension, 2)
+        require_integer("grid_side", self.grid_side, 0)
+        holds = self.grid_side == 0 or (self.grid_side > 1 and len(self.low) > 1)
+        require(holds, "grid_side", "0, or at least 2 with two dimensions or more", self.grid_side)
         _require_rate("rate_hz", self.rate_hz)
 
     @property
     def channels(self) -> tuple[tuple[str, int], ...]:
         """Kinds of input cells in order: (name, number of cells)."""
-        return tuple((f"dimension_{i}", self.cells_per_dimension) for i in range(len(self.low)))
+        grid = (("grid", self.grid_side**2),) if self.grid_side else ()
+        lines = range(2 if self.grid_side else 0, len(self.low))
+        return grid + tuple((f"dimension_{i}", self.cells_per_dimension) for i in lines)
 
     @property
     def n_inputs(self) -> int:
         """Number of input cells."""
-        return len(self.low) * self.cells_per_dimension
+        return sum(size for _, size in self.channels)
 
     def parameters(self) -> NDArray[np.float64]:
-        """Dimensions, cells a dimension, peak probability; low and high of each dimension."""
+        """Dimensions, cells a dimension, peak probability; low and high of each dimension; side of the grid."""
         ranges = np.stack([self.low, self.high], axis=1).ravel()
         head = [len(self.low), self.cells_per_dimension, self.rate_hz * DT_MS / 1000.0]
-        return np.concatenate([np.array(head, float), ranges])
+        return np.concatenate([np.array(head, float), ranges, [self.grid_side]])
 
 
 @dataclass(frozen=True)

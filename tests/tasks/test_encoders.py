@@ -76,6 +76,18 @@ def test_population_follows_a_gaussian_in_each_dimension() -> None:
     assert_binomial(spikes_of(encoder, value), np.concatenate(tuning))
 
 
+@pytest.mark.parametrize("place", [(0.7, 4.0), (-2.0, 9.9), (9.0, -7.0)])
+def test_a_grid_encodes_two_dimensions_together(place) -> None:
+    encoder = GaussianPopulation((-2.0, 0.0, 0.0), (2.0, 10.0, 1.0), cells_per_dimension=5, rate_hz=800.0, grid_side=9)
+    assert encoder.channels == (("grid", 81), ("dimension_2", 5))
+    x, y = np.clip(place[0], -2, 2), np.clip(place[1], 0, 10)
+    row = np.exp(-((np.linspace(-2.0, 2.0, 9) - x) ** 2) / (2 * 0.5**2))
+    column = np.exp(-((np.linspace(0.0, 10.0, 9) - y) ** 2) / (2 * 1.25**2))
+    line = np.exp(-((np.linspace(0.0, 1.0, 5) - 0.3) ** 2) / (2 * 0.25**2))
+    tuning = 0.8 * np.concatenate([np.outer(column, row).ravel(), line])
+    assert_binomial(spikes_of(encoder, [*place, 0.3]), tuning)
+
+
 def test_population_clips_to_its_range() -> None:
     encoder = GaussianPopulation((-1.0,), (1.0,))
     assert np.array_equal(spikes_of(encoder, [7.0], 100), spikes_of(encoder, [1.0], 100))
@@ -138,6 +150,8 @@ def test_other_lanes_keep_their_bits() -> None:
         (lambda: PlaceCells(width=0.0), "width must be"),
         (lambda: PlaceCells(grid_side=0), "grid_side must be an integer of at least 1"),
         (lambda: PlaceCells(wall_cells=-1), "wall_cells must be an integer of at least 0"),
+        (lambda: GaussianPopulation((0.0,), (1.0,), grid_side=4), "grid_side must be 0, or at least 2"),
+        (lambda: GaussianPopulation((0.0, 0.0), (1.0, 1.0), grid_side=1), "grid_side must be 0, or at least 2"),
         (lambda: GaussianPopulation((), ()), "low must be one finite number a dimension"),
         (lambda: GaussianPopulation((0.0,), (np.inf,)), "high must be a number"),
         (lambda: GaussianPopulation((1.0,), (1.0,)), "high must be above low"),
