@@ -6,6 +6,7 @@ import pytest
 
 from lsnn.errors import InputError
 from runs.configuration import experiment_of, open_network, overridden
+from runs.figures import PRETRAINED
 from runs.presets import PRESETS, preset
 from tasks.encoders import CoordinateCells, PlaceCells
 from tests.runs.tiny import FREE, tiny
@@ -98,3 +99,11 @@ def test_a_network_file_holds_its_experiment(folder):
     file, experiment = open_network(folder / "network.lsnn.h5")
     assert experiment == tiny(FREE)
     assert file.network.config == experiment.network
+
+
+@pytest.mark.parametrize("path", sorted(PRETRAINED.glob("*.lsnn.h5")), ids=lambda path: path.name)
+def test_networks_that_come_with_the_clone_fit_their_task_and_are_small(path):
+    file, experiment = open_network(path)
+    assert path.stat().st_size <= 3e6
+    assert file.network.n_in == experiment.task.encoder.n_inputs
+    assert file.command.startswith("lsnn train ")
