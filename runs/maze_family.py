@@ -215,14 +215,33 @@ def experiment_command(
     return 0
 
 
-def run(asked: argparse.Namespace, command: str) -> str:
-    """The experiment with these options; returns what it found, in words, and where the files are."""
-    paths = {"family": asked.family, "specialist": asked.specialist}
+class Comparison(NamedTuple):
+    """An experiment on several networks: its number, the names of its files, what runs, tells and draws it."""
+
+    number: int
+    result: str
+    figure: str
+    run: Callable[[Mapping[str, Frozen], np.ndarray, Path, int, str], None]  # networks, keys, file, seed, command
+    describe: Callable[[Path], str]
+    write_figure: Callable[[Path, Path], Path]
+
+
+def carry_out(
+    comparison: Comparison, paths: Mapping[str, Path | None], asked: argparse.Namespace, command: str
+) -> str:
+    """The experiment on the networks of these files (none = left out): what it found, in words, and its files."""
     networks = {name: open_frozen(path, asked.episodes, asked.threads) for name, path in paths.items() if path}
-    folder = output_folder(asked.out, "", (RESULT, FIGURE), asked.overwrite)
-    result, keys = folder / RESULT, study_keys(asked.seed, MAZE_FAMILY, asked.episodes)
-    run_grid(networks, keys, result, asked.seed, command)
-    return f"{describe(result)}\nresult: {result}\nfigure: {write_figure(result, folder / FIGURE)}"
+    folder = output_folder(asked.out, "", (comparison.result, comparison.figure), asked.overwrite)
+    result, keys = folder / comparison.result, study_keys(asked.seed, comparison.number, asked.episodes)
+    comparison.run(networks, keys, result, asked.seed, command)
+    figure = comparison.write_figure(result, folder / comparison.figure)
+    return f"{comparison.describe(result)}\nresult: {result}\nfigure: {figure}"
+
+
+def run(asked: argparse.Namespace, command: str) -> str:
+    """The experiment with these options."""
+    comparison = Comparison(MAZE_FAMILY, RESULT, FIGURE, run_grid, describe, write_figure)
+    return carry_out(comparison, {"family": asked.family, "specialist": asked.specialist}, asked, command)
 
 
 def main(arguments: Sequence[str]) -> int:

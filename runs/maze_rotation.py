@@ -27,20 +27,20 @@ from analysis.maze_rotation import describe, write_figure
 from lsnn import store
 from lsnn.blocks import Block
 from lsnn.files import weights_sha256
-from runs.folders import output_folder
 from runs.maze_family import (
     SWIMMERS_AT_ONCE,
+    Comparison,
     Frozen,
     Told,
+    carry_out,
     experiment_command,
     network_group,
-    open_frozen,
     parser_of,
     part_of,
     put_header,
 )
 from runs.progress import meter
-from runs.study.apparatus import run_blocks, study_keys, surgery
+from runs.study.apparatus import run_blocks, surgery
 from runs.study.generalisation import CIRCLE_TRIED_ON, CIRCLES_TRIED
 from runs.train import load_compiled
 from tasks.swimmers import best_circle, swim
@@ -144,13 +144,9 @@ def _put_measured(group: h5py.Group, found: Measured) -> None:
 
 
 def run(asked: argparse.Namespace, command: str) -> str:
-    """The experiment with these options; returns what it found, in words, and where the files are."""
-    paths = {"rotated": asked.network, "specialist": asked.specialist}
-    networks = {name: open_frozen(path, asked.episodes, asked.threads) for name, path in paths.items()}
-    folder = output_folder(asked.out, "", (RESULT, FIGURE), asked.overwrite)
-    result, keys = folder / RESULT, study_keys(asked.seed, MAZE_ROTATION, asked.episodes)
-    run_rotation(networks, keys, result, asked.seed, command)
-    return f"{describe(result)}\nresult: {result}\nfigure: {write_figure(result, folder / FIGURE)}"
+    """The experiment with these options."""
+    comparison = Comparison(MAZE_ROTATION, RESULT, FIGURE, run_rotation, describe, write_figure)
+    return carry_out(comparison, {"rotated": asked.network, "specialist": asked.specialist}, asked, command)
 
 
 def main(arguments: Sequence[str]) -> int:

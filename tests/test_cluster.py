@@ -12,6 +12,7 @@ from lsnn.blocks import Threads
 from lsnn.cluster import Cluster
 from lsnn.errors import ClusterError
 from lsnn.meta import MetaLearner, new_network
+from runs.cluster import crew as local_crew
 from tests.runs.tiny import DALE, tiny
 
 distributed = pytest.importorskip("distributed")
@@ -71,6 +72,21 @@ def test_two_threads(alone):
 def test_four_workers(crew, alone):
     assert_same(trained(crew), alone)
     assert len(set(crew.homes.values())) == 4 and crew.lost == 0
+
+
+def test_workers_that_only_the_scheduler_reaches(crew, alone):
+    crew.begin()
+    assert all(crew.near.values()) and crew.client.sync(crew._reach, ["tcp://127.0.0.1:1"]) == [False]
+    crew.near = dict.fromkeys(crew.near, False)
+    assert_same(trained(crew), alone)
+    assert not any(crew.near.values())
+
+
+def test_local_workers_keep_their_memory():
+    with local_crew(EXPERIMENT.task, 1, workers=1) as hands:
+        kept = hands.client.run(os.environ.get, "MALLOC_TRIM_THRESHOLD_")
+    expected = os.environ.get("MALLOC_TRIM_THRESHOLD_", str(2**28))  # what the user sets goes first
+    assert list(kept.values()) == [expected]
 
 
 def pid_of(client, address):
