@@ -18,6 +18,7 @@ from runs.figures import PRETRAINED
 from runs.study.apparatus import study_keys
 from tasks.swimmers import swim
 from tasks.water_maze import ON_PLATFORM, WaterMaze
+from tests.runs.refusals import assert_not_written_over, assert_one_line
 
 EPISODES, SEED = 12, 3
 SMALL = {
@@ -178,13 +179,9 @@ def test_bad_input(small, network, path, tmp_path, capsys):
         (("--threads", "0"), "--threads must be >= 1, got 0"),
         (("--seed", "-1"), "--seed must be >= 0, got -1"),
     ):
-        assert command(network, tmp_path / "out", *words) == 2
-        lines = capsys.readouterr().err.splitlines()
-        assert len(lines) == 1 and message in lines[0]
+        assert_one_line(command(network, tmp_path / "out", *words), capsys, message)
     assert not (tmp_path / "out").exists()
-    before = path.read_bytes()
-    assert command(network, path.parent) == 2
-    assert "--overwrite" in capsys.readouterr().err and path.read_bytes() == before
+    assert_not_written_over(lambda: command(network, path.parent), path, capsys)
 
 
 def test_files_that_do_not_hold_a_grid_are_refused(path, tmp_path):

@@ -15,6 +15,7 @@ from runs.figures import PRETRAINED
 from runs.maze_family import MAZE_FAMILY
 from runs.study.apparatus import study_keys
 from tasks.water_maze import N_STATE, ON_PLATFORM, TRIAL, WAIT, WaterMaze, X, Y
+from tests.runs.refusals import assert_not_written_over, assert_one_line
 
 EPISODES, SEED, DURATION_MS = 16, 5, 400
 
@@ -223,10 +224,6 @@ def test_bad_input(maze, network, path, tmp_path, capsys):
         (absent, (), "absent.lsnn.h5"),
         (network, ("--episodes", "0"), "--episodes must be >= 1, got 0"),
     ):
-        assert command(first, tmp_path / "out", *words) == 2
-        lines = capsys.readouterr().err.splitlines()
-        assert len(lines) == 1 and message in lines[0]
+        assert_one_line(command(first, tmp_path / "out", *words), capsys, message)
     assert not (tmp_path / "out").exists()
-    before = path.read_bytes()
-    assert command(network, path.parent) == 2
-    assert "--overwrite" in capsys.readouterr().err and path.read_bytes() == before
+    assert_not_written_over(lambda: command(network, path.parent), path, capsys)

@@ -1,0 +1,15 @@
+"""What a script does with bad input: exit code 2, one line that says why, nothing written."""
+
+
+def assert_one_line(code, capsys, message):
+    """Exit code 2 and one line on standard error that holds the message."""
+    assert code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and message in lines[0]
+
+
+def assert_not_written_over(run, path, capsys):
+    """`run()` would write `path`, is refused, names the option and leaves the file as it was."""
+    before = path.read_bytes()
+    assert run() == 2
+    assert "--overwrite" in capsys.readouterr().err and path.read_bytes() == before
