@@ -216,6 +216,7 @@ class MetaLearner:
     def _descend(self, gradient: Arrays) -> None:
         network, rate = self.network, self.learning_rate()
         change = self.adam.update(gradient, rate)
+        change["theta"][: network.n_input_synapses] *= self.learning.input_rate
         change["theta"][network.n_input_synapses :] *= self.learning.recurrent_rate
         theta = network.synapses.theta * (1 - rate * self.learning.weight_decay) + change["theta"]
         if network.config.signed:

@@ -13,8 +13,8 @@ POSITIVE = (
     "initial_std", "min_std", "clip", "average_rate",
 )  # fmt: skip
 NOT_NEGATIVE = (
-    "anneal_iterations", "mean_norm", "recurrent_rate", "weight_decay", "value_weight", "entropy_weight", "rate_weight",
-    "auxiliary_weight", "auxiliary_until", "l1", "temperature", "theta_new",
+    "anneal_iterations", "mean_norm", "input_rate", "recurrent_rate", "weight_decay", "value_weight", "entropy_weight",
+    "rate_weight", "auxiliary_weight", "auxiliary_until", "l1", "temperature", "theta_new",
 )  # fmt: skip
 
 
@@ -37,6 +37,7 @@ class LearningConfig:
     shard_norm: float = 2.0
     exploded_norm: float = 10.0
     exploded_shrink: float = 0.99
+    input_rate: float = 1.0
     recurrent_rate: float = 1.0
     weight_decay: float = 0.0
     average_rate: float = 0.01
