@@ -29,7 +29,7 @@ from runs.train import CHECKPOINT, NETWORK, Budget, budget_of
 
 SPEC, FAILURE, LOG, SUMMARY, FIGURE = "sweep.toml", "failure.json", "log.txt", "summary.h5", "summary.png"
 MOST_CELLS = 100_000
-TABLES = ("fixed", "grid", "random")
+TABLES = ("fixed", "grid", "random", "variants")
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Spec(Plain):
     fixed: Mapping[str, Any] = field(default_factory=dict)
     grid: Mapping[str, list[Any]] = field(default_factory=dict)
     random: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def budget(self) -> Budget:
@@ -61,12 +62,12 @@ class Spec(Plain):
 
     @property
     def varied(self) -> list[str]:
-        """Keys in which cells differ."""
+        """Keys in which combinations of [grid] and [random] differ."""
         return [*self.grid, *self.random]
 
 
 class Cell(NamedTuple):
-    """One run: combination number `group`, its settings and its seed."""
+    """One run: number of its combination or variant `group`, its settings and its seed."""
 
     group: int
     settings: dict[str, Any]
@@ -103,7 +104,10 @@ def spec_of(values: Mapping[str, Any]) -> Spec:
     for key in rest:
         _require(key in known, key, f"is no key; known: {', '.join([*known, *TABLES])}", rest[key])
     _require("task" in rest, "task", "must be given", None)
-    flat = {name: _flattened(table, depth=1 if name == "random" else 0) for name, table in tables.items()}
+    for name, settings in tables["variants"].items():
+        _require(isinstance(settings, dict) and bool(settings), f"variants.{name}", "must be a table of keys", settings)
+    flat = {name: _flattened(tables[name], depth=1 if name == "random" else 0) for name in ("fixed", "grid", "random")}
+    flat["variants"] = {name: _flattened(settings, depth=0) for name, settings in tables["variants"].items()}
     spec = Spec(**vars(from_mapping(Plain, rest, "sweep")), **flat)
     _check(spec)
     return spec
@@ -139,12 +143,14 @@ def _check(spec: Spec) -> None:
         _check_law(f"random.{key}", law)
     keys = [*spec.fixed, *spec.varied]
     _require(len(set(keys)) == len(keys), "fixed, grid, random", "must not share a key", sorted(keys))
+    _require(not (spec.variants and spec.varied), "variants", "must not stand beside [grid] or [random]", spec.varied)
     known = _keys_of(preset(spec.task, spec.preset))
-    for key in keys:
+    for key in [*keys, *(key for settings in spec.variants.values() for key in settings)]:
         _require(key in known or key.startswith("task.encoder."), key, "must be a key of the configuration", key)
     count = spec.samples or 1
     for choices in [spec.seeds, *spec.grid.values()]:
         count *= len(choices)
+    count *= 1 + len(spec.variants)
     _require(count <= MOST_CELLS, "the sweep", f"must have at most {MOST_CELLS} cells", count)
 
 
@@ -174,7 +180,12 @@ LAWS = {
 
 
 def cells_of(spec: Spec) -> list[Cell]:
-    """All cells: samples of [random] x combinations of [grid] x seeds, in this order."""
+    """All cells, in order: samples of [random] x combinations of [grid] x seeds, or (reference, variants) x seeds."""
+    if spec.variants:
+        changes = [{}, *spec.variants.values()]
+        return [
+            Cell(group, {**spec.fixed, **changed}, seed) for group, changed in enumerate(changes) for seed in spec.seeds
+        ]
     combinations = itertools.product(_samples(spec), itertools.product(*spec.grid.values()))
     return [
         Cell(group, {**spec.fixed, **dict(zip(spec.grid, chosen, strict=True)), **sample}, seed)

@@ -25,7 +25,7 @@ PENDING, FINISHED, FAILED, UNFINISHED = range(4)
 STATUS = ("pending", "finished", "failed", "unfinished")
 ENOUGH = 0.75  # of the oracle
 COLUMNS = {  # unit, description
-    "group": ("1", "number of the combination of settings"),
+    "group": ("1", "number of the combination of settings, or of the variant (0 the reference)"),
     "seed": ("1", "seed of the run"),
     "status": ("1", f"0..3 stand for {', '.join(STATUS)}"),
     "iterations": ("1", "iterations done"),
@@ -48,11 +48,11 @@ def write(folder: Path, spec: Spec, cells: list[Cell], command: str) -> Path:
     """Write summary.h5 and summary.png from what the cells have left."""
     rows, curves = zip(*(summed_up(folder / cell.name, spec, cell) for cell in cells), strict=True)
     table = np.array([tuple(row[name] for name in COLUMNS) for row in rows], [(name, np.float64) for name in COLUMNS])
-    path = folder / SUMMARY
+    path, labels = folder / SUMMARY, [label_of(spec, cell) for cell in cells[:: len(spec.seeds)]]
     with store.write_atomically(path) as file:
         file.attrs.update(store.provenance("sweep", _as_mapping(spec), spec.draw_seed, command))
         file.attrs["cells"] = json.dumps([cell.name for cell in cells])
-        file.attrs["groups"] = json.dumps([_label(spec, cell) for cell in cells[:: len(spec.seeds)]])
+        file.attrs["groups"] = json.dumps(labels)
         file.attrs["score"] = family_of(spec.task).columns[0].label
         file.attrs["failures"] = json.dumps(_failures(folder, cells))
         units, descriptions = ({name: column[k] for name, column in COLUMNS.items()} for k in range(2))
@@ -63,6 +63,10 @@ def write(folder: Path, spec: Spec, cells: list[Cell], command: str) -> Path:
             store.put(group, name, joined, unit, f"{name} of each test on the validation mazes, cell after cell")
         offsets = np.cumsum([0, *(len(curve.iteration) for curve in curves)])
         store.put(group, "cell_offsets", offsets, "1", "tests of cell k: cell_offsets[k] to before cell_offsets[k + 1]")
+    for group, label in enumerate(labels):
+        found = table["final_fraction"][(table["group"] == group) & np.isfinite(table["final_fraction"])]
+        if len(found):
+            say(f"{label}: {found.mean():.3f} [{found.min():.3f}, {found.max():.3f}] of the oracle, n = {len(found)}")
     count = {status: sum(row["status"] == code for row in rows) for code, status in enumerate(STATUS)}
     say(", ".join(f"{number} {status}" for status, number in count.items() if number) + f" of {len(cells)} cells")
     say(f"summary: {path}\nfigure: {write_figure(path, folder / FIGURE)}")
@@ -73,8 +77,10 @@ def _as_mapping(spec: Spec) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(spec).items()}
 
 
-def _label(spec: Spec, cell: Cell) -> str:
-    """A combination in words: last part of each varied key, and its value."""
+def label_of(spec: Spec, cell: Cell) -> str:
+    """A combination in words: last part of each varied key, and its value; or the name of a variant."""
+    if spec.variants:
+        return ("reference", *spec.variants)[cell.group]
     parts = []
     for key in spec.varied:
         value = cell.settings[key]

@@ -15,7 +15,7 @@ from lsnn.files import load_network
 from runs.cli import main
 from runs.families import FAMILIES
 from runs.sweep import LAWS, cells_of, finished, read_spec, spec_of
-from runs.sweep_summary import curve_of
+from runs.sweep_summary import curve_of, label_of
 from runs.train import NETWORK
 from tests.runs.tiny import FREE, assert_same_run, tiny, trained
 
@@ -61,6 +61,21 @@ def test_random_values_follow_their_laws_and_the_draw_seed_alone():
     assert set(size) == {3, 4, 5} and 0.4 < dale.mean() < 0.6
 
 
+def test_variants_change_one_thing_at_a_time(tmp_path):
+    """The reference comes first; a variant may change several keys, those of [fixed] too; labels are their names."""
+    path = tmp_path / "s.toml"
+    path.write_text(
+        'task = "water-maze"\nseeds = [4, 9]\n[fixed]\nnetwork.beta = 3.4\ntask.rest_ms = 5\n[variants]\n'
+        '"none" = {network.beta = 0.0}\n"slow, small" = {network = {tau_out_ms = 20.0, n_adaptive = 9}}\n'
+    )
+    spec = read_spec(path)
+    cells = cells_of(spec)
+    changed = [{}, {"network.beta": 0.0}, {"network.tau_out_ms": 20.0, "network.n_adaptive": 9}]
+    assert [cell.settings for cell in cells[::2]] == [{"network.beta": 3.4, "task.rest_ms": 5} | c for c in changed]
+    assert [(cell.group, cell.seed) for cell in cells] == [(k, seed) for k in range(3) for seed in (4, 9)]
+    assert [label_of(spec, cell) for cell in cells[::2]] == ["reference", "none", "slow, small"]
+
+
 def test_tables_may_be_nested_or_dotted(tmp_path):
     path = tmp_path / "s.toml"
     path.write_text(
@@ -93,6 +108,10 @@ def test_tables_may_be_nested_or_dotted(tmp_path):
         ({"samples": 1, "random": {"network.beta": {"normal": [0, 1]}}}, "must be one of uniform"),
         ({"samples": 1, "random": {"network.beta": {"uniform": [1, 1]}}}, "must have low < high"),
         ({"samples": 1, "random": {"network.beta": {"log_uniform": [0, 1]}}}, "must have low > 0"),
+        ({"variants": {"x": 3}}, "variants.x must be a table of keys, got 3"),
+        ({"variants": {"x": {}}}, "variants.x must be a table of keys"),
+        ({"variants": {"x": {"network": {"foo": 1}}}}, "network.foo must be a key of the configuration"),
+        ({"variants": {"x": {"network.beta": 1}}, "grid": {"learning.clip": [1]}}, "variants must not stand beside"),
         ({"samples": 10**6, "random": {"network.beta": {"uniform": [0, 1]}}}, "must have at most 100000 cells"),
     ],
 )
@@ -107,7 +126,8 @@ TABLE = SCALARS | st.dictionaries(st.sampled_from(["network.beta", "learning.cli
 
 
 @given(st.fixed_dictionaries({"task": st.just("water-maze")}, optional={
-    "grid": TABLE, "random": TABLE, "fixed": TABLE, "samples": st.integers(-1, 3), "seeds": INNER, "minutes": SCALARS,
+    "grid": TABLE, "random": TABLE, "fixed": TABLE, "variants": TABLE, "samples": st.integers(-1, 3), "seeds": INNER,
+    "minutes": SCALARS,
 }))  # fmt: skip
 def test_any_specification_is_read_or_refused(values):
     try:
