@@ -1,6 +1,7 @@
 """Sweeps: what a specification may hold, that cells are the runs they say, and that a broken sweep goes on."""
 
 import json
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -9,12 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+import runs
 from analysis.sweep import FAILED, FINISHED, read_sweep
 from lsnn.errors import InputError
 from lsnn.files import load_network
 from runs.cli import main
+from runs.configuration import overridden
 from runs.families import FAMILIES
-from runs.sweep import LAWS, cells_of, finished, read_spec, spec_of
+from runs.presets import preset
+from runs.sweep import LAWS, cells_of, finished, read_spec, spec_of, words
 from runs.sweep_summary import curve_of, label_of
 from runs.train import NETWORK
 from tests.runs.tiny import FREE, assert_same_run, tiny, trained
@@ -74,6 +78,14 @@ def test_variants_change_one_thing_at_a_time(tmp_path):
     assert [cell.settings for cell in cells[::2]] == [{"network.beta": 3.4, "task.rest_ms": 5} | c for c in changed]
     assert [(cell.group, cell.seed) for cell in cells] == [(k, seed) for k in range(3) for seed in (4, 9)]
     assert [label_of(spec, cell) for cell in cells[::2]] == ["reference", "none", "slow, small"]
+
+
+def test_the_ablations_change_what_they_name():
+    """Every cell of the sweep that ships is a valid experiment, each with a configuration of its own."""
+    cells = cells_of(read_spec(Path(runs.__file__).with_name("ablations.toml")))
+    experiments = [overridden(preset("water-maze"), words(cell.settings)) for cell in cells[::3]]
+    assert len(cells) == 3 * len(experiments) and experiments[0] == preset("water-maze")
+    assert len({repr(experiment) for experiment in experiments}) == len(experiments)
 
 
 def test_tables_may_be_nested_or_dotted(tmp_path):
