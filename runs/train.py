@@ -12,16 +12,18 @@ import numpy as np
 from lsnn.blocks import Block, Threads
 from lsnn.cluster import Cluster
 from lsnn.errors import InputError
-from lsnn.files import save_network
+from lsnn.files import NetworkFile, save_network
 from lsnn.kernels.simd import LANES
 from lsnn.learning import calls
 from lsnn.meta import VALIDATION_BRANCH, LearnerState, MetaLearner, episode_keys, new_network
 from lsnn.network import Network
+from lsnn.refine import refined
 from runs.configuration import Experiment, changed_sections, check_fit, open_network, overridden
 from runs.families import Family, family_of
 from runs.forecast import check_memory, forecast, worker_forecast
 from runs.interruption import Interruption, interruption
 from runs.progress import duration, meter, say
+from tasks.encoders import PlaceCells
 
 CHECKPOINT, NETWORK = "checkpoint.lsnn.h5", "network.lsnn.h5"
 CHECKPOINT_EVERY, VALIDATE_EVERY, VALIDATION_EPISODES = 25, 60, 64
@@ -101,9 +103,24 @@ def resumed_run(
     experiment = overridden(stored, settings)
     if "network" in changed_sections(stored, experiment):
         raise InputError("--set network.* must not change a network that is resumed")
+    file = _with_finer_input(file, stored, experiment)
     check_fit(path, file, experiment)
     both = f"{file.command} ; {command}"
     return Run(experiment, file.seed, both, file.network, history_rows(file.history), file.learner_state)
+
+
+def _with_finer_input(file: NetworkFile, stored: Experiment, experiment: Experiment) -> NetworkFile:
+    """Where only numbers of place, reward and wall cells have grown, the network with its input cells split."""
+    coarse, fine = stored.task.encoder, experiment.task.encoder
+    if file.learner_state is None or fine == coarse:
+        return file
+    if not (isinstance(coarse, PlaceCells) and isinstance(fine, PlaceCells)):
+        return file
+    origin = fine.origin(coarse)
+    if origin is None or len(origin) == coarse.n_inputs:
+        return file
+    network, state = refined(file.network, file.learner_state, origin)
+    return file._replace(network=network, learner_state=state)
 
 
 def history_rows(table: np.ndarray | None) -> list[Row]:

@@ -8,7 +8,7 @@ rate is below a millionth of its peak is taken as silent, so that only cells nea
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -260,6 +260,22 @@ class PlaceCells:
     def n_inputs(self) -> int:
         """Number of input cells."""
         return sum(size for _, size in self.channels)
+
+    def origin(self, coarse: "PlaceCells") -> NDArray[np.int64] | None:
+        """Which cell of a coarser encoder each cell refines, (n_inputs,): for a place cell the nearest.
+
+        None if the encoders differ in more than their numbers of cells, or a cell of the coarser one is left out.
+        """
+        same_numbers = replace(self, grid_side=coarse.grid_side, reward_cells=coarse.reward_cells)
+        if replace(same_numbers, wall_cells=coarse.wall_cells) != coarse:
+            return None
+        squared = np.sum((self.centres()[:, None] - coarse.centres()) ** 2, axis=-1)
+        parts, before = [squared.argmin(axis=1)], squared.shape[1]
+        for (_, fine), (_, few) in zip(self.channels[1:], coarse.channels[1:], strict=True):
+            parts.append(before + np.arange(fine) * few // max(fine, 1))
+            before += few
+        origin = np.concatenate(parts)
+        return origin if len(np.unique(origin)) == coarse.n_inputs else None
 
     def parameters(self) -> NDArray[np.float64]:
         """Grid side, width, peak probability, reward cells, wall cells, flag and background probability; squares

@@ -118,6 +118,25 @@ def test_learning_may_change_when_a_run_is_resumed(tmp_path):
     assert list(load_network(path).history["learning_rate"]) == [tiny().learning.learning_rate, 0.0001]
 
 
+def test_input_cells_may_become_more_when_a_run_is_resumed(tmp_path):
+    """The network that goes on has the new cells and the old drive; the file it leaves can be resumed in turn."""
+    trained(tmp_path, 1)
+    before = load_network(tmp_path / training.CHECKPOINT).network
+    finer = ["task.encoder.grid_side=16", "task.encoder.reward_cells=80"]
+    run = resumed_run(tmp_path / training.CHECKPOINT, "water-maze", None, None, finer, "lsnn train --resume")
+    assert run.network.n_in == run.experiment.task.encoder.n_inputs > 2 * before.n_in
+
+    def drive(network):
+        synapses = network.synapses
+        chosen = synapses.source < network.n_in
+        return np.bincount(synapses.target[chosen], synapses.theta[chosen])
+
+    np.testing.assert_allclose(drive(run.network), drive(before), atol=1e-12)
+    path = resume(tmp_path / training.CHECKPOINT, 2, settings=finer)
+    assert load_network(path).config["task"]["encoder"]["grid_side"] == 16
+    assert len(load_network(resume(tmp_path / training.CHECKPOINT, 3)).history) == 3
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
