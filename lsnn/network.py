@@ -178,16 +178,14 @@ class Network:
         inputs = _rows(self.synapses.source[:cut], self.n_in, place[:cut], weight[:cut], form, dtype)
         recurrent = _rows(self.synapses.source[cut:] - self.n_in, n, place[cut:], weight[cut:], form, dtype)
         most = max(1, TILE_BYTES // (self.ring * LANES * 4))
-        return read_only(
-            Weights(
-                Cells(cells.groups, cells.constants.astype(dtype), cells.refractory.astype(dtype)),
-                inputs,
-                recurrent,
-                Readout(self.readout.astype(dtype), self.bias.astype(dtype), self.kappa().astype(dtype)),
-                inputs if form == FULL or n <= most else _tiled(inputs, n, most),
-                recurrent if form == FULL or n <= most else _tiled(recurrent, n, most),
-            )
-        )
+        return read_only(Weights(
+            Cells(cells.groups, cells.constants.astype(dtype), cells.refractory.astype(dtype)),
+            inputs,
+            recurrent,
+            Readout(self.readout.astype(dtype), self.bias.astype(dtype), self.kappa().astype(dtype)),
+            inputs if form == FULL or n <= most else _tiled(inputs, n, most),
+            recurrent if form == FULL or n <= most else _tiled(recurrent, n, most),
+        ))
 
     def kappa(self) -> np.ndarray:
         """exp(-dt/tau_out), (1,)."""

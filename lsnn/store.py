@@ -424,7 +424,9 @@ def _check_kind(place: str, dtype: np.dtype, kinds: str) -> None:
 
 
 def _fits(found: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    return len(found) == len(wanted) and all(want in (None, length) for length, want in zip(found, wanted, strict=True))
+    return len(found) == len(wanted) and all(
+        want in (None, length) for length, want in zip(found, wanted, strict=True)
+    )
 
 
 def _spelled(shape: tuple[int | None, ...]) -> str:
