@@ -16,10 +16,10 @@ from lsnn.wiring import Wiring, synapses_of_pairs
 
 
 def refined(network: Network, state: LearnerState, origin: np.ndarray) -> tuple[Network, LearnerState]:
-    """The network with new input cells, and its learner's state.
+    """The network with new input cells, and its learner's state: moments as they were, the average in equal parts.
 
     Args:
-        origin: (n_in',) which of the old input cells each new one comes from; all of them occur.
+        origin: (n_in',) which of the n_in old input cells each new one comes from; all of them occur.
 
     Raises:
         InputError: signs or delays of the synapses are fixed pair by pair, so new ones could not be as the old.
@@ -27,24 +27,17 @@ def refined(network: Network, state: LearnerState, origin: np.ndarray) -> tuple[
     if network.config.signed or network.config.d_max_ms > 1:
         raise InputError("input cells can only be split without Dale's law, DEEP R and delays (network.d_max_ms = 1)")
     n, n_in, old = network.config.n_neurons, len(origin), network.synapses
-    children = np.bincount(origin, minlength=network.n_in)
-    assert len(children) == network.n_in and children.all()
+    origin = np.concatenate([origin, network.n_in + np.arange(n)])  # of every source; a neuron comes from itself
+    children = np.bincount(origin)
+    assert len(children) == network.n_in + n and children.all()
     wiring = Wiring(network.wiring.key, n_in, n, network.wiring.d_max, source_signs(network.config, n_in))
-    by_origin = np.argsort(origin, kind="stable")
-    first = np.cumsum(children) - children
-    copies = np.concatenate([children, np.ones(n, int)])[old.source]
-    parent = np.repeat(np.arange(len(old.source)), copies)  # of each new synapse
-    rank = np.arange(len(parent)) - np.repeat(np.cumsum(copies) - copies, copies)
-    from_input = old.source[parent] < network.n_in
-    source = (old.source[parent] - network.n_in + n_in).astype(np.int64)
-    source[from_input] = by_origin[first[old.source[parent[from_input]]] + rank[from_input]]
-    pairs = source * n + old.target[parent]
-    synapses, order = synapses_of_pairs(wiring, pairs, (old.theta / copies)[parent])
+    row = np.searchsorted(old.source, np.arange(network.n_in + n + 1))
+    parent = np.concatenate([np.arange(row[i], row[i + 1]) for i in origin])  # the old synapse of each new one
+    source = np.repeat(np.arange(n_in + n), np.diff(row)[origin])
+    parts = children[old.source]  # into which each old synapse goes
+    synapses, order = synapses_of_pairs(wiring, source * n + old.target[parent], (old.theta / parts)[parent])
     parent = parent[order]
-    moments = [
-        {name: array[parent] if name == "theta" else array for name, array in arrays.items()}
-        for arrays in (state.first, state.second)
-    ]
-    average = dict(state.average) | {"theta": (state.average["theta"] / copies)[parent]}
+    first, second = (dict(moments) | {"theta": moments["theta"][parent]} for moments in (state.first, state.second))
+    average = dict(state.average) | {"theta": (state.average["theta"] / parts)[parent]}
     widened = replace(network, wiring=wiring, synapses=synapses)
-    return widened, state._replace(first=moments[0], second=moments[1], average=average)
+    return widened, state._replace(first=first, second=second, average=average)

@@ -112,12 +112,10 @@ def resumed_run(
 def _with_finer_input(file: NetworkFile, stored: Experiment, experiment: Experiment) -> NetworkFile:
     """Where only numbers of place, reward and wall cells have grown, the network with its input cells split."""
     coarse, fine = stored.task.encoder, experiment.task.encoder
-    if file.learner_state is None or fine == coarse:
-        return file
-    if not (isinstance(coarse, PlaceCells) and isinstance(fine, PlaceCells)):
+    if fine == coarse or not (isinstance(coarse, PlaceCells) and isinstance(fine, PlaceCells)):
         return file
     origin = fine.origin(coarse)
-    if origin is None or len(origin) == coarse.n_inputs:
+    if origin is None:
         return file
     network, state = refined(file.network, file.learner_state, origin)
     return file._replace(network=network, learner_state=state)

@@ -264,14 +264,17 @@ class PlaceCells:
     def origin(self, coarse: "PlaceCells") -> NDArray[np.int64] | None:
         """Which cell of a coarser encoder each cell refines, (n_inputs,): for a place cell the nearest.
 
-        None if the encoders differ in more than their numbers of cells, or a cell of the coarser one is left out.
+        None if the encoders differ in more than their numbers of cells, if a cell of the coarser one is left out, or
+        if it has no cell of a kind that this one has.
         """
-        same_numbers = replace(self, grid_side=coarse.grid_side, reward_cells=coarse.reward_cells)
-        if replace(same_numbers, wall_cells=coarse.wall_cells) != coarse:
+        numbers = {name: getattr(coarse, name) for name in ("grid_side", "reward_cells", "wall_cells")}
+        if replace(self, **numbers) != coarse:
             return None
         squared = np.sum((self.centres()[:, None] - coarse.centres()) ** 2, axis=-1)
         parts, before = [squared.argmin(axis=1)], squared.shape[1]
         for (_, fine), (_, few) in zip(self.channels[1:], coarse.channels[1:], strict=True):
+            if fine and not few:
+                return None
             parts.append(before + np.arange(fine) * few // max(fine, 1))
             before += few
         origin = np.concatenate(parts)

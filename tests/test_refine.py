@@ -51,6 +51,12 @@ def test_an_encoder_that_differs_otherwise_or_leaves_a_cell_out_refines_nothing(
     assert other.origin(COARSE) is None
 
 
+def test_cells_of_a_kind_that_there_was_none_of_come_from_nowhere():
+    """They must not be taken for children of the next kind: reward cells would spike for the wall."""
+    assert replace(FINE, reward_cells=16).origin(replace(COARSE, reward_cells=0)) is None
+    assert replace(FINE, reward_cells=0).origin(replace(COARSE, reward_cells=0)) is not None
+
+
 def test_the_refined_network_spikes_as_the_old_one_where_its_input_does(learner):
     """In float64, on the old input given to each new cell; and its gradient is that of the cell it comes from."""
     origin = FINE.origin(COARSE)
@@ -93,9 +99,7 @@ def test_what_is_learnt_of_the_gradient_and_the_average_are_handed_on(learner):
         assert widened.average["theta"][k] == state.average["theta"][before] / share
         for moments, known in ((widened.first, state.first), (widened.second, state.second)):
             assert moments["theta"][k] == known["theta"][before]
-    assert widened.first["readout"] is state.first["readout"] or np.array_equal(
-        widened.first["readout"], state.first["readout"]
-    )
+    np.testing.assert_array_equal(widened.first["readout"], state.first["readout"])
 
 
 @pytest.mark.parametrize("changes", [{"dale": True}, {"rewire": True}, {"d_max_ms": 3}])
