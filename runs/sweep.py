@@ -30,6 +30,7 @@ from runs.train import CHECKPOINT, NETWORK, Budget, budget_of
 SPEC, FAILURE, LOG, SUMMARY, FIGURE = "sweep.toml", "failure.json", "log.txt", "summary.h5", "summary.png"
 MOST_CELLS = 100_000
 TABLES = ("fixed", "grid", "random", "variants")
+ITERATIONS = "iterations"  # the one key of a variant that is none of the configuration: a budget of its own
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Spec(Plain):
 
     @property
     def budget(self) -> Budget:
-        """Of each cell."""
+        """Of each cell that has none of its own."""
         return budget_of(self.minutes, self.iterations, default_minutes=10.0)
 
     @property
@@ -67,11 +68,12 @@ class Spec(Plain):
 
 
 class Cell(NamedTuple):
-    """One run: number of its combination or variant `group`, its settings and its seed."""
+    """One run: number of its combination or variant `group`, its settings, seed and budget."""
 
     group: int
     settings: dict[str, Any]
     seed: int
+    budget: Budget
 
     @property
     def name(self) -> str:
@@ -145,7 +147,11 @@ def _check(spec: Spec) -> None:
     _require(len(set(keys)) == len(keys), "fixed, grid, random", "must not share a key", sorted(keys))
     _require(not (spec.variants and spec.varied), "variants", "must not stand beside [grid] or [random]", spec.varied)
     known = _keys_of(preset(spec.task, spec.preset))
-    for key in [*keys, *(key for settings in spec.variants.values() for key in settings)]:
+    for name, changed in spec.variants.items():
+        iterations = changed.get(ITERATIONS, 1)
+        whole = isinstance(iterations, int) and not isinstance(iterations, bool) and iterations >= 1
+        _require(whole, f"variants.{name}.{ITERATIONS}", "must be a whole number >= 1", iterations)
+    for key in [*keys, *(key for changed in spec.variants.values() for key in changed if key != ITERATIONS)]:
         _require(key in known or key.startswith("task.encoder."), key, "must be a key of the configuration", key)
     count = spec.samples or 1
     for choices in [spec.seeds, *spec.grid.values()]:
@@ -183,15 +189,22 @@ def cells_of(spec: Spec) -> list[Cell]:
     """All cells, in order: samples of [random] x combinations of [grid] x seeds, or (reference, variants) x seeds."""
     if spec.variants:
         changes = [{}, *spec.variants.values()]
-        return [
-            Cell(group, {**spec.fixed, **changed}, seed) for group, changed in enumerate(changes) for seed in spec.seeds
-        ]
-    combinations = itertools.product(_samples(spec), itertools.product(*spec.grid.values()))
+    else:
+        combinations = itertools.product(_samples(spec), itertools.product(*spec.grid.values()))
+        changes = [dict(zip(spec.grid, chosen, strict=True)) | sample for sample, chosen in combinations]
     return [
-        Cell(group, {**spec.fixed, **dict(zip(spec.grid, chosen, strict=True)), **sample}, seed)
-        for group, (sample, chosen) in enumerate(combinations)
+        Cell(group, {**spec.fixed, **_settings(changed)}, seed, _budget(spec, changed))
+        for group, changed in enumerate(changes)
         for seed in spec.seeds
     ]
+
+
+def _settings(changed: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in changed.items() if key != ITERATIONS}
+
+
+def _budget(spec: Spec, changed: Mapping[str, Any]) -> Budget:
+    return Budget(iterations=changed[ITERATIONS]) if ITERATIONS in changed else spec.budget
 
 
 def _samples(spec: Spec) -> Iterator[dict[str, Any]]:
@@ -234,7 +247,7 @@ def sweep(path: Path, out: Path, more: Sequence[str], retry_failed: bool, comman
             if interrupted.signal:
                 break
             place = folder / cell.name
-            if finished(place, spec) or ((place / FAILURE).exists() and not retry_failed):
+            if finished(place, cell.budget) or ((place / FAILURE).exists() and not retry_failed):
                 continue
             say(f"cell {number + 1} of {len(cells)}: {cell.name} {' '.join(words(cell.settings))}")
             run_cell(spec, cell, place, more, interrupted)
@@ -253,7 +266,7 @@ def _claim(folder: Path, path: Path) -> None:
     kept.write_bytes(text)
 
 
-def finished(place: Path, spec: Spec) -> bool:
+def finished(place: Path, budget: Budget) -> bool:
     """Whether a cell has spent its budget and left its network."""
     from lsnn.files import load_network
 
@@ -263,16 +276,13 @@ def finished(place: Path, spec: Spec) -> bool:
         history = load_network(place / NETWORK).history
     except InputError:
         return False
-    return history is not None and spec.budget.share(len(history), float(history["minutes"][-1])) >= 1
+    return history is not None and budget.share(len(history), float(history["minutes"][-1])) >= 1
 
 
 def train_command(spec: Spec, cell: Cell, place: Path, more: Sequence[str]) -> list[str]:
     """`lsnn train` for a cell, from its checkpoint if it has one."""
-    budget = (
-        ["--iterations", str(spec.iterations)]
-        if spec.iterations is not None
-        else ["--minutes", str(spec.budget.minutes)]
-    )
+    minutes, iterations = cell.budget
+    budget = ["--minutes", str(minutes)] if iterations is None else ["--iterations", str(iterations)]
     start = ["train", spec.task, *budget, *more]
     if (place / CHECKPOINT).exists():
         return [*start, "--resume", str(place / CHECKPOINT)]

@@ -99,7 +99,7 @@ def summed_up(place: Path, spec: Spec, cell: Cell) -> tuple[dict[str, float], Cu
     """A cell's row of the table, and its learning curve."""
     row = dict.fromkeys(COLUMNS, np.nan) | {"group": cell.group, "seed": cell.seed, "status": PENDING, "iterations": 0}
     empty = Curve(np.zeros(0), np.zeros(0), np.zeros(0))
-    done = finished(place, spec)
+    done = finished(place, cell.budget)
     if (place / FAILURE).exists():
         row["status"] = FAILED
     elif (place / CHECKPOINT).exists():

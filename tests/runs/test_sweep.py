@@ -18,9 +18,9 @@ from runs.cli import main
 from runs.configuration import overridden
 from runs.families import FAMILIES
 from runs.presets import preset
-from runs.sweep import LAWS, cells_of, finished, read_spec, spec_of, words
+from runs.sweep import LAWS, cells_of, finished, read_spec, spec_of, train_command, words
 from runs.sweep_summary import curve_of, label_of
-from runs.train import NETWORK
+from runs.train import NETWORK, Budget
 from tests.runs.tiny import FREE, assert_same_run, tiny, trained
 
 PLAIN = {"task": "water-maze", "iterations": 3, "seeds": [0]}
@@ -70,20 +70,25 @@ def test_variants_change_one_thing_at_a_time(tmp_path):
     path = tmp_path / "s.toml"
     path.write_text(
         'task = "water-maze"\nseeds = [4, 9]\n[fixed]\nnetwork.beta = 3.4\ntask.rest_ms = 5\n[variants]\n'
-        '"none" = {network.beta = 0.0}\n"slow, small" = {network = {tau_out_ms = 20.0, n_adaptive = 9}}\n'
+        '"none" = {network.beta = 0.0}\n"slow, few" = {iterations = 7, network = {tau_out_ms = 20.0, n_adaptive = 9}}\n'
     )
     spec = read_spec(path)
     cells = cells_of(spec)
     changed = [{}, {"network.beta": 0.0}, {"network.tau_out_ms": 20.0, "network.n_adaptive": 9}]
     assert [cell.settings for cell in cells[::2]] == [{"network.beta": 3.4, "task.rest_ms": 5} | c for c in changed]
+    assert [cell.budget for cell in cells[::2]] == [Budget(minutes=10), Budget(minutes=10), Budget(iterations=7)]
+    command = train_command(spec, cells[4], tmp_path / "002-seed4", [])
+    assert command[2:4] == ["--iterations", "7"] and "iterations=7" not in command
     assert [(cell.group, cell.seed) for cell in cells] == [(k, seed) for k in range(3) for seed in (4, 9)]
-    assert [label_of(spec, cell) for cell in cells[::2]] == ["reference", "none", "slow, small"]
+    assert [label_of(spec, cell) for cell in cells[::2]] == ["reference", "none", "slow, few"]
 
 
 def test_the_ablations_change_what_they_name():
-    """Every cell of the sweep that ships is a valid experiment, each with a configuration of its own."""
+    """Every cell of the sweep that ships is a valid experiment, each with a configuration of its own, of one budget."""
     cells = cells_of(read_spec(Path(runs.__file__).with_name("ablations.toml")))
     experiments = [overridden(preset("water-maze"), words(cell.settings)) for cell in cells[::3]]
+    iterations = [cell.budget.iterations for cell in cells[::3]]
+    assert len({n * experiment.learning.episodes for n, experiment in zip(iterations, experiments, strict=True)}) == 1
     assert len(cells) == 3 * len(experiments) and experiments[0] == preset("water-maze")
     assert len({repr(experiment) for experiment in experiments}) == len(experiments)
 
@@ -123,6 +128,9 @@ def test_tables_may_be_nested_or_dotted(tmp_path):
         ({"variants": {"x": 3}}, "variants.x must be a table of keys, got 3"),
         ({"variants": {"x": {}}}, "variants.x must be a table of keys"),
         ({"variants": {"x": {"network": {"foo": 1}}}}, "network.foo must be a key of the configuration"),
+        ({"variants": {"x": {"iterations": 0}}}, "variants.x.iterations must be a whole number >= 1, got 0"),
+        ({"variants": {"x": {"iterations": True}}}, "variants.x.iterations must be a whole number"),
+        ({"variants": {"x": {"iterations": {"y": 3}}}}, "iterations.y must be a key of the configuration"),
         ({"variants": {"x": {"network.beta": 1}}, "grid": {"learning.clip": [1]}}, "variants must not stand beside"),
         ({"samples": 10**6, "random": {"network.beta": {"uniform": [0, 1]}}}, "must have at most 100000 cells"),
     ],
@@ -156,7 +164,7 @@ def test_a_sweep_goes_on_and_records_what_fails(tmp_path):
     out.mkdir()
     trained(out / "000-seed0", 2)
     (out / "000-seed0" / NETWORK).unlink()
-    assert not finished(out / "000-seed0", read_spec(spec))
+    assert not finished(out / "000-seed0", read_spec(spec).budget)
     done = CliRunner().invoke(main, ["sweep", str(spec), "--out", str(out), "--threads", "1"])
     assert done.exit_code == 1, done.output
     assert "2 finished, 1 failed of 3 cells" in done.output and "tau_m_min_ms must be <= tau_m_max_ms" in done.output
