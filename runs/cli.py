@@ -56,13 +56,16 @@ def _command() -> str:
     return shlex.join(["lsnn", *sys.argv[1:]])
 
 
-def _checked_threads(threads: int | None) -> int:
+def _checked_threads(threads: int | None, jobs: int = 1) -> int:
+    """Those asked for, else an equal part of the cores for each of so many jobs."""
     from lsnn.errors import InputError
 
+    if jobs < 1:
+        raise InputError(f"--jobs must be >= 1, got {jobs}")
     if threads is not None and threads < 1:
         raise InputError(f"--threads must be >= 1, got {threads}")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return threads or cores or 1
+    return threads or max(1, (cores or 1) // jobs)
 
 
 def _checked_seed(seed: int | None, default: int = 0) -> int:
@@ -128,13 +131,16 @@ def sweep(
     spec: Annotated[Path, typer.Argument(help="What to run, a TOML file (docs/sweeps.md).")],
     out: Annotated[Path, typer.Option(help="Folder with a folder a cell; the same command goes on with it.")],
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
-    threads: Threads = None,
+    jobs: Annotated[int, typer.Option(help="Cells at once.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads of each cell; default: an equal part.", show_default=False)
+    ] = None,
 ) -> int:
     """Meta-train over settings and seeds; leaves summary.h5 and summary.png. Exit code 1 if a cell failed."""
     from runs import sweep as sweeping
 
-    more = ["--threads", str(_checked_threads(threads))]
-    ended_by = sweeping.sweep(spec, out, more, retry_failed, _command())
+    more = ["--threads", str(_checked_threads(threads, jobs))]
+    ended_by = sweeping.sweep(spec, out, more, jobs, retry_failed, _command())
     if not ended_by and any(out.glob(f"*/{sweeping.FAILURE}")):
         raise typer.Exit(1)
     return ended_by

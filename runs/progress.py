@@ -20,8 +20,8 @@ def duration(seconds: float) -> str:
 
 
 def say(text: str) -> None:
-    """One line to the user, at once."""
-    print(text, flush=True)
+    """One line to the user, at once and whole, whoever else speaks."""
+    print(f"{text}\n", end="", flush=True)
 
 
 class Meter:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -226,11 +227,12 @@ def words(settings: Mapping[str, Any]) -> list[str]:
 # Running it
 
 
-def sweep(path: Path, out: Path, more: Sequence[str], retry_failed: bool, command: str) -> int:
+def sweep(path: Path, out: Path, more: Sequence[str], jobs: int, retry_failed: bool, command: str) -> int:
     """Run every cell that is not done; then the summary and its figure.
 
     Args:
         more: options that every `lsnn train` is given ("--threads", "2").
+        jobs: cells at once.
         retry_failed: run failed cells again.
 
     Returns:
@@ -242,15 +244,16 @@ def sweep(path: Path, out: Path, more: Sequence[str], retry_failed: bool, comman
     folder = writable(out)
     _claim(folder, path)
     cells = cells_of(spec)
-    with interruption() as interrupted:
-        for number, cell in enumerate(cells):
-            if interrupted.signal:
-                break
+    with interruption() as interrupted, ThreadPoolExecutor(jobs) as pool:
+
+        def run(number: int, cell: Cell) -> None:
             place = folder / cell.name
-            if finished(place, cell.budget) or ((place / FAILURE).exists() and not retry_failed):
-                continue
-            say(f"cell {number + 1} of {len(cells)}: {cell.name} {' '.join(words(cell.settings))}")
+            if interrupted.signal or finished(place, cell.budget) or ((place / FAILURE).exists() and not retry_failed):
+                return
+            say(f"cell {number} of {len(cells)}: {cell.name} {' '.join(words(cell.settings))}")
             run_cell(spec, cell, place, more, interrupted)
+
+        list(pool.map(run, itertools.count(1), cells))  # what one of them raises is raised here
     sweep_summary.write(folder, spec, cells, command)
     if interrupted.signal is None:
         return 0

@@ -1,7 +1,9 @@
 """Sweeps: what a specification may hold, that cells are the runs they say, and that a broken sweep goes on."""
 
 import json
+import time
 from pathlib import Path
+from threading import Barrier
 
 import h5py
 import numpy as np
@@ -18,7 +20,7 @@ from runs.cli import main
 from runs.configuration import overridden
 from runs.families import FAMILIES
 from runs.presets import preset
-from runs.sweep import LAWS, cells_of, finished, read_spec, spec_of, train_command, words
+from runs.sweep import LAWS, cells_of, finished, read_spec, spec_of, sweep, train_command, words
 from runs.sweep_summary import curve_of, label_of
 from runs.train import NETWORK, Budget
 from tests.runs.tiny import FREE, assert_same_run, tiny, trained
@@ -165,17 +167,17 @@ def test_a_sweep_goes_on_and_records_what_fails(tmp_path):
     trained(out / "000-seed0", 2)
     (out / "000-seed0" / NETWORK).unlink()
     assert not finished(out / "000-seed0", read_spec(spec).budget)
-    done = CliRunner().invoke(main, ["sweep", str(spec), "--out", str(out), "--threads", "1"])
+    done = CliRunner().invoke(main, ["sweep", str(spec), "--out", str(out), "--jobs", "2", "--threads", "1"])
     assert done.exit_code == 1, done.output
     assert "2 finished, 1 failed of 3 cells" in done.output and "tau_m_min_ms must be <= tau_m_max_ms" in done.output
     trained(tmp_path / "whole", 3)
     assert_same_run(tmp_path / "whole", out / "000-seed0")
     assert load_network(out / "002-seed0" / NETWORK).config["network"]["tau_m_max_ms"] == 25
-    sweep = read_sweep(out / "summary.h5")
-    assert list(sweep.cells["status"]) == [FINISHED, FAILED, FINISHED]
-    assert sweep.groups == ["tau_m_max_ms 20", "tau_m_max_ms 10", "tau_m_max_ms 25"]
-    assert "tau_m_min_ms" in sweep.failures["001-seed0"]
-    assert np.isfinite(sweep.cells["final_fraction"][[0, 2]]).all()
+    summary = read_sweep(out / "summary.h5")
+    assert list(summary.cells["status"]) == [FINISHED, FAILED, FINISHED]
+    assert summary.groups == ["tau_m_max_ms 20", "tau_m_max_ms 10", "tau_m_max_ms 25"]
+    assert "tau_m_min_ms" in summary.failures["001-seed0"]
+    assert np.isfinite(summary.cells["final_fraction"][[0, 2]]).all()
     assert (out / "summary.png").stat().st_size > 10_000
     failure = json.loads((out / "001-seed0" / "failure.json").read_text())
     assert failure["exit_code"] == 2 and failure["command"].startswith("lsnn train water-maze")
@@ -183,9 +185,29 @@ def test_a_sweep_goes_on_and_records_what_fails(tmp_path):
     again = CliRunner().invoke(main, ["sweep", str(spec), "--out", str(out)])
     assert again.exit_code == 1 and "cell " not in again.output
     assert (out / "000-seed0" / NETWORK).stat().st_mtime_ns == before
+    none = CliRunner().invoke(main, ["sweep", str(spec), "--out", str(out), "--jobs", "0"])
+    assert none.exit_code == 2 and "--jobs must be >= 1, got 0" in none.stderr
     spec.write_text(BROKEN.replace("[0]", "[1]"))
     other = CliRunner().invoke(main, ["sweep", str(spec), "--out", str(out)])
     assert other.exit_code == 2 and "must be a new folder or hold this sweep" in other.stderr
+
+
+def test_jobs_run_at_once_and_an_error_ends_the_rest(tmp_path, monkeypatch):
+    """Two cells wait for each other; then the third raises, and no later one begins."""
+    spec, begun, together = tmp_path / "spec.toml", [], Barrier(2)
+    spec.write_text('task = "water-maze"\niterations = 3\nseeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n')
+
+    def run_cell(spec, cell, place, more, interrupted):
+        begun.append((cell.seed, more))
+        if cell.seed == 2:
+            raise OSError("disk full")
+        together.wait(timeout=20) if cell.seed < 2 else time.sleep(0.2)
+
+    monkeypatch.setattr("runs.sweep.run_cell", run_cell)
+    with pytest.raises(OSError, match="disk full"):
+        sweep(spec, tmp_path / "out", ["--threads", "3"], jobs=2, retry_failed=False, command="lsnn sweep")
+    seeds = {seed for seed, _ in begun}
+    assert {0, 1, 2} <= seeds and 9 not in seeds and all(more == ["--threads", "3"] for _, more in begun)
 
 
 def test_time_to_three_quarters_is_read_off_the_validations(monkeypatch):
