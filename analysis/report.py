@@ -92,23 +92,26 @@ ENTRIES = (
 )
 
 
-def write_report(result_path: str | Path, out_dir: str | Path) -> Path:
+def write_report(result_path: str | Path, out_dir: str | Path, overwrite: bool = True) -> Path:
     """Write report.html and the figures of a result file into out_dir (made if need be); returns the page's path.
 
     The page embeds its figures and refers to nothing outside itself. All is drawn before anything is written. Raises
     ResultError for a file that is no result or, unless it is a study (analysis/study), lacks `frozen`, `circling` or
-    `oracle`, and for an out_dir that cannot be written.
+    `oracle`, for an out_dir that cannot be written and, unless overwrite, one that holds such files already.
     """
     with Result(result_path) as result:
         if is_study(result):
             page, images = study_page(result)
         else:
             page, images = _family_page(result) if result.task in PAGES else _maze_page(result)
-    return write_page(Path(out_dir), page, images)
+    return write_page(Path(out_dir), page, images, overwrite)
 
 
-def write_page(folder: Path, page: str, figures: dict[str, bytes]) -> Path:
+def write_page(folder: Path, page: str, figures: dict[str, bytes], overwrite: bool = True) -> Path:
     """Write report.html and its figures by name; returns the page's path."""
+    there = [name for name in ("report.html", *(f"{name}.png" for name in figures)) if (folder / name).exists()]
+    if there and not overwrite:
+        raise ResultError(f"{folder}: must not hold {', '.join(there)}; name another --out, or --overwrite")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, image in figures.items():

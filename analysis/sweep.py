@@ -37,6 +37,7 @@ class Sweep(NamedTuple):
     groups: list[str]
     failures: dict[str, str]
     score: str
+    of_oracle: bool  # whether scores are fractions of the oracle's
     command: str
     commit: str
 
@@ -57,7 +58,8 @@ def read_sweep(path: Path) -> Sweep:
             ]
             return Sweep(
                 cells, curves, json_attribute(file, "groups", list), json_attribute(file, "failures", dict),
-                text_attribute(file, "score"), text_attribute(file, "command"), text_attribute(file, "git_commit"),
+                text_attribute(file, "score"), bool(file.attrs.get("of_oracle", True)),
+                text_attribute(file, "command"), text_attribute(file, "git_commit"),
             )  # fmt: skip
 
 
@@ -72,10 +74,11 @@ def band(curves: list[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, np.ndarray, 
 
 @styled
 def sweep_figure(sweep: Sweep) -> Figure:
-    """Left to right: learning curves with bands, final fraction of the oracle, iterations to 0.75."""
+    """Left to right: learning curves with bands, final score, iterations to 0.75 of the oracle where there is one."""
     rows = len(sweep.groups)
     figure = new_figure(15, max(5.2, 2.6 + 0.32 * rows), "Sweep")
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1.3, 1, 1))
+    left, middle, *right = figure.subplots(1, 2 + sweep.of_oracle, width_ratios=(1.3, 1, 1)[: 2 + sweep.of_oracle])
+    unit = "fraction of the oracle" if sweep.of_oracle else sweep.score
     colours = [f"C{k % 10}" for k in range(rows)]
     for group in range(min(rows, MOST_CURVES)):
         cells = np.flatnonzero(sweep.cells["group"] == group)
@@ -83,12 +86,13 @@ def sweep_figure(sweep: Sweep) -> Figure:
             iteration, mean, low, high = band(curves)
             left.fill_between(iteration, low, high, color=colours[group], alpha=0.2, linewidth=0)
             left.plot(iteration, mean, color=colours[group], linewidth=2.2)
-    left.axhline(ENOUGH, color=GREY, linestyle=":", linewidth=1.5)
-    left.set(title="validation, fraction of the oracle", xlabel="iteration", ylim=(0, None))
-    draw_dots(middle, sweep, "final_fraction", "frozen network, fraction of the oracle", colours)
-    draw_dots(right, sweep, "iterations_to_enough", f"iterations to {ENOUGH:g} of the oracle", colours)
+    left.set(title=f"validation, {unit}", xlabel="iteration", ylim=(0, None))
+    draw_dots(middle, sweep, "final_fraction", f"frozen network, {unit}", colours)
     middle.set_yticks(range(rows), sweep.groups)
-    right.set_yticks(range(rows), [reached(sweep, group) for group in range(rows)])
+    if right:
+        left.axhline(ENOUGH, color=GREY, linestyle=":", linewidth=1.5)
+        draw_dots(right[0], sweep, "iterations_to_enough", f"iterations to {ENOUGH:g} of the oracle", colours)
+        right[0].set_yticks(range(rows), [reached(sweep, group) for group in range(rows)])
     status = sweep.cells["status"]
     facts = (
         f"n = {int(np.sum(status == FINISHED))} finished of {len(status)} cells, {len(sweep.failures)} failed · score: "

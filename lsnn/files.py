@@ -361,6 +361,7 @@ def _read_learner(file: h5py.File, network: Network, seed: int) -> LearnerState:
     _require(optimizer, "@step", step >= 0, "a value >= 0", step)
     level, running_return = (store.read_attribute(curriculum, key, float) for key in ("level", "running_return"))
     _require(curriculum, "@level", level == -1 or 0 <= level <= 1, "the value -1 or one in 0..1", level)
+    _require(curriculum, "@running_return", np.isfinite(running_return), "a finite value", running_return)
     widest_at = store.read_attribute(curriculum, "widest_at", int)
     first, second = (_read_moments(optimizer, name, network) if step else {} for name in ("first", "second"))
     watch = _read_watch(_group(file, "guards"))

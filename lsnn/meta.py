@@ -107,10 +107,14 @@ class MetaLearner:
         for epoch in range(self.learning.epochs):
             if epoch > 0:
                 shards = self._replay()
-            row |= self._update(self._gradient(shards), row)
-        row["rate_hz"] = float(self.rate_hz.mean())
+            signs, fault = self._update(self._gradient(shards), row)
+            if fault:
+                break
+        self.watch = guards.followed(self.watch, signs, fault)
+        row |= {"gradient_norm": signs.gradient_norm, **guards.counted(fault), "rate_hz": signs.rate_hz}
         self._follow()
-        self._advance_curriculum(row["return"])
+        if np.isfinite(row["return"]):
+            self._advance_curriculum(row["return"])
         self.iteration += 1
         return row
 
@@ -182,22 +186,21 @@ class MetaLearner:
             "log_std": g_log_std,
         }
 
-    def _update(self, gradient: Arrays, row: dict[str, float]) -> dict[str, float]:
-        """A step of the optimiser and of DEEP R, or what the guards want instead."""
+    def _update(self, gradient: Arrays, row: dict[str, float]) -> tuple[guards.Signs, str]:
+        """A step of the optimiser and of DEEP R, or what the guards want instead; what was seen, and the fault."""
         learning = self.learning
         signs = guards.Signs(
             guards.finite_norm(gradient), float(self.rate_hz.mean()), row.get("std", np.nan), row["return"]
         )
         limits = guards.Limits(learning.exploded_norm, self.network.config.refractory_ms, learning.min_std)
         fault = guards.fault_of(signs, limits, self.watch)
-        self.watch = guards.followed(self.watch, signs, fault)
         if not fault:
             self._descend(clip_norm(gradient, learning.gradient_norm))
         else:
             self._go_back()
             if fault in ("not_finite", "exploded"):
                 self._calm_down()
-        return {"gradient_norm": signs.gradient_norm} | guards.counted(fault)
+        return signs, fault
 
     def _go_back(self) -> None:
         """In place of a step: the averaged weights, at rest; what is learnt of the gradient's size is kept."""

@@ -70,7 +70,8 @@ class NetworkConfig:
         model_of(self.adaptive_model)
         surrogates = (None, "triangle", "fast_sigmoid", "gaussian")
         _require(self.surrogate in surrogates, "surrogate", f"must be one of {surrogates}", self.surrogate)
-        _require((self.surrogate_width or 1.0) > 0, "surrogate_width", "must be > 0", self.surrogate_width)
+        wide = self.surrogate_width is None or self.surrogate_width > 0
+        _require(wide, "surrogate_width", "must be > 0", self.surrogate_width)
         for name in ("n_excitatory", "n_inhibitory", "n_adaptive"):
             _require(getattr(self, name) >= 0, name, "must be >= 0", getattr(self, name))
         _require(self.n_neurons > 0, "n_excitatory + n_inhibitory + n_adaptive", "must be > 0", self.n_neurons)
@@ -81,6 +82,7 @@ class NetworkConfig:
             _require(getattr(self, name) > self.dt_ms, name, f"must be > dt_ms = {self.dt_ms}", getattr(self, name))
         _require(self.tau_m_min_ms <= self.tau_m_max_ms, "tau_m_min_ms", "must be <= tau_m_max_ms", self.tau_m_min_ms)
         _require(self.b0 > 0, "b0", "must be > 0", self.b0)
+        _require(self.beta >= 0, "beta", "must be >= 0", self.beta)
         _require(self.refractory_ms >= 1, "refractory_ms", "must be >= 1", self.refractory_ms)
         _require(self.surrogate_gamma > 0, "surrogate_gamma", "must be > 0", self.surrogate_gamma)
         for item in fields(self):

@@ -37,7 +37,10 @@ def refined(network: Network, state: LearnerState, origin: np.ndarray) -> tuple[
     parts = children[old.source]  # into which each old synapse goes
     synapses, order = synapses_of_pairs(wiring, source * n + old.target[parent], (old.theta / parts)[parent])
     parent = parent[order]
-    first, second = (dict(moments) | {"theta": moments["theta"][parent]} for moments in (state.first, state.second))
+    first, second = (  # empty before the first update
+        {name: values[parent] if name == "theta" else values for name, values in moments.items()}
+        for moments in (state.first, state.second)
+    )
     average = dict(state.average) | {"theta": (state.average["theta"] / parts)[parent]}
     widened = replace(network, wiring=wiring, synapses=synapses)
     return widened, state._replace(first=first, second=second, average=average)

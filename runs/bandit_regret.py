@@ -8,14 +8,16 @@ A2C, an auxiliary readout of what the arms pay in meta-training, reward scaled b
 """
 
 from analysis.bandit import regrets
-from runs.figures import draw, options_of, reporting, tested
+from runs.figures import draw, options_from, parser_of, reporting, tested
+
+RESULT, FIGURE = "result.h5", "bandit_regret.png"
 
 
 def main() -> None:
     """The script."""
-    options = options_of(__doc__, "bandit.lsnn.h5").parse_args()
-    result = tested(options, options.network, "bandit", options.out / "result.h5")
-    draw(result, options.out / "bandit_regret.png", regrets)
+    options = options_from(parser_of(__doc__, "bandit.lsnn.h5"), RESULT, FIGURE)
+    result = tested(options, options.network, "bandit", options.out / RESULT)
+    draw(result, options.out / FIGURE, regrets)
 
 
 if __name__ == "__main__":

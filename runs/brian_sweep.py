@@ -101,10 +101,12 @@ def sweep_command(sweep: Sweep, arguments: Sequence[str]) -> int:
     asked = parser.parse_args(arguments)
     command = shlex.join(["python", "-m", module, *arguments])
     try:
-        out = output_file(asked.out, asked.overwrite)
+        if asked.seed < 0:
+            raise InputError(f"--seed must be >= 0, got {asked.seed}")
+        out, figure = (output_file(path, asked.overwrite) for path in (asked.out, asked.out.with_suffix(".png")))
         run_sweep(sweep, asked.network, asked.strengths, asked.episodes, asked.seed, out, command)
     except (InputError, store.StoreError) as error:
         print(f"{module}: {error}", file=sys.stderr)
         return 2
-    say(f"{describe(out)}\nresult: {out}\nfigure: {write_figure(out, out.with_suffix('.png'))}")
+    say(f"{describe(out)}\nresult: {out}\nfigure: {write_figure(out, figure)}")
     return 0

@@ -119,8 +119,9 @@ def train(
         run = training.fresh_run(experiment, checked_seed, _command())
     else:
         run = training.resumed_run(resume, task, preset, seed, settings, _command())
-        home = out is None or out.resolve() == resume.resolve().parent
-        folder = output_folder(resume.parent if out is None else out, "", files, overwrite or home)
+        place = resume.parent if out is None else out
+        same = not settings and (place / training.CHECKPOINT).resolve() == resume.resolve()
+        folder = output_folder(place, "", files, overwrite or same)
     with crew(run.experiment.task, threads, scheduler, workers) as hands:
         return training.train(run, budget, folder, hands, interval)[1]
 
@@ -265,7 +266,7 @@ def report(
 
     if not overwrite:
         refuse_to_overwrite(out, (REPORT,))
-    say(f"report: {write_report(result, out)}")
+    say(f"report: {write_report(result, out, overwrite)}")
 
 
 @main.command()

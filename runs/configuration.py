@@ -88,6 +88,8 @@ def overridden(experiment: Experiment, settings: Iterable[str]) -> Experiment:
         if keys == ["task", "encoder", "kind"]:
             config["task"]["encoder"] = {"kind": value}
         elif keys[:2] == ["task", "encoder"] and len(keys) == 3:
+            if not isinstance(config["task"]["encoder"], dict):
+                raise InputError(f"--set task.encoder must not be given beside task.encoder.{keys[2]}; set its kind")
             config["task"]["encoder"][keys[2]] = value
         elif len(keys) == 2:
             config[keys[0]][keys[1]] = value

@@ -13,7 +13,7 @@ from lsnn.errors import InputError
 from lsnn.store import StoreError
 from runs.configuration import open_network
 from runs.evaluate import chosen_conditions, run_test
-from runs.folders import output_file
+from runs.folders import output_folder
 from runs.headline import print_headline
 from runs.progress import say
 
@@ -21,7 +21,7 @@ PRETRAINED = Path(__file__).parent / "pretrained"
 BAD_INPUT = 2
 
 
-def options_of(description: str | None, pretrained: str) -> argparse.ArgumentParser:
+def parser_of(description: str | None, pretrained: str) -> argparse.ArgumentParser:
     """The options of a script: the network (default: the shipped one), the folder, episodes, seed, threads."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     shipped = PRETRAINED / pretrained
@@ -34,18 +34,28 @@ def options_of(description: str | None, pretrained: str) -> argparse.ArgumentPar
     return parser
 
 
+def options_from(parser: argparse.ArgumentParser, *files: str) -> argparse.Namespace:
+    """The options of the command line; InputError for a bad number, or a folder that holds one of the files already."""
+    options = parser.parse_args()
+    for name, least in (("episodes", 1), ("threads", 1), ("seed", 0)):
+        value = getattr(options, name)
+        if value is not None and value < least:
+            raise InputError(f"--{name} must be >= {least}, got {value}")
+    output_folder(options.out, "", files, options.overwrite)
+    return options
+
+
 def tested(options: argparse.Namespace, network: Path, task: str, path: Path) -> Path:
     """Test a network under every condition of its family; returns the path of the result file.
 
     Raises:
-        InputError: a network for another task, or a file that exists.
+        InputError: a network for another task.
     """
     file, experiment = open_network(network)
     if experiment.task.name != task:
         raise InputError(f"{network}: must be a network for {task}, got {experiment.task.name}")
     command = shlex.join(["python", "-m", f"runs.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
     names = chosen_conditions([], task)
-    output_file(path, options.overwrite)
     run_test(path, file, experiment, names, options.seed, command, options.episodes, threads=options.threads)
     print_headline(path)
     return path

@@ -68,6 +68,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     try:
+        if options.seed < 0:
+            raise InputError(f"--seed must be >= 0, got {options.seed}")
         trained = learner(options.env_id, options.steps, options.iterations, options.episodes, options.seed)
     except InputError as error:
         parser.error(str(error))

@@ -17,7 +17,10 @@ def print_headline(path: Path) -> None:
     """Goals, their fraction of the oracle's and search times of every condition; the criteria and whether they hold."""
     with Result(path) as result:
         if result.task in PAGES:
-            _print_page(path, PAGES[result.task](result))
+            if "frozen" in result.conditions:
+                _print_page(path, PAGES[result.task](result))
+            else:
+                say(f"{path}: tested {', '.join(result.conditions)}; a page needs the condition frozen")
             return
         episodes = result.conditions["oracle"].n_episodes
         say(f"\n{path}: means and medians over {episodes} episodes [95 % interval]")

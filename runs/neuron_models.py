@@ -22,7 +22,7 @@ import numpy as np
 
 from analysis.neuron_models import describe, write_figure
 from lsnn import store
-from lsnn.errors import InputError
+from lsnn.errors import DivergedError, InputError
 from lsnn.files import load_network
 from lsnn.neurons import MODELS
 from runs import train as training
@@ -78,6 +78,18 @@ def run_job(
     return True
 
 
+def check_complete(job: Job, experiment: Experiment, budget: training.Budget, episodes: int) -> None:
+    """InputError if a run that is complete is not the one that would be made now."""
+    file, made = open_network(job.folder / training.NETWORK)
+    history = file.history
+    spent = 0.0 if history is None else budget.share(len(history), float(history["minutes"][-1]))
+    longer = budget.iterations is not None and spent > 1
+    with h5py.File(job.result) as result:
+        tested = len(result["frozen/episode_key"])
+    if made != experiment or spent < 1 or longer or tested != episodes:
+        raise InputError(f"{job.folder}: must be a run of these settings, budget and episodes; name another --out")
+
+
 def write_table(path: Path, jobs: Sequence[Job], command: str) -> None:
     """The tests of all runs in one file: a group a run, and the swimmers on the same mazes."""
     with store.write_atomically(path) as table:
@@ -116,11 +128,15 @@ def compare(
     settings: Sequence[str], command: str,
 ) -> int:  # fmt: skip
     """All runs that are not there yet, then table and figure; returns the exit code."""
-    jobs = [Job(model, seed, folder / f"{model}-seed{seed}") for model in models for seed in seeds]
+    jobs = [Job(model, seed, folder / f"{Path(model).stem}-seed{seed}") for model in models for seed in seeds]
+    if len({job.folder for job in jobs}) < len(jobs):
+        raise InputError(f"--models and --seeds must differ, also in the names of files, got {[*models, *seeds]}")
     experiments = {model: experiment_of(model, settings) for model in models}
     output_folder(folder, "", (), overwrite=True)
     for job in jobs:
-        if not job.result.exists():
+        if job.result.exists():
+            check_complete(job, experiments[job.model], budget, episodes)
+        else:
             say(f"{job.model}, seed {job.seed}")
             if not run_job(job, experiments[job.model], budget, episodes, threads, command):
                 return 1
@@ -153,6 +169,9 @@ def main(arguments: Sequence[str]) -> int:
     except (InputError, store.StoreError) as error:
         print(f"runs.neuron_models: {error}", file=sys.stderr)
         return 2
+    except DivergedError as error:
+        print(f"runs.neuron_models: {error}", file=sys.stderr)
+        return 3
 
 
 if __name__ == "__main__":

@@ -7,14 +7,16 @@ functions are ours, after theirs; see `tasks/regression.py`.
 """
 
 from analysis.regression import errors
-from runs.figures import draw, options_of, reporting, tested
+from runs.figures import draw, options_from, parser_of, reporting, tested
+
+RESULT, FIGURE = "result.h5", "regression_errors.png"
 
 
 def main() -> None:
     """The script."""
-    options = options_of(__doc__, "regression_sine.lsnn.h5").parse_args()
-    result = tested(options, options.network, "regression", options.out / "result.h5")
-    draw(result, options.out / "regression_errors.png", errors)
+    options = options_from(parser_of(__doc__, "regression_sine.lsnn.h5"), RESULT, FIGURE)
+    result = tested(options, options.network, "regression", options.out / RESULT)
+    draw(result, options.out / FIGURE, errors)
 
 
 if __name__ == "__main__":

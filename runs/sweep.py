@@ -236,14 +236,14 @@ def sweep(path: Path, out: Path, more: Sequence[str], jobs: int, retry_failed: b
         retry_failed: run failed cells again.
 
     Returns:
-        the signal that ended it early; else 0, and `failed` says whether a cell failed.
+        the signal that ended it early; else 0.
     """
     from runs import sweep_summary
 
     spec = read_spec(path)
     folder = writable(out)
-    _claim(folder, path)
     cells = cells_of(spec)
+    _claim(folder, path, spec, cells)
     with interruption() as interrupted, ThreadPoolExecutor(jobs) as pool:
 
         def run(number: int, cell: Cell) -> None:
@@ -261,12 +261,19 @@ def sweep(path: Path, out: Path, more: Sequence[str], jobs: int, retry_failed: b
     return int(interrupted.signal)
 
 
-def _claim(folder: Path, path: Path) -> None:
-    """The folder is new, or holds this very sweep."""
-    kept, text = folder / SPEC, path.read_bytes()
-    if kept.exists() and kept.read_bytes() != text:
-        raise InputError(f"{folder}: must be a new folder or hold this sweep, has a {SPEC} that differs from {path}")
-    kept.write_bytes(text)
+def _claim(folder: Path, path: Path, spec: Spec, cells: list[Cell]) -> None:
+    """The folder is new, or all cells of the sweep that it holds are cells of this one."""
+    kept = folder / SPEC
+    if kept.exists():
+        old = read_spec(kept)
+        same = (old.task, old.preset) == (spec.task, spec.preset)
+        here = {cell.name: cell for cell in cells}
+        if changed := [cell.name for cell in cells_of(old) if not same or here.get(cell.name) != cell]:
+            raise InputError(
+                f"{folder}: must be a new folder or hold a part of this sweep, "
+                f"has a {SPEC} whose cell {changed[0]} is none of {path}"
+            )
+    kept.write_bytes(path.read_bytes())
 
 
 def finished(place: Path, budget: Budget) -> bool:

@@ -30,14 +30,14 @@ COLUMNS = {  # unit, description
     "status": ("1", f"0..3 stand for {', '.join(STATUS)}"),
     "iterations": ("1", "iterations done"),
     "minutes": ("min", "spent on meta-training"),
-    "final_fraction": ("1", "score of the frozen network on mazes of the test branch / that of the oracle on the same"),
+    "final_fraction": ("1", "score of the frozen network on worlds of the test branch / that of the oracle, if any"),
     "iterations_to_enough": ("1", f"iterations until the validation first reached {ENOUGH:g} of the oracle, else NaN"),
     "minutes_to_enough": ("min", "the same in minutes"),
 }
 
 
 class Curve(NamedTuple):
-    """Tests on the validation mazes as a run went on: each (tests,), score as a fraction of the oracle's."""
+    """Tests on the validation worlds as a run went on: each (tests,), score as a fraction of the oracle's, if any."""
 
     iteration: np.ndarray
     minutes: np.ndarray
@@ -49,11 +49,14 @@ def write(folder: Path, spec: Spec, cells: list[Cell], command: str) -> Path:
     rows, curves = zip(*(summed_up(folder / cell.name, spec, cell) for cell in cells), strict=True)
     table = np.array([tuple(row[name] for name in COLUMNS) for row in rows], [(name, np.float64) for name in COLUMNS])
     path, labels = folder / SUMMARY, [label_of(spec, cell) for cell in cells[:: len(spec.seeds)]]
+    family = family_of(spec.task)
+    of_oracle = family.oracle is not None
     with store.write_atomically(path) as file:
         file.attrs.update(store.provenance("sweep", _as_mapping(spec), spec.draw_seed, command))
         file.attrs["cells"] = json.dumps([cell.name for cell in cells])
         file.attrs["groups"] = json.dumps(labels)
-        file.attrs["score"] = family_of(spec.task).columns[0].label
+        file.attrs["score"] = family.columns[0].label
+        file.attrs["of_oracle"] = of_oracle
         file.attrs["failures"] = json.dumps(_failures(folder, cells))
         units, descriptions = ({name: column[k] for name, column in COLUMNS.items()} for k in range(2))
         store.put_table(file, "cells", table, units, descriptions)
@@ -66,7 +69,8 @@ def write(folder: Path, spec: Spec, cells: list[Cell], command: str) -> Path:
     for group, label in enumerate(labels):
         found = table["final_fraction"][(table["group"] == group) & np.isfinite(table["final_fraction"])]
         if len(found):
-            say(f"{label}: {found.mean():.3f} [{found.min():.3f}, {found.max():.3f}] of the oracle, n = {len(found)}")
+            unit = "of the oracle" if of_oracle else family.columns[0].label
+            say(f"{label}: {found.mean():.3f} [{found.min():.3f}, {found.max():.3f}] {unit}, n = {len(found)}")
     count = {status: sum(row["status"] == code for row in rows) for code, status in enumerate(STATUS)}
     say(", ".join(f"{number} {status}" for status, number in count.items() if number) + f" of {len(cells)} cells")
     say(f"summary: {path}\nfigure: {write_figure(path, folder / FIGURE)}")
@@ -114,7 +118,7 @@ def summed_up(place: Path, spec: Spec, cell: Cell) -> tuple[dict[str, float], Cu
     _, experiment = open_network(place / CHECKPOINT)
     curve = curve_of(history, experiment.task, cell.seed)
     reached = np.flatnonzero(curve.fraction >= ENOUGH)
-    if len(reached):
+    if len(reached) and family_of(spec.task).oracle:
         first = reached[0]
         row |= {"iterations_to_enough": curve.iteration[first], "minutes_to_enough": curve.minutes[first]}
     if done:

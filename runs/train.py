@@ -37,6 +37,9 @@ class Budget(NamedTuple):
     minutes: float | None = None
     iterations: int | None = None
 
+    def __str__(self) -> str:
+        return f"--minutes {self.minutes:g}" if self.iterations is None else f"--iterations {self.iterations}"
+
     def share(self, iterations: int, minutes: float) -> float:
         """How much of it is spent; 1 or more = all."""
         shares = [0.0]
@@ -153,7 +156,12 @@ class Training:
 
     def start_clock(self) -> None:
         """Time runs on from the end of the last iteration, what lies between is not counted."""
-        self.started = time.monotonic() - 60 * (self.rows[-1]["minutes"] if self.rows else 0.0)
+        self.started = time.monotonic() - 60 * self.last_minutes
+
+    @property
+    def last_minutes(self) -> float:
+        """Spent by the end of the last iteration, as the history says."""
+        return self.rows[-1]["minutes"] if self.rows else 0.0
 
     @property
     def minutes(self) -> float:
@@ -259,6 +267,7 @@ def train(
         the path of the network, and the number of the signal that ended the run early, or 0.
     """
     training = Training(run, folder, threads)
+    begun = training.learner.iteration
     training.checkpoint()
     with interruption() as interrupted:
         load_compiled(run.experiment, run.network)
@@ -269,9 +278,11 @@ def train(
     path = training.save(NETWORK)
     spent = f"{training.learner.iteration} iterations, {duration(60 * training.minutes)}"
     if interrupted.signal is None:
+        if training.learner.iteration == begun:
+            say(f"{budget} had been spent already: no further iteration")
         say(f"meta-trained for {spent}: {path}")
         return path, 0
-    resume = f"lsnn train {training.learner.task.name} --resume {folder / CHECKPOINT}"
+    resume = f"lsnn train {training.learner.task.name} {budget} --resume {folder / CHECKPOINT}"
     say(f"stopped by {interrupted.signal.name} after {spent}; go on with: {resume}")
     return path, int(interrupted.signal)
 
@@ -280,7 +291,7 @@ def _iterate(training: Training, budget: Budget, interrupted: Interruption, chec
     learner, oracle = training.learner, Row()
     family = family_of(learner.task.name)
     with meter() as shown:
-        while not interrupted.signal and budget.share(learner.iteration, training.minutes) < 1:
+        while not interrupted.signal and budget.share(learner.iteration, training.last_minutes) < 1:
             row = training.step()
             if learner.iteration % checkpoint_every == 0:
                 training.checkpoint()

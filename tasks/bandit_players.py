@@ -18,7 +18,7 @@ from tasks.validation import require
 PLAYERS = ("random", "ucb1", "thompson", "gittins", "oracle")
 RANDOM, UCB1, THOMPSON, GITTINS, ORACLE = range(5)
 GITTINS_DISCOUNT = 0.99
-_HORIZON = 600  # trials of the backward induction
+_HORIZON = 500  # trials of the backward induction beyond those of the table
 _PAYOFFS = 500  # sure payoffs tried; the index is interpolated between them
 
 
@@ -53,15 +53,15 @@ def gittins_table(trials: int, discount: float = GITTINS_DISCOUNT) -> NDArray[np
     """Gittins index of an arm that paid w times and l times did not, [w, l] with w + l < trials (Gittins 1979).
 
     It is the sure payoff at which playing on and retiring are worth the same, under a uniform prior; backward induction
-    over `_HORIZON` trials and interpolation between `_PAYOFFS` payoffs leave an error of about 0.001.
+    over `_HORIZON` further trials and interpolation between `_PAYOFFS` payoffs leave an error of about 0.001.
     """
-    payoffs = np.linspace(0.0, 1.0, _PAYOFFS + 1)
+    payoffs, horizon = np.linspace(0.0, 1.0, _PAYOFFS + 1), trials + _HORIZON
     index, before = np.zeros((trials, trials)), np.zeros((trials, trials))
     gain = np.zeros((trials, trials))
     for last, payoff in zip(payoffs[:-1], payoffs[1:], strict=True):
         if last == 0.0:
-            _gain_of_playing(last, discount, _HORIZON, before)
-        _gain_of_playing(payoff, discount, _HORIZON, gain)
+            _gain_of_playing(last, discount, horizon, before)
+        _gain_of_playing(payoff, discount, horizon, gain)
         crosses = (before > 0.0) & (gain <= 0.0)
         index[crosses] = (last + (payoff - last) * before[crosses] / (before - gain)[crosses]).clip(0.0, 1.0)
         before[:] = gain

@@ -244,7 +244,7 @@ class Regression:
         """Of `linear`, more variables that matter with the level, from one on (after Garg et al. 2022); else itself."""
         if self.function != "linear" or level >= 1.0:
             return self
-        return replace(self, active_dimensions=1 + int(level * self.dimensions))
+        return replace(self, active_dimensions=1 + int(level * (self.active_dimensions or self.dimensions)))
 
     def metrics(self, reward: NDArray[np.floating], acted: NDArray[np.bool_]) -> dict[str, float]:
         """Mean squared error of all samples, after one example and after as many as there are up to 20."""

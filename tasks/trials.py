@@ -34,8 +34,8 @@ def trials_table(task: WaterMaze, task_state: NDArray[np.floating]) -> NDArray[n
     """One row a trial, in order of episode and trial.
 
     Trial k lasts from being set down for the k-th time to the find, or to the end of the episode (found = False).
-    latency_ms and path_length are those of the search, rest and blank excluded; the goal is the platform at the end
-    of the trial; optimal_ms is the latency of a straight swim to it.
+    latency_ms and path_length are those of the search, rest and blank excluded; the goal is the platform in the last
+    step of the trial; optimal_ms is the latency of a straight swim to it.
 
     Args:
         task: the family the record is of.
@@ -62,7 +62,7 @@ def _episode_trials(task: WaterMaze, episode: int, states: NDArray[np.floating])
     table["start_ms"], table["latency_ms"] = start, end - start
     table["path_length"] = distance_swum[end] - distance_swum[start]
     table["start_x"], table["start_y"] = states[start, X], states[start, Y]
-    table["goal_x"], table["goal_y"] = states[end, GOAL_X], states[end, GOAL_Y]
+    table["goal_x"], table["goal_y"] = states[end - 1, GOAL_X], states[end - 1, GOAL_Y]
     table["optimal_ms"] = optimal_steps(
         task, np.hypot(table["start_x"] - table["goal_x"], table["start_y"] - table["goal_y"]), states[0, RADIUS]
     )

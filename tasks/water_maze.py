@@ -310,6 +310,8 @@ class WaterMaze:
         require_number("speed", self.speed, 1e-6, 2.0)
         require_number("reward", self.reward, 1e-6)
         require_number("wall_penalty", self.wall_penalty, 0.0)
+        rule = "less than half of the reward, so that a find at the wall counts as one"
+        require(self.wall_penalty < 0.5 * self.reward, "wall_penalty", rule, self.wall_penalty)
         require_number("rotation_degrees", self.rotation_degrees, 0.0, 180.0)
         require(isinstance(self.encoder, Encoder), "encoder", "an encoder (tasks.encoders)", self.encoder)
 
@@ -387,14 +389,15 @@ class WaterMaze:
     def at_difficulty(self, level: float) -> "WaterMaze":
         """Start regions that widen from the centre with the level: near it, a remembered direction is enough.
 
-        An episode's start radius is uniform between w^2 and w, which grows from `EASIEST_START_RADIUS` to
-        `start_radius`.
+        An episode's start radius is uniform between w^2/start_radius and w, which grows from `EASIEST_START_RADIUS`
+        to start_radius.
         """
         if level >= 1.0:
             return self
         easiest = min(EASIEST_START_RADIUS, self.start_radius)
         widest = easiest + level * (self.start_radius - easiest)
-        return replace(self, start_radius=widest, start_radius_min=widest * widest / self.start_radius)
+        nearest = widest * widest / self.start_radius if self.start_radius > 0 else 0.0
+        return replace(self, start_radius=widest, start_radius_min=nearest)
 
     def metrics(self, reward: NDArray[np.floating], acted: NDArray[np.bool_]) -> dict[str, float]:
         """Goals an episode and search times, from reward and acted, both (episodes, steps); see `search_metrics`."""

@@ -195,9 +195,15 @@ class _Reader(NamedTuple):
 
 
 def numbers(expression: Expression) -> Expression:
-    """With units as numbers (SI), and Brian2's clip and square root as functions that can be differentiated."""
+    """With units as numbers (SI), clip and square root as functions that have a derivative, x**2.0 as x**2."""
     units = {s: sympy.Float(float(DEFAULT_UNITS[s.name])) for s in expression.free_symbols if s.name in DEFAULT_UNITS}
-    return expression.xreplace(units).replace(sympy.Function("clip"), clip).replace(sympy.Function("sqrt"), sympy.sqrt)
+    known = expression.xreplace(units).replace(sympy.Function("clip"), clip)
+    known = known.replace(sympy.Function("sqrt"), sympy.sqrt)
+    return known.replace(_has_whole_exponent, lambda power: power.base ** int(power.exp))
+
+
+def _has_whole_exponent(part: Expression) -> bool:
+    return part.is_Pow and part.exp.is_Float and part.exp == int(part.exp)
 
 
 def not_differentiable(expression: Expression) -> str:
@@ -315,6 +321,9 @@ def _values(reader: _Reader, equations: Equations, parameters: tuple[str, ...]) 
         if row.name not in parameters:
             refuse(model, "parameters", line, f"{row.name!r} is no parameter of the equations")
         value = reader.read("parameters", line, f"{row.value}*{row.unit}", equations[row.name].dim)
+        if value.free_symbols:
+            name = next(iter(value.free_symbols)).name
+            refuse(model, "parameters", line, f"must be a number with a unit, but has {name!r}")
         values[row.name] = float(value)
     for name in parameters:
         if name not in values and name not in GIVEN:

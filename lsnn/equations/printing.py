@@ -70,7 +70,7 @@ class Printer:
 
     def _power(self, expression: Expression) -> str:
         base, exponent = expression.args
-        if exponent.is_Integer and 1 < exponent <= 8:
+        if exponent.is_Integer and exponent > 1:  # no pow: the kernel's is exp(k log x), which knows no x < 0
             return "*".join([self._factor(base) if not base.is_Mul else f"({self(base)})"] * int(exponent))
         if exponent.could_extract_minus_sign():
             return f"1.0/{self._divisor(1 / expression)}"

@@ -10,7 +10,7 @@ from lsnn.task import Task
 
 POSITIVE = (
     "learning_rate", "final_learning_rate", "gradient_norm", "shard_norm", "exploded_norm", "rate_target_hz",
-    "initial_std", "min_std", "clip", "average_rate",
+    "initial_std", "min_std", "clip", "average_rate", "exploded_shrink", "curriculum_step",
 )  # fmt: skip
 NOT_NEGATIVE = (
     "anneal_iterations", "mean_norm", "input_rate", "recurrent_rate", "weight_decay", "value_weight", "entropy_weight",
@@ -64,7 +64,8 @@ class LearningConfig:
         _require(whole_blocks, "episodes", f"must be a positive multiple of {LANES}", self.episodes)
         _require(self.spread in ("learnt", "readout"), "spread", "must be 'learnt' or 'readout'", self.spread)
         _require(0 < self.discount < 1, "discount", "must lie in (0, 1)", self.discount)
-        _require(self.average_rate <= 1, "average_rate", "must be <= 1", self.average_rate)
+        for name in ("average_rate", "exploded_shrink"):
+            _require(getattr(self, name) <= 1, name, "must be <= 1", getattr(self, name))
         _require(0 <= self.gae_lambda <= 1, "gae_lambda", "must lie in [0, 1]", self.gae_lambda)
         for name in ("epochs", "hold_ms"):
             _require(getattr(self, name) >= 1, name, "must be >= 1", getattr(self, name))

@@ -46,8 +46,8 @@ def clip_norm(gradient: Arrays, limit: float) -> Arrays:
 def added_up(shards: Sequence[Arrays], limit: float) -> Arrays:
     """Sum of the gradients of shards, in their order; one longer than `limit` times their median is shortened to it.
 
-    Where a few episodes make the gradient explode on its way through time, they do not outvote all others. With most
-    shards not finite the sum is not finite either; a single one that is not counts for nothing.
+    Where a few episodes make the gradient explode on its way through time, they do not outvote all others. With half
+    of the shards or more not finite the sum is not finite either; fewer that are not count for nothing.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         norms = np.array([global_norm(shard) for shard in shards])
@@ -57,7 +57,7 @@ def added_up(shards: Sequence[Arrays], limit: float) -> Arrays:
     total = {name: np.zeros_like(array) for name, array in shards[0].items()}
     for shard, norm in zip(shards, norms, strict=True):
         if np.isfinite(norm):
-            scale = 1.0 if norm <= longest else longest / norm
+            scale = 1.0 if norm <= longest or longest == 0 else longest / norm
             for name, array in shard.items():
                 total[name] += scale * array
     return total

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -42,10 +43,21 @@ WIRING = "wiring"
 
 
 def subject_of(path: Path, file: NetworkFile, experiment: Experiment, threads: int, episodes: int) -> Subject:
-    """The network and its maze at full difficulty; InputError for a network of another task or without adaptation."""
+    """The network and its maze at full difficulty; InputError for a network of another task."""
     if not isinstance(experiment.task, WaterMaze):
         raise InputError(f"{path}: must be a network for {WaterMaze.name} to be studied, got {experiment.task.name}")
     return Subject(file.network, experiment.task, file.seed, Threads(threads), episodes)
+
+
+def check_subject(path: Path, experiment: Experiment) -> None:
+    """InputError unless adaptation is that of thresholds and every maze has one radius, rest, start region, reversal."""
+    network, task = experiment.network, experiment.task
+    if network.adaptive_model != "alif" or network.n_adaptive == 0:
+        has = f"{network.n_adaptive} adaptive neurons of the model {network.adaptive_model!r:.80}"
+        raise InputError(f"{path}: must have adaptive neurons of the model 'alif' to be studied, has {has}")
+    for item in fields(task):
+        if item.name.endswith("_min") and (value := getattr(task, item.name)) is not None:
+            raise InputError(f"{path}: task.{item.name} must not be set in a network to be studied, is {value}")
 
 
 def run_study(
@@ -66,6 +78,7 @@ def run_study(
             raise InputError(f"--only must be one of {', '.join(names)}, got {name!r}")
     file, experiment = open_network(network)
     subject, start = subject_of(network, file, experiment, threads, episodes), time.monotonic()
+    check_subject(network, experiment)
     load_compiled(experiment, file.network)
     asked = [name for name in names if name in only or not only]
     with store.write_atomically(out) as result, meter() as shown:
@@ -92,6 +105,7 @@ def train_for_study(network: Path, budget: Budget, threads: int, command: str) -
     """Meta-train the variants of a network with its own configuration and seed; the signal that ended it, or 0."""
     file, experiment = open_network(network)
     subject_of(network, file, experiment, threads, EPISODES)
+    check_subject(network, experiment)
     return train_variants(experiment, file.seed, budget, variants_folder(network), threads, command)
 
 

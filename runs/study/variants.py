@@ -19,7 +19,7 @@ from runs.study.apparatus import Findings, Item, Plan, Subject, run_blocks, stud
 from runs.study.generalisation import goals_of, wedge, yardstick_goals
 from runs.study.retention import retention
 from runs.study.wiring import wiring
-from runs.train import NETWORK, Budget, fresh_run, train
+from runs.train import CHECKPOINT, NETWORK, Budget, Run, fresh_run, resumed_run, train
 from tasks.water_maze import TRIAL, WaterMaze
 
 REFERENCE = "reference"
@@ -45,6 +45,8 @@ def variants_folder(network: Path) -> Path:
 def train_variants(experiment: Experiment, seed: int, budget: Budget, folder: Path, threads: int, command: str) -> int:
     """Meta-train every variant that is not there yet, from the network's own configuration, to one budget each.
 
+    One that was broken off goes on from its checkpoint.
+
     A variant that would change nothing (a network of DEEP R rewired) is the reference and left out.
 
     Returns:
@@ -59,11 +61,20 @@ def train_variants(experiment: Experiment, seed: int, budget: Budget, folder: Pa
     for number, name in enumerate(missing):
         say(f"{name} ({number + 1} of {len(missing)})")
         (folder / name).mkdir(parents=True, exist_ok=True)
-        made, ended_by = train(fresh_run(settings[name], seed, command), budget, folder / name, threads)
+        run = _begun(folder / name / CHECKPOINT, settings[name], seed, command)
+        made, ended_by = train(run or fresh_run(settings[name], seed, command), budget, folder / name, threads)
         if ended_by:
             made.unlink()  # it had less training than the others
             return ended_by
     return 0
+
+
+def _begun(checkpoint: Path, experiment: Experiment, seed: int, command: str) -> Run | None:
+    """The run of a checkpoint, if it is there and of this experiment and seed."""
+    if not checkpoint.is_file():
+        return None
+    run = resumed_run(checkpoint, experiment.task.name, None, None, (), command)
+    return run if (run.experiment, run.seed) == (experiment, seed) else None
 
 
 def findings_of_variants(folder: Path, seed: int, episodes: int, threads: int, tell: Callable[[str], None]):
