@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from analysis.raster import Window, draw_populations, window_of_first_find
+from analysis.raster import Window, draw_populations, goal_found_first, window_of_first_find
 from analysis.results import Condition, Network, Result, ResultError, dataset, values
 from analysis.style import BLUE, DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
 
@@ -79,7 +79,7 @@ def draw_stage(result: Result) -> tuple[Figure, Stage]:
     figure = new_figure(11, 6.4, "One episode through its first find, weights frozen")
     grid = figure.add_gridspec(3, 2, width_ratios=(1, 1.35), height_ratios=(1.3, 1.3, 0.6))
     path = frozen.position(window.episode, window.start_ms, window.stop_ms)
-    line, animal = draw_pool(figure.add_subplot(grid[:, 0]), frozen, window, result.platform_radius)
+    line, animal = draw_pool(figure.add_subplot(grid[:, 0]), frozen, window, result.radius_of(frozen, window.episode))
     panels = [figure.add_subplot(grid[row, 1]) for row in range(3)]
     draw_populations(panels[0], frozen.spikes, window, network)
     draw_sorted_thresholds(panels[1], frozen, window, network)
@@ -110,7 +110,8 @@ def draw_pool(axes: Axes, condition: Condition, window: Window, radius: float) -
     """Pool and platform; returns path and animal, to be moved."""
     clear_axes(axes)
     pool = axes.add_patch(Circle((0, 0), 1, facecolor="#F3F7FA", edgecolor=GREY, linewidth=1.2))
-    platform = Circle(tuple(condition.goal[window.episode]), radius, facecolor=GREEN + "50", edgecolor=GREEN)
+    centre = goal_found_first(condition, window.episode)
+    platform = Circle(tuple(centre), radius, facecolor=GREEN + "50", edgecolor=GREEN)
     axes.add_patch(platform).set_clip_path(pool)
     axes.set_xlim(-1.05, 1.05)
     axes.set_ylim(-1.05, 1.05)

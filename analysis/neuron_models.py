@@ -8,10 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.brian_experiments import search
 from analysis.latencies import FIRST, SECOND, Estimate, goals_per_episode, goals_ratio, search_time
 from analysis.plots import plain_search_axis
 from analysis.results import Condition, Result, ResultError, attribute, place, reported, subgroup, text_attribute
 from analysis.style import BLUE, COLOURS, LABELS, VERMILLION, add_footer, new_figure, png, styled
+from analysis.verdict import search_text
 
 YARDSTICKS = ("circling", "memory", "oracle")
 
@@ -54,10 +56,11 @@ def describe(path: Path) -> str:
         lines = ["model, seed: goals [95 %], of the oracle's, median search on trials 1 and 2 (ms), rate, iterations"]
         for run in runs_of(result):
             goals, share = goals_per_episode(run.condition), goals_ratio(run.condition, oracle)
-            first, second = (search_time(run.condition, trials).value for trials in (FIRST, SECOND))
+            limit = run.condition.duration_ms
+            first, second = (search_text(search(run.condition, trials), limit) for trials in (FIRST, SECOND))
             lines.append(
                 f"{run.model:<12} {run.seed:3d}  {goals.value:5.1f} [{goals.low:.1f}, {goals.high:.1f}]  "
-                f"{share.value:4.2f}  {first:5.0f} {second:5.0f}  {run.rate_hz:4.1f} Hz  {run.iterations} in "
+                f"{share.value:4.2f}  {first:>16} {second:>16}  {run.rate_hz:4.1f} Hz  {run.iterations} in "
                 f"{run.minutes:.1f} min, {run.exploded} exploded"
             )
     return "\n".join(lines)
@@ -72,9 +75,10 @@ def model_rows(result: Result) -> Figure:
     figure = new_figure(13, 2.6 + 0.55 * len(models), "Neuron models on the maze, the same budget of meta-training")
     left, right = figure.subplots(1, 2, sharey=True)
     rows = [models.index(run.model) + offset for run, offset in zip(runs, offsets(runs), strict=True)]
+    limits = [run.condition.duration_ms for run in runs]
     draw(left, rows, [goals_per_episode(run.condition) for run in runs], BLUE, "a network")
     for trials, colour, label in ((FIRST, VERMILLION, "trial 1"), (SECOND, BLUE, "trial 2")):
-        draw(right, rows, [search_time(run.condition, trials) for run in runs], colour, label)
+        draw(right, rows, [search(run.condition, trials) for run in runs], colour, label, limits)
     for name in YARDSTICKS:
         look = {"color": COLOURS[name], "linestyle": "--", "linewidth": 1.5}
         left.axvline(goals_per_episode(result.conditions[name]).value, label=LABELS[name], **look)
@@ -101,10 +105,15 @@ def offsets(runs: Sequence[Run]) -> list[float]:
     return found
 
 
-def draw(axes: Axes, rows: Sequence[float], estimates: Sequence[Estimate], colour: str, label: str) -> None:
-    """A marker a run, with its interval; nothing where a search was never ended by half of the animals."""
+def draw(
+    axes: Axes, rows: Sequence[float], estimates: Sequence[Estimate], colour: str, label: str,
+    limits: Sequence[int] = (),
+) -> None:  # fmt: skip
+    """A marker a run, with its interval; nothing where half of the animals did not find it within the limit (ms)."""
     points = np.array([(estimate.value, estimate.low, estimate.high) for estimate in estimates])
-    points[~np.isfinite(points)] = np.nan
+    points[[estimate.value >= limit for estimate, limit in zip(estimates, limits, strict=True)] if limits else []] = (
+        np.nan
+    )
     axes.hlines(rows, points[:, 1], points[:, 2], color=colour, linewidth=2)
     axes.plot(points[:, 0], rows, "o", color=colour, label=label)
 

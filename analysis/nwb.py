@@ -119,12 +119,12 @@ def add_thresholds(
     adaptive, traces = np.flatnonzero(network.beta > 0), frozen.traces
     if not len(adaptive):
         return
-    module = content.create_processing_module("thresholds", "adaptive thresholds B = b0 + beta b")
+    module = content.create_processing_module("thresholds", "adaptive thresholds B = b0 + beta b, in units of b0")
     place = {int(episode): start for episode, start in zip(episodes, starts, strict=True)}
     units = f"columns are the units {', '.join(map(str, adaptive))}"
     for window, (episode, begin) in enumerate(zip(traces.episode, traces.start_ms, strict=True)):
         if int(episode) in place:
-            rows = traces.thresholds(window, 0, traces.width_ms, network)[:, adaptive]
+            rows = (traces.thresholds(window, 0, traces.width_ms, network) / network.b0)[:, adaptive]
             module.add(
                 TimeSeries(
                     name=f"threshold_{window}", description=f"round the first find of episode {episode}; {units}",

@@ -24,6 +24,7 @@ from analysis.style import (
     new_figure,
     styled,
 )
+from analysis.verdict import interval
 
 TRIALS_SHOWN = 15
 SHARE_OF_EPISODES = 0.5
@@ -37,22 +38,22 @@ MARKERS = {"frozen": "o", "frozen_sampled": "s", "state_reset": "D", "untrained"
 def swim_paths(result: Result) -> Figure:
     """The frozen episode with the median number of goals, the same maze for others, and three more frozen episodes."""
     result.require("frozen")
-    frozen, radius = result.conditions["frozen"], result.platform_radius
+    frozen = result.conditions["frozen"]
     figure = new_figure(13, 6.7, "Swim paths, weights frozen: the first trial and the later ones")
     grid = figure.add_gridspec(2, 5, width_ratios=(1, 1, 1, 1, 1))
     episode = episode_at(frozen, 0.5)
     large = figure.add_subplot(grid[:, :2])
-    draw_episode(large, frozen, episode, radius, size=1.6)
+    draw_episode(large, frozen, episode, result.radius_of(frozen, episode), size=1.6)
     large.set_title(f"frozen network, median episode: {frozen.goals[episode]} goals in {frozen.duration_ms} ms")
     path_legend(large)
     compared = [name for name in COMPARED if name in result.conditions]
     for column, name in enumerate(compared):
         axes, other = figure.add_subplot(grid[0, 2 + column]), result.conditions[name]
-        draw_episode(axes, other, episode, radius)
+        draw_episode(axes, other, episode, result.radius_of(other, episode))
         axes.set_title(f"same maze, {short_label(name)}:\n{other.goals[episode]} goals", fontsize=11)
     for column, quantile in enumerate(GOAL_QUANTILES):
         axes, other_episode = figure.add_subplot(grid[1, 2 + column]), episode_at(frozen, quantile)
-        draw_episode(axes, frozen, other_episode, radius)
+        draw_episode(axes, frozen, other_episode, result.radius_of(frozen, other_episode))
         axes.set_title(f"frozen, {100 * quantile:.0f}th percentile:\n{frozen.goals[other_episode]} goals", fontsize=11)
     n = f"drawn: {1 + len(GOAL_QUANTILES)} of n = {frozen.n_episodes} frozen episodes, chosen by their rank in goals"
     return add_footer(figure, result, n)
@@ -207,7 +208,7 @@ def draw_rung(axes: Axes, row: int, name: str, goals: Estimate, fraction: Estima
     colour = BLUE if name == "frozen" else SKY if name in NETWORK_CONDITIONS else PALE
     axes.barh(row, goals.value, height=0.68, color=colour)
     axes.hlines(row, goals.low, goals.high, color=DARK, linewidth=1.8)
-    numbers = f"{goals.value:.1f} [{goals.low:.1f}, {goals.high:.1f}]   {fraction.value:.2f} of oracle"
+    numbers = f"{interval(goals, 1)}   {fraction.value:.2f} of oracle"
     axes.annotate(
         numbers,
         (np.fmax(goals.high, goals.value), row),

@@ -35,7 +35,7 @@ def first_find(result: Result) -> Figure:
     window = window_of_first_find(frozen, traces)
     figure = new_figure(12, 9.6, "Spikes and adaptive thresholds through the first find")
     axes = figure.subplots(4, 1, sharex=True, height_ratios=(1, 1.9, 2.4, 2.4))
-    draw_distance(axes[0], frozen, window, result.platform_radius)
+    draw_distance(axes[0], frozen, window, result.radius_of(frozen, window.episode))
     draw_inputs(axes[1], frozen.input_spikes, window, network)
     draw_populations(axes[2], frozen.spikes, window, network)
     draw_thresholds(axes[3], traces, window, network)
@@ -68,6 +68,13 @@ def window_of_first_find(condition: Condition, traces: Traces) -> Window:
     return best[1]
 
 
+def goal_found_first(condition: Condition, episode: int) -> np.ndarray:
+    """Centre of the platform of an episode's first find, (2,); it may have moved before."""
+    trials = condition.trials
+    row = np.flatnonzero((trials.episode == episode) & (trials.trial == 0))[0]
+    return np.array([trials.goal_x[row], trials.goal_y[row]])
+
+
 def mark_events(axes: Axes, window: Window, colour: str, behind: bool) -> None:
     """Finds as solid lines (the first one strong), set-downs as dashed ones."""
     for moments, style in ((window.finds_ms, "-"), (window.set_downs_ms, "--")):
@@ -84,9 +91,9 @@ def mark_events(axes: Axes, window: Window, colour: str, behind: bool) -> None:
 
 
 def draw_distance(axes: Axes, condition: Condition, window: Window, platform_radius: float) -> None:
-    """Distance from the animal to the centre of its platform."""
+    """Distance from the animal to the centre of the platform that it finds first."""
     path = condition.position(window.episode, window.start_ms, window.stop_ms)
-    distance = np.linalg.norm(path - condition.goal[window.episode], axis=1)
+    distance = np.linalg.norm(path - goal_found_first(condition, window.episode), axis=1)
     jumps = np.isin(np.arange(window.start_ms, window.stop_ms), window.set_downs_ms)
     time = np.arange(window.start_ms, window.stop_ms) - window.find_ms
     cut = np.flatnonzero(jumps)

@@ -395,9 +395,15 @@ class Result:
         task = self.provenance.config.get("task")
         return str(task.get("name", "water-maze")) if isinstance(task, dict) else "water-maze"
 
+    def radius_of(self, condition: Condition, episode: int) -> float:
+        """Radius of an episode's platform, in pool radii; where the file has none, that of all, `platform_radius`."""
+        if not holds(condition.group, "platform_radius"):
+            return self.platform_radius
+        return float(values(dataset(condition.group, "platform_radius", (condition.n_episodes,)), episode))
+
     @property
     def platform_radius(self) -> float:
-        """Radius of the platform, in pool radii, from the configuration's `task.platform_radius`."""
+        """Radius of the platform (the greatest, where it varies), from the configuration's `task.platform_radius`."""
         with reported(f"{self.path}: attribute 'config', key task.platform_radius"):
             return float(self.provenance.config["task"]["platform_radius"])
 

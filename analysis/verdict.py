@@ -17,6 +17,7 @@ from analysis.results import NETWORK_CONDITIONS, Result
 FIRST_TO_LATER_SEARCH = 1.5
 FIRST_TO_LATER_SEARCH_IF_FAST = 1.3
 LATER_SEARCH_TO_ORACLE = 1.6
+GOALS_UNDECIDED = 2.0  # above circling: with an interval up to here and from below 0, no more goals are shown
 FRACTION_OF_ORACLE = 0.75
 
 
@@ -38,7 +39,7 @@ class Verdict(NamedTuple):
     @property
     def headline(self) -> str:
         if self.memory_shown is None:
-            return "One-shot memory is neither shown nor refuted: part of the test was not run"
+            return "One-shot memory is neither shown nor refuted: part of the test was not run, or too few episodes"
         return "One-shot memory is shown" if self.memory_shown else "One-shot memory is not shown"
 
 
@@ -67,14 +68,15 @@ def weights_unchanged(result: Result) -> Criterion:
     changed = [
         name for name, (before, after) in run.items() if before != after or (name != "untrained" and before != tested)
     ]
-    measured = f"changed in {', '.join(changed)}" if changed else f"SHA-256 {tested[:12]} throughout ({', '.join(run)})"
+    own = ", ".join(name for name in run if name != "untrained")
+    measured = f"changed in {', '.join(changed)}" if changed else f"SHA-256 {tested[:12]} throughout ({own})"
     return Criterion(rule, measured, not changed, True)
 
 
 def above_circling(result: Result) -> Criterion:
     more = goals_difference(result.conditions["frozen"], result.conditions["circling"])
     rule = "frozen, it makes more goals than circling, the best swimmer without memory"
-    return Criterion(rule, f"{signed(more)} goals", more.low > 0, True)
+    return Criterion(rule, f"{signed(more)} goals", met(more, more.low > 0), True)
 
 
 def reset_not_above_circling(result: Result) -> Criterion:
@@ -82,7 +84,8 @@ def reset_not_above_circling(result: Result) -> Criterion:
     if "state_reset" not in result.conditions:
         return Criterion(rule, "not run", None, True)
     more = goals_difference(result.conditions["state_reset"], result.conditions["circling"])
-    return Criterion(rule, f"{signed(more)} goals", more.low <= 0, True)
+    undecided = more.low <= 0 and more.high > GOALS_UNDECIDED
+    return Criterion(rule, f"{signed(more)} goals", None if undecided else met(more, more.low <= 0), True)
 
 
 def reset_costs_goals(result: Result) -> Criterion:
@@ -90,7 +93,7 @@ def reset_costs_goals(result: Result) -> Criterion:
     if "state_reset" not in result.conditions:
         return Criterion(rule, "not run", None, True)
     change = goals_difference(result.conditions["state_reset"], result.conditions["frozen"])
-    return Criterion(rule, f"{signed(change)} goals", change.high < 0, True)
+    return Criterion(rule, f"{signed(change)} goals", met(change, change.high < 0), True)
 
 
 def later_searches_shorter(result: Result) -> Criterion:
@@ -101,13 +104,15 @@ def later_searches_shorter(result: Result) -> Criterion:
     ratio = search_ratio(frozen, FIRST, frozen, FROM_SECOND)
     because = " (its first search beats that of circling)" if fast else ""
     rule = f"the median search on trial 1 is at least {bar:g} times that from trial 2 on{because}"
-    return Criterion(rule, f"{interval(ratio, 2)} times", met(ratio, ratio.value >= bar), False)
+    shorter = ratio.value >= bar if ratio.n else None
+    return Criterion(rule, f"{interval(ratio, 2)} times", shorter, False)
 
 
 def later_searches_near_oracle(result: Result) -> Criterion:
     ratio = search_ratio(result.conditions["frozen"], FROM_SECOND, result.conditions["oracle"], FROM_SECOND)
     rule = f"from trial 2 on the median search is at most {LATER_SEARCH_TO_ORACLE:g} times the oracle's"
-    return Criterion(rule, f"{interval(ratio, 2)} times", met(ratio, ratio.value <= LATER_SEARCH_TO_ORACLE), False)
+    near = ratio.value <= LATER_SEARCH_TO_ORACLE if ratio.n else None
+    return Criterion(rule, f"{interval(ratio, 2)} times", near, False)
 
 
 def near_oracle(result: Result) -> Criterion:
@@ -117,7 +122,8 @@ def near_oracle(result: Result) -> Criterion:
 
 
 def met(estimate: Estimate, holds: bool) -> bool | None:
-    return holds if estimate.n else None
+    """What holds, unless nothing was measured or a single episode, which has no interval."""
+    return holds if estimate.n and estimate.low == estimate.low else None
 
 
 def summary(result: Result) -> str:
@@ -145,9 +151,9 @@ def interval(estimate: Estimate, digits: int) -> str:
 
 
 def signed(estimate: Estimate) -> str:
-    """`+value [+low, +high]`."""
+    """`+value [+low, +high]`; the value alone where there is no interval."""
     text = [f"{number:+.1f}".replace("-", "\N{MINUS SIGN}") for number in estimate[:3]]
-    return f"{text[0]} [{text[1]}, {text[2]}]"
+    return text[0] if estimate.low != estimate.low else f"{text[0]} [{text[1]}, {text[2]}]"
 
 
 def search_text(estimate: Estimate, limit_ms: int) -> str:

@@ -77,6 +77,7 @@ def write_block(
     writer.write(
         first,
         states[:, 0, [GOAL_X, GOAL_Y]],
+        states[:, 0, RADIUS],
         trials,
         position=states[..., [X, Y]],
         action=trace.action.transpose(1, 0, 2)[:n],
@@ -131,8 +132,7 @@ def run_swimmers(session: Session, result: h5py.File) -> None:
         writer = ConditionWriter(group, session.keys, session.task.duration_ms, ("position", "action", "reward"))
         for first in range(0, len(session.keys), SWIMMERS_AT_ONCE):
             states, action, reward = swim(name, session.keys[first : first + SWIMMERS_AT_ONCE], session.task, circle)
-            goal, position = states[:, 0, [GOAL_X, GOAL_Y]], states[..., [X, Y]]
-            writer.write(
-                first, goal, trials_table(session.task, states), position=position, action=action, reward=reward
-            )
+            goal, trials = states[:, 0, [GOAL_X, GOAL_Y]], trials_table(session.task, states)
+            arrays = {"position": states[..., [X, Y]], "action": action, "reward": reward}
+            writer.write(first, goal, states[:, 0, RADIUS], trials, **arrays)
         writer.finish()

@@ -143,7 +143,7 @@ def network_group(result: h5py.File, name: str, frozen: Frozen) -> h5py.Group:
     """A group for what a network did, with where it came from; `weights_sha256_after` is set once it has swum."""
     group = result.create_group(name)
     group.attrs.update(network=frozen.path.name, seed=frozen.file.seed, policy="mean")
-    group.attrs["weights_sha256_before"] = weights_sha256(frozen.file.network.weights())
+    group.attrs["weights_sha256_before"] = weights_sha256(frozen.subject.weights)
     return group
 
 
@@ -168,7 +168,7 @@ def run_grid(networks: Mapping[str, Frozen], keys: np.ndarray, out: Path, seed: 
             group = network_group(result, name, frozen)
             told = part_of(shown, name, number, len(networks) + 1)
             _put_goals(group, network_goals(frozen, keys, told))
-            group.attrs["weights_sha256_after"] = weights_sha256(frozen.file.network.weights())
+            group.attrs["weights_sha256_after"] = weights_sha256(frozen.subject.weights)
         shown.show(len(networks) / (len(networks) + 1), "scripted swimmers")
         for name in SWIMMERS:
             group, circle = result.create_group(name), np.full((len(KINDS), len(RADII), len(REST_MS)), np.nan)

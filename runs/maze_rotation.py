@@ -128,7 +128,7 @@ def run_rotation(networks: Mapping[str, Frozen], keys: np.ndarray, out: Path, se
         for number, (name, frozen) in enumerate(networks.items()):
             group = network_group(result, name, frozen)
             _put_measured(group, of_network(frozen, keys, part_of(shown, name, number, len(networks) + 1)))
-            group.attrs["weights_sha256_after"] = weights_sha256(frozen.file.network.weights())
+            group.attrs["weights_sha256_after"] = weights_sha256(frozen.subject.weights)
         shown.show(len(networks) / (len(networks) + 1), "scripted swimmers")
         circle = best_circle(keys[:CIRCLE_TRIED_ON], MAZE, CIRCLES_TRIED)
         for name in SWIMMERS:

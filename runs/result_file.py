@@ -27,8 +27,8 @@ _TRIAL_COLUMNS = {
     "optimal_ms": ("ms", "search time of a straight swim"),
     "start_x": (POOL, "where the animal was set down"),
     "start_y": (POOL, "where the animal was set down"),
-    "goal_x": (POOL, "centre of the platform at the end of the trial"),
-    "goal_y": (POOL, "centre of the platform at the end of the trial"),
+    "goal_x": (POOL, "centre of the platform in the last step of the trial"),
+    "goal_y": (POOL, "centre of the platform in the last step of the trial"),
     "found": ("1", "whether the platform was found before the episode ended"),
 }
 
@@ -39,14 +39,17 @@ class ConditionWriter:
     def __init__(self, group: h5py.Group, keys: np.ndarray, steps: int, names: Sequence[str]):
         self.group, self.trials = group, []
         store.put(group, "episode_key", keys, "1", _KEY)
-        self.goal = np.empty((len(keys), 2))
+        self.goal, self.radius = np.empty((len(keys), 2)), np.empty(len(keys))
         for name in names:
             behind, extra, unit, description = _ONE_STEP_AN_EPISODE[name]
             _reserve(group, name, (len(keys), steps + extra, *behind), unit, description)
 
-    def write(self, first: int, goal: np.ndarray, trials: np.ndarray, **arrays: np.ndarray) -> None:
-        """Episodes from number `first` on: first platforms (n, 2), their trials, and the arrays (n, T, ...)."""
+    def write(
+        self, first: int, goal: np.ndarray, radius: np.ndarray, trials: np.ndarray, **arrays: np.ndarray
+    ) -> None:
+        """Episodes from `first` on: first platforms (n, 2) and radii (n,), their trials, and the arrays (n, T, ...)."""
         self.goal[first : first + len(goal)] = goal
+        self.radius[first : first + len(goal)] = radius
         trials["episode"] += first
         self.trials.append(trials)
         for name, array in arrays.items():
@@ -54,6 +57,7 @@ class ConditionWriter:
 
     def finish(self) -> None:
         """Write what is complete only once all episodes are there."""
+        store.put(self.group, "platform_radius", self.radius, POOL, "of the episode's platforms")
         _put_goal_and_trials(self.group, self.goal, np.concatenate(self.trials))
 
 

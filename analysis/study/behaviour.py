@@ -20,20 +20,21 @@ PERSEVERATION_MS = 300
 QUADRANTS = ("target", "left", "opposite", "right")
 FOUND_BEFORE = "had found the platform by half time"
 PROBE_MS = 500  # over which quadrants are counted
+BEGUN_BY = 0.5  # of the animals: a trial that fewer began belongs to the quickest of them
 
 
 # Reversal
 
 
 def relative_trials(episodes: Swum, reversal_ms: int) -> np.ndarray:
-    """Each trial's number from the one that was under way at the reversal, which is 0; (rows,)."""
+    """Each trial's number from the first that had not ended at the reversal, which is 0; (rows,)."""
     trials = episodes.trials
-    before = trials.start_ms <= reversal_ms
-    under_way = np.bincount(trials.episode[before].astype(int), minlength=episodes.n_episodes) - 1
+    ended = trials.found & (trials.start_ms + trials.latency_ms <= reversal_ms)
+    under_way = np.bincount(trials.episode[ended].astype(int), minlength=episodes.n_episodes)
     return trials.trial - under_way[trials.episode]
 
 
-def median_search(episodes: Swum, chosen: np.ndarray, time_ms: np.ndarray) -> Estimate:
+def median_search(episodes: Swum, chosen: np.ndarray, time_ms: np.ndarray, limit_ms: int) -> Estimate:
     """Median of chosen searches (rows,), each counted from its own zero; cut off ones enter as such."""
     from scipy.sparse import csr_array
 
@@ -43,21 +44,24 @@ def median_search(episodes: Swum, chosen: np.ndarray, time_ms: np.ndarray) -> Es
     times, column = np.unique(time_ms[chosen], return_inverse=True)
     shape, episode, found = (episodes.n_episodes, len(times)), trials.episode[chosen], trials.found[chosen]
     finds, cuts = (csr_array((of.astype(float), (episode, column)), shape) for of in (found, ~found))
-    of = Searches(times.astype(float), finds, cuts, episodes.duration_ms)
+    of = Searches(times.astype(float), finds, cuts, limit_ms)
     return estimate(lambda weights: median_of(of, weights), episodes.n_episodes, len(np.unique(episode)))
 
 
 def reversal_curve(result: Result) -> dict[int, Estimate]:
-    """Median search by trial; that of trial 0 is counted from the reversal on."""
+    """Median search by trial, as far as half of the animals began it; that of trial 0 counts from the reversal on."""
     group = subgroup(result.file, "reversal")
     reversal_ms, episodes = int(attribute(group, "reversal_ms")), swum(result, "reversal", "reversal")
-    trials, number = episodes.trials, relative_trials(episodes, int(attribute(group, "reversal_ms")))
-    used = array(group, "found_before", 1)[trials.episode] > 0
-    time_ms = np.where(number == 0, trials.start_ms + trials.latency_ms - reversal_ms, trials.latency_ms)
-    return {
-        trial: median_search(episodes, used & (number == trial) & (time_ms >= 0), time_ms)
-        for trial in range(-BEFORE, AFTER + 1)
-    }
+    trials, number = episodes.trials, relative_trials(episodes, reversal_ms)
+    animals = array(group, "found_before", 1) > 0
+    start_ms = np.where(number == 0, np.maximum(trials.start_ms, reversal_ms), trials.start_ms)
+    time_ms, curve = trials.start_ms + trials.latency_ms - start_ms, {}
+    for trial in range(-BEFORE, AFTER + 1):
+        limit_ms = episodes.duration_ms - (reversal_ms if trial >= 0 else 0)
+        found = median_search(episodes, animals[trials.episode] & (number == trial), time_ms, limit_ms)
+        begun_by_enough = found.n >= BEGUN_BY * animals.sum()
+        curve[trial] = found if begun_by_enough else Estimate(np.nan, np.nan, np.nan, found.n)
+    return curve
 
 
 def first_search_of(result: Result) -> Estimate:
@@ -136,7 +140,12 @@ def draw_reversal(result: Result) -> Figure:
 def tell_reversal(result: Result) -> list[str]:
     curve, naive, kept = reversal_curve(result), first_search_of(result), perseveration(result)
     limit = swum(result, "reversal", "reversal").duration_ms
-    parts = [f"trial {trial:+d}: {search_text(curve[trial], limit)}" for trial in (-1, 0, 1, 2, 3) if curve[trial].n]
+    after_it = limit - int(attribute(subgroup(result.file, "reversal"), "reversal_ms"))
+    parts = [
+        f"trial {trial:+d}: {search_text(curve[trial], limit if trial < 0 else after_it)} (n = {curve[trial].n})"
+        for trial in (-1, 0, 1, 2, 3)
+        if curve[trial].n
+    ]
     verdict = (
         "The animals persevere: they spend more time over the old place than over an equal one elsewhere"
         if kept.p < 0.05 and kept.old.value > kept.elsewhere.value
@@ -159,7 +168,7 @@ def tell_reversal(result: Result) -> list[str]:
 def back_to_normal(curve: dict[int, Estimate]) -> int | None:
     """First trial after the reversal from which a search is not measurably longer than the last before it."""
     before = curve[-1]
-    return next((trial for trial in range(1, AFTER + 1) if curve[trial].n and curve[trial].low <= before.high), None)
+    return next((trial for trial in range(1, AFTER + 1) if curve[trial].low <= before.high), None)
 
 
 # Probe trial

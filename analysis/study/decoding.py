@@ -30,6 +30,7 @@ class Samples(NamedTuple):
     """What may be read, by name, each (arm, lag, animal, features), and what is to be read: goal (animal, 2)."""
 
     arms: list[str]
+    since: list[str]  # what lags count from, by arm
     lag_ms: np.ndarray
     features: dict[str, np.ndarray]
     goal: np.ndarray
@@ -52,7 +53,9 @@ def samples(result: Result) -> Samples:
         if (population == code).any():
             of[f"spikes, {label}"] = of["spikes"][..., population == code]
     of = {name: in_standard_units(each) for name, each in of.items()}
-    return Samples(names(group, "arms"), array(group, "lag_ms", 1), of, goal[known])
+    arms = names(group, "arms")
+    since = names(group, "since") if "since" in group.attrs else ["the last find"] * len(arms)
+    return Samples(arms, since, array(group, "lag_ms", 1), of, goal[known])
 
 
 def in_standard_units(features: np.ndarray) -> np.ndarray:
@@ -82,7 +85,7 @@ def shuffled(goal: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=2)
 def readings(result: Result) -> dict[str, Reading]:
-    """Every reader at every time since the last find."""
+    """Every reader at every lag."""
     of, found = samples(result), {}
     for name, features in of.features.items():
         both = [[[mean(each) for each in errors(at_lag, of.goal, shuffled(of.goal))] for at_lag in arm]
@@ -107,7 +110,7 @@ def by_number(result: Result, name: str) -> dict[int, Estimate]:
 
 @styled
 def draw_decoding(result: Result) -> Figure:
-    """Error against the time since the last find, swimming and in the dark, and against the number of neurons."""
+    """Error against the time since the last find, or in the dark the last input, and against the number of neurons."""
     of, read = samples(result), readings(result)
     figure = new_figure(15, 6.2, "Decoding: where is the platform, by ridge regression?")
     panels = figure.subplots(1, 3, sharey=True)
@@ -118,7 +121,7 @@ def draw_decoding(result: Result) -> Figure:
                 band(axes, of.lag_ms.tolist(), reading.error[arm], COLOURS.get(name, DARK), name)
         chance = np.mean([each.value for each in read["b"].shuffled[arm]])
         axes.axhline(chance, color=DARK, linestyle=":", label="b, platforms shuffled")
-        axes.set(title=titles.get(of.arms[arm], of.arms[arm]), xlabel="time since the last find (ms)", xscale="log")
+        axes.set(title=titles.get(of.arms[arm], of.arms[arm]), xlabel=f"time since {of.since[arm]} (ms)", xscale="log")
     for name in ("b", "v", "spikes"):
         subsets = by_number(result, name)
         band(panels[2], list(subsets), list(subsets.values()), COLOURS[name], name)
@@ -140,7 +143,7 @@ def tell_decoding(result: Result) -> list[str]:
         for lag in (0, int(np.argmin(np.abs(of.lag_ms - SUBSET_LAG_MS))), len(of.lag_ms) - 1):
             parts = [f"{feature} {interval(read[feature].error[arm][lag], 2)}" for feature in ("b", "v", "spikes")]
             parts += [f"own place {interval(read['own place'].error[arm][lag], 2)}"] if name == "swimming" else []
-            lines.append(f"{name.capitalize()}, {of.lag_ms[lag]} ms since the last find: {', '.join(parts)}.")
+            lines.append(f"{name.capitalize()}, {of.lag_ms[lag]} ms since {of.since[arm]}: {', '.join(parts)}.")
     for feature in ("b", "v", "spikes"):
         lines.append(f"How long it can be read in {feature}: {longest_text(of, read[feature])}.")
         sizes = by_number(result, feature)

@@ -123,13 +123,14 @@ def how_long(result: Result) -> str:
 def how_precisely(result: Result) -> str:
     of, read = decoding.samples(result), decoding.readings(result)
     lag = int(np.argmin(np.abs(of.lag_ms - decoding.SUBSET_LAG_MS)))
-    own, _ = transplant.nearest(result)["none"]
+    own, other = transplant.nearest(result)["none"]
     return (
         f"{of.lag_ms[lag]} ms after a find a linear reader misses the platform's centre by "
         + ", ".join(f"{interval(read[name].error[0][lag], 2)} from {name}" for name in ("b", "v", "spikes"))
         + f" pool radii (shuffled: {interval(read['b'].shuffled[0][lag], 2)}; platform radius "
         f"{result.platform_radius:g}); "
-        f"the animals themselves come within {interval(own, 2)}."
+        f"the animals themselves come within {interval(own, 2)} on their way, which leads them within "
+        f"{interval(other, 2)} of a platform that they do not know of."
     )
 
 

@@ -43,18 +43,18 @@ def saved(of: Retention) -> list[Estimate]:
     return [mean(more) for more in of.erased - of.kept]
 
 
-def half_life_of(blank_ms: np.ndarray, saved_ms: np.ndarray) -> float:
-    """h of the least-squares fit saved(d) = saved(0) 2^(-d/h), in ms; NaN where it cannot be fitted."""
+def decay_of(blank_ms: np.ndarray, saved_ms: np.ndarray) -> tuple[float, float]:
+    """a and h of the least-squares fit saved(d) = a 2^(-d/h), both in ms; NaN where it cannot be fitted."""
     if not saved_ms[0] > 0:
-        return np.nan
+        return np.nan, np.nan
     try:
-        (_, h), _ = curve_fit(
+        (a, h), _ = curve_fit(
             lambda d, a, h: a * np.exp2(-d / h), blank_ms, saved_ms, (saved_ms[0], 50.0),
             bounds=((0, 0.1), (np.inf, LARGEST_HALF_LIFE_MS)),
         )  # fmt: skip
     except RuntimeError:
-        return np.nan
-    return float(h)
+        return np.nan, np.nan
+    return float(a), float(h)
 
 
 @functools.lru_cache(maxsize=2)
@@ -68,9 +68,9 @@ def half_life(of: Retention) -> Estimate:
     if n < 2 or not saved(of)[0].low > 0:
         return Estimate(np.nan, np.nan, np.nan, n)
     more, generator = of.erased - of.kept, np.random.default_rng(SEED)
-    fits = [half_life_of(of.blank_ms, more[:, generator.integers(n, size=n)].mean(axis=1)) for _ in range(RESAMPLES)]
+    fits = [decay_of(of.blank_ms, more[:, generator.integers(n, size=n)].mean(axis=1))[1] for _ in range(RESAMPLES)]
     low, high = np.nanpercentile(fits, (2.5, 97.5))
-    return Estimate(half_life_of(of.blank_ms, more.mean(axis=1)), float(low), float(high), n)
+    return Estimate(decay_of(of.blank_ms, more.mean(axis=1))[1], float(low), float(high), n)
 
 
 @styled
@@ -85,7 +85,7 @@ def draw_retention(result: Result) -> Figure:
         band(axes, of.blank_ms.tolist(), [mean(row) for row in of.erased], VERMILLION, "state erased")
         if life.value == life.value:
             blank = np.concatenate([np.linspace(0, 50, 101), np.geomspace(50, of.blank_ms.max(), 200)])
-            more = (of.erased - of.kept)[0].mean() * np.exp2(-blank / life.value)
+            more = decay_of(of.blank_ms, (of.erased - of.kept).mean(axis=1))[0] * np.exp2(-blank / life.value)
             label = f"half-life {life.value:.0f} ms"
             axes.plot(blank, of.erased.mean() - more, color=GREY, linestyle="--", label=label)
         axes.axvline(tau_a, color=GREEN, linestyle=":", label="tau_a")
@@ -111,7 +111,7 @@ def tell_retention(result: Result) -> list[str]:
 
 def half_life_text(life: Estimate, tau_a: float) -> str:
     if life.value != life.value:
-        return "Without a blank the state saves no search time, so there is no half-life."
+        return "No half-life: without a blank the state saves no search time, or what it saves does not fall."
     against = life.value / (tau_a * np.log(2))
     return (
         f"Half-life of what is saved: {interval(life, 0)} ms, {against:.2g} times that of the threshold adaptation "

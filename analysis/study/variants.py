@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from analysis.latencies import Estimate
 from analysis.results import Result, attribute, subgroup
 from analysis.study.interventions import band
-from analysis.study.measures import array, mean, names, ratio
+from analysis.study.measures import array, enough, mean, names, ratio
 from analysis.study.retention import Retention, half_life, longest_kept
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
@@ -61,10 +61,12 @@ def tell_wedge(result: Result) -> list[str]:
 def series(result: Result) -> dict[float, Retention]:
     """Searches after a blank, by tau_a in ms."""
     group = subgroup(result.file, "tau_a")
-    blank, search = array(group, "blank_ms", 1), array(group, "search_ms", 4)
+    blank, search, valid = array(group, "blank_ms", 1), array(group, "search_ms", 4), array(group, "valid", 2) > 0
+    for each in valid:
+        enough(each, "had found the platform before the blank")
     return {
-        float(tau): Retention(f"tau_a {tau:g} ms", blank, kept, erased)
-        for tau, (kept, erased) in zip(array(group, "tau_a_ms", 1), search, strict=True)
+        float(tau): Retention(f"tau_a {tau:g} ms", blank, kept[:, known], erased[:, known])
+        for tau, known, (kept, erased) in zip(array(group, "tau_a_ms", 1), valid, search, strict=True)
     }
 
 
@@ -80,7 +82,8 @@ def draw_tau_a(result: Result) -> Figure:
     axes.set_xscale("symlog", linthresh=10)
     axes.set(xlabel="blank (ms)", ylabel="search time saved by the state (ms)", xlim=(-1, None))
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return add_footer(figure, result, f"bands: 95 % bootstrap over n = {of.kept.shape[1]} animals; one network a line")
+    animals = ", ".join(str(of.kept.shape[1]) for of in series(result).values())
+    return add_footer(figure, result, f"bands: 95 % bootstrap over n = {animals} animals; one network a line")
 
 
 def tell_tau_a(result: Result) -> list[str]:

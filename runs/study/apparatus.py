@@ -55,6 +55,7 @@ class Subject(NamedTuple):
     """A network whose weights are frozen, the maze it was trained on, and what runs it."""
 
     network: Network
+    weights: Weights  # those of the network: what all its experiments run on, and what is hashed after them
     task: WaterMaze
     seed: int  # of its meta-training
     threads: Threads
@@ -130,7 +131,7 @@ def surgery(subject: Subject, *events: tuple[np.ndarray, Act], weights: Weights 
         events: moments (E,), the step before which an episode is changed, or `NEVER`; and what is done then. Later
             events come after earlier ones where they share a step.
     """
-    frozen = subject.network.weights() if weights is None else weights
+    frozen = subject.weights if weights is None else weights
 
     def plan(block: Block, episodes: slice) -> None:
         moments = [of_lanes(when, episodes, NEVER) for when, _ in events]

@@ -13,19 +13,19 @@ DECODING = 5
 LAGS_MS = (10, 25, 50, 100, 200, 400, 800, 1200)
 FILTER_MS = 20.0
 ANIMALS_PER_EPISODE = 4
-ARMS = ("swimming", "dark")
+ARMS, SINCE = ("swimming", "dark"), ("the last find", "the last input")
 
 
 def decoding(subject: Subject, seed: int, lags_ms: tuple[int, ...] = LAGS_MS) -> Findings:
     """States at some times since the last find before half time, from when on there is none to be made.
 
     Arms: from half time on the animal swims on without a platform (`swimming`), or is held where no input cell fires
-    (`dark`), so that nothing but the network's own activity can tell of places.
+    (`dark`), so that nothing but the network's own activity can tell of places; there time counts from half time.
     """
     half, animals = subject.task.duration_ms // 2, ANIMALS_PER_EPISODE * subject.episodes
     keys = study_keys(seed, DECODING, animals)
     task = replace(subject.task, duration_ms=half + max(lags_ms) + 1)
-    weights, arms = subject.network.weights(), []
+    weights, arms = subject.weights, []
     for arm in ARMS:
 
         def plan(block: Block, episodes: slice, arm: str = arm) -> None:
@@ -36,21 +36,24 @@ def decoding(subject: Subject, seed: int, lags_ms: tuple[int, ...] = LAGS_MS) ->
                 block.parameters[PROBE_STEP] = half
             block.roll_out(weights, subject.mean_action)
 
-        kept = run_blocks(subject, keys, task, plan, lambda block, episodes: _sample(block, episodes, half, lags_ms), 0)
+        def keep(block: Block, episodes: slice, arm: str = arm) -> tuple[np.ndarray, ...]:
+            return _sample(block, episodes, half, lags_ms, dark=arm == "dark")
+
+        kept = run_blocks(subject, keys, task, plan, keep, 0)
         arms.append([np.concatenate(arrays, axis=1) for arrays in zip(*(block[:-1] for block in kept), strict=True)])
     x, spikes, place = (np.stack(arrays) for arrays in zip(*arms, strict=True))
     goal = np.concatenate([block[-1] for block in kept])
     n = subject.network.config.n_neurons
     shape = "(arm, lag, animal, "
     items = {
-        "lag_ms": Item(np.array(lags_ms), "ms", "time since the last find"),
+        "lag_ms": Item(np.array(lags_ms), "ms", "time since what the attribute `since` names for each arm"),
         "v": Item(x[..., :n], "unit of b0", shape + "neuron): membrane potential at the threshold of the step"),
         "b": Item(x[..., n:], "1", shape + "adaptive neuron): threshold adaptation at the threshold of the step"),
         "spikes": Item(spikes, "1/ms", shape + "neuron): spikes up to the step through an exponential filter"),
         "place": Item(place, "pool radius", shape + "2): the animal's own place"),
         "goal": Item(goal, "pool radius", "(animal, 2): centre of the platform; NaN for an animal without a find"),
     }
-    return Findings(items, {}, {"arms": list(ARMS), "filter_ms": FILTER_MS})
+    return Findings(items, {}, {"arms": list(ARMS), "since": list(SINCE), "filter_ms": FILTER_MS})
 
 
 def lift_out(block: Block) -> None:
@@ -61,7 +64,7 @@ def lift_out(block: Block) -> None:
     block.task_state[:, [ON_PLATFORM, WALL]] = 0
 
 
-def _sample(block: Block, episodes: slice, half: int, lags_ms: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+def _sample(block: Block, episodes: slice, half: int, lags_ms: tuple[int, ...], dark: bool) -> tuple[np.ndarray, ...]:
     """State variables (lag, n, slots), filtered spikes (lag, n, N), place (lag, n, 2) and goal (n, 2) of a block."""
     n = episodes.stop - episodes.start
     found = block.trace.task_state[1:, :, ON_PLATFORM] > 0
@@ -69,7 +72,8 @@ def _sample(block: Block, episodes: slice, half: int, lags_ms: tuple[int, ...]) 
     goal = block.trace.task_state[0][:, [GOAL_X, GOAL_Y]].copy()
     last = np.array([np.flatnonzero(arrived[:half, lane])[-1:].sum() for lane in range(LANES)])
     goal[~arrived[:half].any(axis=0)] = np.nan
-    rows, lanes = last[:, None] + np.array(lags_ms), np.arange(LANES)[:, None]
+    since = np.full(LANES, half) if dark else last
+    rows, lanes = since[:, None] + np.array(lags_ms), np.arange(LANES)[:, None]
     x, place = block.record.x[rows, :, lanes], block.trace.task_state[:, :, [X, Y]][rows, lanes]
     spikes = _filtered(block.record.spikes, rows)
     return tuple(a[:n].transpose(1, 0, 2).astype(np.float32) for a in (x, spikes, place)) + (goal[:n],)

@@ -86,7 +86,7 @@ def _points(task: WaterMaze) -> list[Point]:
 
 
 def _plan(subject: Subject, point: Point, key: tuple[int, int, int]) -> Plan:
-    weights, n_neurons = subject.network.weights(), subject.network.config.n_neurons
+    weights, n_neurons = subject.weights, subject.network.config.n_neurons
     seed, experiment, number = key
 
     def plan(block: Block, episodes: slice) -> None:

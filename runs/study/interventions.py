@@ -120,7 +120,7 @@ def hold(subject: Subject, moments: np.ndarray, held: np.ndarray) -> Plan:
 
     b is set before every step to what decays to the value, so the threshold of every step is that of the value.
     """
-    weights, rho = subject.network.weights(), decay_of_b(subject.network)
+    weights, rho = subject.weights, decay_of_b(subject.network)
     n_neurons = subject.network.config.n_neurons
 
     def plan(block: Block, episodes: slice) -> None:

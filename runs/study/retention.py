@@ -66,7 +66,7 @@ def _after_first_find(subject: Subject, keys: np.ndarray, ms: int, watched_ms: i
 
 def _after_half_an_episode(subject: Subject, keys: np.ndarray, blank_ms: tuple[int, ...], watched_ms: int):
     """Searches (state, blank, E) after being lifted out at half time, and who had found the platform before."""
-    half, weights = subject.task.duration_ms // 2, subject.network.weights()
+    half, weights = subject.task.duration_ms // 2, subject.weights
     task = replace(subject.task, duration_ms=half + max(blank_ms) + 1 + watched_ms)
 
     def keep(block: Block, episodes: slice) -> tuple[np.ndarray, np.ndarray]:

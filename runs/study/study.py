@@ -46,11 +46,11 @@ def subject_of(path: Path, file: NetworkFile, experiment: Experiment, threads: i
     """The network and its maze at full difficulty; InputError for a network of another task."""
     if not isinstance(experiment.task, WaterMaze):
         raise InputError(f"{path}: must be a network for {WaterMaze.name} to be studied, got {experiment.task.name}")
-    return Subject(file.network, experiment.task, file.seed, Threads(threads), episodes)
+    return Subject(file.network, file.network.weights(), experiment.task, file.seed, Threads(threads), episodes)
 
 
 def check_subject(path: Path, experiment: Experiment) -> None:
-    """InputError unless adaptation is that of thresholds and every maze has one radius, rest, start region, reversal."""
+    """InputError unless adaptation is that of thresholds, and radius, rest, start region and reversal are fixed."""
     network, task = experiment.network, experiment.task
     if network.adaptive_model != "alif" or network.n_adaptive == 0:
         has = f"{network.n_adaptive} adaptive neurons of the model {network.adaptive_model!r:.80}"
@@ -97,7 +97,7 @@ def run_study(
             variants = findings_of_variants(variants_folder(network), seed, episodes, threads, told)
         for name, findings in variants.items():
             put_findings(result.create_group(name), findings)
-        result.attrs["weights_sha256_after"] = weights_sha256(file.network.weights())
+        result.attrs["weights_sha256_after"] = weights_sha256(subject.weights)
     say(f"{len(asked) + len(variants)} experiments in {duration(time.monotonic() - start)}: {out}")
 
 

@@ -38,7 +38,7 @@ def transplant(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Fin
     keys = study_keys(seed, TRANSPLANT, animals)
     task = replace(subject.task, duration_ms=half + watched_ms)
     candidates = disc_points(study_generator(seed, TRANSPLANT), (animals // 2, 64))
-    weights = subject.network.weights()
+    weights = subject.weights
 
     def plan(block: Block, episodes: slice) -> None:
         block.roll_out(weights, subject.mean_action, half)

@@ -86,7 +86,8 @@ def findings_of_variants(folder: Path, seed: int, episodes: int, threads: int, t
             task = experiment.task
             assert isinstance(task, WaterMaze)
             experiments[name] = experiment
-            subjects[name] = Subject(file.network, task, file.seed, Threads(threads), episodes, tell)
+            weights = file.network.weights()
+            subjects[name] = Subject(file.network, weights, task, file.seed, Threads(threads), episodes, tell)
     found: dict[str, Findings] = {}
     if "wedge" in subjects:
         found["wedge"] = wedge(subjects["wedge"], seed)
@@ -102,12 +103,14 @@ def findings_of_variants(folder: Path, seed: int, episodes: int, threads: int, t
 def tau_series(subjects: list[Subject], seed: int) -> Findings:
     """Retention after half an episode, for networks trained with different tau_a."""
     of = sorted(subjects, key=lambda subject: subject.network.config.tau_a_ms)
-    searches = [retention(subject, seed, BLANK_MS).items["search_ms"].values[1] for subject in of]
+    found = [retention(subject, seed, BLANK_MS).items for subject in of]
+    searches, valid = (np.stack([items[name].values[1] for items in found]) for name in ("search_ms", "valid"))
     taus = np.array([subject.network.config.tau_a_ms for subject in of])
     items = {
         "tau_a_ms": Item(taus, "ms", "(network,): time constant of the threshold adaptation"),
         "blank_ms": Item(np.array(BLANK_MS), "ms", "how long the animal was out of the pool"),
-        "search_ms": Item(np.stack(searches), "ms", "(network, state kept or erased, blank, animal): search after it"),
+        "search_ms": Item(searches, "ms", "(network, state kept or erased, blank, animal): search after it"),
+        "valid": Item(valid, "1", "(network, animal): whether it had found the platform before"),
     }
     return Findings(items, {}, {})
 
@@ -132,7 +135,7 @@ def compare(subjects: dict[str, Subject], seed: int) -> Findings:
 
 def reset_at_starts(subject: Subject) -> Plan:
     """The plan that zeroes the whole state each time an animal is set down, as the test's `state_reset`."""
-    weights = subject.network.weights()
+    weights = subject.weights
 
     def plan(block, episodes: slice) -> None:
         while block.t < block.steps:

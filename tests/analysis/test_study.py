@@ -101,8 +101,8 @@ def test_share_of_the_cost():
 @pytest.mark.parametrize("half_life", [20.0, 400.0])
 def test_half_life_of_an_exponential(half_life):
     blank = np.array([0, 10, 20, 50, 100, 200, 500, 1000, 2000])
-    assert retention.half_life_of(blank, 80 * 2 ** (-blank / half_life)) == pytest.approx(half_life, rel=1e-3)
-    assert np.isnan(retention.half_life_of(blank, -80 * 2 ** (-blank / half_life)))
+    assert retention.decay_of(blank, 80 * 2 ** (-blank / half_life)) == pytest.approx((80, half_life), rel=1e-3)
+    assert np.isnan(retention.decay_of(blank, -80 * 2 ** (-blank / half_life))).all()
 
 
 def test_retention_ends_where_nothing_is_saved():

@@ -36,7 +36,7 @@ EPISODES, SEED = 12, 3
 @pytest.fixture(scope="module")
 def subject(folder) -> Subject:
     file, experiment = open_network(folder / "network.lsnn.h5")
-    return Subject(file.network, experiment.task, file.seed, Threads(2), EPISODES)
+    return Subject(file.network, file.network.weights(), experiment.task, file.seed, Threads(2), EPISODES)
 
 
 @pytest.fixture(scope="module")
