@@ -6,7 +6,7 @@ from pathlib import Path
 from analysis.families import Page
 from analysis.latencies import FIRST, FROM_SECOND, SECOND, goals_per_episode, goals_ratio, search_time
 from analysis.report import PAGES
-from analysis.results import Condition, Result
+from analysis.results import Condition, Result, holds
 from analysis.verdict import Criterion, interval, judge, search_text
 from runs.progress import say
 
@@ -17,10 +17,10 @@ def print_headline(path: Path) -> None:
     """Goals, their fraction of the oracle's and search times of every condition; the criteria and whether they hold."""
     with Result(path) as result:
         if result.task in PAGES:
-            if "frozen" in result.conditions:
+            if holds(result.file, "frozen"):
                 _print_page(path, PAGES[result.task](result))
             else:
-                say(f"{path}: tested {', '.join(result.conditions)}; a page needs the condition frozen")
+                say(f"\n{path}: written; its table needs the condition frozen")
             return
         episodes = result.conditions["oracle"].n_episodes
         say(f"\n{path}: means and medians over {episodes} episodes [95 % interval]")

@@ -133,6 +133,24 @@ def test_an_injected_fault_is_found_in_its_iteration(name, monkeypatch):
     assert not any(row[key] for key in FAULTS) and np.isfinite(learner.network.synapses.theta).all()
 
 
+def test_a_fault_in_any_epoch_is_kept_in_the_history_and_ends_the_iteration(monkeypatch):
+    """The return is that of the one roll-out, so a loss shows in the first epoch and is not forgotten in others."""
+    learner = learner_of("learning.epochs=3")
+    lost(learner, monkeypatch)
+    assert learner.step()["lost"] == 1 and learner.watch.in_a_row == 1
+    learner.step()
+    assert learner.watch.iterations == 1  # iterations, not epochs
+
+
+def test_a_return_that_is_not_finite_leaves_the_curriculum_alone(monkeypatch):
+    learner = learner_of()
+    before = learner.running_return
+    whole = learner._measure
+    monkeypatch.setattr(learner, "_measure", lambda *arguments: whole(*arguments) | {"return": np.nan})
+    assert learner.step()["not_finite"] == 1
+    assert learner.running_return == before and np.isfinite(before)
+
+
 def test_a_spread_that_the_readout_collapses_is_seen():
     learner = learner_of("learning.spread=readout")
     learner.network.bias[learner.network.columns("spread")] = -15.0

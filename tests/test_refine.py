@@ -102,6 +102,12 @@ def test_what_is_learnt_of_the_gradient_and_the_average_are_handed_on(learner):
     np.testing.assert_array_equal(widened.first["readout"], state.first["readout"])
 
 
+def test_a_checkpoint_before_the_first_update_has_no_moments_to_hand_on(learner):
+    fresh = MetaLearner(TASK, learner.network, LearningConfig(episodes=8), seed=3, threads=1).state()
+    widened = refined(learner.network, fresh, FINE.origin(COARSE))[1]
+    assert widened.first == widened.second == {}
+
+
 @pytest.mark.parametrize("changes", [{"dale": True}, {"rewire": True}, {"d_max_ms": 3}])
 def test_networks_whose_synapses_are_fixed_pair_by_pair_are_refused(changes):
     learning = LearningConfig(episodes=8)

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from analysis.latencies import Estimate
 from analysis.results import Result, attribute, subgroup
 from analysis.study.interventions import band
-from analysis.study.measures import array, enough, mean, names, ratio
+from analysis.study.measures import FEWEST, array, enough, mean, names, ratio
 from analysis.study.retention import Retention, half_life, longest_kept
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
@@ -59,14 +59,14 @@ def tell_wedge(result: Result) -> list[str]:
 
 
 def series(result: Result) -> dict[float, Retention]:
-    """Searches after a blank, by tau_a in ms."""
+    """Searches after a blank, by tau_a in ms, of animals that knew the platform; networks with too few are left out."""
     group = subgroup(result.file, "tau_a")
     blank, search, valid = array(group, "blank_ms", 1), array(group, "search_ms", 4), array(group, "valid", 2) > 0
-    for each in valid:
-        enough(each, "had found the platform before the blank")
+    enough(max(valid, key=np.count_nonzero), "had found the platform before the blank")
     return {
         float(tau): Retention(f"tau_a {tau:g} ms", blank, kept[:, known], erased[:, known])
         for tau, known, (kept, erased) in zip(array(group, "tau_a_ms", 1), valid, search, strict=True)
+        if np.count_nonzero(known) >= FEWEST
     }
 
 

@@ -203,7 +203,7 @@ def numbers(expression: Expression) -> Expression:
 
 
 def _has_whole_exponent(part: Expression) -> bool:
-    return part.is_Pow and part.exp.is_Float and part.exp == int(part.exp)
+    return part.is_Pow and part.exp.is_Float and float(part.exp).is_integer()
 
 
 def not_differentiable(expression: Expression) -> str:

@@ -71,6 +71,15 @@ def test_cut_off_searches_count_as_longer_than_they_lasted():
     assert all_of(mean_of, of) == pytest.approx(10 + 0.75 * 10 + 0.375 * 20)
 
 
+def test_searches_of_several_trials_weigh_one_an_animal():
+    """One that finds it ten times in 4 ms and one that is lost: half still search when the episode ends."""
+    both = condition([[30] + [4] * 10, [30, -70]])
+    assert search_time(both, SECOND).value == 52  # between 4 and 100
+    assert search_time(both, FROM_SECOND).value == 52 and search_time(both, FROM_SECOND).n == 2
+    of = searches(both, *FROM_SECOND)
+    np.testing.assert_allclose(of.finds.sum(axis=1) + of.cuts.sum(axis=1), [1, 1])
+
+
 def test_a_median_never_reached_is_the_length_of_the_episode():
     found = search_time(condition([[20], [-100], [-100], [-100]]), FIRST)
     assert found.value == DURATION_MS

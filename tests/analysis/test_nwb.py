@@ -33,7 +33,8 @@ def test_units_and_trials_are_those_of_the_file(exported, result_path):
         assert len(content.trials) == rows.sum()
         latencies = content.trials["stop_time"][:] - content.trials["start_time"][:]
         np.testing.assert_allclose(latencies, frozen.trials.latency_ms[rows] / 1000, atol=1e-9)
-        assert "threshold_0" in content.processing["thresholds"].data_interfaces
+        series = content.processing["thresholds"].data_interfaces["threshold_0"]
+        assert series.unit == "b0" and series.data[:].min() >= 1 - 1e-6 and series.data[:].max() < 100
 
 
 def test_pynapple_computes_a_place_field(exported):

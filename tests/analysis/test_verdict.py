@@ -5,7 +5,7 @@ import pytest
 
 from analysis.latencies import Estimate
 from analysis.results import Result, ResultError
-from analysis.verdict import interval, judge, search_text, signed, summary
+from analysis.verdict import interval, judge, reset_not_above_circling, search_text, signed, summary
 from tests.analysis.make_result import SWIMMERS, make_result
 
 
@@ -69,6 +69,23 @@ def test_yardsticks_are_required(tmp_path):
         judged(path)
 
 
+def test_one_episode_decides_nothing(tmp_path):
+    """It has no interval, so neither does it show memory nor refute it."""
+    verdict = judged(make_result(tmp_path / "r.h5", n_episodes=1, recorded=0))
+    assert outcomes(verdict)[1:4] == [None, None, None] and verdict.memory_shown is None
+    assert all("nan" not in criterion.measured for criterion in verdict.criteria)
+
+
+@pytest.mark.parametrize(("high", "met"), [(1.5, True), (9.0, None)])
+def test_too_few_episodes_do_not_show_that_a_reset_leaves_nothing(result, monkeypatch, high, met):
+    monkeypatch.setattr("analysis.verdict.goals_difference", lambda *_: Estimate(0.0, -1.0, high, 8))
+    assert reset_not_above_circling(result).met is met
+
+
+def test_the_untrained_network_is_not_said_to_have_the_hash_of_the_other(result):
+    assert judge(result).criteria[0].measured.endswith("throughout (frozen, frozen_sampled, state_reset)")
+
+
 def test_summary_has_the_numbers(result):
     frozen = result.conditions["frozen"]
     text = summary(result)
@@ -82,6 +99,7 @@ def test_numbers_in_words():
     assert interval(Estimate(0.7666, np.nan, np.nan, 1), 1) == "0.8"
     assert interval(Estimate(np.nan, np.nan, np.nan, 0), 1) == "–"
     assert signed(Estimate(-3.25, -4, 0.5, 9)) == "−3.2 [−4.0, +0.5]"
+    assert signed(Estimate(-3.25, np.nan, np.nan, 1)) == "−3.2"
     assert search_text(Estimate(140.4, 120, 2000, 9), 2000) == "140 [120, > 2000]"
     assert search_text(Estimate(2000, np.nan, np.nan, 1), 2000) == "> 2000"
     assert search_text(Estimate(np.nan, np.nan, np.nan, 0), 2000) == "–"

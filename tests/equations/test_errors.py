@@ -85,6 +85,10 @@ CASES = {
         with_line("-w/tau_a", "-w/tau_a + xi*tau_a**-0.5"),
         r"'dw/dt = .*xi.*': 'xi' cannot be used: noise has no adjoint",
     ),
+    "parameter made of another": (
+        SOUND._replace(parameters=(Parameter("tau_a", "2*tau_m", "1", "", ""),)),
+        r"parameters, 'tau_a = 2\*tau_m 1': must be a number with a unit, but has 'tau_m'",
+    ),
     "time": (with_line("-w/tau_a", "-w*t/tau_a**2"), r"'dw/dt = .*': 't' cannot be used"),
     "units of the reset": (
         SOUND._replace(reset="v = 0*mV\nw += 1*mV"), r"reset, 'w \+= 1\*mV': units do not match",
@@ -152,3 +156,9 @@ def test_a_bad_model_is_refused(case):
 
 def test_the_sound_model_of_the_cases_is_accepted():
     assert "def update_cell(" in write(SOUND)
+
+
+@pytest.mark.parametrize("power", ["v**2.0/mV", "v**9/mV**8", "v**(-3)*mV**4"])
+def test_whole_powers_are_products_so_that_negative_numbers_have_them(power):
+    source = write(with_line("(I - v)/tau_m", f"(I - {power})/tau_m")._replace(method="euler"))
+    assert "log(" not in source and "nan" not in source

@@ -86,6 +86,10 @@ def test_a_shard_that_exploded_is_shortened_to_the_limit_and_keeps_its_direction
     np.testing.assert_allclose(added_up(shards, 2.0)["w"], [1 - 2 + 4], rtol=1e-15)  # the median of the norms is 2
 
 
+def test_where_most_shards_have_no_gradient_the_others_count():
+    np.testing.assert_array_equal(added_up([one(0.0), one(3.0), one(0.0)], 2.0)["w"], [3.0])
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_shard_that_is_not_finite_counts_for_nothing_and_most_of_them_for_all(bad):
     np.testing.assert_array_equal(added_up([one(1.0), one(bad), one(2.0)], 2.0)["w"], [3.0])

@@ -96,6 +96,12 @@ def test_resume_goes_on_in_the_folder_of_the_checkpoint(own):
     assert len(load_network(own / "network.lsnn.h5").history) == 3
 
 
+def test_a_budget_that_is_spent_is_said(own):
+    done = lsnn("train", "water-maze", "--iterations", 1, "--resume", own / "checkpoint.lsnn.h5")
+    assert done.exit_code == 0 and "--iterations 1 had been spent already: no further iteration" in done.stdout
+    assert len(load_network(own / "network.lsnn.h5").history) == 2
+
+
 def test_overwrite_starts_anew(own):
     done = lsnn("train", "water-maze", "--iterations", 1, "--out", own, "--overwrite", *TINY)
     assert done.exit_code == 0, done.output
@@ -213,6 +219,25 @@ def test_a_finished_run_is_not_written_over(own, nothing_compiles):
 
 def test_a_resumed_run_does_not_write_over_another(own, folder, nothing_compiles):
     refused([*TRAIN, "--resume", folder / "checkpoint.lsnn.h5", "--out", own], "must not hold a run", within=own)
+
+
+def test_going_on_from_a_copy_of_a_checkpoint_writes_over_nothing(own, nothing_compiles):
+    copy = Path(shutil.copy(own / "checkpoint.lsnn.h5", own / "at_two.lsnn.h5"))
+    refused([*TRAIN, "--resume", copy], "must not hold a run already", within=own)
+
+
+def test_a_changed_experiment_does_not_write_over_its_checkpoint(own, nothing_compiles):
+    words = [*TRAIN, "--resume", own / "checkpoint.lsnn.h5", "--set", "learning.learning_rate=0.001"]
+    refused(words, "must not hold a run already", within=own)
+
+
+def test_a_report_writes_over_no_figure(result, tmp_path):
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    (folder / "ladder.png").write_bytes(b"mine")
+    refused(["report", result, "--out", folder], folder, "must not hold ladder.png", within=folder)
+    assert lsnn("report", result, "--out", folder, "--overwrite").exit_code == 0
+    assert (folder / "ladder.png").read_bytes() != b"mine"
 
 
 def test_out_must_be_a_folder(own, nothing_compiles):

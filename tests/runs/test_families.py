@@ -6,16 +6,19 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from analysis.report import PAGES, write_report
 from lsnn.blocks import Block
 from lsnn.configuration import from_mapping, to_mapping
 from lsnn.files import weights_sha256
 from lsnn.meta import MetaLearner, new_network
+from runs import bandit_regret
+from runs.cli import main
 from runs.configuration import experiment_of, open_network, overridden
 from runs.evaluate import NETWORKS, chosen_conditions, conditions_of, keys_of_test, run_test
 from runs.families import FAMILIES
-from runs.figures import PRETRAINED
+from runs.figures import PRETRAINED, reporting
 from runs.headline import print_headline
 from runs.presets import PRESETS, preset
 from runs.train import Budget, fresh_run, train
@@ -104,6 +107,31 @@ def test_report_and_headline(results, task, tmp_path, capsys):
     assert "src=\"http" not in text and "changed:" not in text
     printed = capsys.readouterr().out
     assert "frozen network" in printed and ("met" in printed or "NOT MET" in printed)
+
+
+def test_a_test_without_the_frozen_network_ends_well(results, tmp_path):
+    words = ["test", str(results["bandit"] / "network.lsnn.h5"), "--condition", "state_reset", "--episodes", "8"]
+    done = CliRunner().invoke(main, [*words, "--out", str(tmp_path / "r.h5")])
+    assert done.exit_code == 0, done.output
+    assert "written; its table needs the condition frozen" in done.stdout
+
+
+@pytest.mark.parametrize("words", [("--seed", "-1"), ("--episodes", "0"), ("--threads", "0")])
+def test_bad_numbers_of_the_scripts_are_named(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["bandit_regret.py", "--out", str(tmp_path / "out"), *words])
+    with pytest.raises(SystemExit) as ended:
+        reporting(bandit_regret.main)
+    assert ended.value.code == 2 and f"{words[0]} must be >= " in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_script_writes_over_no_figure(tmp_path, monkeypatch, capsys):
+    (tmp_path / "bandit_regret.png").write_bytes(b"mine")
+    monkeypatch.setattr("sys.argv", ["bandit_regret.py", "--out", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        reporting(bandit_regret.main)
+    assert "bandit_regret.png" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["bandit_regret.png"]
 
 
 def test_bandit_players_and_network_meet_the_same_arms(results):

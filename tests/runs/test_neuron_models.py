@@ -11,6 +11,7 @@ from lsnn.errors import InputError
 from runs import neuron_models
 from runs.train import Budget
 from tests.runs.tiny import FREE
+from tests.test_neuron_files import TEXT
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,30 @@ def test_complete_runs_are_not_repeated(compared, monkeypatch):
     before = (compared / "alif-seed4" / "result.h5").read_bytes()
     assert neuron_models.compare(compared, ["alif"], [4], Budget(iterations=2), 8, 1, FREE, "again") == 0
     assert (compared / "alif-seed4" / "result.h5").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "budget", "episodes"),
+    [
+        ((*FREE, "network.beta=1.0"), Budget(iterations=2), 8),
+        (FREE, Budget(iterations=3), 8),
+        (FREE, Budget(iterations=2), 16),
+    ],
+)
+def test_complete_runs_of_another_comparison_are_refused(compared, settings, budget, episodes):
+    with pytest.raises(InputError, match="alif-seed5: must be a run of these settings, budget and episodes"):
+        neuron_models.compare(compared, ["alif"], [5], budget, episodes, 1, settings, "again")
+
+
+def test_models_from_files_stay_in_the_folder(tmp_path, monkeypatch):
+    (tmp_path / "leaky.toml").write_text(TEXT)
+    places = []
+    monkeypatch.setattr(neuron_models, "run_job", lambda job, *arguments: places.append(job.folder))
+    model = str(tmp_path / "leaky.toml")
+    assert neuron_models.compare(tmp_path / "out", [model], [4], Budget(iterations=2), 8, 1, FREE, "again") == 1
+    assert places == [tmp_path / "out" / "leaky-seed4"]
+    with pytest.raises(InputError, match="must differ"):
+        neuron_models.compare(tmp_path / "out", [model, "x/leaky.toml"], [4], Budget(iterations=2), 8, 1, FREE, "again")
 
 
 def test_a_broken_off_run_goes_on_from_its_checkpoint(compared, tmp_path):

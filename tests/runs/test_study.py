@@ -10,8 +10,10 @@ from typer.testing import CliRunner
 from analysis.report import write_report
 from analysis.results import attribute
 from lsnn.blocks import Block, Threads
+from lsnn.errors import InputError
 from runs.cli import main
 from runs.configuration import open_network, overridden
+from runs.figures import PRETRAINED
 from runs.study import (
     apparatus,
     behaviour,
@@ -31,6 +33,7 @@ from tasks.water_maze import GOAL_X, GOAL_Y, X, Y
 from tests.runs.tiny import trained
 
 EPISODES, SEED = 12, 3
+FAMILY = str(PRETRAINED / "water_maze_family.lsnn.h5")
 
 
 @pytest.fixture(scope="module")
@@ -346,6 +349,20 @@ def test_study_reads_the_variants_and_its_report_shows_them(variants_study):
     assert (made / "report" / "tau_a.png").is_file()
 
 
+def test_a_variant_that_was_broken_off_goes_on(folder, tmp_path, monkeypatch):
+    _, experiment = open_network(folder / "network.lsnn.h5")
+    place = tmp_path / "variants" / "reference"
+    place.parent.mkdir()
+    trained(place, 2)
+    (place / "network.lsnn.h5").unlink()
+    asked = []
+    monkeypatch.setattr(variants, "VARIANTS", {"reference": ()})
+    monkeypatch.setattr(variants, "train", lambda run, *_: asked.append(run) or (None, 0))
+    variants.train_variants(experiment, 0, Budget(iterations=3), tmp_path / "variants", 1, "lsnn study")
+    variants.train_variants(experiment, 1, Budget(iterations=3), tmp_path / "variants", 1, "lsnn study")
+    assert [len(run.history) for run in asked] == [2, 0]  # the second is of another seed
+
+
 def test_a_variant_that_would_change_nothing_is_not_trained(folder, monkeypatch):
     asked = []
     monkeypatch.setattr(variants, "train", lambda run, *_: asked.append(run) or (None, 0))
@@ -394,6 +411,28 @@ def test_one_experiment_alone_is_what_it_is_among_the_others(folder, tmp_path, s
             np.testing.assert_array_equal(alone["clamp"][name][()], all_of_them["clamp"][name][()])
 
 
+def test_weights_that_change_under_an_experiment_are_seen(folder, tmp_path, monkeypatch):
+    """A roll-out that learns: the hash after it is that of the weights it ran on."""
+    whole = Block.roll_out
+
+    def learning(block, weights, *arguments, **keywords):
+        weights.readout.weight.flags.writeable = True
+        weights.readout.weight[:] *= 1.01
+        return whole(block, weights, *arguments, **keywords)
+
+    monkeypatch.setattr(Block, "roll_out", learning)
+    run_study(folder / "network.lsnn.h5", tmp_path / "s.h5", SEED, 8, 1, "lsnn study", only=("probe",))
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert file.attrs["weights_sha256_after"] != file.attrs["network_sha256"]
+
+
+@pytest.mark.parametrize("settings", [["network.adaptive_model=sfa"], ["network.n_adaptive=0"], ["task.rest_ms_min=1"]])
+def test_networks_that_cannot_be_studied_are_refused(folder, settings):
+    experiment = overridden(open_network(folder / "network.lsnn.h5")[1], settings)
+    with pytest.raises(InputError, match=r"net.h5: (must have adaptive neurons|task.rest_ms_min must not be set)"):
+        study.check_subject("net.h5", experiment)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -402,6 +441,7 @@ def test_one_experiment_alone_is_what_it_is_among_the_others(folder, tmp_path, s
         (["{network}", "--out", "{network}"], "must not exist yet"),
         (["{network}", "--out", "new.h5", "--only", "dreams"], "--only must be one of ablation, silence"),
         (["{network}", "--out", "new.h5", "--only", "clamp", "--train"], "leave out --only"),
+        ([FAMILY, "--out", "new.h5"], f"{FAMILY}: task.platform_radius_min must not be set in a network to be studied"),
     ],
 )
 def test_bad_input_is_named(folder, tmp_path, monkeypatch, arguments, message):

@@ -108,7 +108,7 @@ def test_stopped_by_a_signal(tmp_path, whole, number):
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (128 + number, "")
-    assert f"stopped by {number.name}" in output and "--resume" in output
+    assert f"stopped by {number.name}" in output and "lsnn train water-maze --iterations" in output
     assert 0 < done(tmp_path) == len(load_network(tmp_path / NETWORK).history) < ITERATIONS
     goes_on_to_the_bits_of(whole, tmp_path)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import runs
-from analysis.sweep import FAILED, FINISHED, read_sweep
+from analysis.sweep import FAILED, FINISHED, read_sweep, sweep_figure
 from lsnn.errors import InputError
 from lsnn.files import load_network
 from runs.cli import main
@@ -21,6 +21,7 @@ from runs.configuration import overridden
 from runs.families import FAMILIES
 from runs.presets import preset
 from runs.sweep import LAWS, cells_of, finished, read_spec, spec_of, sweep, train_command, words
+from runs.sweep import _claim as claim_folder
 from runs.sweep_summary import curve_of, label_of
 from runs.train import NETWORK, Budget
 from tests.runs.tiny import FREE, assert_same_run, tiny, trained
@@ -189,7 +190,43 @@ def test_a_sweep_goes_on_and_records_what_fails(tmp_path):
     assert none.exit_code == 2 and "--jobs must be >= 1, got 0" in none.stderr
     spec.write_text(BROKEN.replace("[0]", "[1]"))
     other = CliRunner().invoke(main, ["sweep", str(spec), "--out", str(out)])
-    assert other.exit_code == 2 and "must be a new folder or hold this sweep" in other.stderr
+    assert other.exit_code == 2 and "must be a new folder or hold a part of this sweep" in other.stderr
+
+
+def test_a_sweep_may_grow_but_not_change(tmp_path):
+    """More seeds and variants and other words go on in the same folder; a cell that has become another does not."""
+    spec, out = tmp_path / "spec.toml", tmp_path / "out"
+    text = 'task = "water-maze"\niterations = 3\nseeds = [0]\n[variants]\n"a" = {network.beta = 0.0}\n'
+
+    def claim(text):
+        spec.write_text(text)
+        out.mkdir(exist_ok=True)
+        read = read_spec(spec)
+        claim_folder(out, spec, read, cells_of(read))
+
+    claim(text)
+    claim("# again\n" + text.replace("[0]", "[0, 1]") + '"b" = {network.beta = 1.0}\n')
+    kept = (out / "sweep.toml").read_text()
+    assert kept.startswith("# again")
+    for old, new in (("iterations = 3", "iterations = 4"), ("beta = 0.0", "beta = 0.5"), ("[0, 1]", "[0]")):
+        with pytest.raises(InputError, match=r"has a sweep.toml whose cell 00\d-seed\d is none of"):
+            claim(kept.replace(old, new))
+    assert (out / "sweep.toml").read_text() == kept
+
+
+def test_a_family_without_an_oracle_has_its_error_and_no_time_to_it(tmp_path):
+    spec, out = tmp_path / "spec.toml", tmp_path / "out"
+    small = "network.n_excitatory = 8\nnetwork.n_inhibitory = 4\nnetwork.n_adaptive = 4\nlearning.episodes = 16\n"
+    spec.write_text(
+        'task = "store-recall"\niterations = 60\nseeds = [0]\nepisodes = 8\n[fixed]\n' + small +
+        "task.slot_ms = 20\ntask.answer_ms = 10\ntask.delay_max = 3\ntask.duration_ms = 200\n"
+    )  # fmt: skip
+    done = CliRunner().invoke(main, ["sweep", str(spec), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "recall error, n = 1" in done.output and "of the oracle" not in done.output
+    summary = read_sweep(out / "summary.h5")
+    assert not summary.of_oracle and np.isnan(summary.cells["iterations_to_enough"]).all()
+    assert len(summary.curves[0][0]) > 0 and len(sweep_figure(summary).axes) == 2
 
 
 def test_jobs_run_at_once_and_an_error_ends_the_rest(tmp_path, monkeypatch):

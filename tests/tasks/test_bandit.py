@@ -83,6 +83,14 @@ def test_gittins_index_has_its_tabulated_values():
     assert gittins_table(3, 0.9)[1, 0] == pytest.approx(0.8001, abs=1e-3)
 
 
+def test_gittins_index_reaches_beyond_any_number_of_trials(monkeypatch):
+    """With many trials the last rows are still means and a little more, not nought."""
+    monkeypatch.setattr("tasks.bandit_players._HORIZON", 30)
+    index = gittins_table.__wrapped__(60)
+    won = np.arange(60)
+    np.testing.assert_allclose(index[won, 59 - won], (won + 1) / 61, atol=0.08)
+
+
 def test_gittins_index_without_a_future_is_the_mean():
     table = gittins_table(4, 1e-9)
     for won in range(4):

@@ -27,6 +27,14 @@ def test_two_trials_by_hand() -> None:
     assert first["start_x"] == 0.52 and second["start_x"] == -0.5 and second["goal_x"] == 0.85
 
 
+def test_a_find_in_the_step_of_a_reversal_is_of_the_platform_that_was_found() -> None:
+    states = episode([0.52, 0.54, 0.56, -0.5, -0.52], [0, 0, 1, 0, 0], [0, 0, 1, 0, 0])
+    states[2:, GOAL_X] = -0.85  # the platform moves in the step of the find
+    found, after = trials_table(TASK, states[None])
+    assert found["goal_x"] == 0.85 and found["optimal_ms"] == 2 and found["found"]
+    assert after["goal_x"] == -0.85
+
+
 def test_a_find_by_the_last_step_counts_and_a_set_down_after_it_is_no_trial() -> None:
     found_last = episode([0.52, 0.54, 0.56], [0, 0, 1], [0, 0, 1])
     set_down_last = episode([0.54, 0.56, -0.5], [0, 1, 0], [0, 1, 0])

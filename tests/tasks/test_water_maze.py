@@ -349,6 +349,7 @@ def test_metrics_take_a_find_for_a_find_whatever_the_wall() -> None:
         ({"speed": 0.0}, "speed must be a number from 1e-06 to 2"),
         ({"reward": -1.0}, "reward must be a number of at least"),
         ({"wall_penalty": -0.1}, "wall_penalty must be a number of at least 0"),
+        ({"wall_penalty": 0.5}, "wall_penalty must be less than half of the reward"),
         ({"duration_ms": 0}, "duration_ms must be an integer of at least 1"),
         ({"encoder": "places"}, "encoder must be an encoder"),
     ],
@@ -356,3 +357,12 @@ def test_metrics_take_a_find_for_a_find_whatever_the_wall() -> None:
 def test_bad_members_are_named(members, message) -> None:
     with pytest.raises(InputError, match=message):
         WaterMaze(**members)
+
+
+@pytest.mark.parametrize("radius", [1.0, 0.4, 0.0])
+def test_start_regions_widen_to_that_of_the_task(radius) -> None:
+    task = WaterMaze(start_radius=radius)
+    mazes = [task.at_difficulty(level) for level in (0.0, 0.5, 0.999)]
+    assert [maze.start_radius for maze in mazes] == sorted(maze.start_radius for maze in mazes)
+    assert all(0 <= maze.start_radius_min <= maze.start_radius <= radius for maze in mazes)
+    assert task.at_difficulty(1.0) is task
