@@ -166,9 +166,11 @@ def tell_reversal(result: Result) -> list[str]:
 
 
 def back_to_normal(curve: dict[int, Estimate]) -> int | None:
-    """First trial after the reversal from which a search is not measurably longer than the last before it."""
-    before = curve[-1]
-    return next((trial for trial in range(1, AFTER + 1) if curve[trial].low <= before.high), None)
+    """First trial after the reversal from which on no search is measurably longer than the last before it."""
+    known = [trial for trial in range(1, AFTER + 1) if curve[trial].value == curve[trial].value]
+    longer = [trial for trial in known if not curve[trial].low <= curve[-1].high]
+    since = [trial for trial in known if trial > max(longer, default=0)]
+    return since[0] if since else None
 
 
 # Probe trial

@@ -16,6 +16,7 @@ from analysis.verdict import interval
 
 RESAMPLES, SEED = 200, 0
 LARGEST_HALF_LIFE_MS = 1e5
+LONGEST_FITTED = 10.0  # longest blanks: a longer half-life is not told from savings that do not fall
 
 
 class Retention(NamedTuple):
@@ -44,7 +45,7 @@ def saved(of: Retention) -> list[Estimate]:
 
 
 def decay_of(blank_ms: np.ndarray, saved_ms: np.ndarray) -> tuple[float, float]:
-    """a and h of the least-squares fit saved(d) = a 2^(-d/h), both in ms; NaN where it cannot be fitted."""
+    """a and h of the least-squares fit saved(d) = a 2^(-d/h), both in ms; NaN where it hardly falls or none fits."""
     if not saved_ms[0] > 0:
         return np.nan, np.nan
     try:
@@ -54,7 +55,7 @@ def decay_of(blank_ms: np.ndarray, saved_ms: np.ndarray) -> tuple[float, float]:
         )  # fmt: skip
     except RuntimeError:
         return np.nan, np.nan
-    return float(a), float(h)
+    return (float(a), float(h)) if h < LONGEST_FITTED * blank_ms[-1] else (np.nan, np.nan)
 
 
 @functools.lru_cache(maxsize=2)

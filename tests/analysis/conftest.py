@@ -1,13 +1,14 @@
-"""One synthetic result file for all tests of analysis, and a way to spoil a copy of it."""
+"""One synthetic result file for all tests of analysis, a way to spoil a copy of it, and result files made by hand."""
 
 import shutil
+from contextlib import ExitStack
 
 import h5py
 import pytest
 
 from analysis.results import Result
 from lsnn import store
-from tests.analysis.make_result import make_result
+from tests.analysis.make_result import SHA, make_result
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +36,26 @@ def edited(result_path, tmp_path):
         return path
 
     return edit
+
+
+@pytest.fixture
+def by_hand(tmp_path):
+    """A function that writes a file of arrays by their place and attributes by what they are of, and opens it.
+
+    by_hand({"frozen/prediction": [[0.0]]}, {"frozen": {"policy": "mean"}}, function="sine"): what is named is of the
+    task's configuration.
+    """
+    with ExitStack() as opened:
+
+        def write(arrays, attributes=None, **task):
+            path = tmp_path / f"by_hand_{len(list(tmp_path.iterdir()))}.h5"
+            with store.write_atomically(path) as file:
+                file.attrs.update(store.provenance("result", {"task": task}, 0, "by hand"), network_sha256=SHA)
+                for place, array in arrays.items():
+                    file[place] = array
+                for place, of in (attributes or {}).items():
+                    item = file[place] if place in file else file.create_group(place)
+                    item.attrs.update(of)
+            return opened.enter_context(Result(path))
+
+        yield write

@@ -102,6 +102,7 @@ def test_share_of_the_cost():
 def test_half_life_of_an_exponential(half_life):
     blank = np.array([0, 10, 20, 50, 100, 200, 500, 1000, 2000])
     assert retention.decay_of(blank, 80 * 2 ** (-blank / half_life)) == pytest.approx((80, half_life), rel=1e-3)
+    assert np.isnan(retention.decay_of(blank, np.full(len(blank), 80.0))).all()
     assert np.isnan(retention.decay_of(blank, -80 * 2 ** (-blank / half_life))).all()
 
 
@@ -150,9 +151,10 @@ def test_time_over_quadrants_is_turned_to_the_platform():
 
 
 def test_searches_are_back_once_intervals_meet():
-    curve = {-1: certain(40)} | {trial: certain(100) for trial in range(0, 9)} | {3: certain(40.01)}
+    curve = {-1: certain(40)} | {trial: certain(100 if trial < 3 else 39) for trial in range(0, 9)}
     assert behaviour.back_to_normal(curve) == 3
-    assert behaviour.back_to_normal({**curve, 3: certain(99)}) is None
+    assert behaviour.back_to_normal({**curve, 5: certain(99)}) == 6  # a single short search does not count
+    assert behaviour.back_to_normal({**curve, 8: certain(99)}) is None
 
 
 def test_strongest_tenth():

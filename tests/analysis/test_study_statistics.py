@@ -1,0 +1,563 @@
+"""Every statistic of a study on a few animals made by hand, of which the numbers can be worked out on paper."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from analysis.latencies import Estimate
+from analysis.results import Trials
+from analysis.study import behaviour, decoding, generalisation, interventions, report, retention, transplant, variants
+from analysis.study.measures import TooFew, swum
+from analysis.study.wiring import tell_wiring
+
+
+def episodes(place, rows, duration_ms, n):
+    """Arrays and attributes of n episodes; a row is (episode, trial, start in ms, latency in ms, found)."""
+    given = [("episode", "i4"), ("trial", "i4"), ("start_ms", "i4"), ("latency_ms", "i4"), ("found", "?")]
+    rest = [(name, "f8") for name in Trials._fields if name not in dict(given)]
+    table = np.zeros(len(rows), given + rest)
+    table[list(dict(given))] = np.array(rows, given)
+    return {f"{place}/trials": table, f"{place}/episode_key": np.arange(n)}, {place: {"duration_ms": duration_ms}}
+
+
+def finds(*times):
+    """Rows of episodes of 1000 ms by the times of the finds in each; the animal is set down again at once."""
+    rows = []
+    for episode, found in enumerate(times):
+        edges = [0, *found, 1000]
+        for trial, (start, end) in enumerate(pairwise(edges)):
+            rows.append((episode, trial, start, end - start, trial < len(found)))
+    return rows
+
+
+def swims(experiment, of):
+    """Arrays and attributes of the conditions of an experiment, by the finds of every animal in each."""
+    arrays, attributes = {}, {}
+    for name, times in of.items():
+        more, its = episodes(f"{experiment}/{name}", finds(*times), 1000, len(times))
+        arrays, attributes = arrays | more, attributes | its
+    return arrays, attributes
+
+
+# Reversal: 200 ms, the platform moves at 100 ms; a rest of 2 ms after each find
+
+FIVE = [
+    (0, 0, 0, 40, True), (0, 1, 42, 48, True), (0, 2, 92, 38, True), (0, 3, 132, 18, True), (0, 4, 152, 10, True),
+    (0, 5, 164, 36, False),
+    (1, 0, 0, 60, True), (1, 1, 62, 38, True), (1, 2, 102, 20, True), (1, 3, 124, 26, True), (1, 4, 152, 48, False),
+    (2, 0, 0, 50, True), (2, 1, 52, 148, False),
+    (3, 0, 0, 95, True), (3, 1, 97, 43, True), (3, 2, 142, 58, False),
+    (4, 0, 0, 110, True), (4, 1, 112, 88, False),
+]  # fmt: skip
+FOUND_BEFORE = [True, True, True, True, False]
+
+
+@pytest.fixture
+def reversed_maze(by_hand):
+    arrays, attributes = episodes("reversal/reversal", FIVE, 200, 5)
+    return by_hand(arrays | {"reversal/found_before": FOUND_BEFORE}, attributes | {"reversal": {"reversal_ms": 100}})
+
+
+def test_trials_count_from_the_one_under_way_at_the_reversal(reversed_maze):
+    """A find at the very reversal (animal 1) is of the platform before it."""
+    numbers = behaviour.relative_trials(swum(reversed_maze, "reversal", "reversal"), 100)
+    np.testing.assert_array_equal(numbers, [-2, -1, 0, 1, 2, 3, -2, -1, 0, 1, 2, -1, 0, -1, 0, 1, 0, 1])
+
+
+def test_searches_round_the_reversal(reversed_maze):
+    curve = behaviour.reversal_curve(reversed_maze)
+    assert curve[-2][::3] == (50, 2)  # 40, 60
+    assert curve[-1][::3] == (49, 4)  # 48, 38, 50, 95
+    assert curve[0][::3] == (35, 4)  # from the reversal: 30, 40, 100 and not found; from being set down: 20
+    assert curve[1][::3] == (26, 3)  # 18, 26, 58 and not found
+    assert curve[2][::3] == (55, 2)  # half have found it by 10 ms, the rest not within the 100 ms after the reversal
+    assert list(curve) == list(range(-4, 9))
+
+
+def test_a_trial_that_fewer_than_half_of_the_animals_began_has_no_value(reversed_maze):
+    curve = behaviour.reversal_curve(reversed_maze)
+    assert np.isnan(curve[3][:3]).all() and curve[3].n == 1
+    assert np.isnan(curve[4].value) and (curve[4].n, curve[-3].n) == (0, 0)
+
+
+def test_a_platform_never_found_again_takes_all_the_time_after_the_reversal(by_hand):
+    rows = [row for animal in range(3) for row in ((animal, 0, 0, 50, True), (animal, 1, 52, 148, False))]
+    arrays, attributes = episodes("reversal/reversal", rows, 200, 3)
+    arrays["reversal/found_before"] = [True] * 3
+    curve = behaviour.reversal_curve(by_hand(arrays, attributes | {"reversal": {"reversal_ms": 120}}))
+    assert curve[-1] == Estimate(50, 50, 50, 3) and curve[0] == Estimate(80, 80, 80, 3)
+
+
+def test_the_first_search_of_all_is_that_of_every_animal(reversed_maze):
+    assert behaviour.first_search_of(reversed_maze)[::3] == (60, 5)  # 40, 60, 50, 95, 110
+
+
+def test_median_of_chosen_searches(reversed_maze):
+    of, time_ms = swum(reversed_maze, "reversal", "reversal"), np.arange(1, 19) * 10
+    chosen = np.isin(np.arange(18), [0, 1, 6, 11])
+    assert behaviour.median_search(of, chosen, time_ms, 500)[::3] == (45, 3)  # 10, 20, 70, 120 of three animals
+    cut = np.isin(np.arange(18), [5, 10, 13])  # not found after 60 and 110 ms, found after 140 ms
+    assert behaviour.median_search(of, cut, time_ms, 500)[::3] == (140, 3)
+    none = behaviour.median_search(of, np.zeros(18, bool), time_ms, 500)
+    assert np.isnan(none.value) and none.n == 0
+
+
+PLACES = {"O": (0.5, 0), "N": (0, 0.5), "P": (-0.5, 0), "R": (0, -0.5), ".": (0, 0)}  # old, new, its like, its like
+
+
+def paths(*places):
+    """Paths (animal, step, 2) from a letter a step."""
+    return np.array([[PLACES[letter] for letter in path] for path in places])
+
+
+def perseverance(by_hand, *places, found=None, old=None):
+    """A file by the path of every animal from the reversal on, a letter a step."""
+    n = len(places)
+    arrays, attributes = episodes("reversal/reversal", finds(*[[50]] * n), 1000, n)
+    goals = {"reversal/old_goal": old or [PLACES["O"]] * n, "reversal/new_goal": [PLACES["N"]] * n}
+    before = {"reversal/found_before": found or [True] * n, "reversal/path": paths(*places)}
+    reversal = {"reversal": {"reversal_ms": 100}}
+    return by_hand(arrays | goals | before, attributes | reversal, platform_radius=0.1)
+
+
+ANIMALS = ("O.......NO", "OO......NO", "OOO.....NO", "OOOO....NO", "OOOO.O..NO", "OOOO.OO.NR")
+
+
+def test_perseveration_is_the_share_of_the_search_over_the_old_place(by_hand):
+    """8 steps up to the new find; 1, 2, 3, 4, 5, 6 of them over the old place; the smallest p of 6 animals."""
+    kept = behaviour.perseveration(perseverance(by_hand, *ANIMALS))
+    assert kept.old[::3] == (21 / 48, 6) and kept.elsewhere[::3] == (0, 6)
+    assert kept.visits.value == pytest.approx(8 / 6)  # the last two came a second time
+    assert kept.p == 2 / 2**6
+
+
+def test_elsewhere_is_the_mean_of_the_like_places_that_are_free(by_hand):
+    """The old place turned to the left is the new one, so its like are the opposite and the right: P and R."""
+    kept = behaviour.perseveration(perseverance(by_hand, *["OPR.RO.PNP"] * 5))
+    assert kept.old[:3] == (0.25, 0.25, 0.25)
+    assert kept.elsewhere[:3] == (0.25, 0.25, 0.25)  # (2 + 2) / 2 of 8
+    assert (kept.visits.value, kept.p) == (2, 1.0)
+
+
+def test_perseveration_is_watched_for_300_ms(by_hand):
+    kept = behaviour.perseveration(perseverance(by_hand, *["." * 300 + "O" * 99] * 5))
+    assert kept.old.value == pytest.approx(1 / 301) and kept.visits.value == 1
+
+
+def test_animals_with_nothing_to_compare_are_left_out(by_hand):
+    """One is set down on the new platform; the old one of the next was at the centre; the last had not found it."""
+    old = [PLACES["O"], (0.05, 0), *[PLACES["O"]] * 6]
+    result = perseverance(by_hand, "NOOO", "....", *["O..."] * 5, "OOOO", found=[True] * 7 + [False], old=old)
+    kept = behaviour.perseveration(result)
+    assert kept.old[::3] == (0.25, 5) and kept.elsewhere[::3] == (0, 5)
+    assert kept.visits.value == pytest.approx(6 / 7)
+    with pytest.raises(TooFew, match="4 of 5 animals had found the platform by half time"):
+        behaviour.perseveration(perseverance(by_hand, *["O..."] * 5, found=[True] * 4 + [False]))
+
+
+def test_the_text_of_a_reversal_follows_the_test(by_hand):
+    told = behaviour.tell_reversal(perseverance(by_hand, *ANIMALS))[1]
+    assert told.startswith("The animals persevere") and "Wilcoxon p = 0.03" in told and "0.438 [" in told
+    for places in (ANIMALS[:5], [path.replace("O", "P") for path in ANIMALS]):  # p = 2 / 2**5; elsewhere more
+        told = behaviour.tell_reversal(perseverance(by_hand, *places))[1]
+        assert told.startswith("No perseveration is measurable")
+
+
+def test_searches_are_back_where_the_interval_touches_that_before_the_reversal():
+    before, long = Estimate(40, 30, 50, 9), Estimate(90, 50.1, 99, 9)
+    curve = {trial: long for trial in range(-4, 9)} | {-1: before}
+    assert behaviour.back_to_normal(curve) is None
+    assert behaviour.back_to_normal(curve | {0: before}) is None  # it is the search that the move disturbed
+    assert behaviour.back_to_normal(curve | {trial: Estimate(90, 50, 99, 9) for trial in range(1, 9)}) == 1
+    assert behaviour.back_to_normal(curve | {8: before}) == 8
+    few, back = Estimate(np.nan, np.nan, np.nan, 1), dict.fromkeys(range(5, 9), before)
+    assert behaviour.back_to_normal(curve | {2: few} | back) == 5
+
+
+# Probe trial
+
+
+def probe_of(path, distance=0.5):
+    """A probe trial of one animal from a letter a step: here O is the target, N left of it, P opposite, R right."""
+    return behaviour.Probe("kept", paths(path), np.array([distance]))
+
+
+def test_shares_of_quadrants_are_of_the_first_500_ms_after_the_removal():
+    path = "R" + "O" * 200 + "N" * 150 + "P" * 100 + "R" * 50 + "R" * 300  # the place at the removal is not counted
+    np.testing.assert_allclose(behaviour.quadrant_shares(probe_of(path)), [[0.4, 0.3, 0.2, 0.1]])
+
+
+def test_quadrants_meet_at_45_degrees():
+    angle = np.deg2rad([0, 44, -44, 46, 134, 136, -136, -134, -46])
+    path = np.stack([np.cos(angle), np.sin(angle)], axis=1)[None]
+    shares = behaviour.quadrant_shares(behaviour.Probe("kept", path, np.ones(1)))
+    np.testing.assert_allclose(shares, [[0.25, 0.25, 0.25, 0.25]])
+
+
+def test_crossings_are_entries_of_each_place():
+    """To be set down on a place is no entry, nor is what comes after 500 ms."""
+    path = "OO.O.OONN.P.P.P...." + "." * 482 + "R.O.N"
+    np.testing.assert_array_equal(behaviour.crossings(probe_of(path), 0.1), [[2, 1, 3, 0]])
+    last = "." * 500 + "R" + "." * 9
+    np.testing.assert_array_equal(behaviour.crossings(probe_of(last), 0.1), [[0, 0, 0, 1]])
+    np.testing.assert_array_equal(behaviour.crossings(probe_of("..O..", 0.375), 0.125), [[1, 0, 0, 0]])  # on the edge
+    np.testing.assert_array_equal(behaviour.crossings(probe_of("..O..", 0.375), 0.1), [[0, 0, 0, 0]])
+
+
+def probed(by_hand, *shares):
+    """Animals with a platform at N, that spend so many of 10 steps there and the others at P, which is left of it."""
+    kept = paths(*("." + "N" * share + "P" * (10 - share) for share in shares))
+    arrays = {"probe/path": np.stack([kept, paths(*["." + "P" * 10] * len(shares))])}
+    arrays |= {"probe/goal": [PLACES["N"]] * len(shares), "probe/found_before": [True] * len(shares)}
+    return by_hand(arrays, {"probe": {"states": ["kept", "erased"]}}, platform_radius=0.1)
+
+
+def test_paths_of_a_probe_trial_are_turned_to_the_platform(by_hand):
+    kept, erased = behaviour.probes(probed(by_hand, 4, 5, 6, 7, 8))
+    np.testing.assert_array_equal(kept.distance, [0.5] * 5)
+    np.testing.assert_allclose(kept.path[0, [0, 1, 5]], [(0, 0), (0.5, 0), (0, 0.5)], atol=1e-12)
+    np.testing.assert_allclose(behaviour.quadrant_shares(kept)[0], [0.4, 0.6, 0, 0])
+    np.testing.assert_allclose(behaviour.quadrant_shares(erased), [[0, 1, 0, 0]] * 5)
+
+
+def test_the_text_of_a_probe_trial_has_shares_and_the_test_of_them(by_hand):
+    """Shares of the quadrant are above the mean of the other three in all six animals, or below it."""
+    kept, erased = behaviour.tell_probe(probed(by_hand, 4, 5, 6, 7, 8, 9))
+    assert "State kept (6 animals): 65 [" in kept and "p = 0.03)" in kept
+    assert "0 [0, 0] % of the first 500 ms" in erased and "0.0 [0.0, 0.0] entries" in erased
+    assert "1.0 [1.0, 1.0] entries of its place against 0.3 [0.3, 0.3] of its like" in kept
+
+
+def test_what_is_remembered_is_the_place_if_more_than_a_quarter_of_the_time_goes_there(by_hand):
+    assert report.what(probed(by_hand, 3, 3, 3, 3, 3)).startswith("The platform's place: with the platform gone 30 [30")
+    assert report.what(probed(by_hand, 2, 2, 2, 2, 2)).startswith("No place")
+
+
+# Transplant: animals 2k and 2k + 1 are a pair, with platforms at O and P, started at the centre
+
+
+def transplanted(by_hand, swaps, found=None, apart=None):
+    """A file by the path of every animal after each swap, a letter a step."""
+    n = len(next(iter(swaps.values())))
+    arrays = {"path": np.stack([paths(*of) for of in swaps.values()]), "goal": [PLACES[end] for end in "OP" * (n // 2)]}
+    arrays |= {"found": np.array(found or [True] * n), "apart": np.array(apart or [True] * n)}
+    placed = {f"transplant/{name}": array for name, array in arrays.items()}
+    return by_hand(placed, {"transplant": {"swaps": list(swaps)}}, platform_radius=0.1)
+
+
+def test_a_pair_is_left_out_unless_both_had_found_platforms_that_do_not_touch(by_hand):
+    """Of four pairs the second lacks a find; the platforms of the last touch."""
+    marked = ["..", "..", "RR", "RR", ".O", "..", "..", "..", "RR", "RR"]
+    found, apart = [True, True, True, False] + [True] * 6, [True] * 8 + [False] * 2
+    of = transplant.pairs(transplanted(by_hand, {"none": marked}, found, apart))
+    assert of.path.shape == (1, 6, 2, 2) and of.swaps == ["none"]
+    np.testing.assert_array_equal(of.own, [PLACES[end] for end in "OPOPOP"])
+    np.testing.assert_array_equal(of.other, [PLACES[end] for end in "POPOPO"])
+    np.testing.assert_array_equal(of.path[0, 2], [(0, 0), (0.5, 0)])
+    with pytest.raises(TooFew, match="4 of 10 animals are of pairs that both had found platforms which do not touch"):
+        transplant.pairs(transplanted(by_hand, {"none": marked}, [False] + found[1:], apart))
+
+
+def test_choices_by_the_platform_reached_first(by_hand):
+    """Animal 0 is at its own platform and then at the other's; four are at the other's; the last finds neither."""
+    result = transplanted(by_hand, {"b": [".O.P", "..O.", "...P", "O...", ".PO.", "...."], "none": ["...."] * 6})
+    found = transplant.choices(result)
+    assert found["b"][:3] == (1, 4, 1) and found["b"].n == 6
+    assert found["b"].share[::3] == (0.8, 5) and found["b"].p == pytest.approx(12 / 32)  # 2 (5 + 1) / 2**5
+    assert found["b"].share[1:3] == pytest.approx((0.3755, 0.9638), abs=1e-4)  # Wilson
+    assert found["none"][:3] == (0, 0, 6) and found["none"].share.n == 0
+    assert np.isnan([*found["none"].share[:3], found["none"].p]).all()
+
+
+def test_the_heading_is_that_of_the_first_30_ms(by_hand):
+    """From the centre, halfway between the platforms: up to 30 ms to their own, later to the other's."""
+    away = ["." * 30 + "O" + "P" * 9, "." * 30 + "P" + "O" * 9] * 3
+    still, aside = ["." * 40] * 6, ["." * 10 + "N" * 30] * 6
+    found = transplant.headings(transplanted(by_hand, {"none": away, "b": still, "v": aside}))
+    assert found["none"] == (Estimate(1, 1, 1, 6), Estimate(-1, -1, -1, 6))
+    assert found["b"] == found["v"] == (Estimate(0, 0, 0, 6), Estimate(0, 0, 0, 6))
+
+
+def test_the_heading_is_measured_against_the_way_from_the_start(by_hand):
+    """Set down at N both ways lie at right angles; one swims straight to its own, one half-way between."""
+    found = transplant.headings(transplanted(by_hand, {"none": ["NO", "NP"] * 3, "b": ["N.", "N."] * 3}))
+    own, other = (each.value for each in found["none"])
+    assert own == pytest.approx(1) and other == pytest.approx(0, abs=1e-12)
+    assert [each.value for each in found["b"]] == pytest.approx([np.sqrt(0.5), np.sqrt(0.5)])
+
+
+def test_nearest_is_the_least_distance_to_each_platform(by_hand):
+    own, other = transplant.nearest(transplanted(by_hand, {"none": ["N.O.", "N.P."] * 3}))["none"]
+    assert own == Estimate(0, 0, 0, 6) and other == Estimate(0.5, 0.5, 0.5, 6)  # the other's: from the centre
+    own, other = transplant.nearest(transplanted(by_hand, {"b": ["RO", "RP", "RR", "RR", "P.", "O."]}))["b"]
+    assert own.value == pytest.approx((2 * np.sqrt(0.5) + 2 * 0.5) / 6)
+    assert other.value == pytest.approx(4 * np.sqrt(0.5) / 6)
+
+
+def test_steps_to_either_platform(by_hand):
+    swaps = {"none": ["....."] * 6, "b": ["..O.P", ".P..O", "O....", "....P", "..NR.", "...OO"]}
+    of = transplant.pairs(transplanted(by_hand, swaps))
+    np.testing.assert_array_equal(transplant.steps_to_either(of, 1, 0.1), [2, 1, 0, 4, 5, 3])
+    np.testing.assert_array_equal(transplant.steps_to_either(of, 0, 0.1), [5] * 6)
+
+
+def test_a_platform_is_reached_at_its_edge():
+    edge = np.array([[[0.75, 0.0], [0.625, 0.0], [-0.375, 0.0]]])
+    own, other = np.array([PLACES["O"]]), np.array([PLACES["P"]])
+    assert [transplant.first_reached(edge, own, other, radius)[0] for radius in (0.1, 0.125, 0.25)] == [2, 0, 0]
+    assert transplant.first_reached(edge[:, 2:], own, other, 0.125)[0] == 1
+    assert transplant.first_reached(edge, own, other, 0.12)[0] == 2
+
+
+def test_the_state_is_the_cause_if_most_swim_to_the_others_platform(by_hand):
+    there = transplanted(by_hand, {"everything": [".P", ".O"] * 4})
+    assert report.cause(there).startswith("Yes: given another animal's state, 8 of 8 that reached")
+    assert "binomial p = 0.008)" in report.cause(there)  # 2 / 2**8
+    half = transplanted(by_hand, {"everything": [".P", ".P"] * 4})
+    assert report.cause(half).startswith("Not shown: with everything exchanged 0.50 [")
+
+
+# Decoding: platforms at the two ends of a line
+
+LINE = np.array([(0.85, 0.0), (-0.85, 0.0)] * 20)
+
+
+def decoded(by_hand, b):
+    """A file with b (arm, lag, animal, neuron) and nothing else to be read; a last animal never found its platform."""
+    nothing = np.zeros((2, 3, 41, 2))
+    arrays = {
+        "decoding/b": np.concatenate([b, np.full_like(b[:, :, :1], 1e6)], axis=2), "decoding/v": nothing,
+        "decoding/spikes": nothing, "decoding/place": nothing, "decoding/lag_ms": np.array([10, 60, 200]),
+        "decoding/goal": np.vstack([LINE, [(np.nan, np.nan)]]),
+        "network/population": np.array([0, 1]), "network/b0": np.ones(2), "network/beta": np.ones(2),
+    }  # fmt: skip
+    attributes = {
+        "decoding": {"arms": ["swimming", "dark"]}, "network": {"input_channels": "[]"},
+        "network/population": {"labels": '["excitatory", "adaptive"]'},
+    }  # fmt: skip
+    return by_hand(arrays, attributes)
+
+
+def code_at(arm, lag, n_neurons=1):
+    """b that tells the end of the line in its last neuron, in one arm and at one lag only."""
+    b = np.zeros((2, 3, 40, n_neurons))
+    b[arm, lag, :, -1] = LINE[:, 0]
+    return b
+
+
+def test_samples_are_those_of_animals_with_a_platform_in_units_of_their_spread(by_hand):
+    of = decoding.samples(decoded(by_hand, code_at(0, 1)))
+    assert of.arms == ["swimming", "dark"] and of.since == ["the last find"] * 2
+    np.testing.assert_array_equal(of.goal, LINE)
+    assert of.features["b"].shape == (2, 3, 40, 1) and of.features["b"].std() == pytest.approx(1)
+    assert of.features["spikes, excitatory"].shape == of.features["spikes, adaptive"].shape == (2, 3, 40, 1)
+
+
+def test_neurons_are_counted_while_swimming_at_the_lag_nearest_to_50_ms(by_hand):
+    found = decoding.by_number(decoded(by_hand, code_at(0, 1)), "b")
+    assert list(found) == [1] and found[1].high < 0.01 and found[1].n == 40
+    for arm, lag in ((0, 0), (0, 2), (1, 1)):
+        assert decoding.by_number(decoded(by_hand, code_at(arm, lag)), "b")[1].low > 0.8
+
+
+def test_the_range_of_subsets_is_over_which_neurons_were_drawn(by_hand):
+    """One neuron of three tells everything: alone it is drawn at times, among all of them always."""
+    found = decoding.by_number(decoded(by_hand, code_at(0, 1, 3)), "b")
+    assert list(found) == [1, 2, 3]
+    assert found[1].low < 0.01 < 0.2 < found[1].value < 0.8 < found[1].high
+    assert found[3].low == found[3].value == found[3].high < 0.01
+
+
+def test_readings_are_by_arm_and_lag_beside_those_of_shuffled_platforms(by_hand):
+    read = decoding.readings(decoded(by_hand, code_at(1, 2)))["b"]
+    assert [[each.value < 0.01 for each in arm] for arm in read.error] == [[False] * 3, [False, False, True]]
+    assert all(each.value > 0.7 and each.n == 40 for arm in read.shuffled for each in arm)
+
+
+def reading(*better):
+    """Readings by arm from whether the reader beats shuffled platforms at each lag; else the intervals just meet."""
+    error = [[Estimate(0.2, 0.1, 0.299 if one else 0.3, 9) for one in arm] for arm in better]
+    return decoding.Reading(error, [[Estimate(0.4, 0.3, 0.5, 9)] * len(arm) for arm in better])
+
+
+OF = decoding.Samples(["swimming", "dark"], ["a find", "a find"], np.array([10, 50, 200]), {}, LINE)
+
+
+def test_readable_where_intervals_do_not_meet():
+    of = reading([True, False, True], [False, False, False])
+    np.testing.assert_array_equal(decoding.readable(OF, of, 0), [True, False, True])
+    np.testing.assert_array_equal(decoding.readable(OF, of, 1), [False, False, False])
+
+
+@pytest.mark.parametrize(
+    ("better", "said"),
+    [
+        ([True, True, True], "up to 200 ms (the longest tested)"),
+        ([True, True, False], "up to 50 ms"),
+        ([True, False, True], "up to 10 ms"),
+        ([False, True, True], "not at all"),
+    ],
+)
+def test_how_long_it_can_be_read_without_a_break(better, said):
+    text = decoding.longest_text(OF, reading(better, [True, False, False]))
+    assert text == f"swimming {said}, dark up to 10 ms"
+
+
+# Ablation, silence, clamp: five animals that found the platform and one that did not
+
+
+def test_effects_are_differences_to_the_sham_of_the_same_animal(by_hand):
+    """Moments at 30, 30, 30, 30, 20 ms; sham finds at 40 and 60 ms; a find at the moment itself came before it."""
+    sham = [[30, 40, 60]] * 4 + [[20, 40, 60], [10, 20]]
+    later = {"b": [30, 65], "all": [30, 90, 95, 99], "fast": [30]}
+    of = {name: [later.get(name, [30, 40, 60])] * 5 + [[500]] for name in interventions.ABLATIONS} | {"sham": sham}
+    arrays, attributes = swims("ablation", of)
+    moment = {"ablation/moment_ms": np.array([30, 30, 30, 30, 20, -1])}
+    found = interventions.effects(by_hand(arrays | moment, attributes))
+    assert found["sham"].goals == Estimate(2, 2, 2, 5) and found["sham"].longer == Estimate(0, 0, 0, 5)
+    assert found["sham"].search.value == 12  # 10, 10, 10, 10, 20
+    assert found["b"].goals.value == 1.2 and found["b"].fewer.value == pytest.approx(-0.8)  # 30 ms is after 20 ms
+    assert found["b"].search.value == 30 and found["b"].longer.value == 18  # 35, 35, 35, 35, 10
+    assert found["fast"].search.value == 402  # nothing within 500 ms, and 10
+    assert found["all"].goals.value == 3.2 and found["all"].longer.value == 38  # 60, 60, 60, 60, 10
+    assert interventions.percent(interventions.cost_share(found, "b")) == "47 %"  # 18 of 38
+
+
+def test_the_share_of_the_cost_is_of_the_mean_delays(by_hand):
+    of = {name: [[40]] * 5 for name in interventions.ABLATIONS} | {"b": [[50]] * 5, "all": [[80]] * 5}
+    arrays, attributes = swims("ablation", of)
+    result = by_hand(arrays | {"ablation/moment_ms": np.full(5, 30)}, attributes)
+    found = interventions.effects(result)
+    assert [interventions.cost_share(found, name) for name in ("b", "all", "v")] == [0.25, 1, 0]
+    told = interventions.tell_ablation(result)
+    assert "erasing all but b causes 0 %, erasing b 25 %, setting b to its mean 0 %" in told[-1]
+    assert [line.split(":")[0] for line in told if "no measurable effect" in line] == [
+        "Readout r erased", "Delay lines erased", "Membranes v erased", "All but b erased", "Thresholds b at their mean"
+    ]  # fmt: skip
+
+
+def test_gaps_count_from_the_release(by_hand):
+    """Silent from 100 ms on for 10 or 50 ms; a find during the silence does not count."""
+    of = {"sham": [130], "silent_10": [105, 125], "cleared_10": [110, 135], "erased_10": [170],
+          "silent_50": [160, 170], "cleared_50": [140, 190], "erased_50": [900]}  # fmt: skip
+    arrays, attributes = swims("silence", {name: [times] * 5 + [[1]] for name, times in of.items()})
+    moments = {"silence/moment_ms": np.array([100] * 5 + [-1]), "silence/silent_ms": np.array([10, 50])}
+    result = by_hand(arrays | moments, attributes)
+    found = interventions.gaps(result)
+    assert [each.value for each in found[10]] == [15, 25, 60, 45, 35]
+    assert [each.value for each in found[50]] == [10, 40, 500, 490, 460]
+    assert interventions.undisturbed(result) == Estimate(30, 30, 30, 5)
+
+
+def test_clamped_goals_are_those_after_the_latest_hold(by_hand):
+    """b is held from 5 or 20 ms after the first find at 100 ms; all count from 120 ms on."""
+    of = {"sham": [100, 110, 120, 130, 140], "photograph_5": [100, 118, 125], "photograph_20": [100, 121, 122, 123],
+          "mean_5": [100, 119], "mean_20": [100, 110, 120, 121]}  # fmt: skip
+    arrays, attributes = swims("clamp", {name: [times] * 5 + [[]] for name, times in of.items()})
+    moments = {"clamp/first_find_ms": np.array([100] * 5 + [-1]), "clamp/held_after_ms": np.array([5, 20])}
+    result = by_hand(arrays | moments, attributes)
+    found, sham = interventions.clamped(result)
+    assert sham == Estimate(2, 2, 2, 5)
+    numbers = {name: {ms: (goals.value, less.value) for ms, (goals, less) in of.items()} for name, of in found.items()}
+    assert numbers == {"photograph": {5: (1, -1), 20: (3, 1)}, "mean": {5: (0, -2), 20: (1, -1)}}
+    told = interventions.tell_clamp(result)
+    assert "from 20 ms after the first find on: 3.0 [3.0, 3.0] goals (150 %" in told[1] and "(50 %" in told[2]
+
+
+# Retention
+
+
+def test_what_the_state_saves_is_of_animals_that_had_found_the_platform(by_hand):
+    """(arm, state, blank, animal): erased it takes 100 ms; the sixth animal had found none."""
+    search = np.full((2, 2, 3, 6), 100.0)
+    search[:, 0] = [[[40], [100], [90]], [[20], [60], [80]]]
+    search[..., 5] = 7
+    arrays = {"blank_ms": np.array([0, 10, 20]), "search_ms": search, "valid": [[True] * 5 + [False]] * 2}
+    placed = {f"retention/{name}": array for name, array in arrays.items()}
+    first, half = retention.arms(by_hand(placed, {"retention": {"arms": ["first", "half"], "tau_a_ms": 100.0}}))
+    assert retention.saved(first) == [Estimate(60, 60, 60, 5), Estimate(0, 0, 0, 5), Estimate(10, 10, 10, 5)]
+    assert [gain.value for gain in retention.saved(half)] == [80, 40, 20]
+    assert retention.longest_kept(first) == "The state saves search time up to a blank of 0 ms, not at 10 ms."
+    assert retention.longest_kept(half) == "The state saves search time up to a blank of 20 ms, the longest tested."
+
+
+def test_the_half_life_is_set_against_that_of_the_thresholds():
+    text = retention.half_life_text(Estimate(200, 100, 300, 9), 1000.0)
+    assert "200 [100, 300] ms, 0.29 times" in text and "(tau_a = 1000 ms, 693 ms)" in text
+    assert retention.half_life_text(Estimate(np.nan, np.nan, np.nan, 9), 1000.0).startswith("No half-life")
+
+
+# Fractions of the oracle's goals
+
+
+def test_curves_of_generalisation_and_damage_by_its_draws(by_hand):
+    """Goals of four episodes at the points of two curves; ratios of sums, not means of ratios; two draws of damage."""
+    arrays = {
+        "curve": [0, 1, 0], "value": [0.1, 0.05, 0.3], "draw": [0, 0, 1, 1],
+        "goals": [[4, 0, 0, 0], [2, 2, 3, 3], [3, 3, 3, 3]], "circling": [[1, 1, 1, 1], [1, 0, 1, 0], [4, 4, 4, 4]],
+        "oracle": [[8, 1, 1, 6], [4, 4, 6, 6], [6, 6, 6, 6]],
+    }  # fmt: skip
+    placed = {f"generalisation/{name}": np.array(array) for name, array in arrays.items()}
+    names = {"generalisation": {"curves": ["platform radius", "synapses pruned"], "trained_radius": 0.3}}
+    result = by_hand(placed, names, platform_circle=0.85)
+    radius, pruned = generalisation.curves(result)
+    assert (radius.name, radius.value.tolist(), pruned.value.tolist()) == ("platform radius", [0.1, 0.3], [0.05])
+    assert [each.value for each in radius.network] == [0.25, 0.5] and [each.n for each in radius.network] == [4, 4]
+    assert [each.value for each in radius.circling] == [0.25, pytest.approx(2 / 3)]
+    assert [each.value for each in radius.lead] == [0, pytest.approx(-1 / 6)]
+    assert pruned.network == [Estimate(0.5, 0.5, 0.5, 2)] and pruned.circling[0] == (0.1, 2 / 24, 1 / 8, 2)
+    told = generalisation.tell_generalisation(result)
+    assert told[1].endswith("More goals than circling nowhere.") and told[2].endswith("circling everywhere.")
+
+
+def test_goals_outside_and_inside_the_wedge(by_hand):
+    goals, circling, oracle = [[6, 2], [1, 0]], [[4, 0], [3, 2]], [[6, 4], [5, 5]]
+    arrays = {"goals": goals, "circling": circling, "oracle": oracle}
+    found = variants.fractions(by_hand({f"wedge/{name}": np.array(array) for name, array in arrays.items()}))
+    values = {place: tuple(each.value for each in both) for place, both in found.items()}
+    assert values == {"outside the wedge": (0.8, 0.4), "inside the wedge": (0.1, 0.5)}
+
+
+def test_goals_of_controls_with_the_state_kept_and_zeroed(by_hand):
+    goals = np.array([[[8, 1], [2, 1]], [[5, 5], [0, 4]]])  # (network, state, episode)
+    result = by_hand({"controls/goals": goals, "controls/oracle": np.array([10, 5])},
+                     {"controls": {"networks": ["reference", "no_adaptation"]}})  # fmt: skip
+    found = variants.controls(result)
+    assert {name: (kept.value, zeroed.value) for name, (kept, zeroed) in found.items()} == {
+        "reference": (0.6, 0.2), "no_adaptation": (pytest.approx(2 / 3), pytest.approx(4 / 15))
+    }  # fmt: skip
+    assert variants.tell_controls(result)[1].startswith("No adaptation: 0.67 [0.50, 1.00] of the oracle's goals")
+
+
+def test_retention_by_tau_a(by_hand):
+    """(network, state, blank, animal); of the second network the first animal had found no platform."""
+    search = np.full((2, 2, 3, 6), 100.0)
+    search[:, 0] = [[[20], [60], [80]], [[90], [100], [100]]]
+    valid = np.array([[True] * 6, [False] + [True] * 5])
+    arrays = {"tau_a_ms": np.array([150, 600]), "blank_ms": np.array([0, 30, 60]), "search_ms": search, "valid": valid}
+    found = variants.series(by_hand({f"tau_a/{name}": array for name, array in arrays.items()}))
+    assert {tau: [(each.value, each.n) for each in retention.saved(of)] for tau, of in found.items()} == {
+        150.0: [(80, 6), (40, 6), (20, 6)], 600.0: [(10, 5), (0, 5), (0, 5)]
+    }  # fmt: skip
+
+
+# Wiring
+
+
+def test_degrees_are_tested_against_random_wirings(by_hand):
+    """All in-degrees lie below the random ones, the out-degrees are the random ones."""
+    arrays = {
+        "source": [0, 1, 2, 3, 4], "target": [0, 1, 2, 3, 0], "weight": [1.0, -1.0, 2.0, -4.0, 0.0],
+        "initial_weight": [0.5, -0.5, np.nan, 1.0, np.nan],
+        "in_degree": [1, 1, 1, 3], "out_degree": [4, 5, 6, 7],
+        "random_in_degree": [[4, 4, 6, 6]], "random_out_degree": [[4, 5, 6, 7]],
+    }  # fmt: skip
+    placed = {f"wiring/{name}": np.array(array) for name, array in arrays.items()}
+    told = tell_wiring(by_hand(placed, {"wiring": {"n_inputs": 2, "rewired": True}}))
+    assert told[1].startswith("In-degree: mean 1.5, sd 0.9 (random 1.0), over 4 cells")
+    assert told[1].endswith("D = 1.00, p = 0.029.")  # two of the 70 ways to share eight out
+    assert told[2].endswith("D = 0.00, p = 1.")
+    assert told[3].startswith("Input weights: 2, sd 1.000 b0 per spike (before meta-training 0.500, 2 of them there)")
+    assert told[4].startswith("Recurrent weights: 3, sd 2.494 b0 per spike (before meta-training 0.000, 1 of them")
+    assert [line.split("strongest tenth holds ")[1][:3] for line in told[3:]] == ["50%", "67%"]
