@@ -14,6 +14,7 @@ import numpy as np
 from lsnn import guards
 from lsnn.blocks import Threads
 from lsnn.cluster import Cluster
+from lsnn.errors import InputError
 from lsnn.kernels.layout import Gradient
 from lsnn.kernels.simd import LANES
 from lsnn.learning import calls
@@ -60,6 +61,9 @@ class MetaLearner:
     def __init__(
         self, task: Task, network: Network, learning: LearningConfig, seed: int, threads: int | Threads | Cluster = 2
     ):
+        if learning.entropy_weight > 0 and task.action_kind != "gaussian":
+            rule = f"must be 0 where the policy is not Gaussian, got {learning.entropy_weight!r}"
+            raise InputError(f"learning.entropy_weight {rule}")
         self.task, self.network, self.learning, self.seed = task, network, learning, seed
         self.adam, self.iteration, self.running_return = Adam(), 0, 0.0
         self.level = first_level(learning)

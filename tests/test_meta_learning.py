@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from lsnn.errors import InputError
 from lsnn.meta import VALIDATION_BRANCH, MetaLearner, episode_keys, new_network
-from runs.presets import COMPACT
+from runs.configuration import overridden
+from runs.presets import COMPACT, preset
 from tasks.swimmers import swim
 from tests.runs.tiny import FREE, tiny
 
@@ -27,6 +29,13 @@ def test_memory_appears_by_reward_alone():
     circling = swim("circling", episode_keys(1, VALIDATION_BRANCH, 0, 64), easy)
     assert goals > 1.3 * np.mean(np.count_nonzero(circling.reward > 0.5, axis=1))
     assert later < 0.5 * first
+
+
+def test_an_entropy_bonus_that_no_term_would_follow_is_refused():
+    bandit = overridden(preset("bandit"), ["learning.entropy_weight=0.1"])
+    network = new_network(bandit.task, bandit.network, bandit.learning, seed=0)
+    with pytest.raises(InputError, match="learning.entropy_weight must be 0 where the policy is not Gaussian, got 0.1"):
+        MetaLearner(bandit.task, network, bandit.learning, seed=0)
 
 
 @pytest.mark.parametrize("rate", ["input_rate", "recurrent_rate"])

@@ -1,7 +1,7 @@
 """PPO (Schulman et al. 2017) at the readout: losses as functions of y, with their gradients written out.
 
-Arrays are (T, ..., 8) of one block; each gradient is that of the mean over the whole batch, so `count` is the number of
-steps over all its blocks.
+Arrays are (T, ..., 8) of one block; `count` is the number of steps in which an animal of the batch acted, and a mean is a
+sum over steps divided by it. Values and targets have terms at rest, too.
 """
 
 import numpy as np
