@@ -1,6 +1,6 @@
 """PPO (Schulman et al. 2017) at the readout: losses as functions of y, with their gradients written out.
 
-Arrays are (T, ..., 8) of one block; `count` is the number of steps in which an animal of the batch acted, and a mean is a
+Arrays are (T, ..., 8) of one block; `count` is the number of steps in which an animal of the batch acted, and a mean a
 sum over steps divided by it. Values and targets have terms at rest, too.
 """
 
