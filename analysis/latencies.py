@@ -6,7 +6,8 @@ same episodes are drawn in pairs.
 
 The last search of an episode is cut off by the episode's end. Leaving such searches out would favour short ones, so
 they enter as right-censored: medians and means are those of the Kaplan-Meier curve (Kaplan & Meier 1958), which are the
-plain ones when nothing is cut off. A median that is never reached is given as the length of an episode.
+plain ones when nothing is cut off. Over several trials each episode weighs one. A median that is never reached is given
+as the length of an episode.
 """
 
 from collections.abc import Callable
@@ -39,7 +40,7 @@ class Estimate(NamedTuple):
 
 
 class Searches(NamedTuple):
-    """Searches of E episodes by how long they took: counts of those that ended in a find and of those cut off.
+    """Searches of E episodes by how long they took: weights of those that ended in a find and of those cut off.
 
     time_ms (L,) rises; finds (E, L); cuts (E, L); limit_ms is the length of an episode.
     """

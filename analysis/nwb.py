@@ -115,7 +115,7 @@ def add_position(content: NWBFile, frozen: Condition, episodes: np.ndarray, star
 def add_thresholds(
     content: NWBFile, frozen: Condition, network: Network, episodes: np.ndarray, starts: np.ndarray
 ) -> None:
-    """Adaptive thresholds B over the windows that the file holds, a series a window, columns as `adaptive_units`."""
+    """Adaptive thresholds B over the windows that the file holds, a series a window, columns the adaptive units."""
     adaptive, traces = np.flatnonzero(network.beta > 0), frozen.traces
     if not len(adaptive):
         return

@@ -69,9 +69,10 @@ def window_of_first_find(condition: Condition, traces: Traces) -> Window:
 
 
 def goal_found_first(condition: Condition, episode: int) -> np.ndarray:
-    """Centre of the platform of an episode's first find, (2,); it may have moved before."""
+    """Centre of the platform of the first find of an episode that has one, (2,); it may have moved before."""
     trials = condition.trials
-    row = np.flatnonzero((trials.episode == episode) & (trials.trial == 0))[0]
+    finds = np.flatnonzero((trials.episode == episode) & trials.found)
+    row = finds[np.argmin((trials.start_ms + trials.latency_ms)[finds])]
     return np.array([trials.goal_x[row], trials.goal_y[row]])
 
 

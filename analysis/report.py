@@ -152,7 +152,7 @@ def render(result: Result, drawn: dict[Entry, bytes]) -> str:
         file_name=result.path.name,
         verdict=verdict,
         failed=[criterion.rule for criterion in verdict.criteria if criterion.met is False],
-        untested=[criterion.rule for criterion in verdict.criteria if criterion.met is None],
+        undecided=[criterion.rule for criterion in verdict.criteria if criterion.met is None],
         summary=summary(result),
         rows=[headline_row(result, name) for name in result.conditions],
         trial_rows=[trial_row(result, trial) for trial in TRIALS_LISTED],

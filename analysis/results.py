@@ -229,7 +229,7 @@ class Spikes:
 
 
 class Traces:
-    """v and b of all N neurons over K windows of W ms; row w is the state after the spikes of step start_ms + w."""
+    """v and b of N neurons over K windows of W ms; row w: at the threshold of step start_ms + w, before the reset."""
 
     def __init__(self, group: h5py.Group) -> None:
         self.b = dataset(group, "b", (None, None, None))
@@ -399,7 +399,10 @@ class Result:
         """Radius of an episode's platform, in pool radii; where the file has none, that of all, `platform_radius`."""
         if not holds(condition.group, "platform_radius"):
             return self.platform_radius
-        return float(values(dataset(condition.group, "platform_radius", (condition.n_episodes,)), episode))
+        radius = float(values(found := dataset(condition.group, "platform_radius", (condition.n_episodes,)), episode))
+        if not 0 < radius <= 1:
+            raise ResultError(f"{place(found)}: must lie in (0, 1], holds {radius}")
+        return radius
 
     @property
     def platform_radius(self) -> float:

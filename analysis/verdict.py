@@ -1,4 +1,4 @@
-"""What the numbers of a result file say about memory: criteria fixed beforehand, each met, not met or not tested."""
+"""What the numbers of a result file say about memory: criteria fixed beforehand, each met, not met or undecided."""
 
 from typing import NamedTuple
 
@@ -17,12 +17,12 @@ from analysis.results import NETWORK_CONDITIONS, Result
 FIRST_TO_LATER_SEARCH = 1.5
 FIRST_TO_LATER_SEARCH_IF_FAST = 1.3
 LATER_SEARCH_TO_ORACLE = 1.6
-GOALS_UNDECIDED = 2.0  # above circling: with an interval up to here and from below 0, no more goals are shown
+MOST_ABOVE_CIRCLING = 2.0  # goals: an interval from below 0 that reaches further leaves it undecided
 FRACTION_OF_ORACLE = 0.75
 
 
 class Criterion(NamedTuple):
-    """A rule, what was measured, whether it is met (None: not tested), and whether the claim of memory rests on it."""
+    """A rule, what was measured, whether it is met (None: undecided), and whether the claim of memory rests on it."""
 
     rule: str
     measured: str
@@ -31,7 +31,7 @@ class Criterion(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """All criteria, and whether memory is shown (None: undecided, an essential criterion was not tested)."""
+    """All criteria, and whether memory is shown (None: undecided, as an essential criterion is)."""
 
     criteria: tuple[Criterion, ...]
     memory_shown: bool | None
@@ -80,11 +80,12 @@ def above_circling(result: Result) -> Criterion:
 
 
 def reset_not_above_circling(result: Result) -> Criterion:
-    rule = "with its state zeroed after each find it makes no more goals than circling"
+    within = f"to within {MOST_ABOVE_CIRCLING:g}"
+    rule = f"with its state zeroed after each find it makes no more goals than circling, {within}"
     if "state_reset" not in result.conditions:
         return Criterion(rule, "not run", None, True)
     more = goals_difference(result.conditions["state_reset"], result.conditions["circling"])
-    undecided = more.low <= 0 and more.high > GOALS_UNDECIDED
+    undecided = more.low <= 0 and more.high > MOST_ABOVE_CIRCLING
     return Criterion(rule, f"{signed(more)} goals", None if undecided else met(more, more.low <= 0), True)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks import workloads
 from benchmarks.machine import machine, pin_to_cores
-from benchmarks.report import figure, table
+from benchmarks.report import figure, table, unmeasured
 from benchmarks.workloads import SECTIONS, Bench
 
 HERE = Path(__file__).parent
@@ -55,7 +55,7 @@ def options_of(arguments: Sequence[str] | None) -> Options:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, write and print; 1 if two simulators that should agree did not."""
+    """Run, write and print; 1 if two simulators that should agree did not, or a number with a bound is missing."""
     options = options_of(arguments)
     pin_to_cores(options.cores)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(table(results))
     for name in bench.disagreeing:
         print(f"{name}: does not agree with the engine", file=sys.stderr)
-    return 1 if bench.disagreeing else 0
+    for name in unmeasured(results):
+        print(f"{name}: not measured", file=sys.stderr)
+    return 1 if bench.disagreeing or unmeasured(results) else 0
 
 
 if __name__ == "__main__":

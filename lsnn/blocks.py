@@ -130,14 +130,18 @@ class Block:
                 first, weights, self.rows(first, last), g_y[first:last], g_z,
                 self.dtype(gamma), self.dtype(0.0 if detach_reset else 1.0), adjoint, gradient,
             )  # fmt: skip
-        return gradient._replace(
-            inputs=in_order_of_network(weights.inputs_back, gradient.inputs),
-            recurrent=in_order_of_network(weights.recurrent_back, gradient.recurrent),
-        )
+        return in_order_of_network(weights, gradient)
 
 
-def in_order_of_network(rows: Rows, values: np.ndarray) -> np.ndarray:
-    """Values of synapses, (S,), from the order of their rows to that of the network."""
+def in_order_of_network(weights: Weights, gradient: Gradient) -> Gradient:
+    """The gradient of input and recurrent synapses from the order of the rows of the backward pass to the network's."""
+    return gradient._replace(
+        inputs=_ordered(weights.inputs_back, gradient.inputs),
+        recurrent=_ordered(weights.recurrent_back, gradient.recurrent),
+    )
+
+
+def _ordered(rows: Rows, values: np.ndarray) -> np.ndarray:
     if not len(rows.order):
         return values
     ordered = np.empty_like(values)

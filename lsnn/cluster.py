@@ -16,12 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import llvmlite.binding
-import numba
 
 from lsnn.errors import ClusterError
 
@@ -31,6 +31,7 @@ POLL_S = 0.5  # before another look at which workers are there, after one was lo
 FORGET_S = 24 * 3600.0  # after which a worker drops the blocks of a run that went silent
 WAIT_S = 300.0  # for the first worker, or for another when the last one was lost
 REACH_S = 5.0  # for an answer of a worker that can be reached without the scheduler
+PACKAGES = ("numba", "numpy", "brian2", "sympy", "gymnasium")  # that bits depend on, as far as they are there
 MISSING = "missing"  # a worker's answer when it does not hold a block in the state it should
 
 
@@ -73,10 +74,18 @@ async def work_aside(*message: Any) -> bytes:
         return pickle.dumps(Failed(error))
 
 
-def work(run: str, make: bytes, calls: list[bytes], jobs: list[Job], applied: int, threads: int) -> list[Any]:
-    """On a worker: bring each block up to `applied` calls; its last answer, or MISSING."""
+def work(
+    run: str, make: bytes, calls: list[bytes], jobs: list[Job], applied: int, threads: int, homed: set[int]
+) -> list[Any]:
+    """On a worker: bring each block up to `applied` calls; its last answer, or MISSING.
+
+    Args:
+        homed: shards whose blocks live here; those of others, which have moved away, are let go.
+    """
     functions = [pickle.loads(call) for call in calls]
     blocks = _blocks_of(run)
+    for shard in [shard for shard in blocks if shard not in homed]:
+        del blocks[shard]
 
     def do(job: Job) -> Any:
         held = blocks.pop(job.shard, None)  # not to be used after an error on the way
@@ -105,14 +114,24 @@ def _blocks_of(run: str) -> dict[int, Held]:
         return _held.setdefault(run, {})
 
 
+def forget(run: str) -> None:
+    """On a worker: let go of the blocks of a run that has ended."""
+    with _lock:
+        _held.pop(run, None)
+        _used_at.pop(run, None)
+
+
 def fingerprint(modules: tuple[str, ...]) -> str:
-    """Hash of all that bits depend on: sources of this package and of the named modules, numba, the processor."""
+    """Hash of all that bits depend on: sources of this package and of the named modules, packages, the processor."""
     files = sorted(Path(__file__).parent.rglob("*.py"))
     for name in modules:
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.origin is not None:
             files.append(Path(spec.origin))
-    digest = hashlib.sha256(numba.__version__.encode())
+    digest = hashlib.sha256()
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            digest.update(f"{package} {version(package)}".encode())
     digest.update(llvmlite.binding.get_host_cpu_name().encode())
     digest.update(llvmlite.binding.get_host_cpu_features().flatten().encode())
     for file in files:
@@ -132,6 +151,7 @@ class Cluster:
         self.client, self.run, self.modules = client, run, modules
         self.address = client.scheduler.address
         self.workers: dict[str, int] = {}  # address: threads
+        self.spread_over: dict[str, int] = {}  # those that the blocks were last shared out to
         self.near: dict[str, bool] = {}  # address: whether it can be reached without the scheduler
         self.homes: dict[int, str] = {}
         self.applied: dict[int, int] = {}
@@ -148,8 +168,9 @@ class Cluster:
         """An iteration begins: what blocks held no longer matters, and new workers get their share."""
         self.calls, self.arguments, self.epoch = [], [], self.epoch + 1
         self.applied = dict.fromkeys(range(self.count), 0)
-        if self._look() or not self.homes:
-            slots = self._slots()
+        self._look()
+        if self.workers != self.spread_over or len(self.homes) != self.count:
+            slots, self.spread_over = self._slots(), dict(self.workers)
             self.homes = {shard: slots[shard * len(slots) // self.count] for shard in range(self.count)}
 
     def map(self, function: Callable[..., Result], blocks: Sequence[int], *arguments: Sequence[Any]) -> list[Result]:
@@ -163,34 +184,45 @@ class Cluster:
             answers |= self._ask(todo)
         return [answers[shard] for shard in blocks]
 
-    def _look(self) -> bool:
-        """See which workers there are, wait for one if there is none; whether others came or went."""
-        with self._scheduler_there():
-            found = dict(self.client.nthreads())
-            if not found:
-                try:
+    def _look(self) -> None:
+        """See which workers there are; wait for one if there is none."""
+        end, found = time.monotonic() + WAIT_S, dict[str, int]()
+        while not found:
+            if time.monotonic() > end:
+                raise ClusterError(f"no worker at {self.address} for {WAIT_S:g} s")
+            with self._scheduler_there():
+                with suppress(TimeoutError):
                     self.client.wait_for_workers(1, timeout=WAIT_S)
-                except TimeoutError as error:
-                    raise ClusterError(f"no worker at {self.address} for {WAIT_S:g} s") from error
                 found = dict(self.client.nthreads())
-        new = [address for address in found if address not in self.workers]
-        changed = found != self.workers
-        self._check(new)
+            for address in self._check([address for address in found if address not in self.workers]):
+                del found[address]
+            if not found:
+                time.sleep(POLL_S)
         self.workers = found
-        return changed
 
-    def _check(self, addresses: list[str]) -> None:
-        """Every worker runs the same code on the same kind of processor: else its bits would differ."""
+    def _check(self, addresses: list[str]) -> list[str]:
+        """Every worker runs the same code on the same kind of processor, else its bits would differ; those lost since.
+
+        Raises:
+            ClusterError: one that does not, or that cannot run this package.
+        """
         if not addresses:
-            return
-        own = fingerprint(self.modules)
-        for address, theirs in self.client.run(fingerprint, self.modules, workers=addresses).items():
-            if theirs != own:
+            return []
+        own, lost = fingerprint(self.modules), []
+        with self._scheduler_there():
+            answers = self.client.run(fingerprint, self.modules, workers=addresses, on_error="return")
+        for address, theirs in answers.items():
+            if isinstance(theirs, OSError):
+                lost.append(address)
+            elif isinstance(theirs, Exception):
+                raise ClusterError(f"worker {address} cannot run this package: {type(theirs).__name__}: {theirs}")
+            elif theirs != own:
                 raise ClusterError(
-                    f"worker {address} must have the sources, the numba and the kind of processor of this machine "
-                    f"(fingerprint {own}), has {theirs}; the same bits could not come out"
+                    f"worker {address} must have the sources, the packages ({', '.join(PACKAGES)}) and the kind of "
+                    f"processor of this machine (fingerprint {own}), has {theirs}; the same bits could not come out"
                 )
         self.near |= dict(zip(addresses, self.client.sync(self._reach, addresses), strict=True))
+        return lost
 
     async def _reach(self, addresses: list[str]) -> list[bool]:
         """Which workers answer this process itself."""
@@ -221,7 +253,9 @@ class Cluster:
         for home, own in by_home.items():
             first = min(self.applied[shard] for shard in own)
             jobs = [self._job(shard, first) for shard in own]
-            messages[home] = (self.run, self.make, self.calls[first:], jobs, len(self.calls), self.workers[home])
+            homed = {shard for shard, where in self.homes.items() if where == home}
+            calls, done = self.calls[first:], len(self.calls)
+            messages[home] = (self.run, self.make, calls, jobs, done, self.workers[home], homed)
         answers: dict[int, Any] = {}
         for home, found in self._sent(messages).items():
             answers |= self._answers_of(found, by_home[home])
@@ -283,6 +317,12 @@ class Cluster:
                 self.applied[shard] = len(self.calls)
         return answers
 
+    def forget(self) -> None:
+        """The run has ended: workers that are still there let go of its blocks."""
+        with suppress(OSError):
+            self.client.run(forget, self.run, on_error="ignore")
+
     def close(self) -> None:
         """Let the workers go; a scheduler that others started stays."""
+        self.forget()
         self.client.close()

@@ -16,7 +16,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 
-from lsnn.blocks import Block
+from lsnn.blocks import Block, in_order_of_network
 from lsnn.errors import InputError
 from lsnn.kernels.layout import Adjoint, Gradient, State, Weights, adjoint_zeros, gradient_zeros, state_zeros
 from lsnn.kernels.simd import LANES
@@ -140,7 +140,7 @@ class GymBlock(Block):
                 self.dtype(gamma), self.dtype(0.0 if detach_reset else 1.0), adjoint, gradient,
             )  # fmt: skip
             silence(adjoint, began)
-        return gradient
+        return in_order_of_network(weights, gradient)
 
 
 def silence(quantities: State | Adjoint, lanes: np.ndarray) -> None:

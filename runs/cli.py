@@ -85,7 +85,7 @@ def train(
     iterations: Annotated[int | None, typer.Option(help="End after so many iterations.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random; default 0.", show_default=False)] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on from a checkpoint, to the budget in all.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the network; default: a new one in results/.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; default: new in results/, or that of --resume.")] = None,
     settings: Settings = None,
     neuron: Annotated[
         str | None, typer.Option(help="Model of the adaptive neurons: a name or a TOML file (lsnn show-kernel).")

@@ -68,7 +68,10 @@ def crew(
         cluster = Cluster(client, secrets.token_hex(8), (task.dynamics, task.encoder.module))
         cluster.begin()
         say(f"{len(cluster.workers)} workers with {sum(cluster.workers.values())} threads in all")
-        yield cluster
+        try:
+            yield cluster
+        finally:
+            cluster.forget()
 
 
 @contextmanager

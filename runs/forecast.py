@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lsnn.equations.host import host_model
 from lsnn.errors import InputError
 from lsnn.kernels.simd import LANES
 from lsnn.learning.config import outputs_of
@@ -55,7 +56,8 @@ def peak_bytes() -> float:
 def block_bytes(experiment: Experiment, n_in: int, n_out: int) -> float:
     """Record and trace of one block, from the configuration alone."""
     c, task = experiment.network, experiment.task
-    steps, n_slots = task.duration_ms, c.n_neurons + c.n_adaptive
+    steps, counts = task.duration_ms, (c.n_excitatory + c.n_inhibitory, c.n_adaptive)
+    n_slots = sum(n * (1 + host_model(model).n_extra) for n, model in zip(counts, c.models, strict=True))
     kept = int(np.ceil(np.sqrt(steps))) if experiment.learning.time_checkpoints else steps
     state = 4 * LANES * (n_slots + c.n_neurons * (2 * (c.d_max_ms + 1) + 1) + n_out)
     record = kept * (4 * LANES * n_slots + c.n_neurons) + steps * (c.n_neurons + n_in + 4 * LANES * n_out)

@@ -55,5 +55,5 @@ def _print_verdict(result: Result) -> None:
 
 def _print_criteria(criteria: Sequence[Criterion]) -> None:
     for criterion in criteria:
-        state = {True: "met", False: "NOT MET", None: "not tested"}[criterion.met]
+        state = {True: "met", False: "NOT MET", None: "undecided"}[criterion.met]
         say(f"  {state:<11}{criterion.rule}: {criterion.measured}")

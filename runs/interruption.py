@@ -13,10 +13,12 @@ class Interruption:
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
+        self.at_once = False  # a second Ctrl-C came
 
     def receive(self, number: int, frame: FrameType | None) -> None:
         """The handler of both signals."""
         if self.signal is not None and number == signal.SIGINT:
+            self.at_once = True
             raise KeyboardInterrupt
         self.signal = signal.Signals(number)
         say(f"{self.signal.name} received: ending after this iteration")

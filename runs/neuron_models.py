@@ -130,7 +130,8 @@ def compare(
     """All runs that are not there yet, then table and figure; returns the exit code."""
     jobs = [Job(model, seed, folder / f"{Path(model).stem}-seed{seed}") for model in models for seed in seeds]
     if len({job.folder for job in jobs}) < len(jobs):
-        raise InputError(f"--models and --seeds must differ, also in the names of files, got {[*models, *seeds]}")
+        given = [*models, *seeds]
+        raise InputError(f"--models and --seeds must be given once each, files under different names, got {given}")
     experiments = {model: experiment_of(model, settings) for model in models}
     output_folder(folder, "", (), overwrite=True)
     for job in jobs:

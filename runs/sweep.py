@@ -320,12 +320,14 @@ def run_cell(spec: Spec, cell: Cell, place: Path, more: Sequence[str], interrupt
 
 
 def _wait(process: subprocess.Popen, interrupted: Interruption) -> str:
-    """What the process wrote to stderr; a signal is handed on to it once."""
+    """What the process wrote to stderr; a signal is handed on to it once, and a second Ctrl-C kills it."""
     told = False
     while True:
         try:
             return process.communicate(timeout=0.2)[1]
         except subprocess.TimeoutExpired:
+            if interrupted.at_once:
+                process.kill()
             if interrupted.signal and not told:
                 process.send_signal(interrupted.signal)
                 told = True

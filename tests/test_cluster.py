@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 import pytest
 
+from lsnn import cluster as cluster_module
 from lsnn.blocks import Threads
-from lsnn.cluster import Cluster
+from lsnn.cluster import Cluster, fingerprint
 from lsnn.errors import ClusterError
 from lsnn.meta import MetaLearner, new_network
 from runs.cluster import crew as local_crew
@@ -144,11 +145,73 @@ def test_an_error_on_a_worker_is_raised_here(crew):
         crew.map(fail, blocks)
 
 
-def test_workers_with_other_sources_are_refused(crew, monkeypatch):
+def test_workers_with_other_packages_are_refused(crew, monkeypatch):
     crew.blocks(list, 2)
-    monkeypatch.setattr("lsnn.cluster.numba.__version__", "0.1")
-    with pytest.raises(ClusterError, match="must have the sources, the numba and the kind of processor"):
+    monkeypatch.setattr("lsnn.cluster.version", lambda package: "0.1")
+    with pytest.raises(ClusterError, match=r"must have the sources, the packages \(numba, numpy, .*\) and the kind of"):
         crew.begin()
+
+
+class Scheduler:
+    """A client of workers that are there in name: `answers` is what each says to a call, by address."""
+
+    status, address = "running", "tcp://there"
+
+    def __init__(self, **answers):
+        self.answers, self.scheduler = answers, self
+
+    def nthreads(self):
+        return dict.fromkeys(self.answers, 1)
+
+    def wait_for_workers(self, count, timeout):
+        pass
+
+    def run(self, function, *arguments, workers, on_error):
+        return {address: self.answers[address] for address in workers}
+
+    def sync(self, function, addresses):
+        return [True] * len(addresses)
+
+
+def test_a_worker_lost_while_it_joins_is_left_out_and_one_without_the_package_is_refused():
+    own = fingerprint(())
+    crew = Cluster(Scheduler(a=own, b=OSError("timed out")), "r")
+    crew.blocks(list, 4)
+    crew.begin()
+    assert set(crew.homes.values()) == {"a"}
+    crew.client.answers["c"] = ModuleNotFoundError("No module named 'lsnn'")
+    with pytest.raises(ClusterError, match="worker c cannot run this package: ModuleNotFoundError: No module"):
+        crew.begin()
+
+
+def test_a_worker_that_joins_in_mid_iteration_has_its_share_from_the_next_on():
+    own = fingerprint(())
+    crew = Cluster(Scheduler(a=own), "r")
+    crew.blocks(list, 4)
+    crew.begin()
+    crew.client.answers["b"] = own
+    crew._look()  # as after a loss, in mid-iteration
+    assert list(crew.homes.values()) == ["a"] * 4
+    crew.begin()
+    assert list(crew.homes.values()) == ["a", "a", "b", "b"]
+
+
+def held_by(run):
+    """On a worker: shards of a run that it holds."""
+    return sorted(cluster_module._held.get(run, {}))
+
+
+def test_workers_let_go_of_blocks_that_have_moved_and_of_runs_that_have_ended(crew):
+    blocks = crew.blocks(list, 8)
+    crew.begin()
+    for shards in (8, 4):  # the first four workers have all; then half of the blocks live elsewhere
+        crew.homes = {shard: sorted(crew.workers)[0 if shard < shards else 1] for shard in range(8)}
+        crew.applied = dict.fromkeys(range(8), 0)
+        crew.map(partial(echo, end_at=""), blocks, [0.0] * 8)
+    held = crew.client.run(held_by, crew.run)
+    assert [held[address] for address in sorted(crew.workers)[:2]] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    crew.forget()
+    assert not any(crew.client.run(held_by, crew.run).values())
 
 
 def test_a_lost_scheduler_ends_the_run():

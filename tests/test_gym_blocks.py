@@ -201,6 +201,19 @@ def gradient_by_episodes(block, weights, g_y, g_z):
     return total
 
 
+def test_gradients_of_tiled_rows_are_those_of_plain_ones(clocks, monkeypatch):
+    """A large network's rows lie in tiles; its gradients come back in the order of the network."""
+    block, network, weights = clocks
+    g_y, g_z = np.random.default_rng(0).standard_normal(block.record.y.shape), np.zeros(SMALL.n_neurons)
+    monkeypatch.setattr("lsnn.network.TILE_BYTES", 7 * network.ring * 8 * 4)
+    tiled = network.weights(np.float64)
+    assert len(tiled.recurrent_back.order) and not len(weights.recurrent_back.order)
+    plain, found = (block.back(each, g_y, g_z, 0.3, False) for each in (weights, tiled))
+    for name in ("inputs", "recurrent"):
+        one, other = getattr(found, name), getattr(plain, name)
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12 * np.abs(other).max(), err_msg=name)
+
+
 def test_nothing_flows_back_into_the_episode_before(clocks):
     block, _, weights = clocks
     g_y, g_z = np.random.default_rng(0).standard_normal(block.record.y.shape), np.zeros(SMALL.n_neurons)

@@ -45,7 +45,7 @@ def saved(of: Retention) -> list[Estimate]:
 
 
 def decay_of(blank_ms: np.ndarray, saved_ms: np.ndarray) -> tuple[float, float]:
-    """a and h of the least-squares fit saved(d) = a 2^(-d/h), both in ms; NaN where it hardly falls or none fits."""
+    """a and h of the least-squares fit saved(d) = a 2^(-d/h), both in ms; NaN where it cannot be fitted."""
     if not saved_ms[0] > 0:
         return np.nan, np.nan
     try:
@@ -55,12 +55,15 @@ def decay_of(blank_ms: np.ndarray, saved_ms: np.ndarray) -> tuple[float, float]:
         )  # fmt: skip
     except RuntimeError:
         return np.nan, np.nan
-    return (float(a), float(h)) if h < LONGEST_FITTED * blank_ms[-1] else (np.nan, np.nan)
+    return float(a), float(h)
 
 
 @functools.lru_cache(maxsize=2)
 def half_lives(result: Result) -> list[Estimate]:
-    """Half-life of each arm, interval by bootstrap over animals; no value if nothing is saved without a blank."""
+    """Half-life of each arm, interval by bootstrap over animals.
+
+    No value if nothing is saved without a blank or what is saved hardly falls; a bound where it does not is infinite.
+    """
     return [half_life(of) for of in arms(result)]
 
 
@@ -68,10 +71,14 @@ def half_life(of: Retention) -> Estimate:
     n = of.kept.shape[1]
     if n < 2 or not saved(of)[0].low > 0:
         return Estimate(np.nan, np.nan, np.nan, n)
-    more, generator = of.erased - of.kept, np.random.default_rng(SEED)
-    fits = [decay_of(of.blank_ms, more[:, generator.integers(n, size=n)].mean(axis=1))[1] for _ in range(RESAMPLES)]
+    more, generator, longest = of.erased - of.kept, np.random.default_rng(SEED), LONGEST_FITTED * of.blank_ms[-1]
+    drawn = [more[:, generator.integers(n, size=n)].mean(axis=1) for _ in range(RESAMPLES)]
+    fits = np.minimum([decay_of(of.blank_ms, each)[1] for each in drawn], longest)
     low, high = np.nanpercentile(fits, (2.5, 97.5))
-    return Estimate(decay_of(of.blank_ms, more.mean(axis=1))[1], float(low), float(high), n)
+    value = decay_of(of.blank_ms, more.mean(axis=1))[1]
+    if not value < longest:
+        return Estimate(np.nan, np.nan, np.nan, n)
+    return Estimate(value, float(low), float(high) if high < longest else np.inf, n)
 
 
 @styled

@@ -4,10 +4,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.latencies import Estimate
-from analysis.results import Result, attribute, subgroup
+from analysis.results import Result, attribute, holds, subgroup
 from analysis.study.interventions import band
 from analysis.study.measures import FEWEST, array, enough, mean, names, ratio
-from analysis.study.retention import Retention, half_life, longest_kept
+from analysis.study.retention import Retention, half_life, half_life_text, longest_kept
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
 
@@ -61,7 +61,9 @@ def tell_wedge(result: Result) -> list[str]:
 def series(result: Result) -> dict[float, Retention]:
     """Searches after a blank, by tau_a in ms, of animals that knew the platform; networks with too few are left out."""
     group = subgroup(result.file, "tau_a")
-    blank, search, valid = array(group, "blank_ms", 1), array(group, "search_ms", 4), array(group, "valid", 2) > 0
+    blank, search = array(group, "blank_ms", 1), array(group, "search_ms", 4)
+    everyone = np.ones((len(search), search.shape[-1]))  # older files do not say who knew it
+    valid = (array(group, "valid", 2) if holds(group, "valid") else everyone) > 0
     enough(max(valid, key=np.count_nonzero), "had found the platform before the blank")
     return {
         float(tau): Retention(f"tau_a {tau:g} ms", blank, kept[:, known], erased[:, known])
@@ -88,9 +90,8 @@ def draw_tau_a(result: Result) -> Figure:
 
 def tell_tau_a(result: Result) -> list[str]:
     return [
-        f"{of.arm.capitalize()} ({of.kept.shape[1]} animals): half-life {interval(half_life(of), 0)} ms. "
-        f"{longest_kept(of)}"
-        for of in series(result).values()
+        f"{of.arm.capitalize()} ({of.kept.shape[1]} animals). {half_life_text(half_life(of), tau)} {longest_kept(of)}"
+        for tau, of in series(result).items()
     ]
 
 

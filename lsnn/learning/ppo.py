@@ -1,7 +1,8 @@
 """PPO (Schulman et al. 2017) at the readout: losses as functions of y, with their gradients written out.
 
-Arrays are (T, ..., 8) of one block; `count` is the number of steps in which an animal of the batch acted, and a mean a
-sum over steps divided by it. Values and targets have terms at rest, too.
+Arrays are (T, ..., 8) of one block. A mean is a sum over steps divided by `count`: the number of those in which an
+animal of the batch acted or, where no action is learnt, the weight of the targets. Values and targets have terms at
+rest, too.
 """
 
 import numpy as np

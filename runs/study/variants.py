@@ -61,7 +61,7 @@ def train_variants(experiment: Experiment, seed: int, budget: Budget, folder: Pa
     for number, name in enumerate(missing):
         say(f"{name} ({number + 1} of {len(missing)})")
         (folder / name).mkdir(parents=True, exist_ok=True)
-        run = _begun(folder / name / CHECKPOINT, settings[name], seed, command)
+        run = _begun(folder / name / CHECKPOINT, settings[name], seed, budget, command)
         made, ended_by = train(run or fresh_run(settings[name], seed, command), budget, folder / name, threads)
         if ended_by:
             made.unlink()  # it had less training than the others
@@ -69,12 +69,14 @@ def train_variants(experiment: Experiment, seed: int, budget: Budget, folder: Pa
     return 0
 
 
-def _begun(checkpoint: Path, experiment: Experiment, seed: int, command: str) -> Run | None:
-    """The run of a checkpoint, if it is there and of this experiment and seed."""
+def _begun(checkpoint: Path, experiment: Experiment, seed: int, budget: Budget, command: str) -> Run | None:
+    """The run of a checkpoint, if it is there, of this experiment and seed, and has not had more than the budget."""
     if not checkpoint.is_file():
         return None
     run = resumed_run(checkpoint, experiment.task.name, None, None, (), command)
-    return run if (run.experiment, run.seed) == (experiment, seed) else None
+    minutes = run.history[-1]["minutes"] if run.history else 0.0
+    goes_on = budget.share(len(run.history), minutes) < 1
+    return run if goes_on and (run.experiment, run.seed) == (experiment, seed) else None
 
 
 def findings_of_variants(folder: Path, seed: int, episodes: int, threads: int, tell: Callable[[str], None]):

@@ -16,7 +16,7 @@ from analysis.plots import (
     search_times,
     swim_paths,
 )
-from analysis.raster import first_find, window_of_first_find
+from analysis.raster import first_find, goal_found_first, window_of_first_find
 from analysis.results import Result, ResultError
 from analysis.style import LABELS, png
 
@@ -134,6 +134,29 @@ def test_raster_sorts_thresholds_by_what_the_find_raised(result):
     raised = picture[:, find : find + 50].mean(axis=1) - picture[:, max(find - 50, 0) : find].mean(axis=1)
     assert len(raised) == 30
     assert np.all(np.diff(raised) <= 1e-12)
+
+
+def test_platforms_have_the_radius_of_their_episode_and_the_place_of_the_first_find(edited):
+    def change(file):
+        n_episodes = len(file["frozen/goal"])
+        file["frozen/platform_radius"] = 0.1 + 0.01 * np.arange(n_episodes)
+        trials = file["frozen/trials"][:]
+        trials["goal_x"][trials["trial"] == 0] = 0.25
+        file["frozen/trials"][:] = trials
+
+    with Result(edited(change)) as other:
+        frozen = other.conditions["frozen"]
+        assert [other.radius_of(frozen, episode) for episode in (0, 3)] == pytest.approx([0.1, 0.13])
+        assert other.radius_of(other.conditions["oracle"], 3) == other.platform_radius  # an older file
+        assert goal_found_first(frozen, 0)[0] == 0.25 != frozen.goal[0, 0]
+
+
+def test_a_radius_that_cannot_be_is_named(edited):
+    def change(file):
+        file["frozen/platform_radius"] = np.full(len(file["frozen/goal"]), np.nan)
+
+    with Result(edited(change)) as other, pytest.raises(ResultError, match=r"platform_radius: must lie in \(0, 1\]"):
+        swim_paths(other)
 
 
 def test_windows_that_miss_the_first_find(edited):

@@ -102,7 +102,6 @@ def test_share_of_the_cost():
 def test_half_life_of_an_exponential(half_life):
     blank = np.array([0, 10, 20, 50, 100, 200, 500, 1000, 2000])
     assert retention.decay_of(blank, 80 * 2 ** (-blank / half_life)) == pytest.approx((80, half_life), rel=1e-3)
-    assert np.isnan(retention.decay_of(blank, np.full(len(blank), 80.0))).all()
     assert np.isnan(retention.decay_of(blank, -80 * 2 ** (-blank / half_life))).all()
 
 

@@ -13,7 +13,7 @@ from benchmarks.peers.brian_closed_loop import OneAnimal
 from benchmarks.peers.engine import same_bits_whatever_the_split
 from benchmarks.peers.engine_closed_loop import ClosedLoop
 from benchmarks.peers.problem import dense, episodes_apart, episodes_together, load, of_synapses
-from benchmarks.report import figure, table
+from benchmarks.report import figure, table, unmeasured
 from benchmarks.run import main
 from benchmarks.workload import Size, bellec2018, growing, visits
 from benchmarks.workloads import growth_with_length
@@ -119,6 +119,8 @@ def test_the_table_marks_what_is_missed_and_the_figure_is_drawn(tmp_path):
     content = {"engine": {"threads_2": {"gradient_median_s": 0.5, "forward_median_s": 0.1}}, "peers": {"jax": peer}}
     results = {"W1": content, "W1.ratio_delays": 18.0, "W1.ratio_any": 18.0}
     text = table(results)
+    assert unmeasured(results) == ["W1.peak_mb", "W1.peak_mb_checkpointed"]
+    assert text.count("**not measured**") == 2 and "W2" not in text
     assert "| 18 | >= 25 | **missed** |" in text and "| 18 | >= 5 | kept |" in text and "delays (1 ms instead)" in text
     figure(results, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 5000

@@ -42,7 +42,7 @@ def result_digest(path: Path) -> str:
             arrays |= {f"{name}.{key}": array for key, array in condition.trials._asdict().items()}
             arrays |= {f"{name}.goal": condition.goal, f"{name}.key": condition.episode_key}
             arrays |= {f"{name}.path.{e}": condition.position(e) for e in range(condition.n_episodes)}
-            told += [condition.goals.tolist(), condition.policy]
+            told += [condition.goals.tolist(), condition.policy, result.radius_of(condition, 0)]
             if condition.has_recording:
                 windows = condition.traces.thresholds(0, 0, condition.traces.width_ms, result.network)
                 times, neurons = condition.spikes.between(0, 0, condition.duration_ms)

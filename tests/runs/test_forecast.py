@@ -37,7 +37,13 @@ def test_memory_and_disk_are_as_said(tmp_path, settings, iterations):
     assert float(disk) == pytest.approx((left - 2 * HISTORY_BYTES * iterations) / 1e6, rel=0.2)
 
 
-@pytest.mark.parametrize("settings", [FREE, DALE, (*FREE, "learning.time_checkpoints=true")])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        FREE, DALE, (*FREE, "learning.time_checkpoints=true"),
+        (*FREE, "network.adaptive_model=adex", "network.n_adaptive=60"),
+    ],
+)
 def test_bytes_of_a_block_are_those_of_its_arrays(tmp_path, settings):
     experiment = tiny(settings)
     run = fresh_run(experiment, 0, "")

@@ -70,7 +70,7 @@ def test_models_from_files_stay_in_the_folder(tmp_path, monkeypatch):
     model = str(tmp_path / "leaky.toml")
     assert neuron_models.compare(tmp_path / "out", [model], [4], Budget(iterations=2), 8, 1, FREE, "again") == 1
     assert places == [tmp_path / "out" / "leaky-seed4"]
-    with pytest.raises(InputError, match="must differ"):
+    with pytest.raises(InputError, match="must be given once each"):
         neuron_models.compare(tmp_path / "out", [model, "x/leaky.toml"], [4], Budget(iterations=2), 8, 1, FREE, "again")
 
 
