@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import brian2 as br
 import numpy as np
 from brian2.devices.device import reset_device
+from brian2.equations.equations import PARAMETER, SingleEquation
 
 from lsnn.blocks import Block
 from lsnn.equations.stepping import integrator
@@ -156,9 +157,9 @@ class Simulation:
         wired, n_target = self.network.synapses, target.neurons.stop - target.neurons.start
         pre, post = wired.source[chosen] - first, wired.target[chosen] - target.neurons.start
         synaptic = target.model.synaptic
-        unit = br.Equations(target.model.equations)[synaptic].unit
+        dimension = br.Equations(target.model.equations)[synaptic].dim
         synapses = br.Synapses(
-            source, target.group, f"weight : {unit!r} (constant)",
+            source, target.group, br.Equations([SingleEquation(PARAMETER, "weight", dimension, flags=["constant"])]),
             on_pre=self.physics.on_pre or f"{synaptic}_post += weight", clock=self.clock,
             namespace=dict(self.physics.namespace),
         )  # fmt: skip

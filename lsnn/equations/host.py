@@ -66,8 +66,8 @@ class HostModel:
         return 1 / response
 
     def _rows(self, function, dt: float, given: Values) -> np.ndarray:
-        known = {**self._own("PARAMETERS"), **given}
-        arguments = [known[name] for name in self._own("PARAMETERS")]
+        rows = self._own("PARAMETERS")  # the model's own go before what the network gives
+        arguments = [given[name] if row is None else row for name, row in rows.items()]
         n = len(next(iter(given.values())))
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.array([np.broadcast_to(row, n) for row in function(dt, *arguments)], float)
@@ -79,14 +79,18 @@ class HostModel:
         values = dict(zip(self._own("CONSTANTS"), self.constants(dt, given), strict=True))
         values |= {"held": False} | dict(zip(names, start, strict=True))
         values[synaptic] = values.get(synaptic, 0.0) + 1j * KICK
-        largest = np.zeros(start.shape[1])
+        largest, below = np.zeros(start.shape[1]), np.ones(start.shape[1], bool)
         for _ in range(round(RESPONSE_SECONDS / dt)):
-            for _ in range(self.model.substeps):
-                values |= zip(names, self._call("integrate", values), strict=True)
-            (u,) = self._call("distance", values)
-            largest = np.maximum(largest, np.abs(np.imag(u)) / KICK)
+            with np.errstate(over="ignore", invalid="ignore"):  # beyond the threshold, where nothing resets it
+                for _ in range(self.model.substeps):
+                    values |= zip(names, self._call("integrate", values), strict=True)
+                (u,) = self._call("distance", values)
+            below = below & (np.real(u) <= 0)  # where it spikes by itself: the response up to there
+            largest = np.where(below, np.maximum(largest, np.abs(np.imag(u)) / KICK), largest)
             if synaptic not in names:
                 values[synaptic] = 0.0
+            if not below.any():
+                break
         return largest
 
     def _call(self, name: str, values: Mapping[str, object]) -> tuple:

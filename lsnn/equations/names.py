@@ -6,7 +6,7 @@ import re
 FUNCTIONS = ("absolute", "clip", "cos", "exp", "log", "sin", "sqrt", "tanh", "where")
 WORDS = """
     adjoint arriving at base beyond_threshold blocked byte cells count_refractory distance end extra fast_sigmoid
-    first from_bits g_spikes gamma gaussian group held j k load n n_neurons n_out needed njit np reached record
+    first from_bits g_spikes gamma gaussian group held j k load n n_neurons n_out needed njit np range reached record
     refractory ring row share slope slot spike spikes spread state store through_reset to_bits triangle weights x
 """
 RESERVED = {*WORDS.split(), *FUNCTIONS}
@@ -14,5 +14,6 @@ RESERVED = {*WORDS.split(), *FUNCTIONS}
 
 def safe(name: str) -> str:
     """A name of the model as it is called in the code: one that the code uses itself gets an underscore."""
-    taken = name in RESERVED or keyword.iskeyword(name) or re.fullmatch(r"[cs]\d+|\w+_(bar|bar_sum|at_\d+)", name)
+    taken = name.rstrip("_") in RESERVED or keyword.iskeyword(name)
+    taken = taken or re.fullmatch(r"[cs]\d+|\w+_(bar|bar_sum|at_\d+)", name)
     return f"{name}_" if taken else name

@@ -4,8 +4,10 @@ Numbers are those of SI base units (volt, second, ampere, ...), as inside Brian2
 """
 
 import ast
+import math
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 import sympy
@@ -32,7 +34,7 @@ from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from lsnn.equations.symbols import DIFFERENTIABLE, NAMES, Expression, clip
 from lsnn.errors import InputError
-from lsnn.neurons import GIVEN, NeuronModel
+from lsnn.neurons import GIVEN, NeuronModel, Parameter
 
 DT = sympy.Symbol("dt", real=True, positive=True)
 TRUTH_VALUES = (Relational, BooleanFunction, BooleanAtom)
@@ -141,6 +143,8 @@ def _state_variables(model: NeuronModel, equations: Equations, assigned: set[str
         moves = equation.type == DIFFERENTIAL_EQUATION or (equation.type == PARAMETER and name in assigned)
         if moves and "constant" in equation.flags:
             refuse(model, "equations", line, "is declared (constant), but the reset assigns it")
+        if moves and name in GIVEN:
+            refuse(model, "equations", line, f"no state variable may be called {name!r}, which the network gives")
         if moves and (name != model.synaptic or model.kept):
             names.append(name)
     if not names:
@@ -173,7 +177,11 @@ class _Reader(NamedTuple):
         if dimension is not None and found is not dimension:
             units = get_unit_for_display(found), get_unit_for_display(dimension)
             refuse(self.model, place, line, f"'{text.strip()}' has the unit {units[0]}, must have {units[1]}")
-        expression = numbers(str_to_sympy(text)).xreplace(dict(self.substitutions))
+        expression = numbers(str_to_sympy(text), exponents_of(self.model)).xreplace(dict(self.substitutions))
+        for power in expression.atoms(sympy.Pow):
+            if power.exp.free_symbols and not power.base.is_positive:
+                rule = f"an exponent must be a number or a parameter with a row, is '{power.exp}'"
+                refuse(self.model, place, line, rule)
         if reason := not_differentiable(expression):
             refuse(self.model, place, line, f"cannot be differentiated: {reason}; functions: {NAMES}")
         return expression
@@ -194,12 +202,29 @@ class _Reader(NamedTuple):
             refuse(self.model, place, line, _first_line(error))
 
 
-def numbers(expression: Expression) -> Expression:
-    """With units as numbers (SI), clip and square root as functions that have a derivative, x**2.0 as x**2."""
+def numbers(expression: Expression, exponents: Mapping[sympy.Symbol, Expression] = MappingProxyType({})) -> Expression:
+    """With units as numbers (SI), clip and square root as functions that have a derivative, x**2.0 as x**2.
+
+    Args:
+        exponents: values of parameters that may stand in an exponent.
+    """
     units = {s: sympy.Float(float(DEFAULT_UNITS[s.name])) for s in expression.free_symbols if s.name in DEFAULT_UNITS}
     known = expression.xreplace(units).replace(sympy.Function("clip"), clip)
     known = known.replace(sympy.Function("sqrt"), sympy.sqrt)
+    known = known.replace(lambda part: part.is_Pow, lambda power: power.base ** power.exp.xreplace(dict(exponents)))
     return known.replace(_has_whole_exponent, lambda power: power.base ** int(power.exp))
+
+
+def exponents_of(model: NeuronModel) -> dict[sympy.Symbol, Expression]:
+    """Values of the model's own parameters that have no unit."""
+    return {symbol(row.name): sympy.Float(float(row.value)) for row in model.parameters if _is_plain(row)}
+
+
+def _is_plain(row: Parameter) -> bool:
+    try:
+        return row.unit == "1" and math.isfinite(float(row.value))
+    except ValueError:
+        return False
 
 
 def _has_whole_exponent(part: Expression) -> bool:
@@ -324,6 +349,8 @@ def _values(reader: _Reader, equations: Equations, parameters: tuple[str, ...]) 
         if value.free_symbols:
             name = next(iter(value.free_symbols)).name
             refuse(model, "parameters", line, f"must be a number with a unit, but has {name!r}")
+        if not (value.is_extended_real and value.is_finite):
+            refuse(model, "parameters", line, f"must be a finite number, is {value}")
         values[row.name] = float(value)
     for name in parameters:
         if name not in values and name not in GIVEN:

@@ -1,10 +1,12 @@
 """Expressions as lines of Python: for eight episodes in a compiled kernel, or in double precision on the host."""
 
+import math
 from collections.abc import Callable, Mapping
 
 import sympy
 
 from lsnn.equations.symbols import Expression, Internal, clip, less, select
+from lsnn.errors import InputError
 
 KERNEL = {
     sympy.exp: "exp", sympy.log: "log", sympy.sin: "sin", sympy.cos: "cos", sympy.tanh: "tanh", sympy.Abs: "absolute",
@@ -35,10 +37,16 @@ class Printer:
             return self._power(expression)
         if isinstance(expression, less):
             return " < ".join(self._factor(side) for side in expression.args)
+        if expression.func not in self.functions:
+            rule = "which the equations lead to, cannot be computed; try sqrt(x**2) for abs(x)"
+            raise InputError(f"'{expression}', {rule}")
         return f"{self.functions[expression.func]}({', '.join(map(self, expression.args))})"
 
     def _number(self, expression: Expression) -> str:
-        return str(int(expression)) if expression.is_Integer else repr(float(expression))
+        number = float(expression)
+        if math.isnan(number):
+            raise InputError(f"'{expression}' is no number")
+        return str(int(expression)) if expression.is_Integer else repr(number).replace("inf", "1e999")
 
     def _sum(self, expression: Expression) -> str:
         text = ""

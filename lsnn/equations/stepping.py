@@ -8,7 +8,7 @@ from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER, Equatio
 from brian2.parsing.sympytools import str_to_sympy
 from brian2.stateupdaters.base import StateUpdateMethod, UnsupportedEquationsException
 
-from lsnn.equations.parsing import DT, Parsed, line_of, numbers, refuse, single, symbol
+from lsnn.equations.parsing import DT, Parsed, exponents_of, line_of, numbers, refuse, single, symbol
 from lsnn.equations.symbols import HELD, Expression, select
 from lsnn.neurons import NeuronModel
 
@@ -39,7 +39,7 @@ def _moved(model: NeuronModel, parsed: Parsed, equations: Equations) -> dict[str
     now = {symbol(name): symbol(name) for name in parsed.variables}
     for line in _abstract_code(model, parsed, equations).splitlines():
         name, _, text = line.partition(" = ")
-        now[symbol(name)] = numbers(str_to_sympy(text)).xreplace(now)
+        now[symbol(name)] = numbers(str_to_sympy(text), exponents_of(model)).xreplace(now)
     return {name: now[symbol(name)].xreplace({DT: DT / model.substeps}) for name in parsed.variables}
 
 

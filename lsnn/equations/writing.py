@@ -110,7 +110,8 @@ def _heading(model: NeuronModel) -> str:
         f"    synapses    add to {model.synaptic}, which is {'kept' if model.kept else 'cleared once used'}",
         f"    surrogate   {model.surrogate}, scale {model.scale}, width {model.width:g}",
     ]
-    return '"""' + "\n".join(lines) + '\n"""'
+    text = "\n".join(lines).replace("\\", "\\\\").replace('"', '\\"')  # a model's text is never code
+    return f'"""{text}\n"""'
 
 
 def _imports(body: str) -> str:

@@ -1,7 +1,10 @@
 """A model that breaks a rule is refused; the message names the line and the rule."""
 
+import ast
+
 import pytest
 
+from lsnn.equations.names import safe
 from lsnn.equations.writing import write
 from lsnn.errors import InputError
 from lsnn.neurons import ADEX, ALIF, EXPONENTIAL, NeuronModel, Parameter
@@ -89,6 +92,18 @@ CASES = {
         SOUND._replace(parameters=(Parameter("tau_a", "2*tau_m", "1", "", ""),)),
         r"parameters, 'tau_a = 2\*tau_m 1': must be a number with a unit, but has 'tau_m'",
     ),
+    "parameter that is not finite": (
+        SOUND._replace(parameters=(Parameter("tau_a", "inf", "ms", "", ""),)),
+        r"parameters, 'tau_a = inf ms': must be a finite number, is",
+    ),
+    "exponent that the network gives": (
+        with_line("-w/tau_a : 1", "-w**beta/tau_a : 1\nbeta : 1 (constant)")._replace(method="euler"),
+        "an exponent must be a number or a parameter with a row, is 'beta'",
+    ),
+    "state variable called like a parameter of the network": (
+        with_line("I : volt", "I : volt\nb0 : 1")._replace(reset="v = 0*mV; b0 += 1"),
+        "no state variable may be called 'b0', which the network gives",
+    ),
     "time": (with_line("-w/tau_a", "-w*t/tau_a**2"), r"'dw/dt = .*': 't' cannot be used"),
     "units of the reset": (
         SOUND._replace(reset="v = 0*mV\nw += 1*mV"), r"reset, 'w \+= 1\*mV': units do not match",
@@ -162,3 +177,26 @@ def test_the_sound_model_of_the_cases_is_accepted():
 def test_whole_powers_are_products_so_that_negative_numbers_have_them(power):
     source = write(with_line("(I - v)/tau_m", f"(I - {power})/tau_m")._replace(method="euler"))
     assert "log(" not in source and "nan" not in source
+
+
+def test_a_parameter_with_a_row_may_be_an_exponent():
+    model = with_line("-w/tau_a : 1", "-w**n/tau_a : 1\nn : 1 (constant)")
+    source = write(model._replace(method="euler", parameters=(Parameter("n", "2", "1", "", ""),)))
+    assert "log(" not in source and "w*w" in source
+
+
+def test_abs_that_cannot_be_differentiated_is_named():
+    with pytest.raises(InputError, match=r"cannot be computed; try sqrt\(x\*\*2\) for abs\(x\)"):
+        write(with_line("-w/tau_a", "-abs(clip(w, 0, 1) - 0.5)/tau_a")._replace(method="euler"))
+
+
+@pytest.mark.parametrize("comment", ['"""; import os; os.abort(); """', r"\xi noise", 'the "current"', "a \\\\ b"])
+def test_comments_of_a_model_are_no_code(comment):
+    """Its text stands in the heading of the generated module, as one string."""
+    tree = ast.parse(write(with_line("I : volt", f"I : volt  # {comment}")))
+    assert comment in ast.get_docstring(tree, clean=False)
+    assert not any(isinstance(node, ast.Import) and node.names[0].name == "os" for node in ast.walk(tree))
+
+
+def test_names_that_differ_by_an_underscore_stay_apart():
+    assert len({safe(name) for name in ("x", "x_", "x__", "range", "lambda")}) == 5
