@@ -104,8 +104,8 @@ def where(result: Result) -> str:
     found = interventions.effects(result)
     lost = {name: interventions.percent(interventions.cost_share(found, name)) for name in ("fast", "b_mean")}
     return (
-        f"{transplant.carrier(transplant.choices(result))} Of the delay of the next find that erasing everything "
-        f"causes, "
+        f"{' '.join([transplant.carrier(choice := transplant.choices(result)), *transplant.enough_of_b(choice)])} "
+        f"Of the delay of the next find that erasing everything causes, "
         f"erasing all but b causes {lost['fast']}; taking from b what the animal itself had experienced, "
         f"{lost['b_mean']}."
     )

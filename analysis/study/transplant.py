@@ -17,12 +17,18 @@ from analysis.verdict import interval
 HEADING_MS = 30  # over which the first heading is taken
 PATHS_SHOWN = 60
 LABELS = {
-    "none": "nothing",
-    "b": "thresholds b",
-    "v": "membranes v",
-    "all_but_b": "everything but b",
-    "everything": "everything",
+    "none": "Exchanged nothing",
+    "b": "Exchanged thresholds b",
+    "v": "Exchanged membranes v",
+    "all_but_b": "Exchanged everything but b",
+    "everything": "Exchanged everything",
+    "b_alone": "Left with b alone",
+    "other_b_alone": "Left with the other's b alone",
+    "dark_100": "100 ms without input",
+    "dark_500": "500 ms without input",
+    "dark_1000": "1000 ms without input",
 }
+IN_A_ROW = 5
 
 
 class Pairs(NamedTuple):
@@ -121,13 +127,22 @@ def steps_to_either(of: Pairs, swap: int, radius: float) -> np.ndarray:
 def draw_transplant(result: Result) -> Figure:
     """Paths after each swap, turned so that the own platform lies left and the other's right; whose is reached."""
     of, found = pairs(result), choices(result)
-    figure = new_figure(14, 6.2, "Transplant: two animals exchange a part of their state, then swim without a platform")
-    grid = figure.subplots(2, len(of.swaps), height_ratios=(1.15, 1))
-    for column, swap in enumerate(of.swaps):
-        draw_paths(grid[0, column], of, column, result.platform_radius)
-        grid[0, column].set_title(f"{LABELS[swap]}\nexchanged", loc="center")
-        draw_choice(grid[1, column], found[swap])
-    grid[1, 0].set_ylabel("animals (%)")
+    title = "Transplant: what two animals are left with of their own state and the other's, and where each then swims"
+    rows = -(-len(of.swaps) // IN_A_ROW)
+    figure = new_figure(14, 0.6 + 5.6 * rows, title)
+    grid = figure.subplots(2 * rows, IN_A_ROW, height_ratios=(1.15, 1) * rows)
+    for number in range(rows * IN_A_ROW):
+        row, column = divmod(number, IN_A_ROW)
+        above, below = grid[2 * row, column], grid[2 * row + 1, column]
+        if number >= len(of.swaps):
+            above.axis("off"), below.axis("off")
+            continue
+        swap = of.swaps[number]
+        draw_paths(above, of, number, result.platform_radius)
+        above.set_title(LABELS[swap].replace(" ", "\n", 1), loc="center")
+        draw_choice(below, found[swap])
+        if column == 0:
+            below.set_ylabel("animals (%)")
     shown = min(PATHS_SHOWN, len(of.own))
     n = f"n = {len(of.own)} animals in {len(of.own) // 2} pairs; the first {shown} paths, up to a platform"
     return add_footer(figure, result, f"{n}; bars: Wilson 95 % intervals; {of.path.shape[2] - 1} ms watched")
@@ -180,17 +195,17 @@ def tell_transplant(result: Result) -> list[str]:
         own, other = angles[swap]
         near, far = distances[swap]
         lines.append(
-            f"Exchanged {LABELS[swap]}: {choice.own} swam first to their own platform, {choice.other} to the other's, "
+            f"{LABELS[swap]}: {choice.own} swam first to their own platform, {choice.other} to the other's, "
             f"{choice.neither} to neither; of those that reached one {interval(choice.share, 2)} went to the other's "
             f"(p = {choice.p:.1g}). Mean cosine of the first heading ({HEADING_MS} ms) with the way to the own "
             f"{interval(own, 2)}, to the other's {interval(other, 2)}; least distance {interval(near, 2)} and "
             f"{interval(far, 2)} pool radii."
         )
-    return [*lines, carrier(found)]
+    return [*lines, carrier(found), *enough_of_b(found)]
 
 
 def carrier(found: dict[str, Choice]) -> str:
-    """Which part of the state the memory moves with, by whose platform most animals swim to."""
+    """Which part of the state animals follow where b and the rest are of two animals, by whose platform is sought."""
     if not found["everything"].share.low > 0.5 or not found["none"].share.high < 0.5:
         return (
             "Undecided: with nothing exchanged animals do not clearly swim to their own platform, or with everything "
@@ -198,15 +213,34 @@ def carrier(found: dict[str, Choice]) -> str:
         )
     by_b, by_rest = found["b"].share, found["all_but_b"].share
     if by_b.low > 0.5 and by_rest.high < 0.5:
-        return "The memory moves with the thresholds b and with nothing else: b holds it."
+        return "Where b and the rest are of two animals, the thresholds b decide whose platform is sought."
     if by_rest.low > 0.5 and by_b.high < 0.5:
         moved = found["none"].share.high < by_b.low
-        also = " The thresholds alone draw some animals along." if moved else " The thresholds alone move none of it."
+        also = "; the thresholds draw some animals along" if moved else "; the thresholds draw nobody along"
         return (
-            "The memory moves with everything but the thresholds b: the fast variables (membranes, spikes under way) "
-            f"hold it.{also}"
+            "Where b and the rest are of two animals, the rest (membranes, spikes under way) decides more often whose "
+            f"platform is sought{also}."
         )
     return (
-        "The memory is held jointly: neither b alone nor the rest alone decides whose platform is sought "
+        "Where b and the rest are of two animals, neither decides whose platform is sought "
         f"(other's: {interval(by_b, 2)} with b, {interval(by_rest, 2)} with the rest)."
     )
+
+
+def enough_of_b(found: dict[str, Choice]) -> list[str]:
+    """Whether b is enough by itself, and for how long the own platform is known without input."""
+    lines = []
+    if "b_alone" in found:
+        own, other = found["b_alone"].share, found["other_b_alone"].share
+        alone = "b alone is enough" if own.high < 0.5 < other.low else "b alone is not shown to be enough"
+        lines.append(
+            f"{alone}: with all else erased {interval(other, 2)} swim to the platform of the animal whose b they were "
+            f"given, {interval(own, 2)} to the other's where they keep their own (chance 0.5)."
+        )
+    dark = {int(name.removeprefix("dark_")): choice.share for name, choice in found.items() if name.startswith("dark_")}
+    if dark:
+        each = ", ".join(f"{ms} ms {interval(share, 2)}" for ms, share in dark.items())
+        known = [ms for ms, share in dark.items() if share.high < 0.5]
+        still = f"The own platform is still known after {max(known)} ms" if known else "The own platform is not known"
+        lines.append(f"{still} without input: to the other's swim after {each} (chance 0.5).")
+    return lines

@@ -15,5 +15,5 @@ RESERVED = {*WORDS.split(), *FUNCTIONS}
 def safe(name: str) -> str:
     """A name of the model as it is called in the code: one that the code uses itself gets an underscore."""
     taken = name.rstrip("_") in RESERVED or keyword.iskeyword(name)
-    taken = taken or re.fullmatch(r"[cs]\d+|\w+_(bar|bar_sum|at_\d+)", name)
+    taken = taken or bool(re.fullmatch(r"[cs]\d+|\w+_(bar|bar_sum|at_\d+)", name))
     return f"{name}_" if taken else name

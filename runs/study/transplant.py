@@ -1,6 +1,7 @@
 """Transplant: two animals exchange parts of their state; where does each swim next?"""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,42 +19,69 @@ from runs.study.apparatus import (
     study_generator,
     study_keys,
 )
+from runs.study.retention import lift_out
 from tasks.water_maze import FOUND, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
 
 TRANSPLANT = 4
 WATCHED_MS = 200
 ANIMALS_PER_EPISODE = 4  # so that at least 200 pairs are left of 256 episodes
-SWAPS = {"none": (), "b": ("b",), "v": ("v",), "all_but_b": FAST, "everything": WHOLE}
+
+
+class Swap(NamedTuple):
+    """What becomes of the states of a pair: how long they are out of the pool without input, then what is exchanged
+    between them, then what is set to zero."""
+
+    exchanged: tuple[str, ...] = ()
+    erased: tuple[str, ...] = ()
+    dark_ms: int = 0
+
+
+SWAPS = {
+    "none": Swap(),
+    "b": Swap(("b",)),
+    "v": Swap(("v",)),
+    "all_but_b": Swap(FAST),
+    "everything": Swap(WHOLE),
+    "b_alone": Swap(erased=FAST),
+    "other_b_alone": Swap(("b",), FAST),
+    **{f"dark_{ms}": Swap(dark_ms=ms) for ms in (100, 500, 1000)},
+}
 _PARTNER = np.arange(LANES) ^ 1  # animals 0 and 1 are a pair, 2 and 3, ...
 
 
 def transplant(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findings:
     """At half time both animals of a pair are set down at the same new place and swim on without a platform.
 
-    Before that they exchange nothing, b, v, everything but b, or everything. Each such fork goes on from the same state
-    with the same input draws.
+    Before that they exchange nothing, b, v, everything but b, or everything; or all but b is erased, which leaves an
+    animal its own b alone or the other's; or they are out of the pool for a while, with no input. Each such fork goes
+    on from the same state; those without a while in the dark have the same input draws.
     """
     half, animals = subject.task.duration_ms // 2, ANIMALS_PER_EPISODE * subject.episodes
     animals += -animals % LANES
     keys = study_keys(seed, TRANSPLANT, animals)
-    task = replace(subject.task, duration_ms=half + watched_ms)
+    task = replace(subject.task, duration_ms=half + max(swap.dark_ms for swap in SWAPS.values()) + watched_ms)
     candidates = disc_points(study_generator(seed, TRANSPLANT), (animals // 2, 64))
-    weights = subject.weights
+    weights, n_neurons = subject.weights, subject.network.config.n_neurons
 
     def plan(block: Block, episodes: slice) -> None:
         block.roll_out(weights, subject.mean_action, half)
 
     def keep(block: Block, episodes: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        before = block.task_state.copy()
-        set_down_in_pairs(block, candidates[episodes.start // 2 : episodes.stop // 2], task.platform_radius)
+        before, state, paths = block.task_state.copy(), copy_of(block.state), []
+        starts = candidates[episodes.start // 2 : episodes.stop // 2]
         block.parameters[PROBE_STEP] = half
-        state, world = copy_of(block.state), block.task_state.copy()
-        paths = []
-        for parts in SWAPS.values():
-            block.state, block.task_state[:], block.t = copy_of(state), world, half
-            exchange(block.state, parts, subject.network.config.n_neurons, _PARTNER)
-            block.roll_out(weights, subject.mean_action)
-            paths.append(block.trace.task_state[half:, :, [X, Y]].transpose(1, 0, 2))
+        for swap in SWAPS.values():
+            block.state, block.task_state[:], block.t = copy_of(state), before, half
+            if swap.dark_ms:
+                lift_out(block, swap.dark_ms)
+                block.roll_out(weights, subject.mean_action, swap.dark_ms)
+            set_down_in_pairs(block, starts, task.platform_radius)
+            exchange(block.state, swap.exchanged, n_neurons, _PARTNER)
+            for name in swap.erased:
+                part_of(block.state, name, n_neurons)[...] = 0
+            down = block.t
+            block.roll_out(weights, subject.mean_action, watched_ms)
+            paths.append(block.trace.task_state[down : down + watched_ms + 1, :, [X, Y]].transpose(1, 0, 2))
         return np.stack(paths), before[:, [GOAL_X, GOAL_Y]], before[:, FOUND]
 
     paths, goal, found = (
@@ -85,7 +113,10 @@ def disc_points(generator: np.random.Generator, shape: tuple[int, ...]) -> np.nd
 
 
 def set_down_in_pairs(block: Block, candidates: np.ndarray, platform_radius: float) -> None:
-    """Put both animals of each pair at the first of their candidates (4, C, 2) that lies on neither platform."""
+    """Put both animals of each pair at the first of their candidates (4, C, 2) that lies on neither platform.
+
+    The platforms are those of the task's state, which stays the same out of the pool.
+    """
     goals = block.task_state[:, [GOAL_X, GOAL_Y]].reshape(-1, 2, 1, 2)
     distance = np.linalg.norm(candidates[:, None] - goals, axis=-1).min(axis=1)
     chosen = np.argmax(distance > platform_radius, axis=1)

@@ -55,10 +55,10 @@ def test_first_platform_reached():
 @pytest.mark.parametrize(
     ("none", "b", "rest", "everything", "said"),
     [
-        (0.1, 0.9, 0.1, 0.9, "b holds it"),
-        (0.1, 0.1, 0.9, 0.9, "The thresholds alone move none of it"),
-        (0.1, 0.3, 0.9, 0.9, "The thresholds alone draw some animals along"),
-        (0.1, 0.5, 0.5, 0.9, "held jointly"),
+        (0.1, 0.9, 0.1, 0.9, "the thresholds b decide"),
+        (0.1, 0.1, 0.9, 0.9, "decides more often whose platform is sought; the thresholds draw nobody along"),
+        (0.1, 0.3, 0.9, 0.9, "the thresholds draw some animals along"),
+        (0.1, 0.5, 0.5, 0.9, "neither decides"),
         (0.5, 0.5, 0.5, 0.5, "Undecided"),
     ],
 )
@@ -66,6 +66,21 @@ def test_the_carrier_is_what_the_memory_moves_with(none, b, rest, everything, sa
     shares = {"none": none, "b": b, "all_but_b": rest, "everything": everything}
     found = {name: transplant.Choice(0, 0, 0, certain(share), 0.5) for name, share in shares.items()}
     assert said in transplant.carrier(found)
+
+
+def test_b_alone_is_enough_where_animals_follow_it_with_all_else_erased():
+    def told(own: float, other: float, *dark: float) -> str:
+        shares = {"b_alone": own, "other_b_alone": other}
+        shares |= dict(zip(("dark_100", "dark_500"), dark, strict=False))
+        found = {name: transplant.Choice(0, 0, 0, certain(share), 0.5) for name, share in shares.items()}
+        return " ".join(transplant.enough_of_b(found))
+
+    assert "b alone is enough" in told(0.1, 0.9) and "not shown to be enough" in told(0.1, 0.5)
+    assert "not shown to be enough" in told(0.5, 0.9)
+    assert "still known after 500 ms" in told(0.1, 0.9, 0.1, 0.2)
+    assert "still known after 100 ms" in told(0.1, 0.9, 0.1, 0.5)
+    assert "The own platform is not known without input" in told(0.1, 0.9, 0.5, 0.5)
+    assert transplant.enough_of_b({}) == []
 
 
 # Silence

@@ -181,6 +181,11 @@ def test_animals_of_a_pair_start_together_and_their_platforms_are_gone(subject):
     np.testing.assert_array_equal(path[:, ::2, 0], path[:, 1::2, 0])
     distance = np.linalg.norm(path[0, :, 0] - goal, axis=-1)
     assert np.all(distance > subject.task.platform_radius)
+    for name, swap in transplant.SWAPS.items():
+        place = list(transplant.SWAPS).index(name)
+        alone = transplant.SWAPS["none"] == swap
+        assert (path[place] == path[0]).all() == alone, name  # each is a fork of its own, from the same place
+        np.testing.assert_array_equal(path[place, :, 0], path[0, :, 0])
     steps = np.linalg.norm(np.diff(path, axis=2), axis=-1)
     assert steps.max() <= subject.task.speed * (1 + 1e-4)  # nobody is set down elsewhere: there is nothing to find
 
