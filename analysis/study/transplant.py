@@ -1,5 +1,6 @@
 """Transplant: whose platform does an animal swim to once it has parts of another animal's state?"""
 
+import textwrap
 from typing import NamedTuple
 
 import numpy as np
@@ -139,7 +140,7 @@ def draw_transplant(result: Result) -> Figure:
             continue
         swap = of.swaps[number]
         draw_paths(above, of, number, result.platform_radius)
-        above.set_title(LABELS[swap].replace(" ", "\n", 1), loc="center")
+        above.set_title(textwrap.fill(LABELS[swap], 16), loc="center")
         draw_choice(below, found[swap])
         if column == 0:
             below.set_ylabel("animals (%)")
