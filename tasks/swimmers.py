@@ -100,7 +100,8 @@ def swim(swimmer: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58) -
     Args:
         swimmer: random_walk: a new direction every step. straight_lines: a random turn at the wall.
             border: circles along the wall (thigmotaxis). circling: circles at radius `circle`.
-            memory: circles there until it has found the present platform, then swims straight to it.
+            memory: circles there until it has found the present platform, then swims straight to it; it is told when a
+                platform moves, and circles again.
             oracle: swims straight to the platform from the start.
         keys: (E,) uint64, one an episode.
         circle: radius of the circle, for circling and memory.

@@ -1,6 +1,9 @@
 """Sweeps: what a specification may hold, that cells are the runs they say, and that a broken sweep goes on."""
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from threading import Barrier
@@ -19,9 +22,11 @@ from lsnn.files import load_network
 from runs.cli import main
 from runs.configuration import overridden
 from runs.families import FAMILIES
+from runs.interruption import Interruption
 from runs.presets import preset
 from runs.sweep import LAWS, cells_of, finished, read_spec, spec_of, sweep, train_command, words
 from runs.sweep import _claim as claim_folder
+from runs.sweep import _wait as wait
 from runs.sweep_summary import curve_of, label_of
 from runs.train import NETWORK, Budget
 from tests.runs.tiny import FREE, assert_same_run, tiny, trained
@@ -245,6 +250,21 @@ def test_jobs_run_at_once_and_an_error_ends_the_rest(tmp_path, monkeypatch):
         sweep(spec, tmp_path / "out", ["--threads", "3"], jobs=2, retry_failed=False, command="lsnn sweep")
     seeds = {seed for seed, _ in begun}
     assert {0, 1, 2} <= seeds and 9 not in seeds and all(more == ["--threads", "3"] for _, more in begun)
+
+
+def test_a_second_ctrl_c_kills_a_cell():
+    """One that is deaf to the first: it may be compiling."""
+    deaf = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", deaf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout.readline() == "1\n"
+    interrupted = Interruption()
+    with pytest.raises(KeyboardInterrupt):
+        for _ in range(2):
+            interrupted.receive(signal.SIGINT, None)
+    wait(process, interrupted)
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_time_to_three_quarters_is_read_off_the_validations(monkeypatch):
