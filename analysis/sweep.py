@@ -114,9 +114,9 @@ def draw_dots(axes: Axes, sweep: Sweep, column: str, title: str, colours: list[s
 
 
 def reached(sweep: Sweep, group: int) -> str:
-    """How many of a combination's seeds reached it."""
-    found = sweep.cells["iterations_to_enough"][sweep.cells["group"] == group]
-    return f"{int(np.isfinite(found).sum())} of {len(found)}"
+    """How many of a combination's seeds reached it, of those that were run to their end."""
+    run = (sweep.cells["group"] == group) & (sweep.cells["status"] == FINISHED)
+    return f"{int(np.isfinite(sweep.cells['iterations_to_enough'][run]).sum())} of {int(run.sum())}"
 
 
 def write_figure(path: Path, out: Path) -> Path:

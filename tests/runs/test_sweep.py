@@ -185,6 +185,8 @@ def test_a_sweep_goes_on_and_records_what_fails(tmp_path):
     assert "tau_m_min_ms" in summary.failures["001-seed0"]
     assert np.isfinite(summary.cells["final_fraction"][[0, 2]]).all()
     assert (out / "summary.png").stat().st_size > 10_000
+    reached = [label.get_text() for label in sweep_figure(summary).axes[2].get_yticklabels()]
+    assert reached == ["0 of 1", "0 of 0", "0 of 1"]  # of those that were run to their end
     failure = json.loads((out / "001-seed0" / "failure.json").read_text())
     assert failure["exit_code"] == 2 and failure["command"].startswith("lsnn train water-maze")
     before = (out / "000-seed0" / NETWORK).stat().st_mtime_ns
