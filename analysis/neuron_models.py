@@ -75,10 +75,9 @@ def model_rows(result: Result) -> Figure:
     figure = new_figure(13, 2.6 + 0.55 * len(models), "Neuron models on the maze, the same budget of meta-training")
     left, right = figure.subplots(1, 2, sharey=True)
     rows = [models.index(run.model) + offset for run, offset in zip(runs, offsets(runs), strict=True)]
-    limits = [run.condition.duration_ms for run in runs]
     draw(left, rows, [goals_per_episode(run.condition) for run in runs], BLUE, "a network")
     for trials, colour, label in ((FIRST, VERMILLION, "trial 1"), (SECOND, BLUE, "trial 2")):
-        draw(right, rows, [search(run.condition, trials) for run in runs], colour, label, limits)
+        draw(right, rows, [search(run.condition, trials) for run in runs], colour, label, runs[0].condition.duration_ms)
     for name in YARDSTICKS:
         look = {"color": COLOURS[name], "linestyle": "--", "linewidth": 1.5}
         left.axvline(goals_per_episode(result.conditions[name]).value, label=LABELS[name], **look)
@@ -107,13 +106,11 @@ def offsets(runs: Sequence[Run]) -> list[float]:
 
 def draw(
     axes: Axes, rows: Sequence[float], estimates: Sequence[Estimate], colour: str, label: str,
-    limits: Sequence[int] = (),
+    limit_ms: float = np.inf,
 ) -> None:  # fmt: skip
-    """A marker a run, with its interval; nothing where half of the animals did not find it within the limit (ms)."""
+    """A marker a run, with its interval; nothing where half of the animals did not find it within `limit_ms`."""
     points = np.array([(estimate.value, estimate.low, estimate.high) for estimate in estimates])
-    points[[estimate.value >= limit for estimate, limit in zip(estimates, limits, strict=True)] if limits else []] = (
-        np.nan
-    )
+    points[points[:, 0] >= limit_ms] = np.nan
     axes.hlines(rows, points[:, 1], points[:, 2], color=colour, linewidth=2)
     axes.plot(points[:, 0], rows, "o", color=colour, label=label)
 

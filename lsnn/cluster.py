@@ -191,9 +191,11 @@ class Cluster:
             if time.monotonic() > end:
                 raise ClusterError(f"no worker at {self.address} for {WAIT_S:g} s")
             with self._scheduler_there():
-                with suppress(TimeoutError):
-                    self.client.wait_for_workers(1, timeout=WAIT_S)
                 found = dict(self.client.nthreads())
+                if not found:
+                    with suppress(TimeoutError):
+                        self.client.wait_for_workers(1, timeout=WAIT_S)
+                    found = dict(self.client.nthreads())
             for address in self._check([address for address in found if address not in self.workers]):
                 del found[address]
             if not found:

@@ -22,6 +22,7 @@ from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from runs.brian_run import mean_policy, open_session, put_header
 from runs.evaluate import Session, padded
+from runs.figures import check_numbers
 from runs.folders import output_file
 from runs.maze_conditions import run_swimmers, write_block
 from runs.progress import Meter, meter, say
@@ -101,8 +102,7 @@ def sweep_command(sweep: Sweep, arguments: Sequence[str]) -> int:
     asked = parser.parse_args(arguments)
     command = shlex.join(["python", "-m", module, *arguments])
     try:
-        if asked.seed < 0:
-            raise InputError(f"--seed must be >= 0, got {asked.seed}")
+        check_numbers(asked)
         out, figure = (output_file(path, asked.overwrite) for path in (asked.out, asked.out.with_suffix(".png")))
         run_sweep(sweep, asked.network, asked.strengths, asked.episodes, asked.seed, out, command)
     except (InputError, store.StoreError) as error:

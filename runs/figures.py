@@ -34,13 +34,18 @@ def parser_of(description: str | None, pretrained: str) -> argparse.ArgumentPars
     return parser
 
 
+def check_numbers(options: argparse.Namespace) -> None:
+    """InputError unless episodes and threads, where given, are >= 1 and the seed >= 0."""
+    for name, least in (("episodes", 1), ("threads", 1), ("seed", 0)):
+        value = getattr(options, name, None)
+        if value is not None and value < least:
+            raise InputError(f"--{name} must be >= {least}, got {value}")
+
+
 def options_from(parser: argparse.ArgumentParser, *files: str) -> argparse.Namespace:
     """The options of the command line; InputError for a bad number, or a folder that holds one of the files already."""
     options = parser.parse_args()
-    for name, least in (("episodes", 1), ("threads", 1), ("seed", 0)):
-        value = getattr(options, name)
-        if value is not None and value < least:
-            raise InputError(f"--{name} must be >= {least}, got {value}")
+    check_numbers(options)
     output_folder(options.out, "", files, options.overwrite)
     return options
 

@@ -29,7 +29,7 @@ from lsnn import store
 from lsnn.errors import InputError
 from lsnn.files import NetworkFile, weights_sha256
 from runs.configuration import Experiment, open_network
-from runs.figures import BAD_INPUT, PRETRAINED
+from runs.figures import BAD_INPUT, PRETRAINED, check_numbers
 from runs.folders import output_folder
 from runs.progress import Meter, meter, say
 from runs.study.apparatus import Subject, run_blocks, study_keys, surgery
@@ -205,9 +205,7 @@ def experiment_command(
     """Check the shared options, run (options, command) and print the text it returns; returns the exit code."""
     asked = parser.parse_args(arguments)
     try:
-        for name, least in (("episodes", 1), ("threads", 1), ("seed", 0)):
-            if (value := getattr(asked, name)) < least:
-                raise InputError(f"--{name} must be >= {least}, got {value}")
+        check_numbers(asked)
         say(run(asked, shlex.join(["python", "-m", module, *arguments])))
     except (InputError, store.StoreError) as error:
         print(f"{module}: {error}", file=sys.stderr)

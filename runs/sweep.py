@@ -243,7 +243,7 @@ def sweep(path: Path, out: Path, more: Sequence[str], jobs: int, retry_failed: b
     spec = read_spec(path)
     folder = writable(out)
     cells = cells_of(spec)
-    _claim(folder, path, spec, cells)
+    claim(folder, path, spec, cells)
     with interruption() as interrupted, ThreadPoolExecutor(jobs) as pool:
 
         def run(number: int, cell: Cell) -> None:
@@ -261,7 +261,7 @@ def sweep(path: Path, out: Path, more: Sequence[str], jobs: int, retry_failed: b
     return int(interrupted.signal)
 
 
-def _claim(folder: Path, path: Path, spec: Spec, cells: list[Cell]) -> None:
+def claim(folder: Path, path: Path, spec: Spec, cells: list[Cell]) -> None:
     """The folder is new, or all cells of the sweep that it holds are cells of this one."""
     kept = folder / SPEC
     if kept.exists():
@@ -310,7 +310,7 @@ def run_cell(spec: Spec, cell: Cell, place: Path, more: Sequence[str], interrupt
             [sys.executable, "-m", "runs", *arguments], stdout=log, stderr=subprocess.PIPE, text=True,
             start_new_session=True,  # Ctrl-C reaches the cell once, through this process
         )  # fmt: skip
-        errors = _wait(process, interrupted)
+        errors = wait(process, interrupted)
     code = process.returncode
     if code != 0 and not interrupted.signal:
         reason = errors.strip().splitlines()[-1] if errors.strip() else f"ended with code {code}"
@@ -319,7 +319,7 @@ def run_cell(spec: Spec, cell: Cell, place: Path, more: Sequence[str], interrupt
         say(f"cell {cell.name} failed: {reason}")
 
 
-def _wait(process: subprocess.Popen, interrupted: Interruption) -> str:
+def wait(process: subprocess.Popen, interrupted: Interruption) -> str:
     """What the process wrote to stderr; a signal is handed on to it once, and a second Ctrl-C kills it."""
     told = False
     while True:

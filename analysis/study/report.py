@@ -103,9 +103,10 @@ def where(result: Result) -> str:
     """Which part of the state moves the memory, and which part's loss costs it."""
     found = interventions.effects(result)
     lost = {name: interventions.percent(interventions.cost_share(found, name)) for name in ("fast", "b_mean")}
+    choices = transplant.choices(result)
+    followed = [transplant.carrier(choices), *transplant.enough_of_b(choices)]
     return (
-        f"{' '.join([transplant.carrier(choice := transplant.choices(result)), *transplant.enough_of_b(choice)])} "
-        f"Of the delay of the next find that erasing everything causes, "
+        f"{' '.join(followed)} Of the delay of the next find that erasing everything causes, "
         f"erasing all but b causes {lost['fast']}; taking from b what the animal itself had experienced, "
         f"{lost['b_mean']}."
     )

@@ -136,7 +136,8 @@ def draw_transplant(result: Result) -> Figure:
         row, column = divmod(number, IN_A_ROW)
         above, below = grid[2 * row, column], grid[2 * row + 1, column]
         if number >= len(of.swaps):
-            above.axis("off"), below.axis("off")
+            for axes in (above, below):
+                axes.axis("off")
             continue
         swap = of.swaps[number]
         draw_paths(above, of, number, result.platform_radius)

@@ -19,14 +19,13 @@ import runs
 from analysis.sweep import FAILED, FINISHED, read_sweep, sweep_figure
 from lsnn.errors import InputError
 from lsnn.files import load_network
+from runs import sweep as sweeping
 from runs.cli import main
 from runs.configuration import overridden
 from runs.families import FAMILIES
 from runs.interruption import Interruption
 from runs.presets import preset
 from runs.sweep import LAWS, cells_of, finished, read_spec, spec_of, sweep, train_command, words
-from runs.sweep import _claim as claim_folder
-from runs.sweep import _wait as wait
 from runs.sweep_summary import curve_of, label_of
 from runs.train import NETWORK, Budget
 from tests.runs.tiny import FREE, assert_same_run, tiny, trained
@@ -209,7 +208,7 @@ def test_a_sweep_may_grow_but_not_change(tmp_path):
         spec.write_text(text)
         out.mkdir(exist_ok=True)
         read = read_spec(spec)
-        claim_folder(out, spec, read, cells_of(read))
+        sweeping.claim(out, spec, read, cells_of(read))
 
     claim(text)
     claim("# again\n" + text.replace("[0]", "[0, 1]") + '"b" = {network.beta = 1.0}\n')
@@ -265,7 +264,7 @@ def test_a_second_ctrl_c_kills_a_cell():
     with pytest.raises(KeyboardInterrupt):
         for _ in range(2):
             interrupted.receive(signal.SIGINT, None)
-    wait(process, interrupted)
+    sweeping.wait(process, interrupted)
     assert process.returncode == -signal.SIGKILL
 
 
