@@ -7,7 +7,7 @@ interval of the difference, episode by episode, reaches 0.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -95,9 +95,9 @@ def strength_curves(result: Result) -> Figure:
     draw_curve(right, sweep.strength, [search(c, FIRST) for c in sweep.conditions], VERMILLION, "network, trial 1")
     draw_curve(right, sweep.strength, [search(c, SECOND) for c in sweep.conditions], BLUE, "network, trial 2")
     for name in YARDSTICKS:
-        condition, look = result.conditions[name], {"color": COLOURS[name], "linestyle": "--", "linewidth": 1.5}
-        left.axhline(goals_per_episode(condition).value, label=LABELS[name], **look)
-        right.axhline(search(condition, SECOND).value, label=f"{LABELS[name]}, trial 2", **look)
+        condition = result.conditions[name]
+        left.axhline(goals_per_episode(condition).value, label=LABELS[name], **look(name))
+        right.axhline(search(condition, SECOND).value, label=f"{LABELS[name]}, trial 2", **look(name))
     mark_loss(left, sweep, result.conditions["circling"])
     left.set(title="goals per episode", ylim=(0, None))
     right.set(title="median search time (ms)", yscale="log")
@@ -107,6 +107,12 @@ def strength_curves(result: Result) -> Figure:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, columnspacing=1.2)
     n = sweep.conditions[0].n_episodes
     return add_footer(figure, result, f"bands: 95 % bootstrap over n = {n} episodes, the same mazes at every strength")
+
+
+def look(yardstick: str) -> dict[str, Any]:
+    """Line of a scripted swimmer; that of memory is broad, as the oracle's often lies upon it."""
+    broad = {"linestyle": "-", "linewidth": 5, "alpha": 0.4}
+    return {"color": COLOURS[yardstick], **(broad if yardstick == "memory" else {"linestyle": "--", "linewidth": 1.5})}
 
 
 def draw_curve(axes: Axes, strength: np.ndarray, estimates: list[Estimate], colour: str, label: str) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.brian_experiments import search
+from analysis.brian_experiments import look, search
 from analysis.latencies import FIRST, SECOND, Estimate, goals_per_episode, goals_ratio, search_time
 from analysis.plots import plain_search_axis
 from analysis.results import Condition, Result, ResultError, attribute, place, reported, subgroup, text_attribute
-from analysis.style import BLUE, COLOURS, LABELS, VERMILLION, add_footer, new_figure, png, styled
+from analysis.style import BLUE, LABELS, VERMILLION, add_footer, new_figure, png, styled
 from analysis.verdict import search_text
 
 YARDSTICKS = ("circling", "memory", "oracle")
@@ -79,9 +79,9 @@ def model_rows(result: Result) -> Figure:
     for trials, colour, label in ((FIRST, VERMILLION, "trial 1"), (SECOND, BLUE, "trial 2")):
         draw(right, rows, [search(run.condition, trials) for run in runs], colour, label, runs[0].condition.duration_ms)
     for name in YARDSTICKS:
-        look = {"color": COLOURS[name], "linestyle": "--", "linewidth": 1.5}
-        left.axvline(goals_per_episode(result.conditions[name]).value, label=LABELS[name], **look)
-        right.axvline(search_time(result.conditions[name], SECOND).value, label=f"{LABELS[name]}, trial 2", **look)
+        left.axvline(goals_per_episode(result.conditions[name]).value, label=LABELS[name], **look(name))
+        second = search_time(result.conditions[name], SECOND).value
+        right.axvline(second, label=f"{LABELS[name]}, trial 2", **look(name))
     left.set(xlabel="goals per episode", xlim=(0, None), yticks=range(len(models)), yticklabels=models)
     left.invert_yaxis()
     right.set(xlabel="median search time (ms)", xscale="log")

@@ -85,8 +85,9 @@ def sweep_figure(sweep: Sweep) -> Figure:
         if curves := [sweep.curves[cell] for cell in cells if len(sweep.curves[cell][0])]:
             iteration, mean, low, high = band(curves)
             left.fill_between(iteration, low, high, color=colours[group], alpha=0.2, linewidth=0)
-            left.plot(iteration, mean, color=colours[group], linewidth=2.2)
-    left.set(title=f"validation, {unit}", xlabel="iteration", ylim=(0, None))
+            left.plot(iteration, mean, color=colours[group], linewidth=2.2, linestyle="-" if group < 10 else "--")
+    shown = "" if rows <= MOST_CURVES else f", first {MOST_CURVES} rows"
+    left.set(title=f"validation, {unit}{shown}", xlabel="iteration", ylim=(0, None))
     draw_dots(middle, sweep, "final_fraction", f"frozen network, {unit}", colours)
     middle.set_yticks(range(rows), sweep.groups)
     if right:
@@ -96,19 +97,20 @@ def sweep_figure(sweep: Sweep) -> Figure:
     status = sweep.cells["status"]
     facts = (
         f"n = {int(np.sum(status == FINISHED))} finished of {len(status)} cells, {len(sweep.failures)} failed · score: "
-        f"{sweep.score} · line: mean over seeds, band: all of them · dots: seeds · commit {sweep.commit[:10]}"
+        f"{sweep.score} · line: mean over seeds (dashed from row 11 on), band: all of them · dots: seeds, bar: mean · "
+        f"commit {sweep.commit[:10]}"
     )
     return footer(figure, facts, sweep.command)
 
 
 def draw_dots(axes: Axes, sweep: Sweep, column: str, title: str, colours: list[str]) -> None:
-    """A row a combination: a dot a seed, a line at their median."""
+    """A row a combination: a dot a seed, a bar at their mean."""
     for group, colour in enumerate(colours):
         found = sweep.cells[column][sweep.cells["group"] == group]
         found = found[np.isfinite(found)]
         axes.plot(found, np.full(len(found), group), "o", color=colour, markeredgecolor="white", markersize=8)
         if len(found):
-            axes.vlines(np.median(found), group - 0.3, group + 0.3, color=DARK, linewidth=2)
+            axes.vlines(np.mean(found), group - 0.3, group + 0.3, color=DARK, linewidth=2)
     highest = np.nanmax(sweep.cells[column], initial=0.0)
     axes.set(title=title, ylim=(len(colours) - 0.5, -0.5), xlim=(0, 1.06 * highest or 1))
 

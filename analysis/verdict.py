@@ -75,7 +75,7 @@ def weights_unchanged(result: Result) -> Criterion:
 
 def above_circling(result: Result) -> Criterion:
     more = goals_difference(result.conditions["frozen"], result.conditions["circling"])
-    rule = "frozen, it makes more goals than circling, the best swimmer without memory"
+    rule = "frozen, it makes more goals than circling, which knows where platforms may be and remembers none"
     return Criterion(rule, f"{signed(more)} goals", met(more, more.low > 0), True)
 
 

@@ -56,7 +56,7 @@ def table(results: dict[str, Any]) -> str:
             lines.append(f"| `{key}`: {what} | {results[key]:,.4g} | {asked} | {mark} |")
         elif key in unmeasured(results):
             lines.append(f"| `{key}`: {what} | | {asked} | **not measured** |")
-    for section, what in (("W1", "forward + BPTT"), ("W2", "forward + BPTT"), ("frozen", "forward")):
+    for section, what in (("W1", "forward + BPTT"), ("W2", "forward + BPTT"), ("frozen", "forward + BPTT")):
         if section in results:
             lines += ["", *section_table(section, what, results[section])]
     return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -49,7 +50,9 @@ class Block:
         self.sizes = (network.config.n_neurons, network.n_slots, network.n_out, network.ring)
         n_neurons, n_slots, n_out, _ = self.sizes
         self.record = record_zeros(steps, n_neurons, n_slots, network.n_in, n_out, dtype, self.stretch)
-        self.saved: dict[int, State] = {}
+        self.saved: dict[int, State] = {}  # by step: before every stretch, and where an experiment changed the state
+        self.left: State | None = None  # by the last call of roll_out
+        self.kept = 0  # first step of the stretch whose state variables are in the record
         self.trace = trace_zeros(
             steps, task.n_action, task.n_target, task.n_observation, task.n_state, keep_states
         )
@@ -69,7 +72,7 @@ class Block:
         self.parameters, self.encoder = task.parameters(), task.encoder.parameters()
         self.state = state_zeros(*self.sizes, self.dtype)
         self.module.start(self.keys, self.parameters, self.task_state)
-        self.t = 0
+        self.t, self.saved, self.left = 0, {}, None
 
     def roll_out(
         self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1, mean_norm: float = np.inf
@@ -82,7 +85,7 @@ class Block:
         end = self.steps if steps is None else self.t + steps
         while self.t < end:
             last = min(end, (self.t // self.stretch + 1) * self.stretch)
-            if self.t % self.stretch == 0 and self.stretch < self.steps:
+            if self.stretch < self.steps and (self.t % self.stretch == 0 or self._state_was_changed()):
                 self.saved[self.t] = copy_of(self.state)
             trace = self.trace._replace(
                 **{name: getattr(self.trace, name)[self.t : last] for name in TIMED},
@@ -93,7 +96,13 @@ class Block:
                 np.asarray(log_std, float), self.n_spread, hold, float(mean_norm), self.rows(self.t, last),
                 trace,
             )  # fmt: skip
-            self.t = last
+            self.kept, self.t = self.t - self.t % self.stretch, last
+        if self.t % self.stretch:
+            self.left = copy_of(self.state)
+
+    def _state_was_changed(self) -> bool:
+        """Whether it is another than the last call of roll_out left."""
+        return self.left is not None and not all(map(np.array_equal, self.left, self.state))
 
     def rows(self, first: int, last: int) -> Record:
         """The record of steps first..last, which lie in one stretch."""
@@ -113,19 +122,27 @@ class Block:
 
     def replay(self, weights: Weights) -> None:
         """Run the recorded input spikes through other weights."""
-        state = state_zeros(*self.sizes, self.dtype)
+        state, self.saved = state_zeros(*self.sizes, self.dtype), {}
         for first, last in self.stretches():
             if self.stretch < self.steps:
                 self.saved[first] = copy_of(state)
             self.passes.replay(first, weights, state, self.rows(first, last))
+            self.kept = first
+
+    def _replay_stretch(self, weights: Weights, first: int, last: int) -> None:
+        """Bring the state variables of a stretch back into the record, from the states saved in it."""
+        starts = sorted(step for step in self.saved if first <= step < last)
+        for start, end in pairwise([*starts, last]):
+            self.passes.replay(start, weights, copy_of(self.saved[start]), self.rows(start, end))
+        self.kept = first
 
     def back(self, weights: Weights, g_y: np.ndarray, g_z: np.ndarray, gamma: float, detach_reset: bool) -> Gradient:
         """The adjoint of the recorded roll-out: g_y (T, n_out, 8) is dL/dy, g_z (N,) is dL/dz of every spike."""
         gradient, adjoint = gradient_zeros(weights), adjoint_zeros(*self.sizes, self.dtype)
         g_y, g_z = np.ascontiguousarray(g_y, self.dtype), g_z.astype(self.dtype)
         for first, last in reversed(self.stretches()):
-            if last < self.steps:
-                self.passes.replay(first, weights, copy_of(self.saved[first]), self.rows(first, last))
+            if first != self.kept:
+                self._replay_stretch(weights, first, last)
             self.passes.back(
                 first, weights, self.rows(first, last), g_y[first:last], g_z,
                 self.dtype(gamma), self.dtype(0.0 if detach_reset else 1.0), adjoint, gradient,

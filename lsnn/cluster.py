@@ -121,21 +121,23 @@ def forget(run: str) -> None:
         _used_at.pop(run, None)
 
 
+def _texts(files: Iterable[Path]) -> bytes:
+    return b"\n".join(file.read_bytes() for file in files)
+
+
+_LOADED = _texts(sorted(Path(__file__).parent.rglob("*.py")))  # when this process began: files may change afterwards
+
+
 def fingerprint(modules: tuple[str, ...]) -> str:
     """Hash of all that bits depend on: sources of this package and of the named modules, packages, the processor."""
-    files = sorted(Path(__file__).parent.rglob("*.py"))
-    for name in modules:
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.origin is not None:
-            files.append(Path(spec.origin))
-    digest = hashlib.sha256()
+    specs = [importlib.util.find_spec(name) for name in modules]
+    digest = hashlib.sha256(_LOADED)
+    digest.update(_texts(Path(spec.origin) for spec in specs if spec is not None and spec.origin is not None))
     for package in PACKAGES:
         with suppress(PackageNotFoundError):
             digest.update(f"{package} {version(package)}".encode())
     digest.update(llvmlite.binding.get_host_cpu_name().encode())
     digest.update(llvmlite.binding.get_host_cpu_features().flatten().encode())
-    for file in files:
-        digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 

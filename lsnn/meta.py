@@ -87,6 +87,8 @@ class MetaLearner:
         self.iteration, self.level, self.widest_at, self.running_return = state[:4]
         self.adam = Adam(step=state.adam_step, first=dict(state.first), second=dict(state.second))
         self.average, self.watch = dict(state.average), state.watch
+        if not self.learning.curriculum and self.level < 1:  # switched off on the way
+            self.level, self.widest_at = 1.0, self.iteration
 
     def averaged(self) -> Network:
         """The network with its weights averaged over the last iterations (Polyak & Juditsky 1992): what is frozen."""
@@ -150,6 +152,11 @@ class MetaLearner:
 
     def _gradient(self, shards: Sequence[Prepared]) -> Arrays:
         """Gradient of the batch."""
+        if not any(shard.decisions for shard in shards):
+            raise InputError(
+                f"duration_ms of {self.task.name} must leave a step that counts (lsnn/task.py), got "
+                f"{self.task.duration_ms}: in no episode was anything decided or taught before the last step"
+            )
         network, learning = calls.bare(self.network), self.learning
         statistics = batch_statistics(shards, self.task.duration_ms, network.config.dt_ms)
         self.rate_hz = statistics.rate_hz
@@ -256,7 +263,7 @@ class MetaLearner:
         Before that comes a warm-up (level -1) on the task itself, until the return shows that it can be explored.
         """
         learning = self.learning
-        self.running_return += 0.1 * (mean_return - self.running_return)
+        self.running_return += max(0.1, 1 / (self.iteration + 1)) * (mean_return - self.running_return)
         if self.level < 0 and self.running_return > learning.curriculum_warm_up:
             self.level = 0.0
         elif 0 <= self.level < 1 and self.running_return > learning.curriculum_bar:

@@ -43,6 +43,10 @@ class Encoder(Protocol):
         """Name of the compiled function in that module."""
 
     @property
+    def n_observation(self) -> int:
+        """Numbers in the observation that it reads: those of the task."""
+
+    @property
     def n_inputs(self) -> int:
         """Number of input cells."""
 
@@ -84,7 +88,11 @@ class Task(Protocol):
 
     @property
     def duration_ms(self) -> int:
-        """Length of an episode; it is then truncated, not terminated."""
+        """Length of an episode; it is then truncated, not terminated.
+
+        Where the loss is "reward", the value read out in the last step stands for all that would have followed, so
+        what is decided, earned or terminated in that step itself does not count: make the episode a step longer.
+        """
 
     @property
     def n_action(self) -> int:

@@ -1,6 +1,5 @@
 """The two-armed bandit as a Gymnasium environment, on the compiled dynamics of `tasks.bandit`."""
 
-from dataclasses import fields
 from typing import Any
 
 import gymnasium
@@ -48,7 +47,7 @@ class BanditEnv(gymnasium.Env[NDArray[np.int8], np.int64]):
     Never terminated; truncated after `trials` steps.
 
     ## Arguments
-    The fields of `tasks.bandit.Bandit` that matter here, `arms` and `trials`:
+    `arms` and `trials` of `tasks.bandit.Bandit`:
 
         gymnasium.make("lsnn/Bandit-v0", arms="anti_correlated")
 
@@ -58,11 +57,9 @@ class BanditEnv(gymnasium.Env[NDArray[np.int8], np.int64]):
 
     metadata: dict[str, Any] = {"render_modes": []}
 
-    def __init__(self, **members: Any) -> None:
-        known = [item.name for item in fields(Bandit)]
-        for name in members:
-            require(name in known, "a keyword of the bandit", f"one of {', '.join(known)}", name)
-        self.family = Bandit(**members)
+    def __init__(self, arms: str = Bandit.arms, trials: int = Bandit.trials, render_mode: None = None) -> None:
+        require(render_mode is None, "render_mode", "None: there is nothing to see", render_mode)
+        self.family = Bandit(arms=arms, trials=trials)
         self.observation_space = MultiBinary(2 * N_ARMS)
         self.action_space = Discrete(N_ARMS)
         self._key, self._state = np.uint64(0), np.zeros(N_STATE)

@@ -20,6 +20,7 @@ from tasks.validation import require, require_integer, require_number
 DT_MS = 1.0
 SILENT = 1e-6
 _REACH = math.sqrt(-2.0 * math.log(SILENT))  # a Gaussian is `SILENT` this many standard deviations from its centre
+MAZE_OBSERVATION = 4  # x, y, on_platform, wall
 _OUT_OF_POOL = 1.5  # squared radius; the wall is at 1, the corner (1, 1) at 2
 
 
@@ -196,6 +197,11 @@ class CoordinateCells:
         )
 
     @property
+    def n_observation(self) -> int:
+        """Numbers in the observation that it reads."""
+        return MAZE_OBSERVATION
+
+    @property
     def n_inputs(self) -> int:
         """Number of input cells."""
         return sum(size for _, size in self.channels)
@@ -255,6 +261,11 @@ class PlaceCells:
     def channels(self) -> tuple[tuple[str, int], ...]:
         """Kinds of input cells in order: (name, number of cells)."""
         return ("place", int(self._kept().sum())), ("reward", self.reward_cells), ("wall", self.wall_cells)
+
+    @property
+    def n_observation(self) -> int:
+        """Numbers in the observation that it reads."""
+        return MAZE_OBSERVATION
 
     @property
     def n_inputs(self) -> int:
@@ -335,6 +346,11 @@ class GaussianPopulation:
         return grid + tuple((f"dimension_{i}", self.cells_per_dimension) for i in lines)
 
     @property
+    def n_observation(self) -> int:
+        """Numbers in the observation that it reads."""
+        return len(self.low)
+
+    @property
     def n_inputs(self) -> int:
         """Number of input cells."""
         return sum(size for _, size in self.channels)
@@ -371,6 +387,11 @@ class FlagCells:
     def channels(self) -> tuple[tuple[str, int], ...]:
         """Kinds of input cells in order: (name, number of cells)."""
         return tuple((name, self.cells_per_flag) for name in self.flags)
+
+    @property
+    def n_observation(self) -> int:
+        """Numbers in the observation that it reads."""
+        return len(self.flags)
 
     @property
     def n_inputs(self) -> int:

@@ -239,7 +239,17 @@ class WaterMazeVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDA
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._pools = _Pools(self.family, num_envs)
-        self._generators = [seeding.np_random()[0] for _ in range(num_envs)]
+        self._random = [seeding.np_random() for _ in range(num_envs)]  # a generator and its seed a pool
+
+    @property
+    def np_random(self) -> tuple[np.random.Generator, ...]:
+        """The generator of each pool."""
+        return tuple(generator for generator, _ in self._random)
+
+    @property
+    def np_random_seed(self) -> tuple[int, ...]:
+        """The seed of each pool."""
+        return tuple(seed for _, seed in self._random)
 
     @property
     def states(self) -> NDArray[np.float64]:
@@ -256,7 +266,7 @@ class WaterMazeVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDA
 
     def _begin(self, chosen: NDArray[np.bool_]) -> None:
         for i in np.flatnonzero(chosen):
-            self._pools.keys[i] = _draw_key(self._generators[i])
+            self._pools.keys[i] = _draw_key(self._random[i][0])
         self._pools.begin(chosen)
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
@@ -275,7 +285,7 @@ class WaterMazeVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDA
         seeds = self._seeds(seed)
         for i, pool_seed in enumerate(seeds):
             if pool_seed is not None:
-                self._generators[i] = seeding.np_random(pool_seed)[0]
+                self._random[i] = seeding.np_random(pool_seed)
         keys = _option(options)
         everywhere = np.ones(self.num_envs, bool)
         if keys is None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lsnn.errors import InputError
 from lsnn.task import ActionKind, Encoder
 from tasks.encoders import GaussianPopulation
-from tasks.validation import require, require_integer, require_number
+from tasks.validation import require, require_encoder, require_integer, require_number
 
 # Where an observation space is unbounded: the range that matters, in the environment's units.
 DECLARED_RANGES = {"CartPole-v1": ((-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0))}
@@ -86,10 +86,7 @@ class GymTask:
         require_integer("duration_ms", self.duration_ms, 2)
         if self.encoder is None:
             object.__setattr__(self, "encoder", _population(self.env_id, self.spaces[0]))  # type: ignore[unreachable]
-        require(isinstance(self.encoder, Encoder), "encoder", "an encoder (tasks.encoders)", self.encoder)
-        if isinstance(self.encoder, GaussianPopulation):
-            rule = f"ranges of {self.n_observation} dimensions, as {self.env_id} has"
-            require(len(self.encoder.low) == self.n_observation, "encoder", rule, self.encoder)
+        require_encoder(self.encoder, self.n_observation)
 
     @cached_property
     def spaces(self) -> tuple[Box, Box | Discrete]:

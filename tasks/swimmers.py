@@ -124,8 +124,8 @@ def swim(swimmer: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58) -
 def best_circle(
     keys: ArrayLike, task: WaterMaze, radii: ArrayLike | None = None, swimmer: str = "circling"
 ) -> float:
-    """The radius at which circling (or memory) earns the most on these keys; tried: `radii`, or 0.3 to 0.9 by 0.02."""
-    tried = np.arange(0.3, 0.91, 0.02) if radii is None else np.asarray(radii, dtype=float)
+    """The radius at which circling (or memory) earns the most on these keys, of `radii`, or of 0.02 to 0.98 by 0.02."""
+    tried = np.arange(0.02, 0.99, 0.02) if radii is None else np.asarray(radii, dtype=float)
     earned = [swim(swimmer, keys, task, circle).reward.sum() for circle in tried]
     return float(tried[int(np.argmax(earned))])
 

@@ -5,6 +5,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from lsnn.errors import InputError
+from lsnn.task import Encoder
 
 
 def require(condition: bool, name: str, rule: str, value: object) -> None:
@@ -30,3 +31,11 @@ def require_integer(name: str, value: Any, low: int, high: float = math.inf) -> 
 def require_flag(name: str, value: object) -> None:
     """Raise InputError unless value is True or False."""
     require(isinstance(value, bool), name, "true or false", value)
+
+
+def require_encoder(encoder: object, n_observation: int) -> None:
+    """Raise InputError unless it is an encoder of observations of this length."""
+    require(isinstance(encoder, Encoder), "encoder", "an encoder (tasks.encoders)", encoder)
+    numbers = encoder.n_observation  # type: ignore[attr-defined]
+    rule = f"one of {n_observation} numbers, as the observation has (this one reads {numbers})"
+    require(numbers == n_observation, "encoder", rule, encoder)

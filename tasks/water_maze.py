@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lsnn.kernels.draws import TASK_EPISODE, TASK_STEP, step_key, uniform_of
 from lsnn.task import Encoder
 from tasks.encoders import PlaceCells
-from tasks.validation import require, require_flag, require_integer, require_number
+from tasks.validation import require, require_encoder, require_flag, require_integer, require_number
 
 # The state (float64, N_STATE). WAIT counts the steps until the animal is set down: rest on the platform, then blank.
 # FOUND is 1 once the present platform has been found. OTHER is where the platform stands before or after a reversal.
@@ -313,7 +313,7 @@ class WaterMaze:
         rule = "less than half of the reward, so that a find at the wall counts as one"
         require(self.wall_penalty < 0.5 * self.reward, "wall_penalty", rule, self.wall_penalty)
         require_number("rotation_degrees", self.rotation_degrees, 0.0, 180.0)
-        require(isinstance(self.encoder, Encoder), "encoder", "an encoder (tasks.encoders)", self.encoder)
+        require_encoder(self.encoder, self.n_observation)
 
     def _check_geometry(self) -> None:
         require_number("platform_radius", self.platform_radius, 1e-3, 0.9)
@@ -396,7 +396,7 @@ class WaterMaze:
             return self
         easiest = min(EASIEST_START_RADIUS, self.start_radius)
         widest = easiest + level * (self.start_radius - easiest)
-        nearest = widest * widest / self.start_radius if self.start_radius > 0 else 0.0
+        nearest = widest * (widest / self.start_radius) if self.start_radius > 0 else 0.0  # in this order <= widest
         return replace(self, start_radius=widest, start_radius_min=nearest)
 
     def metrics(self, reward: NDArray[np.floating], acted: NDArray[np.bool_]) -> dict[str, float]:

@@ -52,6 +52,33 @@ def test_time_checkpoints_change_no_bit_of_the_gradient(network, stretch, stops)
         np.testing.assert_array_equal(a, b)
 
 
+def changed_on_the_way(network, stretch):
+    """The whole state is erased at step 75, in mid-stretch."""
+    block = Block(TASK, network, STEPS, stretch=stretch)
+    block.begin(TASK, episode_keys(5, 1, 0, 8))
+    block.roll_out(network.weights(), network.log_std, 75, hold=4)
+    for array in block.state:
+        array[:] = 0
+    block.roll_out(network.weights(), network.log_std, 3, hold=4)
+    block.roll_out(network.weights(), network.log_std, hold=4)
+    return block
+
+
+def test_the_gradient_with_time_checkpoints_is_of_the_trajectory_that_an_experiment_changed(network):
+    whole, checkpointed = changed_on_the_way(network, 0), changed_on_the_way(network, 20)
+    y = checkpointed.record.y.copy()
+    assert not np.array_equal(y, rolled_out(network).record.y)
+    for a, b in zip(gradient_of(whole, network), gradient_of(checkpointed, network), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(checkpointed.record.y, y)
+
+
+def test_the_gradient_can_be_asked_for_twice(network):
+    block = rolled_out(network, stretch=20)
+    for a, b in zip(gradient_of(block, network), gradient_of(block, network), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_replay_with_time_checkpoints_repeats_the_roll_out(network):
     block = rolled_out(network, stretch=20)
     spikes, y = block.record.spikes.copy(), block.record.y.copy()
@@ -65,7 +92,7 @@ def test_state_starts_at_zero_with_a_maze_and_is_carried_from_find_to_find(netwo
     block = rolled_out(network)
     finds = np.argwhere(block.trace.reward > 0.5)
     assert len(finds) > 0
-    assert any(np.any(block.record.x[step + 2, :, lane] != 0) for step, lane in finds if step + 2 < STEPS)
+    assert all(np.any(block.record.x[step + 1, :, lane] != 0) for step, lane in finds if step + 1 < STEPS)
     block.begin(TASK, episode_keys(5, 1, 1, 8))
     assert block.t == 0
     assert all(not np.any(array) for array in block.state)

@@ -119,14 +119,21 @@ INJECTIONS = {
 
 @pytest.mark.parametrize("name", INJECTIONS)
 def test_an_injected_fault_is_found_in_its_iteration(name, monkeypatch):
-    learner = learner_of()
+    learner = learner_of("learning.exploded_shrink=0.9")
+    for _ in range(3):  # so that the average is not the weights
+        learner.step()
     before, average = learner.network.readout.copy(), learner.average["readout"].copy()
+    recurrent = learner.average["theta"][learner.network.n_input_synapses :].copy()
+    assert not np.array_equal(average, before)
     INJECTIONS[name](learner, monkeypatch)
     row = learner.step()
     fault = "not_finite" if name == "overflow" else name
     assert {key for key in FAULTS if row[key]} == {fault}
-    back = name in ("silent", "overactive", "narrow", "lost")
-    np.testing.assert_array_equal(learner.network.readout, average if back else before)
+    np.testing.assert_array_equal(learner.network.readout, average)
+    shrink = 0.9 if fault in ("not_finite", "exploded") else 1.0
+    np.testing.assert_array_equal(
+        learner.network.synapses.theta[learner.network.n_input_synapses :], shrink * recurrent
+    )
     assert np.exp(learner.network.log_std).min() >= learner.learning.min_std * (1 - 1e-12)
     monkeypatch.undo()
     row = learner.step()

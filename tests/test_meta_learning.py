@@ -1,12 +1,16 @@
 """Learning works: by reward alone a network comes to remember the platform, first with starts near the centre."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from lsnn.errors import InputError
 from lsnn.meta import VALIDATION_BRANCH, MetaLearner, episode_keys, new_network
+from lsnn.wiring import pair_numbers
 from runs.configuration import overridden
 from runs.presets import COMPACT, preset
+from tasks.bandit import Bandit
 from tasks.swimmers import swim
 from tests.runs.tiny import FREE, tiny
 
@@ -59,3 +63,82 @@ def test_a_rate_of_zero_leaves_its_weights_alone_and_half_a_rate_moves_them_half
     np.testing.assert_allclose(half[own], 0.5 * whole[own], rtol=1e-9, atol=1e-15)
     for other in (half, none):
         np.testing.assert_array_equal(other[others], whole[others])
+
+
+def learner_of(*settings):
+    experiment = tiny((*FREE, *settings))
+    network = new_network(experiment.task, experiment.network, experiment.learning, seed=0)
+    return MetaLearner(experiment.task, network, experiment.learning, seed=0, threads=1)
+
+
+def test_learning_rate_falls_by_a_cosine_once_the_curriculum_is_at_its_end():
+    learner = learner_of("learning.learning_rate=0.01", "learning.final_learning_rate=0.002",
+                         "learning.anneal_iterations=100")  # fmt: skip
+    learner.iteration, learner.widest_at, learner.level = 60, 10, 0.5
+    assert learner.learning_rate() == 0.01
+    learner.level = 1.0
+    assert learner.learning_rate() == pytest.approx(0.006)  # half way
+    learner.iteration = 200
+    assert learner.learning_rate() == pytest.approx(0.002)
+
+
+def test_curriculum_warms_up_then_widens_while_the_mean_return_is_above_its_bar():
+    learner = learner_of("learning.curriculum=true", "learning.curriculum_warm_up=12", "learning.curriculum_bar=20",
+                         "learning.curriculum_step=0.4")  # fmt: skip
+    levels = []
+    for learner.iteration, mean_return in enumerate([11, 11, 31, 5, 30, 30, 90, 90, 90]):
+        learner._advance_curriculum(mean_return)
+        levels.append(learner.level)
+    # running means: 11, 11, 17.7 (warm), 14.5, 17.6, 19.7, 29.7, 38.3, 45.7 (the first ten are plain means)
+    assert levels == [-1, -1, 0, 0, 0, 0, 0.4, 0.8, 1]
+    assert learner.widest_at == 8
+
+
+def test_the_mean_return_is_not_biased_by_where_it_starts():
+    learner = learner_of("learning.curriculum=true", "learning.curriculum_warm_up=-30", "learning.curriculum_bar=-18")
+    learner._advance_curriculum(-23.0)
+    assert learner.running_return == -23.0
+
+
+def test_a_curriculum_switched_off_on_resume_is_over():
+    eased = learner_of("learning.curriculum=true")
+    assert eased.level == -1
+    learner = learner_of("learning.curriculum=false")
+    learner.restore(eased.state())
+    assert learner.level == 1
+
+
+@dataclass(frozen=True)
+class TooShort(Bandit):
+    @property
+    def duration_ms(self):
+        return self.trials * self.trial_ms
+
+
+def test_a_task_in_which_nothing_counts_is_refused():
+    """All of its one decision falls into the last step, which has only a value."""
+    experiment, task = overridden(preset("bandit"), ["learning.episodes=8"]), TooShort(trials=1)
+    network = new_network(task, experiment.network, experiment.learning, seed=0)
+    with pytest.raises(InputError, match="duration_ms of bandit must leave a step that counts .* got 20"):
+        MetaLearner(task, network, experiment.learning, seed=0, threads=1).step()
+
+
+def test_moments_and_average_follow_their_synapses_through_a_rewiring():
+    learner = learner_of("network.rewire=true", "learning.temperature=0", "learning.theta_new=0.01")
+    learner.step()
+    network = learner.network
+    generator, size = np.random.default_rng(0), len(network.synapses.theta)
+    dormant = generator.choice(size, size // 5, replace=False)
+    theta = np.abs(network.synapses.theta) + 0.1
+    theta[dormant] = -1.0
+    network.synapses = network.synapses._replace(theta=theta)
+    before = pair_numbers(network.wiring, network.synapses)
+    kept = {pair for place, pair in enumerate(before) if theta[place] >= 0}
+    for number, moments in enumerate((learner.adam.first, learner.adam.second, learner.average), 1):
+        moments["theta"] = number * (before + 1.0)  # a mark that tells the pair
+    learner._rewire()
+    after = pair_numbers(network.wiring, network.synapses)
+    stayed = np.isin(after, list(kept)) & (network.synapses.theta != 0.01)
+    assert stayed.sum() == len(kept)
+    for number, moments in enumerate((learner.adam.first, learner.adam.second, learner.average), 1):
+        np.testing.assert_array_equal(moments["theta"], np.where(stayed, number * (after + 1.0), 0.0))

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from analysis.latencies import Estimate
 from analysis.results import Result, subgroup
 from analysis.study.measures import array, enough, mean, names
-from analysis.style import DARK, GREEN, GREY, SILVER, VERMILLION, add_footer, clear_axes, new_figure, styled
+from analysis.style import DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
 from analysis.verdict import interval
 
 HEADING_MS = 30  # over which the first heading is taken
@@ -144,10 +144,11 @@ def draw_transplant(result: Result) -> Figure:
         above.set_title(textwrap.fill(LABELS[swap], 16), loc="center")
         draw_choice(below, found[swap])
         if column == 0:
-            below.set_ylabel("animals (%)")
+            below.set_ylabel("of those that\nreached one (%)")
     shown = min(PATHS_SHOWN, len(of.own))
     n = f"n = {len(of.own)} animals in {len(of.own) // 2} pairs; the first {shown} paths, up to a platform"
-    return add_footer(figure, result, f"{n}; bars: Wilson 95 % intervals; {of.path.shape[2] - 1} ms watched")
+    bars = "lines on bars: Wilson 95 % intervals; dotted: chance"
+    return add_footer(figure, result, f"{n}; {bars}; {of.path.shape[2] - 1} ms watched")
 
 
 def draw_paths(axes: Axes, of: Pairs, swap: int, radius: float) -> None:
@@ -175,15 +176,17 @@ def draw_paths(axes: Axes, of: Pairs, swap: int, radius: float) -> None:
 
 
 def draw_choice(axes: Axes, choice: Choice) -> None:
-    """Whose platform was reached first, in per cent, with intervals."""
-    counts = (choice.own, choice.other, choice.neither)
-    for place, (count, colour) in enumerate(zip(counts, (GREEN, VERMILLION, SILVER), strict=True)):
-        bounds = binomtest(count, choice.n).proportion_ci(method="wilson")
-        axes.bar(place, 100 * count / choice.n, color=colour, width=0.75)
-        axes.vlines(place, 100 * bounds.low, 100 * bounds.high, color=DARK, linewidth=1.8)
-    axes.set_xticks(range(3), ["own", "other's", "neither"])
+    """Whose platform was reached first, in per cent of the animals that reached one, with intervals."""
+    share = choice.share
+    bars = ((1 - share.value, 1 - share.high, 1 - share.low), (share.value, share.low, share.high))
+    for place, ((value, low, high), colour) in enumerate(zip(bars, (GREEN, VERMILLION), strict=True)):
+        axes.bar(place, 100 * value, color=colour, width=0.75)
+        axes.vlines(place, 100 * low, 100 * high, color=DARK, linewidth=1.8)
+    axes.set_xticks((0, 1), ["own", "other's"])
+    axes.set_xlabel(f"{choice.neither} reached neither", color=GREY)
+    axes.set_xlim(-0.8, 1.8)
     axes.set_ylim(0, 105)
-    axes.axhline(50, color=GREY, linewidth=0.6, linestyle=":", zorder=0)
+    axes.axhline(50, color=DARK, linewidth=1, linestyle=":", zorder=3)
 
 
 def tell_transplant(result: Result) -> list[str]:

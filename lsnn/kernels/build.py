@@ -2,11 +2,14 @@
 
 A function passed to numba as an argument misses its disk cache, and a cached caller silently keeps an old callee after
 an edit in another file. So the roll-out of a task by neurons of given models is a module of its own, in a cache folder
-whose name is a hash of the sources of the kernels, the models and the task, the numba version and the CPU.
+whose name is a hash of the sources of the kernels, the models and the task, the numba version and the CPU. A source
+that has changed since this process began may not be what it has loaded: what is then compiled no other process takes.
 """
 
 import hashlib
 import importlib.util
+import os
+import time
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +22,7 @@ from lsnn.kernels.cached import cache_folder, import_from, write_once
 from lsnn.neurons import ALIF, LIF, NeuronModel
 
 KERNELS = Path(__file__).parent
+BEGAN = time.time()
 Models = tuple[NeuronModel, ...]
 LSNN: Models = (LIF, ALIF)
 
@@ -32,14 +36,15 @@ ADJOINT = "slot, ring, row, weights, record, adjoint, g_spikes, gamma, through_r
 
 
 def _sources(modules: tuple[str, ...], models: Models) -> str:
-    """The text of every kernel, of the named modules and of the models."""
+    """The text of every kernel, of the named modules and of the models; of a changed file, with this process's mark."""
     files = sorted(KERNELS.glob("*.py"))
     for name in modules:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"no module {name!r} to compile a roll-out from")
         files.append(Path(spec.origin))
-    return "\n".join([file.read_text() for file in files] + [source_of(model) for model in models])
+    own = [f"{os.getpid()} {BEGAN}"] if any(file.stat().st_mtime > BEGAN for file in files) else []
+    return "\n".join([file.read_text() for file in files] + [source_of(model) for model in models] + own)
 
 
 def _fingerprint(text: str) -> str:

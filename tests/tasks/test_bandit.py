@@ -142,6 +142,12 @@ def test_environment_is_the_task():
     np.testing.assert_array_equal(info["probability"], Bandit().probabilities(KEYS[:1])[0])
 
 
+def test_environment_takes_what_matters_and_nothing_else():
+    assert gymnasium.make("lsnn/Bandit-v0", render_mode=None).reset(seed=0)
+    with pytest.raises(TypeError, match="trial_ms"):
+        gymnasium.make("lsnn/Bandit-v0", trial_ms=7)
+
+
 def test_same_seed_same_episode():
     env = gymnasium.make("lsnn/Bandit-v0")
     keys = [env.reset(seed=seed)[1]["key"] for seed in (1, 1, 2)]

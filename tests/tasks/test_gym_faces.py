@@ -73,6 +73,7 @@ def test_the_vector_environment_is_many_single_ones() -> None:
     apart = gymnasium.vector.SyncVectorEnv([lambda: WaterMazeEnv(**members)] * pools)
     outcomes = [environment.reset(seed=4) for environment in (together, apart)]
     assert np.array_equal(outcomes[0][0], outcomes[1][0])
+    assert together.np_random_seed == apart.np_random_seed == (4, 5, 6)
     for action in actions_of(300, pools):  # two autoresets on the way
         (seen, reward, terminated, truncated, info), (*expected, expected_info) = (
             together.step(action),

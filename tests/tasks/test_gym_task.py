@@ -10,7 +10,7 @@ from lsnn.errors import InputError
 from lsnn.gym_blocks import EnvironmentTask
 from lsnn.task import Task
 from tasks import gym_task
-from tasks.encoders import GaussianPopulation
+from tasks.encoders import GaussianPopulation, PlaceCells
 from tasks.gym_task import GymTask
 
 
@@ -96,9 +96,10 @@ def test_a_configuration_comes_back():
         (lambda: GymTask("CartPole-v1", duration_ms=1), "duration_ms must be an integer of at least 2"),
         (lambda: GymTask("CartPole-v1", reward_scale=0.0), "reward_scale must be a number"),
         (lambda: GymTask("CartPole-v1", encoder="cells"), "encoder must be an encoder"),
+        (lambda: GymTask("MountainCar-v0", encoder=PlaceCells()), "encoder must be one of 2 numbers, .* reads 4"),
         (
             lambda: GymTask("CartPole-v1", encoder=GaussianPopulation((0.0,), (1.0,))),
-            "encoder must be ranges of 4 dimensions, as CartPole-v1 has",
+            "encoder must be one of 4 numbers, as the observation has .this one reads 1.",
         ),
     ],
 )

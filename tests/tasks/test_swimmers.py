@@ -46,6 +46,14 @@ def test_best_circle_crosses_the_platforms_near_their_inner_rim() -> None:
     assert 0.55 < best_circle(KEYS, WaterMaze()) < 0.65
 
 
+@pytest.mark.parametrize(("circle", "radius"), [(0.2, 0.1), (0.1, 0.15), (1.0, 0.08)])
+def test_who_circles_finds_platforms_wherever_they_lie(circle, radius) -> None:
+    found = ladder(KEYS[:16], WaterMaze(platform_circle=circle, platform_radius=radius))
+    goals = {name: record.reward.sum() for name, record in found.items()}
+    assert goals["circling"] > goals["straight_lines"]
+    assert goals["memory"] > 0.8 * goals["oracle"]
+
+
 def test_the_oracle_needs_the_optimum_and_nobody_less(tables) -> None:
     for table in tables.values():
         found = table[table["found"]]

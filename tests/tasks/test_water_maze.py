@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lsnn.errors import InputError
 from lsnn.task import Task
+from tasks.encoders import FlagCells
 from tasks.water_maze import (
     FOUND,
     GOAL_X,
@@ -352,6 +353,7 @@ def test_metrics_take_a_find_for_a_find_whatever_the_wall() -> None:
         ({"wall_penalty": 0.5}, "wall_penalty must be less than half of the reward"),
         ({"duration_ms": 0}, "duration_ms must be an integer of at least 1"),
         ({"encoder": "places"}, "encoder must be an encoder"),
+        ({"encoder": FlagCells(tuple("abcdefgh"))}, "encoder must be one of 4 numbers, .* reads 8"),
     ],
 )
 def test_bad_members_are_named(members, message) -> None:
@@ -359,7 +361,7 @@ def test_bad_members_are_named(members, message) -> None:
         WaterMaze(**members)
 
 
-@pytest.mark.parametrize("radius", [1.0, 0.4, 0.0])
+@pytest.mark.parametrize("radius", [1.0, 0.4, 0.1, 0.05, 0.025, 0.0])
 def test_start_regions_widen_to_that_of_the_task(radius) -> None:
     task = WaterMaze(start_radius=radius)
     mazes = [task.at_difficulty(level) for level in (0.0, 0.5, 0.999)]
