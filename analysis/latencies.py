@@ -124,6 +124,11 @@ def searches(condition: Condition, first: int, last: int | None) -> Searches:
     return Searches(time_ms.astype(np.float64), finds, cuts, condition.duration_ms)
 
 
+def began(of: Searches) -> np.ndarray:
+    """Which episodes began a search, (E,)."""
+    return np.asarray((of.finds + of.cuts).sum(axis=1)).ravel() > 0
+
+
 def still_searching(of: Searches, weights: np.ndarray) -> np.ndarray:
     """Kaplan-Meier curve S(t) = prod_{l <= t} (1 - finds_l / at_risk_l) at every time of `of`: (..., E) to (..., L)."""
     finds = weights @ of.finds
@@ -152,10 +157,10 @@ def mean_of(of: Searches, weights: np.ndarray) -> np.ndarray:
 def search_time(condition: Condition, trials: tuple[int, int | None], reduce: Reduction = median_of) -> Estimate:
     """Median (or mean: `mean_of`) search time in ms over trials (first, last); n counts the episodes that began one."""
     chosen = searches(condition, *trials)
-    began = int(np.count_nonzero((chosen.finds + chosen.cuts).sum(axis=1)))
-    if not began:
+    n = int(np.count_nonzero(began(chosen)))
+    if not n:
         return Estimate(np.nan, np.nan, np.nan, 0)
-    return estimate(lambda weights: reduce(chosen, weights), condition.n_episodes, began)
+    return estimate(lambda weights: reduce(chosen, weights), condition.n_episodes, n)
 
 
 def search_by_trial(condition: Condition, n_trials: int, share: float) -> dict[int, Estimate]:
@@ -175,14 +180,19 @@ def search_by_trial(condition: Condition, n_trials: int, share: float) -> dict[i
 def search_ratio(
     condition: Condition, trials: tuple[int, int | None], other: Condition, others: tuple[int, int | None]
 ) -> Estimate:
-    """Median search time of some trials over that of others, drawn in pairs.
+    """Median search time of some trials over that of others, drawn in pairs, of the episodes that began both.
+
+    Else trial 1 would be that of all mazes, and later ones those of the mazes in which the platform is found easily.
 
     Raises ResultError when the conditions were run on different episodes.
     """
     paired_goals(condition, other)
     above, below = searches(condition, *trials), searches(other, *others)
-    if not len(above.time_ms) or not len(below.time_ms):
+    both = began(above) & began(below)
+    if not both.any():
         return Estimate(np.nan, np.nan, np.nan, 0)
-    return estimate(
-        lambda weights: median_of(above, weights) / np.maximum(median_of(below, weights), 1), condition.n_episodes
-    )
+
+    def ratio(weights: np.ndarray) -> np.ndarray:
+        return median_of(above, weights * both) / np.maximum(median_of(below, weights * both), 1)
+
+    return estimate(ratio, condition.n_episodes, int(both.sum()))

@@ -189,7 +189,7 @@ def draw_thresholds(axes: Axes, traces: Traces, window: Window, network: Network
     axes.set_ylabel("adaptive neurons,\nmost raised on top")
     axes.set_yticks([])
     if not len(adaptive):
-        axes.text(0.5, 0.5, "this network has no adaptive neuron", transform=axes.transAxes, ha="center")
+        axes.text(0.5, 0.5, "no adaptive neuron with the threshold b0 + beta b", transform=axes.transAxes, ha="center")
         return
     offset = int(traces.start_ms[window.stored])
     rows = traces.thresholds(window.stored, window.start_ms - offset, window.stop_ms - offset, network)

@@ -17,7 +17,7 @@ from analysis.results import NETWORK_CONDITIONS, Result
 FIRST_TO_LATER_SEARCH = 1.5
 FIRST_TO_LATER_SEARCH_IF_FAST = 1.3
 LATER_SEARCH_TO_ORACLE = 1.6
-MOST_ABOVE_CIRCLING = 2.0  # goals: an interval from below 0 that reaches further leaves it undecided
+MOST_ABOVE_CIRCLING = 2.0  # goals: an interval with this in it leaves it undecided
 FRACTION_OF_ORACLE = 0.75
 
 
@@ -80,13 +80,14 @@ def above_circling(result: Result) -> Criterion:
 
 
 def reset_not_above_circling(result: Result) -> Criterion:
-    within = f"to within {MOST_ABOVE_CIRCLING:g}"
-    rule = f"with its state zeroed after each find it makes no more goals than circling, {within}"
+    rule = "with its state zeroed after each find it makes no more goals than circling, "
+    rule += f"to within {MOST_ABOVE_CIRCLING:g}"
     if "state_reset" not in result.conditions:
         return Criterion(rule, "not run", None, True)
     more = goals_difference(result.conditions["state_reset"], result.conditions["circling"])
-    undecided = more.low <= 0 and more.high > MOST_ABOVE_CIRCLING
-    return Criterion(rule, f"{signed(more)} goals", None if undecided else met(more, more.low <= 0), True)
+    undecided = more.low <= MOST_ABOVE_CIRCLING < more.high
+    within = met(more, more.high <= MOST_ABOVE_CIRCLING)
+    return Criterion(rule, f"{signed(more)} goals", None if undecided else within, True)
 
 
 def reset_costs_goals(result: Result) -> Criterion:
@@ -104,7 +105,7 @@ def later_searches_shorter(result: Result) -> Criterion:
     bar = FIRST_TO_LATER_SEARCH_IF_FAST if fast else FIRST_TO_LATER_SEARCH
     ratio = search_ratio(frozen, FIRST, frozen, FROM_SECOND)
     because = " (its first search beats that of circling)" if fast else ""
-    rule = f"the median search on trial 1 is at least {bar:g} times that from trial 2 on{because}"
+    rule = f"where trial 2 began, the median search on trial 1 is at least {bar:g} times that from then on{because}"
     shorter = ratio.value >= bar if ratio.n else None
     return Criterion(rule, f"{interval(ratio, 2)} times", shorter, False)
 

@@ -95,8 +95,10 @@ class Simulation:
         self.net = br.Network(cells, self.readout, self.output)
         for population in self.populations:
             self.net.add(population.group, population.spikes, population.states)
-            self.net.add(self._read_out(population), self._inputs(cells, population))
-            self.net.add(*(self._recurrent(source, population) for source in self.populations))
+            self.net.add(self._read_out(population))
+            joined = [self._inputs(cells, population)]
+            joined += [self._recurrent(source, population) for source in self.populations]
+            self.net.add(*(synapses for synapses in joined if synapses is not None))
 
     def run(self, steps: int) -> None:
         """Go on for a number of steps."""
@@ -152,8 +154,12 @@ class Simulation:
             values["place"] = np.arange(LANES * n).reshape(LANES, n)[:, neurons.neurons].ravel()
         return values
 
-    def _join(self, source: Any, n_source: int, target: _Population, chosen: np.ndarray, first: int) -> br.Synapses:
-        """The chosen synapses of the network, from its sources first, first + 1, .. onto a population."""
+    def _join(
+        self, source: Any, n_source: int, target: _Population, chosen: np.ndarray, first: int
+    ) -> br.Synapses | None:
+        """The chosen synapses of the network, from its sources first, first + 1, .. onto a population; None: none."""
+        if not chosen.any():
+            return None
         wired, n_target = self.network.synapses, target.neurons.stop - target.neurons.start
         pre, post = wired.source[chosen] - first, wired.target[chosen] - target.neurons.start
         synaptic = target.model.synaptic
@@ -168,11 +174,11 @@ class Simulation:
         synapses.delay = np.tile(wired.delay[chosen] - 1, LANES) * self.clock.dt
         return synapses
 
-    def _inputs(self, cells: br.NeuronGroup, target: _Population) -> br.Synapses:
+    def _inputs(self, cells: br.NeuronGroup, target: _Population) -> br.Synapses | None:
         chosen = self._onto(target) & (self.network.synapses.source < self.network.n_in)
         return self._join(cells, self.network.n_in, target, chosen, 0)
 
-    def _recurrent(self, source: _Population, target: _Population) -> br.Synapses:
+    def _recurrent(self, source: _Population, target: _Population) -> br.Synapses | None:
         first, last = (self.network.n_in + end for end in (source.neurons.start, source.neurons.stop))
         sources = self.network.synapses.source
         chosen = self._onto(target) & (sources >= first) & (sources < last)

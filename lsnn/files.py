@@ -113,14 +113,14 @@ def save_network(
             _put_learner(file, network, learner_state, seed)
 
 
-def put_neurons(group: h5py.Group, network: Network) -> None:
-    """Write population, tau_m_ms, b0 and beta of each neuron."""
+def put_neurons(group: h5py.Group, network: Network, beta: np.ndarray) -> None:
+    """Write population, tau_m_ms, b0 and the given beta of each neuron."""
     population = store.put(group, "population", network.population(), "1", f"0..2 stand for {', '.join(POPULATIONS)}")
     population.attrs["labels"] = json.dumps(POPULATIONS)
     store.put(group, "tau_m_ms", network.tau_m_ms, "ms", "membrane time constant")
-    b0 = np.full(len(network.beta), network.config.b0)
+    b0 = np.full(len(beta), network.config.b0)
     store.put(group, "b0", b0, "unit of v", "baseline threshold")
-    store.put(group, "beta", network.beta, "unit of v", "threshold B = b0 + beta b; 0 for a neuron that does not adapt")
+    store.put(group, "beta", beta, "unit of v", "threshold B = b0 + beta b; 0 for a neuron that does not adapt")
 
 
 def put_history(file: h5py.File, history: np.ndarray) -> None:
@@ -137,7 +137,7 @@ def _put_network(group: h5py.Group, network: Network) -> None:
     group.attrs["outputs"] = json.dumps(list(network.outputs.items()))
     group.attrs["wiring_key"] = network.wiring.key
     group.attrs["neuron_models"] = as_json(network.config.models)
-    put_neurons(group, network)
+    put_neurons(group, network, network.beta)
     store.put(group, "W_out", network.readout / (1 - network.kappa()), "1", "weights of the leaky readout")
     store.put(group, "bias", network.bias, "1", "added to the readout")
     store.put(group, "log_std", network.log_std, "1", "logarithm of the spread of the policy")

@@ -70,6 +70,9 @@ def run_brian(network_path: Path, mode: str, episodes: int, seed: int, out: Path
     if mode not in MODES:
         raise InputError(f"--mode must be one of {', '.join(MODES)}, got {mode!r}")
     session = open_session(network_path, episodes, seed)
+    if mode == "standalone" and (missing := brian.missing_for_standalone()):
+        say(f"C++ standalone needs {missing}, which this machine lacks: Brian2's numpy target runs instead (replay)")
+        mode = "replay"
     with store.write_atomically(out) as result:
         put_header(result, session, seed, command)
         agreement = _run_frozen(result.create_group("frozen"), session, mode)
@@ -165,11 +168,8 @@ def _pairs(session: Session, mode: str) -> Iterator[Pair]:
 
 
 def _replay(session: Session, mode: str) -> AbstractContextManager[brian.Replay]:
-    """Brian2's numpy target, or C++ standalone where the machine has what it needs."""
-    missing = brian.missing_for_standalone()
-    if mode == "standalone" and missing is None:
+    """Brian2's numpy target, or C++ standalone."""
+    if mode == "standalone":
         say("Brian2 writes and compiles a C++ program (about a minute) ...")
         return brian.standalone_replay(session.file.network, session.task.duration_ms)
-    if mode == "standalone":
-        say(f"C++ standalone needs {missing}, which this machine lacks: Brian2's numpy target runs instead")
     return nullcontext(partial(brian.replay, session.file.network))

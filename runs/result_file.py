@@ -9,6 +9,7 @@ import numpy as np
 from lsnn import store
 from lsnn.files import put_neurons
 from lsnn.network import Network
+from lsnn.neurons import ALIF
 
 POOL, SPEED = "pool radius", "greatest speed"
 _KEY = "keys of the episodes; equal keys, equal platforms and starts"
@@ -121,14 +122,24 @@ class SpikeWriter:
 def put_traces(group: h5py.Group, episodes: np.ndarray, start_ms: np.ndarray, v: np.ndarray, b: np.ndarray) -> None:
     """Windows of the state variables of all neurons; v, b: (windows, W, N)."""
     when = "row w: at the threshold of step start_ms + w, before the reset"
-    store.put(group, "v", v, "unit of b0", f"membrane potential; {when}")
+    store.put(group, "v", v, "unit of v", f"membrane potential; {when}")
     store.put(group, "b", b, "1", f"threshold adaptation, 0 in neurons that do not adapt; {when}")
     store.put(group, "episode", episodes, "1", "episode of a window")
     store.put(group, "start_ms", start_ms, "ms", "step of the first row of a window")
+
+
+def threshold_beta(network: Network) -> np.ndarray:
+    """beta of the neurons whose threshold is b0 + beta b with the network's own b0 and beta, 0 of others; (N,)."""
+    beta = np.zeros_like(network.beta)
+    for model, group in zip(network.config.models, network.groups, strict=True):
+        own = {row.name for row in model.parameters}
+        if model.threshold == ALIF.threshold and not own & {"b0", "beta"}:
+            beta[group.neurons] = network.beta[group.neurons]
+    return beta
 
 
 def put_network(file: h5py.File, network: Network, channels: Sequence[tuple[str, int]]) -> None:
     """What figures need to know of the network that was tested."""
     group = file.create_group("network")
     group.attrs["input_channels"] = json.dumps([list(channel) for channel in channels])
-    put_neurons(group, network)
+    put_neurons(group, network, threshold_beta(network))

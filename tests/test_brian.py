@@ -64,6 +64,13 @@ def test_replay_repeats_every_spike(sizes):
     assert_equal_to_the_bit_of_a_spike(network, brian.replay(network, block.record.input_spikes), block)
 
 
+def test_a_pair_of_populations_may_have_no_synapse():
+    """One adaptive neuron has none onto its like."""
+    network = network_of(adaptive=1)
+    block = compiled(network, maze())
+    assert_equal_to_the_bit_of_a_spike(network, brian.replay(network, block.record.input_spikes), block)
+
+
 def test_every_delay_is_used_in_the_replay():
     network = network_of()
     fired = compiled(network, maze()).record.spikes.any(axis=0)

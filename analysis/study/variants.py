@@ -1,5 +1,6 @@
 """Networks meta-trained for a study: held-out wedge, series of tau_a, controls."""
 
+import h5py
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -107,16 +108,21 @@ def controls(result: Result) -> dict[str, tuple[Estimate, Estimate]]:
 
 @styled
 def draw_controls(result: Result) -> Figure:
-    """Each control beside the reference, at equal training."""
+    """Each control beside the reference."""
     found, group = controls(result), subgroup(result.file, "controls")
-    figure = new_figure(10, 5.6, "Controls at equal training")
+    figure = new_figure(10, 5.6, "Controls")
     bars(figure, found, ("state kept", "zeroed at every start"))
     level = ratio(array(group, "circling", 1).astype(float), array(group, "oracle", 1).astype(float)).value
     figure.axes[0].axhline(level, color=DARK, linestyle=":", label="circling: no memory")
     figure.axes[0].legend(loc="upper right")
-    return add_footer(
-        figure, result, f"95 % bootstrap over n = {next(iter(found.values()))[0].n} episodes; one network a pair"
-    )
+    n = f"95 % bootstrap over n = {next(iter(found.values()))[0].n} episodes; one network a pair"
+    return add_footer(figure, result, n + meta_trained(group))
+
+
+def meta_trained(group: h5py.Group) -> str:
+    """How many iterations of meta-training the controls had; nothing of older files, which do not say it."""
+    counts = sorted({int(count) for count in np.atleast_1d(group.attrs.get("iterations", []))})
+    return f"; {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} iterations each" if counts else ""
 
 
 def tell_controls(result: Result) -> list[str]:

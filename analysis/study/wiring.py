@@ -95,13 +95,20 @@ def draw_matrix(axes: Axes, of: Wiring, population: np.ndarray, labels: tuple[st
 
 def tell_wiring(result: Result, name: str = OWN) -> list[str]:
     of = wiring_of(result, name)
-    lines = [
-        "The wiring was rewired by DEEP R during meta-training."
-        if of.rewired
-        else "This network was not rewired (no DEEP R): which pairs are connected was drawn at random before "
-        "meta-training "
-        "and never changed, so its degrees are those of a random wiring by construction, and only weights are learnt."
-    ]
+    if of.rewired:
+        lines = ["The wiring was rewired by DEEP R during meta-training."]
+    elif np.isfinite(of.initial).any():
+        lines = [
+            "This network was not rewired (no DEEP R): which pairs are connected was drawn at random before "
+            "meta-training and never changed, so its degrees are those of a random wiring by construction, and only "
+            "weights are learnt."
+        ]
+    else:
+        lines = [
+            "This network was not rewired (no DEEP R), but its input was made finer on the way, and the new cells took "
+            "over the synapses of the old ones: weights before meta-training are not known, and degrees are not those "
+            "of a random wiring."
+        ]
     for degree, (own, random) in of.degrees.items():
         test = ks_2samp(own, random.ravel())
         lines.append(

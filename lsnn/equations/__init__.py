@@ -12,12 +12,17 @@ imported only for a model that is new.
 """
 
 import hashlib
+import re
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from lsnn.errors import InputError
 from lsnn.kernels.cached import cache_folder, write_once
 from lsnn.neurons import NeuronModel
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+TAKEN = ("neurons", "readout")  # kernels call functions of their own so
 
 
 def source_of(model: NeuronModel) -> str:
@@ -28,9 +33,12 @@ def source_of(model: NeuronModel) -> str:
 @cache
 def source_path(model: NeuronModel) -> Path:
     """The file of the generated source, written if it is not there."""
+    if not NAME.fullmatch(model.name) or model.name in TAKEN or model.name.startswith("bar_"):
+        rule = "must be of at most 64 ASCII letters, digits and underscores, begin with a letter and not with 'bar_'"
+        raise InputError(f"neuron model {model.name!r}: the name {rule}, and not be {' or '.join(TAKEN)}")
     own = [file.read_text() for file in sorted(Path(__file__).parent.glob("*.py"))]
     text = "\n".join([repr(model), *own, version("brian2"), version("sympy")])
-    path = cache_folder() / "models" / f"{model.name}_{hashlib.sha256(text.encode()).hexdigest()[:16]}.py"
+    path = cache_folder() / "models" / f"neurons_{hashlib.sha256(text.encode()).hexdigest()[:16]}.py"
     if not path.exists():
         from lsnn.equations.writing import write  # Brian2 and SymPy take seconds to import
 

@@ -7,6 +7,7 @@ import ast
 import math
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
@@ -23,6 +24,7 @@ from brian2.equations.equations import (
     Equations,
     SingleEquation,
 )
+from brian2.groups.neurongroup import NeuronGroup
 from brian2.parsing.expressions import parse_expression_dimensions
 from brian2.parsing.statements import parse_statement
 from brian2.parsing.sympytools import str_to_sympy
@@ -75,8 +77,6 @@ def refuse(model: NeuronModel, place: str, line: str, rule: object) -> NoReturn:
 
 def parse(model: NeuronModel) -> Parsed:
     """Read and check a model; raises InputError naming the line and the rule."""
-    if not model.name.isidentifier():
-        raise InputError(f"neuron model {model.name!r}: the name must be an identifier")
     equations = _read_equations(model)
     statements = _statements(model)
     states = _state_variables(model, equations, {name for name, *_ in statements})
@@ -94,6 +94,8 @@ def parse(model: NeuronModel) -> Parsed:
     refractory = reader.read("refractory", model.refractory, model.refractory, second.dim)
     _require_constant(model, "refractory", model.refractory, refractory, parameters)
     _require_constant(model, "scale", model.scale, scale, parameters)
+    if scale.is_zero:
+        refuse(model, "scale", model.scale, "must be > 0")
     _check_synaptic(model, equations, lhs - rhs, reset)
     defaults = _values(reader, equations, parameters)
     return Parsed(
@@ -113,7 +115,7 @@ def line_of(model: NeuronModel, name: str) -> str:
 
 
 def _read_equations(model: NeuronModel) -> Equations:
-    errors = (EquationError, SyntaxError, TypeError, ValueError)
+    errors = (EquationError, KeyError, RecursionError, SyntaxError, TypeError, ValueError)
     try:
         return Equations(model.equations)
     except errors as whole:
@@ -127,6 +129,10 @@ def _read_equations(model: NeuronModel) -> Equations:
 
 def _first_line(error: Exception) -> str:
     """What Brian2 says, without the picture of where."""
+    if isinstance(error, RecursionError):
+        return "too long or nested too deeply"
+    if isinstance(error, KeyError):
+        return f"{error.args[0]} is not supported"
     lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^")]
     return lines[-1] if "Parsing" in lines[0] else lines[0]
 
@@ -136,6 +142,8 @@ def _state_variables(model: NeuronModel, equations: Equations, assigned: set[str
     names = []
     for name, equation in equations.items():
         line = line_of(model, name)
+        if name in _taken():
+            refuse(model, "equations", line, f"no variable may be called {name!r}: Brian2 has another use for it")
         if equation.var_type != FLOAT:
             refuse(model, "equations", line, f"must be a real number, is declared {equation.var_type}")
         if unknown := set(equation.flags) - FLAGS:
@@ -150,6 +158,13 @@ def _state_variables(model: NeuronModel, equations: Equations, assigned: set[str
     if not names:
         refuse(model, "equations", model.equations, "must have a differential equation")
     return tuple(sorted(names, key=lambda name: name != "v"))
+
+
+@cache
+def _taken() -> frozenset[str]:
+    """Names of Brian2's own in a group of neurons and its synapses, and those that `lsnn.brian` adds."""
+    group = NeuronGroup(1, "v : 1")
+    return frozenset([*dir(NeuronGroup), *vars(group), "weight", "place"]) - {"v"}
 
 
 def _known_names(equations: Equations, states: Iterable[str]) -> dict[str, Any]:
@@ -177,13 +192,18 @@ class _Reader(NamedTuple):
         if dimension is not None and found is not dimension:
             units = get_unit_for_display(found), get_unit_for_display(dimension)
             refuse(self.model, place, line, f"'{text.strip()}' has the unit {units[0]}, must have {units[1]}")
-        expression = numbers(str_to_sympy(text), exponents_of(self.model)).xreplace(dict(self.substitutions))
+        if not isinstance(parsed := str_to_sympy(text), sympy.Expr):
+            refuse(self.model, place, line, f"'{text.strip()}' must be a number, is a truth value")
+        expression = numbers(parsed, exponents_of(self.model)).xreplace(dict(self.substitutions))
         for power in expression.atoms(sympy.Pow):
             if power.exp.free_symbols and not power.base.is_positive:
                 rule = f"an exponent must be a number or a parameter with a row, is '{power.exp}'"
                 refuse(self.model, place, line, rule)
         if reason := not_differentiable(expression):
             refuse(self.model, place, line, f"cannot be differentiated: {reason}; functions: {NAMES}")
+        for part in sympy.preorder_traversal(expression):
+            if part.is_number and part.is_extended_real is not True:
+                refuse(self.model, place, line, f"'{text.strip()}' has a part that is no real number")
         return expression
 
     def dimension(self, place: str, line: str, text: str) -> Any:
@@ -198,7 +218,7 @@ class _Reader(NamedTuple):
             return parse_expression_dimensions(text.strip(), self.known)
         except DimensionMismatchError as error:
             refuse(self.model, place, line, f"units do not match: {_first_line(error)}")
-        except (KeyError, SyntaxError, TypeError, ValueError) as error:
+        except (KeyError, RecursionError, SyntaxError, TypeError, ValueError) as error:
             refuse(self.model, place, line, _first_line(error))
 
 

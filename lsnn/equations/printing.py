@@ -43,9 +43,8 @@ class Printer:
         return f"{self.functions[expression.func]}({', '.join(map(self, expression.args))})"
 
     def _number(self, expression: Expression) -> str:
-        number = float(expression)
-        if math.isnan(number):
-            raise InputError(f"'{expression}' is no number")
+        if expression.is_extended_real is False or math.isnan(number := float(expression)):
+            raise InputError(f"'{expression}', which the equations lead to, is no real number")
         return str(int(expression)) if expression.is_Integer else repr(number).replace("inf", "1e999")
 
     def _sum(self, expression: Expression) -> str:

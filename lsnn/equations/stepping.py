@@ -7,6 +7,7 @@ from typing import Any
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER, Equations
 from brian2.parsing.sympytools import str_to_sympy
 from brian2.stateupdaters.base import StateUpdateMethod, UnsupportedEquationsException
+from sympy import Symbol, SympifyError, sympify
 
 from lsnn.equations.parsing import DT, Parsed, exponents_of, line_of, numbers, refuse, single, symbol
 from lsnn.equations.symbols import HELD, Expression, select
@@ -45,6 +46,10 @@ def _moved(model: NeuronModel, parsed: Parsed, equations: Equations) -> dict[str
 
 def _abstract_code(model: NeuronModel, parsed: Parsed, equations: Equations) -> str:
     variables = {name: variable for name, variable in parsed.known.items() if name != "dt"}
+    if model.method == "exact":
+        for name in filter(_means_something_else, parsed.variables):
+            rule = f"with method 'exact' no variable may be called {name!r}, which has a meaning of its own in SymPy"
+            refuse(model, "equations", line_of(model, name), rule)
     try:
         return StateUpdateMethod.apply_stateupdater(equations, variables, model.method, group_name=model.name)
     except UnsupportedEquationsException as error:
@@ -52,6 +57,14 @@ def _abstract_code(model: NeuronModel, parsed: Parsed, equations: Equations) -> 
         others = " or ".join(map(repr, METHODS[METHODS.index(model.method) + 1 :]))
         rule = f"method {model.method!r} cannot integrate it, use {others}: {error}"
         refuse(model, "equations", line_of(model, name), rule)
+
+
+def _means_something_else(name: str) -> bool:
+    """Whether SymPy reads a text as something else than a symbol; I alone comes back from Brian2 as it went in."""
+    try:
+        return name != "I" and not isinstance(sympify(name), Symbol)
+    except (SympifyError, TypeError):
+        return True
 
 
 def _not_linear(model: NeuronModel, parsed: Parsed, equations: Equations) -> str:

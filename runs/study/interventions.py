@@ -1,5 +1,7 @@
 """Ablation, silence, clamp: parts of the state are erased, silenced or held once the platform has been found."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from lsnn.blocks import Block
@@ -26,14 +28,21 @@ from runs.study.apparatus import (
     surgery,
     swim,
 )
+from tasks.water_maze import WaterMaze
 
 ABLATION, SILENCE, CLAMP = 1, 2, 3  # numbers of the experiments
 SILENT_MS = (10, 20, 50, 100, 200, 500)
 HELD_AFTER_MS = (5, 20, 50, 100)
+WATCHED_MS = 500  # after an ablation or a silence
 
 
 def _moment_item(moments: np.ndarray, what: str) -> Item:
     return Item(np.where(moments == NEVER, -1, moments), "ms", f"{what}; -1 = no such moment, nothing was done")
+
+
+def _watched(task: WaterMaze, latest: int) -> WaterMaze:
+    """The maze, as long that animals can be watched for `WATCHED_MS` after the latest moment."""
+    return replace(task, duration_ms=max(task.duration_ms, latest + WATCHED_MS))
 
 
 def ablation(subject: Subject, seed: int) -> Findings:
@@ -43,12 +52,12 @@ def ablation(subject: Subject, seed: int) -> Findings:
     the thresholds. b: thresholds. b_mean: each neuron's b is set to its mean over the animals, which takes the animal's
     own history and leaves the excitability. all: everything.
     """
-    keys = study_keys(seed, ABLATION, subject.episodes)
-    found = find_rows(swim(subject, keys).trials, len(keys))
-    latest = subject.task.duration_ms * 3 // 4
+    keys, latest = study_keys(seed, ABLATION, subject.episodes), subject.task.duration_ms * 3 // 4
+    task = _watched(subject.task, latest)
+    found = find_rows(swim(subject, keys, task=task).trials, len(keys))
     moments = moments_after_first_find(subject, found, latest, study_generator(seed, ABLATION))
     b = np.zeros((len(keys), subject.network.config.n_adaptive))
-    conditions = {"sham": swim(subject, keys, surgery(subject, (moments, note_adaptation(subject, b))))}
+    conditions = {"sham": swim(subject, keys, surgery(subject, (moments, note_adaptation(subject, b))), task)}
     mean = b[moments != NEVER].mean(axis=0) if (moments != NEVER).any() else b.mean(axis=0)
     acts = {
         "v": erase(subject, ("v",)), "delay_lines": erase(subject, ("pending",)), "readout": erase(subject, ("r",)),
@@ -56,7 +65,7 @@ def ablation(subject: Subject, seed: int) -> Findings:
         "all": erase(subject, WHOLE),
     }  # fmt: skip
     for name, act in acts.items():
-        conditions[name] = swim(subject, keys, surgery(subject, (moments, act)))
+        conditions[name] = swim(subject, keys, surgery(subject, (moments, act)), task)
     return Findings({"moment_ms": _moment_item(moments, "step before which the state was changed")}, conditions, {})
 
 
@@ -66,15 +75,16 @@ def silence(subject: Subject, seed: int, silent_ms: tuple[int, ...] = SILENT_MS)
     Released as it is (`silent_D`); with v, refractory counters, delay lines and readout erased at the release, so that
     nothing but b has crossed the gap (`cleared_D`); with everything erased at the release (`erased_D`). sham: nothing.
     """
-    keys = study_keys(seed, SILENCE, subject.episodes)
-    sham = swim(subject, keys)
-    found, latest = find_rows(sham.trials, len(keys)), subject.task.duration_ms // 2
+    keys, latest = study_keys(seed, SILENCE, subject.episodes), subject.task.duration_ms // 2
+    task = _watched(subject.task, latest + max(silent_ms))
+    sham = swim(subject, keys, task=task)
+    found = find_rows(sham.trials, len(keys))
     moments = moments_after_first_find(subject, found, latest, study_generator(seed, SILENCE))
     conditions = {"sham": sham}
     for ms in silent_ms:
         for name, parts in (("silent", ()), ("cleared", FAST), ("erased", WHOLE)):
             events = (moments, _suppress(ms)), (later(moments, ms), erase(subject, parts))
-            conditions[f"{name}_{ms}"] = swim(subject, keys, surgery(subject, *events))
+            conditions[f"{name}_{ms}"] = swim(subject, keys, surgery(subject, *events), task)
     items = {
         "moment_ms": _moment_item(moments, "first step without spikes"),
         "silent_ms": Item(np.array(silent_ms), "ms", "how long all spikes were suppressed"),

@@ -22,7 +22,7 @@ from runs.study.generalisation import generalisation
 from runs.study.interventions import ablation, clamp, silence
 from runs.study.retention import retention
 from runs.study.transplant import transplant
-from runs.study.variants import findings_of_variants, train_variants, variants_folder
+from runs.study.variants import findings_of_variants, require_variants, train_variants, variants_folder
 from runs.study.wiring import wiring
 from runs.train import Budget, load_compiled
 from tasks.water_maze import WaterMaze
@@ -79,6 +79,8 @@ def run_study(
     file, experiment = open_network(network)
     subject, start = subject_of(network, file, experiment, threads, episodes), time.monotonic()
     check_subject(network, experiment)
+    if not only:
+        require_variants(variants_folder(network), experiment, file.seed)
     load_compiled(experiment, file.network)
     asked = [name for name in names if name in only or not only]
     with store.write_atomically(out) as result, meter() as shown:

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from lsnn.blocks import Threads
+from lsnn.errors import InputError
+from lsnn.files import NetworkFile
 from runs.configuration import Experiment, open_network, overridden
 from runs.evaluate import zero_state
 from runs.maze_conditions import steps_to_set_down
@@ -51,10 +53,14 @@ def train_variants(experiment: Experiment, seed: int, budget: Budget, folder: Pa
 
     Returns:
         the number of the signal that ended it early, or 0.
+
+    Raises:
+        InputError: one that is there is not of this network, or had another number of iterations.
     """
     settings = {name: overridden(experiment, changes) for name, changes in VARIANTS.items()}
     wanted = [name for name in VARIANTS if name == REFERENCE or settings[name] != experiment]
     missing = [name for name in wanted if not (folder / name / NETWORK).is_file()]
+    require_variants(folder, experiment, seed, budget)
     each = f"{budget.iterations} iterations" if budget.minutes is None else duration(60 * budget.minutes)
     total = "" if budget.minutes is None else f", {duration(60 * budget.minutes * len(missing))} in all"
     say(f"to meta-train: {len(missing)} of {len(wanted)} networks, {each} each{total}: {', '.join(missing)}")
@@ -79,12 +85,30 @@ def _begun(checkpoint: Path, experiment: Experiment, seed: int, budget: Budget, 
     return run if goes_on and (run.experiment, run.seed) == (experiment, seed) else None
 
 
+def require_variants(folder: Path, experiment: Experiment, seed: int, budget: Budget | None = None) -> None:
+    """InputError unless the networks in the folder are what they are named for, and had the budget's iterations."""
+    for path in (path for name in VARIANTS if (path := folder / name / NETWORK).is_file()):
+        file, found = open_network(path)
+        if (found, file.seed) != (overridden(experiment, VARIANTS[path.parent.name]), seed):
+            rule = f"must be the variant {path.parent.name!r} of the network studied, with its configuration and seed"
+            raise InputError(f"{path}: {rule}, and is not; remove the folder to train it anew")
+        if budget is not None and budget.iterations not in (None, iterations_of(file)):
+            rule = f"must have had {budget.iterations} iterations, had {iterations_of(file)}"
+            raise InputError(f"{path}: {rule}; remove the folder to train it anew")
+
+
+def iterations_of(file: NetworkFile) -> int:
+    """Iterations of meta-training that a network has had."""
+    return 0 if file.history is None else len(file.history)
+
+
 def findings_of_variants(folder: Path, seed: int, episodes: int, threads: int, tell: Callable[[str], None]):
     """What the networks in the folder show, by experiment; nothing where none of an experiment's is there."""
-    subjects, experiments = {}, {}
+    subjects, experiments, iterations = {}, {}, {}
     for name in VARIANTS:
         if (folder / name / NETWORK).is_file():
             file, experiment = open_network(folder / name / NETWORK)
+            iterations[name] = iterations_of(file)
             task = experiment.task
             assert isinstance(task, WaterMaze)
             experiments[name] = experiment
@@ -96,7 +120,7 @@ def findings_of_variants(folder: Path, seed: int, episodes: int, threads: int, t
     if series := [subjects[name] for name in (REFERENCE, *(f"tau_a_{ms}" for ms in SERIES_MS)) if name in subjects]:
         found["tau_a"] = tau_series(series, seed)
     if controls := {name: each for name, each in subjects.items() if name == REFERENCE or name.startswith("no_")}:
-        found["controls"] = compare(controls, seed)
+        found["controls"] = compare(controls, seed, iterations)
     if "rewired" in subjects:
         found["wiring_rewired"] = wiring(subjects["rewired"], experiments["rewired"], seed)
     return found
@@ -117,7 +141,7 @@ def tau_series(subjects: list[Subject], seed: int) -> Findings:
     return Findings(items, {}, {})
 
 
-def compare(subjects: dict[str, Subject], seed: int) -> Findings:
+def compare(subjects: dict[str, Subject], seed: int, iterations: dict[str, int]) -> Findings:
     """Goals of each network, as it is and with its state zeroed after each find, beside circling and the oracle."""
     keys, goals = study_keys(seed, CONTROLS, next(iter(subjects.values())).episodes), []
     for subject in subjects.values():
@@ -132,7 +156,7 @@ def compare(subjects: dict[str, Subject], seed: int) -> Findings:
         "circling": Item(circling, "1", "(episode,): finds of circling"),
         "oracle": Item(oracle, "1", "(episode,): finds of the oracle"),
     }
-    return Findings(items, {}, {"networks": list(subjects)})
+    return Findings(items, {}, {"networks": list(subjects), "iterations": [iterations[name] for name in subjects]})
 
 
 def reset_at_starts(subject: Subject) -> Plan:

@@ -4,7 +4,7 @@ import numpy as np
 
 from lsnn.meta import new_network
 from lsnn.network import Network
-from lsnn.wiring import draw_pairs
+from lsnn.wiring import draw_pairs, pair_numbers
 from runs.configuration import Experiment
 from runs.study.apparatus import Findings, Item, Subject, study_generator
 
@@ -16,6 +16,7 @@ def wiring(subject: Subject, experiment: Experiment, seed: int) -> Findings:
     """Every synapse with its weight before meta-training (where it existed) and after, and degrees at random.
 
     Without rewiring (DEEP R) the pairs that are connected are those drawn at the start: then only weights are learnt.
+    Of a network whose input was made finer on the way (lsnn/refine.py) the weights at the start are not known.
     """
     network = subject.network
     initial = new_network(experiment.task, experiment.network, experiment.learning, subject.seed)
@@ -48,5 +49,7 @@ def _initial_weights(initial: Network, network: Network) -> np.ndarray:
     """Weight of each of the network's synapses in another network, NaN where that has none; (S,)."""
     n = network.config.n_neurons
     dense = np.full((network.n_in + n, n), np.nan)
-    dense[initial.synapses.source, initial.synapses.target] = initial.signed_theta()
+    pairs = pair_numbers(initial.wiring, initial.synapses), pair_numbers(network.wiring, network.synapses)
+    if network.config.rewire or np.array_equal(*map(np.sort, pairs)):
+        dense[initial.synapses.source, initial.synapses.target] = initial.signed_theta()
     return dense[network.synapses.source, network.synapses.target]

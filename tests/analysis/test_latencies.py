@@ -159,6 +159,13 @@ def test_search_ratio_by_hand():
     assert search_ratio(maze, FIRST, maze, (9, 9)).n == 0
 
 
+def test_search_ratio_is_of_mazes_that_began_both():
+    """A swimmer without memory in two easy mazes and two in which it never finds the platform."""
+    maze = condition([[10, 10], [10, 10], [-100], [-100]])
+    ratio = search_ratio(maze, FIRST, maze, FROM_SECOND)
+    assert ratio.value == 1 and ratio.n == 2
+
+
 def test_other_episodes_are_not_compared():
     frozen, oracle = condition([[9], [9]]), condition([[9], [9]], "oracle", key=5)
     for compare in (goals_ratio, goals_difference):

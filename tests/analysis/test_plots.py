@@ -180,4 +180,5 @@ def test_a_network_without_adaptation_says_so(edited):
         file["network/beta"][:] = 0
 
     with Result(edited(change)) as other:
-        assert "no adaptive neuron" in " ".join(text.get_text() for text in first_find(other).axes[3].texts)
+        said = " ".join(text.get_text() for text in first_find(other).axes[3].texts)
+        assert "no adaptive neuron with the threshold b0 + beta b" in said

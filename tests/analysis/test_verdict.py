@@ -76,9 +76,13 @@ def test_one_episode_decides_nothing(tmp_path):
     assert all("nan" not in criterion.measured for criterion in verdict.criteria)
 
 
-@pytest.mark.parametrize(("high", "met"), [(1.5, True), (9.0, None)])
-def test_too_few_episodes_do_not_show_that_a_reset_leaves_nothing(result, monkeypatch, high, met):
-    monkeypatch.setattr("analysis.verdict.goals_difference", lambda *_: Estimate(0.0, -1.0, high, 8))
+@pytest.mark.parametrize(
+    ("low", "high", "met"),
+    [(-1.0, 1.5, True), (0.1, 0.5, True), (-1.0, 9.0, None), (1.0, 9.0, None), (2.1, 9.0, False)],
+)
+def test_a_reset_leaves_no_more_than_circling_to_within_the_margin(result, monkeypatch, low, high, met):
+    """Few episodes decide nothing, and with many a difference within the margin is none."""
+    monkeypatch.setattr("analysis.verdict.goals_difference", lambda *_: Estimate((low + high) / 2, low, high, 8))
     assert reset_not_above_circling(result).met is met
 
 

@@ -4,6 +4,7 @@ import ast
 
 import pytest
 
+from lsnn.equations import source_path
 from lsnn.equations.names import safe
 from lsnn.equations.writing import write
 from lsnn.errors import InputError
@@ -157,7 +158,22 @@ CASES = {
     "surrogate": (ALIF._replace(surrogate="box"), "surrogate, 'box': must be one of triangle, fast_sigmoid, gaussian"),
     "width": (ALIF._replace(width=0.0), "width, '0.0': must be > 0"),
     "substeps": (ALIF._replace(substeps=0), r"substeps, '0': must lie in 1..20"),
-    "name": (ALIF._replace(name="a b"), "neuron model 'a b': the name must be an identifier"),
+    "imaginary number": (with_line("-w/tau_a", "-w*sqrt(-1)/tau_a"), "dw/dt.*a part that is no real number"),
+    "root of a negative number": (with_line("-w/tau_a", "-w*(-1)**(1/3)/tau_a"), "has a part that is no real number"),
+    "operator": (with_line("(I - v)/tau_m", "(I @ v)/tau_m"), "equations, 'dv/dt = .I @ v./tau_m : volt': MatMult is"),
+    "sum without end": (with_line("-w/tau_a", f"-({'w+' * 3000}w)/tau_a"), "too long or nested too deeply"),
+    "scale of 0": (SOUND._replace(scale="0*mV"), "scale, '0.mV': must be > 0"),
+    "start at infinity": (SOUND._replace(initial=(("w", "1/0"),)), "initial, 'w = 1/0': '1/0' has a part that is no"),
+    "truth value": (SOUND._replace(initial=(("w", "True"),)), "'w = True': 'True' must be a number, is a truth value"),
+    "Euler's number": (
+        SOUND._replace(equations=EQUATIONS.replace("w", "E"), threshold="v > 10*mV + E*mV", reset="E += 1"),
+        "'dE/dt = -E/tau_a : 1': with method 'exact' no variable may be called 'E', which has a meaning of its own",
+    ),
+    "name of a group of Brian2": (
+        with_line("tau_a : second (constant)", "tau_a : second (constant)\norder : 1 (constant)"),
+        "'order : 1 .constant.': no variable may be called 'order': Brian2 has another use for it",
+    ),
+    "name of ours": (with_line("I : volt", "I : volt\nplace : 1"), "no variable may be called 'place'"),
 }  # fmt: skip
 
 
@@ -167,6 +183,19 @@ def test_a_bad_model_is_refused(case):
     with pytest.raises(InputError, match=message) as caught:
         write(model)
     assert str(caught.value).startswith(f"neuron model {model.name!r}")
+
+
+@pytest.mark.parametrize("name", ["a b", "/tmp/evil", "../evil", "neurons", "readout", "bar_a", "_x", "\u00e9", ""])
+def test_a_name_is_no_path_and_no_name_of_the_kernels(name):
+    """It is checked before a file of generated code is looked for under it."""
+    with pytest.raises(InputError, match="^neuron model .*: the name must be of at most 64 ASCII letters"):
+        source_path(SOUND._replace(name=name))
+
+
+def test_e_and_others_are_names_like_any_other_to_the_other_methods():
+    equations = EQUATIONS.replace("w", "E")
+    model = SOUND._replace(equations=equations, threshold="v > 10*mV + E*mV", reset="E += 1", method="euler")
+    assert "VARIABLES_cell = ('v', 'E')" in write(model)
 
 
 def test_the_sound_model_of_the_cases_is_accepted():

@@ -1,5 +1,6 @@
 """`lsnn brian`: the result file of a frozen network in Brian2, and what is said when it differs."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -58,7 +59,10 @@ def test_differing_spikes_end_in_exit_code_1(network, tmp_path, capsys, monkeypa
 def test_standalone_without_a_compiler_runs_and_says_so(network, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(brian, "missing_for_standalone", lambda: "g++")
     assert run_brian(network, "standalone", 8, SEED, tmp_path / "brian.h5", "lsnn brian") == 0
-    assert "C++ standalone needs g++" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "C++ standalone needs g++" in said and "replay, float64" in said
+    with h5py.File(tmp_path / "brian.h5") as file:
+        assert file["frozen"].attrs["mode"] == b"replay"
 
 
 @pytest.mark.long

@@ -11,11 +11,14 @@ from analysis.results import Result, text_attribute
 from lsnn.blocks import Block
 from lsnn.errors import InputError
 from lsnn.files import load_network, weights_sha256
+from lsnn.learning.config import LearningConfig
 from lsnn.meta import TEST_BRANCH, episode_keys, new_network
+from lsnn.network import NetworkConfig
 from runs import evaluate, maze_conditions
 from runs.configuration import open_network
 from runs.evaluate import NETWORKS, keys_of_test, run_test, zero_state
 from runs.maze_conditions import steps_to_set_down
+from runs.result_file import threshold_beta
 from tasks.swimmers import swim
 from tasks.water_maze import TRIAL, WaterMaze
 from tests.runs.tiny import tiny
@@ -252,6 +255,16 @@ def test_windows_hold_the_first_find(result):
 def test_neurons_that_do_not_adapt_have_no_b(result):
     b, population = result["frozen/traces/b"][()], result["network/population"][()]
     assert not b[..., population < 2].any() and b[..., population == 2].any()
+
+
+def test_beta_of_a_result_is_of_neurons_with_that_threshold():
+    """Figures and NWB take b0 + beta b for the threshold; a model with another one has none there."""
+    networks = {
+        name: new_network(WaterMaze(), NetworkConfig(adaptive_model=name), LearningConfig(), seed=0)
+        for name in ("alif", "exponential", "alif2", "sfa", "adex")
+    }
+    shown = {name: bool(threshold_beta(network).any()) for name, network in networks.items()}
+    assert shown == {"alif": True, "exponential": True, "alif2": False, "sfa": False, "adex": False}
 
 
 def test_threads_do_not_change_the_bits(folder, path, tmp_path):

@@ -124,7 +124,8 @@ def test_moments_lie_between_the_second_start_and_the_latest(subject):
 
 def test_sham_is_the_untouched_network(subject):
     findings = interventions.ablation(subject, SEED)
-    plain = swim(subject, study_keys(SEED, interventions.ABLATION, EPISODES))
+    task = replace(subject.task, duration_ms=150 + interventions.WATCHED_MS)  # three quarters of it, then watched
+    plain = swim(subject, study_keys(SEED, interventions.ABLATION, EPISODES), task=task)
     np.testing.assert_array_equal(findings.conditions["sham"].trials, plain.trials)
     moments = findings.items["moment_ms"].values
     assert (moments >= 0).any()
@@ -310,6 +311,23 @@ def test_wiring_says_what_is_connected(subject, folder):
     assert (items["initial_weight"].values != items["weight"].values).any()
 
 
+def test_weights_before_a_finer_input_are_not_known(subject):
+    """The network of the same configuration and seed never was the one that this one comes from."""
+    synapses = subject.network.synapses
+    other = synapses._replace(target=np.roll(synapses.target, 1))
+    initial = subject.network
+    assert np.isnan(wiring._initial_weights(initial, replace(initial, synapses=other))).all()
+    rewired = replace(initial, config=replace(initial.config, rewire=True), synapses=other)
+    assert np.isfinite(wiring._initial_weights(initial, rewired)).any()  # of the pairs that were there, they are
+
+
+def test_animals_are_watched_for_the_whole_time_in_short_episodes_too(subject):
+    studied = (interventions.ablation(subject, SEED), 0), (interventions.silence(subject, SEED, (20,)), 20)
+    for found, released in studied:
+        end = found.conditions["sham"].position.shape[1] - 1
+        assert 0 < found.items["moment_ms"].values.max() + released + interventions.WATCHED_MS <= end
+
+
 # Networks trained for a study
 
 
@@ -352,6 +370,19 @@ def test_study_reads_the_variants_and_its_report_shows_them(variants_study):
     assert "<h2>Held-out wedge</h2>" in page and "<h2>Controls</h2>" in page
     assert "<h2>Wiring learned by DEEP R</h2>" in page and "The wiring was rewired by DEEP R" in page
     assert (made / "report" / "tau_a.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("changes", "seed", "message"),
+    [((), 1, "must be the variant 'reference' of the network studied, with its configuration and seed, and is not"),
+     (("network.tau_a_ms=600",), 0, "must be the variant 'reference'"),
+     ((), 0, "must have had 2 iterations, had 1")],
+)  # fmt: skip
+def test_networks_that_are_no_variants_of_the_one_studied_are_refused(variants_study, changes, seed, message):
+    made, _ = variants_study
+    experiment = overridden(open_network(made / "network.lsnn.h5")[1], changes)
+    with pytest.raises(InputError, match=message):
+        variants.require_variants(made / "network-variants", experiment, seed, Budget(iterations=2))
 
 
 def test_a_variant_that_was_broken_off_goes_on(folder, tmp_path, monkeypatch):
