@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.files import write_whole
 from analysis.latencies import FIRST, SECOND, Estimate, goals_difference, goals_per_episode, goals_ratio, search_time
 from analysis.plots import plain_search_axis
 from analysis.results import Condition, Result, dataset, subgroup, text_attribute, values
@@ -136,5 +137,5 @@ def mark_loss(axes: Axes, sweep: Sweep, circling: Condition) -> None:
 def write_figure(path: Path, out: Path) -> Path:
     """Draw the experiment in a file; returns where the PNG stands."""
     with Result(path) as result:
-        out.write_bytes(png(strength_curves(result)))
+        write_whole(out, png(strength_curves(result)))
     return out

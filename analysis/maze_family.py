@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from analysis.files import write_whole
 from analysis.latencies import Estimate, estimate
 from analysis.results import Result, ResultError, dataset, holds, place, subgroup, text_attribute, values
 from analysis.study.measures import names
@@ -138,5 +139,5 @@ def heat_map(axes: Axes, grid: Grid, shares: np.ndarray) -> AxesImage:
 def write_figure(path: Path, out: Path) -> Path:
     """Draw the grid in a file; returns where the PNG stands."""
     with Result(path) as result:
-        out.write_bytes(png(heat_maps(result)))
+        write_whole(out, png(heat_maps(result)))
     return out

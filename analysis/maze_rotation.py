@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.files import write_whole
 from analysis.latencies import Estimate, estimate
 from analysis.maze_family import origins
 from analysis.results import Result, dataset, subgroup, values
@@ -217,5 +218,5 @@ def sector_share(player: Player, oracle: Player, sector: int) -> Estimate:
 def write_figure(path: Path, out: Path) -> Path:
     """Draw the experiment in a file; returns where the PNG stands."""
     with Result(path) as result:
-        out.write_bytes(png(rotation_figure(result)))
+        write_whole(out, png(rotation_figure(result)))
     return out

@@ -44,11 +44,13 @@ def file_of(out: Path) -> Path:
 
     Raises ResultError for another suffix, and for .mp4 without ffmpeg.
     """
+    with matplotlib.rc_context({"animation.ffmpeg_path": ffmpeg()}):
+        mp4 = FFMpegWriter.isAvailable()
     if out.suffix == "":
-        return out.with_suffix(".mp4" if FFMpegWriter.isAvailable() else ".gif")
+        return out.with_suffix(".mp4" if mp4 else ".gif")
     if out.suffix not in WRITERS:
         raise ResultError(f"{out}: a movie must be .mp4 or .gif, or be named without a suffix")
-    if not WRITERS[out.suffix].isAvailable():
+    if out.suffix == ".mp4" and not mp4:
         raise ResultError(f"{out}: an MP4 needs ffmpeg, which is not there (pip install imageio-ffmpeg); name a .gif")
     return out
 
@@ -56,8 +58,8 @@ def file_of(out: Path) -> Path:
 @styled
 def write_movie(result_path: str | Path, out: Path) -> Path:
     """Write the movie of a result file of `lsnn test`; returns its path. ResultError if the file holds no recording."""
+    target = file_of(out)
     with matplotlib.rc_context({"animation.ffmpeg_path": ffmpeg()}):
-        target = file_of(out)
         with Result(result_path) as result:
             result.require("frozen")
             figure, stage = draw_stage(result)

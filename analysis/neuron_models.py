@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.brian_experiments import look, search
+from analysis.files import write_whole
 from analysis.latencies import FIRST, SECOND, Estimate, goals_per_episode, goals_ratio, search_time
 from analysis.plots import plain_search_axis
 from analysis.results import Condition, Result, ResultError, attribute, place, reported, subgroup, text_attribute
@@ -118,5 +119,5 @@ def draw(
 def write_figure(path: Path, out: Path) -> Path:
     """Draw the runs in a file; returns where the PNG stands."""
     with Result(path) as result:
-        out.write_bytes(png(model_rows(result)))
+        write_whole(out, png(model_rows(result)))
     return out

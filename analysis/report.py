@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from analysis import bandit, regression, store_recall
 from analysis.families import Page, render_page
+from analysis.files import write_whole
 from analysis.latencies import (
     FIRST,
     LATER,
@@ -115,8 +116,8 @@ def write_page(folder: Path, page: str, figures: dict[str, bytes], overwrite: bo
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, image in figures.items():
-            (folder / f"{name}.png").write_bytes(image)
-        (folder / "report.html").write_text(page, encoding="utf-8")
+            write_whole(folder / f"{name}.png", image)
+        write_whole(folder / "report.html", page.encode())
     except OSError as error:
         raise ResultError(f"{folder}: the report cannot be written there: {error}") from error
     return folder / "report.html"
@@ -126,8 +127,7 @@ def write_figure(result_path: str | Path, path: Path, draw: Callable[[Result], F
     """One figure of a result file as PNG; returns its path."""
     with Result(result_path) as result:
         image = png(draw(result))
-    path.write_bytes(image)
-    return path
+    return write_whole(path, image)
 
 
 def _maze_page(result: Result) -> tuple[str, dict[str, bytes]]:

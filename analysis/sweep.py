@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.files import write_whole
 from analysis.results import (
     ResultError,
     check_seal,
@@ -123,5 +124,5 @@ def reached(sweep: Sweep, group: int) -> str:
 
 def write_figure(path: Path, out: Path) -> Path:
     """Draw a summary; returns where the PNG stands."""
-    out.write_bytes(png(sweep_figure(read_sweep(path))))
+    write_whole(out, png(sweep_figure(read_sweep(path))))
     return out

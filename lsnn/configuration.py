@@ -3,7 +3,7 @@
 import math
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from lsnn.errors import InputError
@@ -30,6 +30,9 @@ def from_mapping(kind: type[T], values: object, section: str) -> T:
     for key in values:
         if key not in known:
             raise InputError(f"{section} has no key {key!r}; known: {', '.join(sorted(known))}")
+    for item in fields(kind):  # type: ignore[arg-type]
+        if item.name not in values and item.default is MISSING and item.default_factory is MISSING:
+            raise InputError(f"{section} must have the key {item.name!r}, has none")
     return kind(**{key: _checked(value, hints[key], f"{section}.{key}") for key, value in values.items()})
 
 

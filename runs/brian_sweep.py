@@ -103,6 +103,8 @@ def sweep_command(sweep: Sweep, arguments: Sequence[str]) -> int:
     command = shlex.join(["python", "-m", module, *arguments])
     try:
         check_numbers(asked)
+        if asked.out.name == "" or asked.out.suffix == ".png":
+            raise InputError(f"--out must be a file that is no .png, beside which the figure is put, got {asked.out}")
         out, figure = (output_file(path, asked.overwrite) for path in (asked.out, asked.out.with_suffix(".png")))
         run_sweep(sweep, asked.network, asked.strengths, asked.episodes, asked.seed, out, command)
     except (InputError, store.StoreError) as error:

@@ -53,7 +53,7 @@ def _reporting(command: Callable[..., int | None]) -> Callable[..., None]:
 
 
 def _command() -> str:
-    return shlex.join(["lsnn", *sys.argv[1:]])
+    return shlex.join(["lsnn", *sys.argv[1:]]).encode("utf-8", "backslashreplace").decode()
 
 
 def _checked_threads(threads: int | None, jobs: int = 1) -> int:
@@ -107,7 +107,7 @@ def train(
     from runs.presets import DEFAULT
     from runs.presets import preset as preset_of
 
-    check_options(scheduler, workers)
+    check_options(scheduler, workers, threads)
     threads = 1 if workers is not None and threads is None else _checked_threads(threads)
     checked_seed = _checked_seed(seed)
     budget, interval = training.budget_of(minutes, iterations, 10.0), training.checked_interval(checkpoint_every)

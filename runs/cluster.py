@@ -20,10 +20,12 @@ QUICK_WORKERS = {
 }
 
 
-def check_options(scheduler: str | None, workers: int | None) -> None:
+def check_options(scheduler: str | None, workers: int | None, threads: int | None = None) -> None:
     """InputError for options that do not go together, or without Dask."""
     if scheduler is not None and workers is not None:
         raise InputError(f"--scheduler and --workers exclude each other, got {scheduler} and {workers}")
+    if scheduler is not None and threads is not None:
+        raise InputError(f"--threads has no meaning with --scheduler, whose workers have theirs, got {threads}")
     if workers is not None and workers < 1:
         raise InputError(f"--workers must be >= 1, got {workers}")
     if scheduler is None and workers is None:

@@ -35,11 +35,13 @@ def parser_of(description: str | None, pretrained: str) -> argparse.ArgumentPars
 
 
 def check_numbers(options: argparse.Namespace) -> None:
-    """InputError unless episodes and threads, where given, are >= 1 and the seed >= 0."""
+    """InputError unless episodes and threads, where given, are >= 1 and the seed lies in 0..2**63 - 1."""
     for name, least in (("episodes", 1), ("threads", 1), ("seed", 0)):
         value = getattr(options, name, None)
         if value is not None and value < least:
             raise InputError(f"--{name} must be >= {least}, got {value}")
+        if value is not None and value >= 2**63:
+            raise InputError(f"--{name} must be < 2**63, got {value}")
 
 
 def options_from(parser: argparse.ArgumentParser, *files: str) -> argparse.Namespace:

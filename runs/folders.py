@@ -1,7 +1,9 @@
 """Where runs leave their files; nothing is written over unless that is asked for."""
 
+import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lsnn.errors import InputError
@@ -28,7 +30,7 @@ def output_folder(out: Path | None, default: str, files: Sequence[str], overwrit
 
 def refuse_to_overwrite(folder: Path, files: Sequence[str]) -> None:
     """InputError if the folder holds one of these files."""
-    if there := [name for name in files if (folder / name).exists()]:
+    if there := [name for name in files if _stands(folder / name)]:
         raise InputError(
             f"{folder}: must not hold a run already, has {', '.join(there)}; name another --out, or --overwrite"
         )
@@ -47,16 +49,42 @@ def writable(folder: Path) -> Path:
 
 def output_file(path: Path, overwrite: bool = False) -> Path:
     """The path of a file to write; InputError if it exists (unless `overwrite`) or its folder cannot be written to."""
-    if path.exists() and not overwrite:
+    if _stands(path) and not overwrite:
         raise InputError(f"{path}: must not exist yet; name another --out, or --overwrite")
     writable(path.parent)
     return path
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Nobody else works in the folder in the meantime; InputError if somebody does. It ends with the process."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # of file systems without locks
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(f"{folder}: another run is at work there; wait for it, or end it") from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def _stands(path: Path) -> bool:
+    """Whether there is something of that name; InputError if it is none for a file, or nobody may know."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: must be a place for a file, got: {error}") from error
+    return True
+
+
 def _fresh(folder: Path) -> Path:
     """The folder itself, or the first with a number that does not exist."""
     number, free = 1, folder
-    while free.exists():
+    while _stands(free):
         number += 1
         free = folder.with_name(f"{folder.name}-{number}")
     return free

@@ -8,16 +8,17 @@ are ours: a small network, dense and without Dale's law. Return is that of the f
 """
 
 import argparse
+import sys
 import time
 from typing import NamedTuple
 
-from lsnn.errors import InputError
+from lsnn.errors import DivergedError, InputError
 from lsnn.learning.config import LearningConfig
 from lsnn.meta import MetaLearner, new_network
 from lsnn.network import NetworkConfig
 from tasks.gym_task import GymTask
 
-MS_PER_STEP = 5
+MS_PER_STEP, CANNOT_GO_ON = 5, 3
 NETWORK = NetworkConfig(
     n_excitatory=60,
     n_inhibitory=20,
@@ -68,15 +69,21 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     try:
-        if options.seed < 0:
-            raise InputError(f"--seed must be >= 0, got {options.seed}")
+        for name, least in (("seed", 0), ("iterations", 1), ("steps", 1)):
+            value = getattr(options, name)
+            if value is not None and value < least:
+                raise InputError(f"--{name} must be >= {least}, got {value}")
         trained = learner(options.env_id, options.steps, options.iterations, options.episodes, options.seed)
     except InputError as error:
         parser.error(str(error))
     start = time.monotonic()
     print("iteration  return  steps  rate (Hz)  time (s)")
     for iteration in range(options.iterations):
-        row = trained.step()
+        try:
+            row = trained.step()
+        except DivergedError as error:
+            print(f"{parser.prog}: {error}", file=sys.stderr)
+            sys.exit(CANNOT_GO_ON)
         if iteration % 10 == 0 or iteration == options.iterations - 1:
             columns = f"{row['episode_return']:7.1f} {row['episode_steps']:6.0f} {trained.rate_hz.mean():10.1f}"
             print(f"{iteration:9d} {columns} {time.monotonic() - start:9.0f}", flush=True)

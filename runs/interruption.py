@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run at its next iteration."""
+"""Ctrl-C, SIGTERM and the end of the terminal (SIGHUP, unless under nohup) end a run at its next iteration."""
 
 import signal
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ class Interruption:
         self.at_once = False  # a second Ctrl-C came
 
     def receive(self, number: int, frame: FrameType | None) -> None:
-        """The handler of both signals."""
+        """The handler of all of them."""
         if self.signal is not None and number == signal.SIGINT:
             self.at_once = True
             raise KeyboardInterrupt
@@ -28,7 +28,9 @@ class Interruption:
 def interruption() -> Iterator[Interruption]:
     """Signals that arrive in the block only raise a flag."""
     received = Interruption()
-    old = {number: signal.signal(number, received.receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [signal.SIGINT, signal.SIGTERM]
+    heard += [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else []
+    old = {number: signal.signal(number, received.receive) for number in heard}
     try:
         yield received
     finally:

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -20,8 +20,9 @@ def duration(seconds: float) -> str:
 
 
 def say(text: str) -> None:
-    """One line to the user, at once and whole, whoever else speaks."""
-    print(f"{text}\n", end="", flush=True)
+    """One line to the user, at once and whole, whoever else speaks; work goes on if nobody can be told any more."""
+    with suppress(OSError):  # the terminal was closed, or the disk of the log is full
+        print(f"{text}\n", end="", flush=True)
 
 
 class Meter:

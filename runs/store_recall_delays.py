@@ -2,8 +2,9 @@
 
     python -m runs.store_recall_delays --out results/store-recall
 
-The task of LSNN-official's tutorial on store-recall. Deviations: one slot is 100 ms and not 200, delays are uniform up
-to 3 s and not geometric, the readout is taught by squared error, the input fires at 100 Hz and not 50.
+The task of LSNN-official's tutorial on store-recall. Deviations: one slot is 100 ms and not 200, delays are drawn
+uniformly up to 3 s and not geometric (a RECALL beyond the end of an episode is not asked), the readout is taught by
+squared error, the input fires at 100 Hz and not 50.
 """
 
 from pathlib import Path

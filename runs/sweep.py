@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from analysis.files import write_whole
 from lsnn.configuration import from_mapping
 from lsnn.errors import InputError
-from runs.configuration import Experiment
+from runs.configuration import Experiment, open_network, overridden
 from runs.folders import writable
 from runs.interruption import Interruption, interruption
 from runs.presets import DEFAULT, preset
@@ -87,12 +88,18 @@ class Cell(NamedTuple):
 
 def read_spec(path: Path) -> Spec:
     """The checked specification; InputError names the file and the key."""
+    return read_spec_and_text(path)[0]
+
+
+def read_spec_and_text(path: Path) -> tuple[Spec, bytes]:
+    """The checked specification and the bytes of its file, which is read once: it may be a pipe."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
+        values = tomllib.loads(text.decode())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path}: must be a TOML file, got: {error}") from error
     try:
-        return spec_of(values)
+        return spec_of(values), text
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
@@ -140,6 +147,9 @@ def _check(spec: Spec) -> None:
     _require(
         (spec.samples > 0) == bool(spec.random), "samples", "must be > 0 with [random] and only then", spec.samples
     )
+    for name in TABLES:
+        for key, value in getattr(spec, name).items():
+            _require(_is_plain(value), f"{name}.{key}", "must hold texts, finite numbers, true or false", value)
     for key, choices in spec.grid.items():
         _require(isinstance(choices, list) and len(choices) > 0, f"grid.{key}", "must be a list of values", choices)
     for key, law in spec.random.items():
@@ -159,6 +169,14 @@ def _check(spec: Spec) -> None:
         count *= len(choices)
     count *= 1 + len(spec.variants)
     _require(count <= MOST_CELLS, "the sweep", f"must have at most {MOST_CELLS} cells", count)
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _keys_of(experiment: Experiment) -> set[str]:
@@ -240,10 +258,11 @@ def sweep(path: Path, out: Path, more: Sequence[str], jobs: int, retry_failed: b
     """
     from runs import sweep_summary
 
-    spec = read_spec(path)
+    spec, text = read_spec_and_text(path)
     folder = writable(out)
     cells = cells_of(spec)
-    claim(folder, path, spec, cells)
+    claim(folder, path, spec, cells, text)
+    require_own_cells(folder, spec, cells)
     with interruption() as interrupted, ThreadPoolExecutor(jobs) as pool:
 
         def run(number: int, cell: Cell) -> None:
@@ -261,8 +280,8 @@ def sweep(path: Path, out: Path, more: Sequence[str], jobs: int, retry_failed: b
     return int(interrupted.signal)
 
 
-def claim(folder: Path, path: Path, spec: Spec, cells: list[Cell]) -> None:
-    """The folder is new, or all cells of the sweep that it holds are cells of this one."""
+def claim(folder: Path, path: Path, spec: Spec, cells: list[Cell], text: bytes) -> None:
+    """The folder is new, or all cells of the sweep that it holds are cells of this one; text: of the specification."""
     kept = folder / SPEC
     if kept.exists():
         old = read_spec(kept)
@@ -273,7 +292,18 @@ def claim(folder: Path, path: Path, spec: Spec, cells: list[Cell]) -> None:
                 f"{folder}: must be a new folder or hold a part of this sweep, "
                 f"has a {SPEC} whose cell {changed[0]} is none of {path}"
             )
-    kept.write_bytes(path.read_bytes())
+    write_whole(kept, text)
+
+
+def require_own_cells(folder: Path, spec: Spec, cells: list[Cell]) -> None:
+    """InputError if the folder of a cell holds a run of another configuration or seed."""
+    for cell in cells:
+        checkpoint = folder / cell.name / CHECKPOINT
+        if checkpoint.exists():
+            file, found = open_network(checkpoint)
+            if (found, file.seed) != (overridden(preset(spec.task, spec.preset), words(cell.settings)), cell.seed):
+                rule = f"must be a run of cell {cell.name}, has another configuration or seed"
+                raise InputError(f"{checkpoint}: {rule} (or the preset has changed); name another --out")
 
 
 def finished(place: Path, budget: Budget) -> bool:
@@ -315,7 +345,7 @@ def run_cell(spec: Spec, cell: Cell, place: Path, more: Sequence[str], interrupt
     if code != 0 and not interrupted.signal:
         reason = errors.strip().splitlines()[-1] if errors.strip() else f"ended with code {code}"
         failure = {"reason": reason, "exit_code": code, "command": shlex.join(["lsnn", *arguments]), "stderr": errors}
-        (place / FAILURE).write_text(json.dumps(failure, indent=1) + "\n")
+        write_whole(place / FAILURE, f"{json.dumps(failure, indent=1)}\n".encode())
         say(f"cell {cell.name} failed: {reason}")
 
 

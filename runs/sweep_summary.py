@@ -96,7 +96,14 @@ def label_of(spec: Spec, cell: Cell) -> str:
 
 def _failures(folder: Path, cells: list[Cell]) -> dict[str, str]:
     places = {cell.name: folder / cell.name / FAILURE for cell in cells}
-    return {name: json.loads(place.read_text())["reason"] for name, place in places.items() if place.exists()}
+    return {name: _reason(place) for name, place in places.items() if place.exists()}
+
+
+def _reason(failure: Path) -> str:
+    try:
+        return str(json.loads(failure.read_text())["reason"])
+    except (ValueError, KeyError, TypeError):
+        return f"unknown: {failure} cannot be read"
 
 
 def summed_up(place: Path, spec: Spec, cell: Cell) -> tuple[dict[str, float], Curve]:

@@ -20,6 +20,7 @@ from lsnn.network import Network
 from lsnn.refine import refined
 from runs.configuration import Experiment, changed_sections, check_fit, open_network, overridden
 from runs.families import Family, family_of
+from runs.folders import alone_in
 from runs.forecast import check_memory, forecast, worker_forecast
 from runs.interruption import Interruption, interruption
 from runs.progress import duration, meter, say
@@ -106,6 +107,7 @@ def resumed_run(
     experiment = overridden(stored, settings)
     if "network" in changed_sections(stored, experiment):
         raise InputError("--set network.* must not change a network that is resumed")
+    check_memory(experiment)
     file = _with_finer_input(file, stored, experiment)
     check_fit(path, file, experiment)
     both = f"{file.command} ; {command}"
@@ -268,14 +270,14 @@ def train(
     """
     training = Training(run, folder, threads)
     begun = training.learner.iteration
-    training.checkpoint()
-    with interruption() as interrupted:
+    with alone_in(folder), interruption() as interrupted:
+        training.checkpoint()
         load_compiled(run.experiment, run.network)
         _say_forecast(training, budget)
         training.start_clock()
         _iterate(training, budget, interrupted, checked_interval(checkpoint_every))
-    training.checkpoint()
-    path = training.save(NETWORK)
+        training.checkpoint()
+        path = training.save(NETWORK)
     spent = f"{training.learner.iteration} iterations, {duration(60 * training.minutes)}"
     if interrupted.signal is None:
         if training.learner.iteration == begun:

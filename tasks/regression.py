@@ -191,7 +191,7 @@ class Regression:
 
     def __post_init__(self) -> None:
         require(self.function in FUNCTIONS, "function", f"one of {', '.join(FUNCTIONS)}", self.function)
-        require_integer("samples", self.samples, 1)
+        require_integer("samples", self.samples, 2)
         require_integer("sample_ms", self.sample_ms, 1)
         require_integer("answer_ms", self.answer_ms, 1, self.sample_ms)
         require_number("traits_weight", self.traits_weight, 0.0)

@@ -105,7 +105,8 @@ class StoreRecall:
 
     Args:
         slot_ms: how long a bit or a signal is shown.
-        delay_min, delay_max: slots between STORE and RECALL, uniform between these.
+        delay_min, delay_max: slots between STORE and RECALL, drawn uniformly between these. A RECALL beyond the end
+            of the episode is not asked, so of those asked the long delays are rarer.
         wait_max: slots before the next STORE, uniform from 0 to this.
         answer_ms: the last part of a RECALL, in which the readout is taught; it is read at the very last step.
         duration_ms: length of an episode.

@@ -7,6 +7,8 @@ import threading
 from pathlib import Path
 from types import ModuleType
 
+from lsnn.errors import InputError
+
 _importing = threading.RLock()
 
 
@@ -22,10 +24,14 @@ def write_once(path: Path, text: str) -> None:
     """Write a file unless it is there; no other process or thread ever sees half of it."""
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
-    partial.write_text(text)
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text)
+        partial.replace(path)
+    except OSError as error:
+        rule = "must be a folder that can be written to, for compiled code; set LSNN_CACHE to another"
+        raise InputError(f"{cache_folder()}: {rule}: {error.strerror}") from error
 
 
 def import_from(path: Path) -> ModuleType:

@@ -76,13 +76,15 @@ def train_variants(experiment: Experiment, seed: int, budget: Budget, folder: Pa
 
 
 def _begun(checkpoint: Path, experiment: Experiment, seed: int, budget: Budget, command: str) -> Run | None:
-    """The run of a checkpoint, if it is there, of this experiment and seed, and has not had more than the budget."""
+    """The run of a checkpoint, if it is there; InputError if it is of another experiment or seed, or has had more."""
     if not checkpoint.is_file():
         return None
     run = resumed_run(checkpoint, experiment.task.name, None, None, (), command)
     minutes = run.history[-1]["minutes"] if run.history else 0.0
-    goes_on = budget.share(len(run.history), minutes) < 1
-    return run if goes_on and (run.experiment, run.seed) == (experiment, seed) else None
+    if (run.experiment, run.seed) != (experiment, seed) or budget.share(len(run.history), minutes) >= 1:
+        rule = f"must be of the variant {checkpoint.parent.name!r} of the network studied and within {budget}"
+        raise InputError(f"{checkpoint}: {rule}, and is not; remove the folder to train it anew")
+    return run
 
 
 def require_variants(folder: Path, experiment: Experiment, seed: int, budget: Budget | None = None) -> None:

@@ -2,9 +2,18 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from lsnn.kernels.cached import import_from, write_once
+import pytest
+
+from lsnn.errors import InputError
+from lsnn.kernels.cached import cache_folder, import_from, write_once
 
 TEXT = "import time\n\ntime.sleep(0.3)\nanswer = object()\n"
+
+
+def test_a_cache_that_cannot_be_written_to_is_named(monkeypatch):
+    monkeypatch.setenv("LSNN_CACHE", "/proc/nowhere")
+    with pytest.raises(InputError, match="^/proc/nowhere: must be a folder that can be written to.*LSNN_CACHE"):
+        write_once(cache_folder() / "models" / "x.py", TEXT)
 
 
 def test_threads_that_ask_at_once_get_the_whole_module(tmp_path):

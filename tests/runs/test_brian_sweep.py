@@ -9,6 +9,7 @@ from lsnn.kernels.simd import LANES
 from lsnn.meta import TEST_BRANCH, episode_keys, new_network
 from runs import exponential_synapses, membrane_noise
 from runs.brian_sweep import run_sweep, sweep_command
+from tests.runs.refusals import assert_one_line
 from tests.runs.tiny import tiny
 
 SWEEPS = [membrane_noise.SWEEP, exponential_synapses.SWEEP]
@@ -114,6 +115,12 @@ def test_strengths_must_rise_from_0(saved, strengths, tmp_path):
     with pytest.raises(InputError, match="strengths must be finite and rise from 0 on, got"):
         run_sweep(membrane_noise.SWEEP, saved, strengths, 8, 0, tmp_path / "sweep.h5", "x")
     assert not (tmp_path / "sweep.h5").exists()
+
+
+@pytest.mark.parametrize("out", ["noise.png", "."])
+def test_the_figure_does_not_take_the_place_of_the_result(saved, out, capsys):
+    code = sweep_command(membrane_noise.SWEEP, [str(saved), "--out", out, "--strengths", "0", "--episodes", "1"])
+    assert_one_line(code, capsys, "--out must be a file that is no .png")
 
 
 def test_command_leaves_result_and_figure_and_prints_a_line_a_strength(saved, tmp_path, capsys):

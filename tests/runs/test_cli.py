@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import h5py
+import matplotlib
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 from analysis.results import Result
 from lsnn import store
 from lsnn.files import load_network, save_network
-from runs import maze
+from runs import cli, maze
 from runs import train as training
 from runs.cli import main
 from runs.presets import PRESETS
@@ -186,6 +187,8 @@ TRAIN = ("train", "water-maze")
         ((*TRAIN, "--set", "task.platform_radius=-1"), ("platform_radius", "-1")),
         ((*TRAIN, "--set", "nonsense"), ("section.key=value", "'nonsense'")),
         ((*TRAIN, "--minutes", "1", "--iterations", "3"), ("exclude each other",)),
+        ((*TRAIN, "--set", "task.encoder.kind=FlagCells"), ("task.encoder must have the key 'flags', has none",)),
+        ((*TRAIN, "--scheduler", "tcp://x", "--threads", "2"), ("--threads has no meaning with --scheduler", "2")),
         ((*TRAIN, "--minutes", "0"), ("--minutes must be > 0, got 0",)),
         ((*TRAIN, "--iterations", "-2"), ("--iterations must be >= 1, got -2",)),
         ((*TRAIN, "--seed", "-1"), ("--seed", "-1")),
@@ -205,6 +208,25 @@ def test_a_model_that_breaks_a_rule(tmp_path, nothing_compiles):
     words = ("'leaky', equations, 'dv/dt = (E_L - v + I)/tau_m : volt': units do not match",)
     refused([*TRAIN, "--neuron", tmp_path / "leaky.toml", "--out", tmp_path / "out"], *words, within=tmp_path)
     refused(["show-kernel", tmp_path / "leaky.toml"], *words, within=tmp_path)
+
+
+def test_names_that_no_file_can_have(own, tmp_path, nothing_compiles):
+    for arguments in (["test", own / training.NETWORK], TRAIN):
+        refused([*arguments, "--out", tmp_path / ("x" * 300)], "must be", "File name too long", within=tmp_path)
+
+
+def test_a_command_that_is_no_unicode_can_be_kept(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["lsnn", "train", "--out", "d\udce9"])
+    assert cli._command().encode() == rb"lsnn train --out 'd\udce9'"
+
+
+def test_a_film_is_not_written_over(result, tmp_path, monkeypatch):
+    """Whichever ffmpeg it is that makes it an MP4."""
+    is_it = classmethod(lambda cls: matplotlib.rcParams["animation.ffmpeg_path"] == "/a/package/ffmpeg")
+    monkeypatch.setattr("analysis.movie.FFMpegWriter.isAvailable", is_it)
+    monkeypatch.setattr("analysis.movie.ffmpeg", lambda: "/a/package/ffmpeg")
+    (tmp_path / "film.mp4").write_text("precious")
+    refused(["movie", result, "--out", tmp_path / "film"], "film.mp4: must not exist yet", within=tmp_path)
 
 
 def test_an_unknown_option_is_a_usage_error():

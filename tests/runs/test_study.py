@@ -395,8 +395,10 @@ def test_a_variant_that_was_broken_off_goes_on(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(variants, "VARIANTS", {"reference": ()})
     monkeypatch.setattr(variants, "train", lambda run, *_: asked.append(run) or (None, 0))
     variants.train_variants(experiment, 0, Budget(iterations=3), tmp_path / "variants", 1, "lsnn study")
-    variants.train_variants(experiment, 1, Budget(iterations=3), tmp_path / "variants", 1, "lsnn study")
-    assert [len(run.history) for run in asked] == [2, 0]  # the second is of another seed
+    assert [len(run.history) for run in asked] == [2]
+    for seed, iterations in ((1, 3), (0, 1)):
+        with pytest.raises(InputError, match="must be of the variant 'reference' of the network studied and within"):
+            variants.train_variants(experiment, seed, Budget(iterations=iterations), place.parent, 1, "lsnn study")
 
 
 def test_a_variant_that_would_change_nothing_is_not_trained(folder, monkeypatch):

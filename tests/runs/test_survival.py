@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lsnn.errors import InputError
 from lsnn.files import load_network
+from runs.folders import alone_in
+from runs.interruption import interruption
 from runs.train import CHECKPOINT, NETWORK, Budget, Training, fresh_run, resumed_run, train
 from tasks.water_maze import WaterMaze
 from tests.runs.tiny import DALE, assert_same_run, tiny, trained
@@ -101,7 +104,7 @@ def test_killed_at_random_moments(tmp_path, whole, kills, iterations):
     goes_on_to_the_bits_of(whole, folder, iterations)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopped_by_a_signal(tmp_path, whole, number):
     process = start(tmp_path)
     wait_for(process, "iteration")
@@ -111,6 +114,27 @@ def test_stopped_by_a_signal(tmp_path, whole, number):
     assert f"stopped by {number.name}" in output and "lsnn train water-maze --iterations" in output
     assert 0 < done(tmp_path) == len(load_network(tmp_path / NETWORK).history) < ITERATIONS
     goes_on_to_the_bits_of(whole, tmp_path)
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    with alone_in(tmp_path):
+        with pytest.raises(InputError, match="another run is at work there"), alone_in(tmp_path):
+            pass
+        with pytest.raises(InputError, match="another run is at work there"):
+            trained(tmp_path, 1)
+        assert list(tmp_path.iterdir()) == []
+    with alone_in(tmp_path):  # the lock has ended with the block
+        pass
+
+
+def test_nohup_is_heeded(monkeypatch):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruption() as interrupted:
+            signal.raise_signal(signal.SIGHUP)
+            assert interrupted.signal is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def fail_after(iterations):

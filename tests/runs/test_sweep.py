@@ -1,10 +1,13 @@
 """Sweeps: what a specification may hold, that cells are the runs they say, and that a broken sweep goes on."""
 
+import datetime
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
@@ -26,7 +29,7 @@ from runs.families import FAMILIES
 from runs.interruption import Interruption
 from runs.presets import preset
 from runs.sweep import LAWS, cells_of, finished, read_spec, spec_of, sweep, train_command, words
-from runs.sweep_summary import curve_of, label_of
+from runs.sweep_summary import _failures, curve_of, label_of
 from runs.train import NETWORK, Budget
 from tests.runs.tiny import FREE, assert_same_run, tiny, trained
 
@@ -208,7 +211,7 @@ def test_a_sweep_may_grow_but_not_change(tmp_path):
         spec.write_text(text)
         out.mkdir(exist_ok=True)
         read = read_spec(spec)
-        sweeping.claim(out, spec, read, cells_of(read))
+        sweeping.claim(out, spec, read, cells_of(read), spec.read_bytes())
 
     claim(text)
     claim("# again\n" + text.replace("[0]", "[0, 1]") + '"b" = {network.beta = 1.0}\n')
@@ -218,6 +221,43 @@ def test_a_sweep_may_grow_but_not_change(tmp_path):
         with pytest.raises(InputError, match=r"has a sweep.toml whose cell 00\d-seed\d is none of"):
             claim(kept.replace(old, new))
     assert (out / "sweep.toml").read_text() == kept
+
+
+def test_a_cell_of_another_configuration_or_seed_is_refused(tmp_path):
+    """As after the preset has changed, or without the copy of the specification."""
+    spec, out = tmp_path / "spec.toml", tmp_path / "out"
+    spec.write_text(BROKEN)
+    read = read_spec(spec)
+    out.mkdir()
+    trained(out / "000-seed0", 1)
+    sweeping.require_own_cells(out, read, cells_of(read))
+    other = spec_of({"task": "water-maze", "iterations": 3, "seeds": [0], "grid": {"network.tau_m_max_ms": [20.0]}})
+    with pytest.raises(InputError, match="must be a run of cell 000-seed0, has another configuration or seed"):
+        sweeping.require_own_cells(out, other, cells_of(other))
+
+
+def test_a_failure_that_cannot_be_read_is_a_failure(tmp_path):
+    """Half of it, as a full disk used to leave it."""
+    cell = cells_of(spec_of(PLAIN))[0]
+    (tmp_path / cell.name).mkdir()
+    (tmp_path / cell.name / "failure.json").write_text('{"reason": ')
+    assert "cannot be read" in _failures(tmp_path, [cell])[cell.name]
+
+
+@pytest.mark.parametrize("value", [float("inf"), datetime.date(2020, 1, 1)])
+def test_values_that_no_command_can_say_are_refused(value):
+    with pytest.raises(InputError, match=r"grid.learning.exploded_norm must hold texts, finite numbers, true or false"):
+        spec_of({"task": "water-maze", "grid": {"learning.exploded_norm": [1.0, value]}})
+
+
+def test_a_specification_is_read_once(tmp_path):
+    """It may be a pipe."""
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit((tmp_path / "pipe").write_text, BROKEN)
+        spec, text = sweeping.read_spec_and_text(tmp_path / "pipe")
+        writing.result()
+    assert spec.seeds == (0,) and text.decode() == BROKEN
 
 
 def test_a_family_without_an_oracle_has_its_error_and_no_time_to_it(tmp_path):

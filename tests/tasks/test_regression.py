@@ -141,6 +141,7 @@ def test_metrics_are_mean_squared_errors():
         ({"function": "cubic"}, "function must be one of sine"),
         ({"active_dimensions": 2}, "active_dimensions must be none unless function is linear, received 'sine'"),
         ({"function": "linear", "active_dimensions": 6}, "active_dimensions must be an integer from 1 to 5"),
+        ({"samples": 1}, "samples must be an integer of at least 2"),
         ({"traits_weight": -1.0}, "traits_weight must be a number of at least 0"),
         ({"answer_ms": 21}, "answer_ms must be an integer from 1 to"),
         ({"encoder": FlagCells(("a",))}, "encoder must be a GaussianPopulation of 2 dimensions"),
