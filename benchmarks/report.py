@@ -161,7 +161,7 @@ def length(axis, content: dict[str, Any]) -> None:
         times = [lengths[t][name]["gradient_median_s"] for t in steps]
         axis.loglog([int(t) for t in steps], memory, "o-", color=colour, label=f"{name}: memory beyond the records, MB")
         axis.loglog([int(t) for t in steps], times, "s--", color=colour, label=f"{name}: forward + BPTT, s")
-    axis.set(xlabel="episode, ms", title="W4: length")
+    axis.set(xlabel="episode, ms", ylabel="MB, or s", title="W4: length")
     axis.set_xticks([int(t) for t in steps], [f"{int(t):,}" for t in steps], fontsize=8)
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0.02, 0.62))
@@ -180,7 +180,7 @@ def split(axis, content: dict[str, Any]) -> None:
     for name, total in zip(presets, left, strict=True):
         axis.text(total, name, f"  {content[name]['network_ms_per_s']:,.0f} network-ms/s", va="center", fontsize=8)
     axis.margins(y=0.3)
-    axis.set_xlim(right=1.7 * max(left, default=1.0))
+    axis.set_xlim(right=2.3 * max(left, default=1.0))
     axis.set(xlabel="seconds an iteration", title="W5: meta-training in closed loop")
     axis.legend(fontsize=8, frameon=False, loc="upper right", ncols=2)
     axis.spines[["top", "right"]].set_visible(False)
