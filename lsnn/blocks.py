@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
 
+from lsnn.errors import InputError
 from lsnn.kernels.build import network_module, roll_out_module
 from lsnn.kernels.layout import (
     Gradient,
@@ -50,8 +50,9 @@ class Block:
         self.sizes = (network.config.n_neurons, network.n_slots, network.n_out, network.ring)
         n_neurons, n_slots, n_out, _ = self.sizes
         self.record = record_zeros(steps, n_neurons, n_slots, network.n_in, n_out, dtype, self.stretch)
-        self.saved: dict[int, State] = {}  # by step: before every stretch, and where an experiment changed the state
-        self.left: State | None = None  # by the last call of roll_out
+        self.saved: dict[int, State] = {}  # before every stretch
+        self.left: State | None = None  # by the last call of roll_out, where it ended within a stretch
+        self.changed = False  # whether an experiment changed the state within a stretch
         self.kept = 0  # first step of the stretch whose state variables are in the record
         self.trace = trace_zeros(
             steps, task.n_action, task.n_target, task.n_observation, task.n_state, keep_states
@@ -72,7 +73,7 @@ class Block:
         self.parameters, self.encoder = task.parameters(), task.encoder.parameters()
         self.state = state_zeros(*self.sizes, self.dtype)
         self.module.start(self.keys, self.parameters, self.task_state)
-        self.t, self.saved, self.left = 0, {}, None
+        self.t, self.saved, self.left, self.changed = 0, {}, None, False
 
     def roll_out(
         self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1, mean_norm: float = np.inf
@@ -85,8 +86,11 @@ class Block:
         end = self.steps if steps is None else self.t + steps
         while self.t < end:
             last = min(end, (self.t // self.stretch + 1) * self.stretch)
-            if self.stretch < self.steps and (self.t % self.stretch == 0 or self._state_was_changed()):
+            if self.t % self.stretch == 0 and self.stretch < self.steps:
                 self.saved[self.t] = copy_of(self.state)
+            elif self.left is not None:
+                self.changed |= not all(map(np.array_equal, self.left, self.state))
+                self.left = None
             trace = self.trace._replace(
                 **{name: getattr(self.trace, name)[self.t : last] for name in TIMED},
                 task_state=self.trace.task_state[self.t : last + 1],
@@ -97,12 +101,8 @@ class Block:
                 trace,
             )  # fmt: skip
             self.kept, self.t = self.t - self.t % self.stretch, last
-        if self.t % self.stretch:
-            self.left = copy_of(self.state)
-
-    def _state_was_changed(self) -> bool:
-        """Whether it is another than the last call of roll_out left."""
-        return self.left is not None and not all(map(np.array_equal, self.left, self.state))
+        within = self.t % self.stretch and self.stretch < self.steps
+        self.left = copy_of(self.state) if within and self.t < self.steps else None
 
     def rows(self, first: int, last: int) -> Record:
         """The record of steps first..last, which lie in one stretch."""
@@ -122,27 +122,28 @@ class Block:
 
     def replay(self, weights: Weights) -> None:
         """Run the recorded input spikes through other weights."""
-        state, self.saved = state_zeros(*self.sizes, self.dtype), {}
+        state, self.changed = state_zeros(*self.sizes, self.dtype), False
         for first, last in self.stretches():
             if self.stretch < self.steps:
                 self.saved[first] = copy_of(state)
             self.passes.replay(first, weights, state, self.rows(first, last))
             self.kept = first
 
-    def _replay_stretch(self, weights: Weights, first: int, last: int) -> None:
-        """Bring the state variables of a stretch back into the record, from the states saved in it."""
-        starts = sorted(step for step in self.saved if first <= step < last)
-        for start, end in pairwise([*starts, last]):
-            self.passes.replay(start, weights, copy_of(self.saved[start]), self.rows(start, end))
-        self.kept = first
-
     def back(self, weights: Weights, g_y: np.ndarray, g_z: np.ndarray, gamma: float, detach_reset: bool) -> Gradient:
-        """The adjoint of the recorded roll-out: g_y (T, n_out, 8) is dL/dy, g_z (N,) is dL/dz of every spike."""
+        """The adjoint of the recorded roll-out: g_y (T, n_out, 8) is dL/dy, g_z (N,) is dL/dz of every spike.
+
+        Raises:
+            InputError: the state was changed within a stretch, which therefore cannot be run again.
+        """
+        if self.changed:
+            rule = f"must not be changed within a stretch ({self.stretch} steps) where a gradient is wanted"
+            raise InputError(f"the state of a block {rule}; change it at a multiple of the stretch, or use stretch=0")
         gradient, adjoint = gradient_zeros(weights), adjoint_zeros(*self.sizes, self.dtype)
         g_y, g_z = np.ascontiguousarray(g_y, self.dtype), g_z.astype(self.dtype)
         for first, last in reversed(self.stretches()):
             if first != self.kept:
-                self._replay_stretch(weights, first, last)
+                self.passes.replay(first, weights, copy_of(self.saved[first]), self.rows(first, last))
+                self.kept = first
             self.passes.back(
                 first, weights, self.rows(first, last), g_y[first:last], g_z,
                 self.dtype(gamma), self.dtype(0.0 if detach_reset else 1.0), adjoint, gradient,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lsnn.blocks import Block, Threads
+from lsnn.errors import InputError
 from lsnn.learning.config import LearningConfig
 from lsnn.meta import episode_keys, new_network
 from lsnn.network import NetworkConfig
@@ -52,11 +53,11 @@ def test_time_checkpoints_change_no_bit_of_the_gradient(network, stretch, stops)
         np.testing.assert_array_equal(a, b)
 
 
-def changed_on_the_way(network, stretch):
-    """The whole state is erased at step 75, in mid-stretch."""
+def changed_on_the_way(network, stretch, at):
+    """The whole state is erased at a step."""
     block = Block(TASK, network, STEPS, stretch=stretch)
     block.begin(TASK, episode_keys(5, 1, 0, 8))
-    block.roll_out(network.weights(), network.log_std, 75, hold=4)
+    block.roll_out(network.weights(), network.log_std, at, hold=4)
     for array in block.state:
         array[:] = 0
     block.roll_out(network.weights(), network.log_std, 3, hold=4)
@@ -65,12 +66,15 @@ def changed_on_the_way(network, stretch):
 
 
 def test_the_gradient_with_time_checkpoints_is_of_the_trajectory_that_an_experiment_changed(network):
-    whole, checkpointed = changed_on_the_way(network, 0), changed_on_the_way(network, 20)
+    """Or it is refused: a stretch within which the state was changed cannot be run again."""
+    whole, checkpointed = changed_on_the_way(network, 0, at=80), changed_on_the_way(network, 20, at=80)
     y = checkpointed.record.y.copy()
     assert not np.array_equal(y, rolled_out(network).record.y)
     for a, b in zip(gradient_of(whole, network), gradient_of(checkpointed, network), strict=True):
         np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(checkpointed.record.y, y)
+    with pytest.raises(InputError, match=r"must not be changed within a stretch \(20 steps\)"):
+        gradient_of(changed_on_the_way(network, 20, at=75), network)
 
 
 def test_the_gradient_can_be_asked_for_twice(network):
