@@ -10,19 +10,24 @@ from lsnn.kernels.layout import State
 from lsnn.kernels.simd import LANES
 from runs.study.apparatus import (
     FAST,
+    NEVER,
     WHOLE,
     Findings,
     Item,
     Subject,
+    find_rows,
+    later,
+    of_lanes,
     part_of,
     run_blocks,
     study_generator,
     study_keys,
+    swim,
 )
 from runs.study.retention import lift_out
 from tasks.water_maze import FOUND, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
 
-TRANSPLANT = 4
+TRANSPLANT, TRANSPLANT_FIRST = 4, 13
 WATCHED_MS = 200
 ANIMALS_PER_EPISODE = 4  # so that at least 200 pairs are left of 256 episodes
 
@@ -56,15 +61,46 @@ def transplant(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Fin
     animal its own b alone or the other's; or they are out of the pool for a while, with no input. Each such fork goes
     on from the same state; those without a while in the dark have the same input draws.
     """
-    half, animals = subject.task.duration_ms // 2, ANIMALS_PER_EPISODE * subject.episodes
-    animals += -animals % LANES
-    keys = study_keys(seed, TRANSPLANT, animals)
+    moments = np.full(_animals(subject), subject.task.duration_ms // 2)
+    return _transplanted(subject, seed, TRANSPLANT, moments, watched_ms)
+
+
+def transplant_first(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findings:
+    """The same with states from the start of trial 2: all that an animal knows of its platform is from one find.
+
+    Each state is taken at its animal's own moment, in the first half of the episode; both of a pair then go on from
+    half time.
+    """
+    half, task = subject.task.duration_ms // 2, subject.task
+    keys = study_keys(seed, TRANSPLANT_FIRST, _animals(subject))
+    found = find_rows(swim(subject, keys, task=replace(task, duration_ms=half)).trials, len(keys))
+    moments = later(found, task.rest_ms + task.blank_ms)
+    moments[moments > half] = NEVER
+    return _transplanted(subject, seed, TRANSPLANT_FIRST, moments, watched_ms)
+
+
+def _animals(subject: Subject) -> int:
+    animals = ANIMALS_PER_EPISODE * subject.episodes
+    return animals + -animals % LANES
+
+
+def _transplanted(subject: Subject, seed: int, number: int, moments: np.ndarray, watched_ms: int) -> Findings:
+    """Both experiments; moments (animals,): before which step a state is taken, at most half time, or `NEVER`."""
+    half, animals, keys = subject.task.duration_ms // 2, len(moments), study_keys(seed, number, len(moments))
     task = replace(subject.task, duration_ms=half + max(swap.dark_ms for swap in SWAPS.values()) + watched_ms)
-    candidates = disc_points(study_generator(seed, TRANSPLANT), (animals // 2, 64))
+    candidates = disc_points(study_generator(seed, number), (animals // 2, 64))
     weights, n_neurons = subject.weights, subject.network.config.n_neurons
 
     def plan(block: Block, episodes: slice) -> None:
-        block.roll_out(weights, subject.mean_action, half)
+        when = np.minimum(of_lanes(moments, episodes, NEVER), half)
+        state, world = copy_of(block.state), block.task_state.copy()
+        for step in np.unique([*when, half]):
+            block.roll_out(weights, subject.mean_action, step - block.t)
+            lanes, now = when == step, shifted(block.state, half - step)
+            world[lanes] = block.task_state[lanes]
+            for taken, part in zip(state, now, strict=True):
+                taken[..., lanes] = part[..., lanes]
+        block.state, block.task_state[:] = state, world
 
     def keep(block: Block, episodes: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         before, state, paths = block.task_state.copy(), copy_of(block.state), []
@@ -93,10 +129,17 @@ def transplant(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Fin
         "path": Item(paths.astype(np.float32), "pool radius",
                      "(swap, animal, step, 2): place, from being set down on; animals 2k and 2k + 1 are a pair"),
         "goal": Item(goal, "pool radius", "(animal, 2): centre of the animal's own platform"),
-        "found": Item(found > 0, "1", "(animal,): whether it had found its platform before"),
+        "found": Item((found > 0) & (moments != NEVER), "1", "(animal,): whether it had found its platform before"),
+        "moment_ms": Item(np.where(moments == NEVER, -1, moments), "ms", "(animal,): of the state, -1 = none"),
         "apart": Item(apart, "1", "(animal,): whether the two platforms of the pair do not touch"),
     }  # fmt: skip
-    return Findings(items, {}, {"swaps": list(SWAPS), "moment_ms": half})
+    return Findings(items, {}, {"swaps": list(SWAPS)})
+
+
+def shifted(state: State, steps: int) -> State:
+    """The state as it would be so many steps later with nothing happened: currents under way arrive as much later."""
+    rings = state.pending.reshape(2, -1, *state.pending.shape[1:])
+    return state._replace(pending=np.roll(rings, steps, axis=1).reshape(state.pending.shape))
 
 
 def exchange(state: State, parts: tuple[str, ...], n_neurons: int, order: np.ndarray) -> None:

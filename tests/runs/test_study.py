@@ -9,8 +9,10 @@ from typer.testing import CliRunner
 
 from analysis.report import write_report
 from analysis.results import attribute
-from lsnn.blocks import Block, Threads
+from lsnn.blocks import Block, Threads, copy_of
 from lsnn.errors import InputError
+from lsnn.learning.config import LearningConfig
+from lsnn.meta import new_network
 from runs.cli import main
 from runs.configuration import open_network, overridden
 from runs.figures import PRETRAINED
@@ -189,6 +191,36 @@ def test_animals_of_a_pair_start_together_and_their_platforms_are_gone(subject):
         np.testing.assert_array_equal(path[place, :, 0], path[0, :, 0])
     steps = np.linalg.norm(np.diff(path, axis=2), axis=-1)
     assert steps.max() <= subject.task.speed * (1 + 1e-4)  # nobody is set down elsewhere: there is nothing to find
+
+
+def test_after_the_first_find_states_are_those_at_the_second_start(subject):
+    """With nothing exchanged, the state at the animal's own moment goes on, once, from half time."""
+    found = transplant.transplant_first(subject, SEED, watched_ms=20)
+    moments, half = found.items["moment_ms"].values, subject.task.duration_ms // 2
+    keys = study_keys(SEED, transplant.TRANSPLANT_FIRST, len(moments))
+    trials = swim(subject, keys).trials
+    second = trials[trials["trial"] == 1]
+    started = second["start_ms"] <= half
+    np.testing.assert_array_equal(moments[second["episode"][started]], second["start_ms"][started])
+    assert 0 < (moments >= 0).sum() < len(moments) and (found.items["found"].values == (moments >= 0)).all()
+    assert len(set(moments[moments >= 0])) > 1
+
+
+def test_currents_under_way_arrive_as_late_as_they_would_have(subject, keys):
+    """In the dark nothing depends on the step but them: a state that is shifted goes on as the one that was not."""
+    network = new_network(subject.task, replace(subject.network.config, d_max_ms=5), LearningConfig(), seed=0)
+    block = Block(subject.task, network, 90, keep_states=True)
+    block.begin(subject.task, keys[:8])
+    block.roll_out(network.weights(), subject.mean_action, 37)
+    state, world, spikes = block.state, block.task_state.copy(), []
+    assert state.pending.any()
+    for steps in (0, 6):
+        block.state, block.task_state[:], block.t = transplant.shifted(copy_of(state), steps), world, 37 + steps
+        retention.lift_out(block, 40)
+        block.roll_out(network.weights(), subject.mean_action, 30)
+        spikes.append(block.record.spikes[37 + steps : 67 + steps].copy())
+    assert spikes[0].any()
+    np.testing.assert_array_equal(*spikes)
 
 
 # Decoding
