@@ -9,7 +9,17 @@ import numpy as np
 
 from analysis.pages import template
 from analysis.results import Result, ResultError, attribute, text_attribute
-from analysis.study import behaviour, decoding, generalisation, interventions, retention, transplant, variants, wiring
+from analysis.study import (
+    behaviour,
+    decoding,
+    generalisation,
+    interventions,
+    retention,
+    takeover,
+    transplant,
+    variants,
+    wiring,
+)
 from analysis.study.measures import Entry, TooFew, mean
 from analysis.style import png
 from analysis.verdict import interval
@@ -18,13 +28,8 @@ ENTRIES = (
     Entry("ablation", "Ablation of state", interventions.draw_ablation, interventions.tell_ablation),
     Entry("silence", "Silence", interventions.draw_silence, interventions.tell_silence),
     Entry("clamp", "Clamp", interventions.draw_clamp, interventions.tell_clamp),
-    Entry(transplant.HALF, "Transplant", transplant.draw_transplant, transplant.tell_transplant),
-    Entry(
-        transplant.FIRST_FIND,
-        "Transplant after the first find",
-        partial(transplant.draw_transplant, name=transplant.FIRST_FIND),
-        partial(transplant.tell_transplant, name=transplant.FIRST_FIND),
-    ),
+    Entry("transplant", "Transplant", transplant.draw_transplant, transplant.tell_transplant),
+    Entry("takeover", "Takeover", takeover.draw_takeover, takeover.tell_takeover),
     Entry("decoding", "Decoding", decoding.draw_decoding, decoding.tell_decoding),
     Entry("retention", "Retention", retention.draw_retention, retention.tell_retention),
     Entry("reversal", "Reversal", behaviour.draw_reversal, behaviour.tell_reversal),
@@ -81,6 +86,7 @@ def answers(result: Result) -> list[tuple[str, str]]:
     asked = (
         ("What is remembered?", ("probe",), what),
         ("In which variable?", ("transplant", "ablation"), where),
+        ("After one find, and after many?", ("takeover",), lambda of: takeover.carriers(takeover.takeover_of(of))),
         ("Without activity?", ("silence",), lambda of: interventions.silence_verdict(interventions.gaps(of))),
         ("For how long?", ("retention",), how_long),
         ("How precisely?", ("decoding", "transplant"), how_precisely),

@@ -15,8 +15,6 @@ from analysis.study.measures import array, enough, mean, names
 from analysis.style import DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
 from analysis.verdict import interval
 
-HALF, FIRST_FIND = "transplant", "transplant_first"  # groups of the file
-MOMENTS = {HALF: "at half time", FIRST_FIND: "after the first find"}
 HEADING_MS = 30  # over which the first heading is taken
 PATHS_SHOWN = 60
 LABELS = {
@@ -57,9 +55,8 @@ class Choice(NamedTuple):
         return self.own + self.other + self.neither
 
 
-def pairs(result: Result, name: str = HALF) -> Pairs:
-    """Of an experiment in the file."""
-    group = subgroup(result.file, name)
+def pairs(result: Result) -> Pairs:
+    group = subgroup(result.file, "transplant")
     path, goal = array(group, "path", 4), array(group, "goal", 2)
     usable = (array(group, "found", 1) & array(group, "apart", 1)).reshape(-1, 2).all(axis=1).repeat(2)
     enough(usable, "are of pairs that both had found platforms which do not touch")
@@ -76,34 +73,37 @@ def first_reached(path: np.ndarray, own: np.ndarray, other: np.ndarray, radius: 
     return np.where(reached[0] == reached[1], 2, (reached[1] < reached[0]).astype(int))
 
 
-def choices(result: Result, name: str = HALF) -> dict[str, Choice]:
+def choices(result: Result) -> dict[str, Choice]:
     """Where the animals went, by swap. Animals of a pair are counted as independent: they swim apart."""
-    of, found = pairs(result, name), {}
+    of, found = pairs(result), {}
     for swap, path in zip(of.swaps, of.path, strict=True):
-        counts = np.bincount(first_reached(path, of.own, of.other, result.platform_radius), minlength=3)
-        reached = int(counts[:2].sum())
-        if reached:
-            test = binomtest(int(counts[1]), reached)
-            bounds = test.proportion_ci(method="wilson")
-            share, p = Estimate(counts[1] / reached, bounds.low, bounds.high, reached), float(test.pvalue)
-        else:
-            share, p = Estimate(np.nan, np.nan, np.nan, 0), np.nan
-        found[swap] = Choice(*(int(count) for count in counts), share, p)
+        found[swap] = choice_of(first_reached(path, of.own, of.other, result.platform_radius))
     return found
 
 
-def headings(result: Result, name: str = HALF) -> dict[str, tuple[Estimate, Estimate]]:
+def choice_of(reached: np.ndarray) -> Choice:
+    """Of animals of which each reached its own platform (0), the other's (1) or neither (2) first."""
+    own, other, neither = (int(count) for count in np.bincount(reached, minlength=3))
+    if not own + other:
+        return Choice(own, other, neither, Estimate(np.nan, np.nan, np.nan, 0), np.nan)
+    test = binomtest(other, own + other)
+    bounds = test.proportion_ci(method="wilson")
+    share = Estimate(other / (own + other), bounds.low, bounds.high, own + other)
+    return Choice(own, other, neither, share, float(test.pvalue))
+
+
+def headings(result: Result) -> dict[str, tuple[Estimate, Estimate]]:
     """Mean cosine of the angle between the first heading and the way to the own and to the other's platform."""
-    of, found = pairs(result, name), {}
+    of, found = pairs(result), {}
     for swap, path in zip(of.swaps, of.path, strict=True):
         start, step = path[:, 0], path[:, min(HEADING_MS, path.shape[1] - 1)] - path[:, 0]
         found[swap] = (mean(_cosine(step, of.own - start)), mean(_cosine(step, of.other - start)))
     return found
 
 
-def nearest(result: Result, name: str = HALF) -> dict[str, tuple[Estimate, Estimate]]:
+def nearest(result: Result) -> dict[str, tuple[Estimate, Estimate]]:
     """Least distance, over the time watched, to the centre of the own and of the other's platform (pool radii)."""
-    of = pairs(result, name)
+    of = pairs(result)
     return {
         swap: (_least_distance(path, of.own), _least_distance(path, of.other))
         for swap, path in zip(of.swaps, of.path, strict=True)
@@ -128,10 +128,10 @@ def steps_to_either(of: Pairs, swap: int, radius: float) -> np.ndarray:
 
 
 @styled
-def draw_transplant(result: Result, name: str = HALF) -> Figure:
+def draw_transplant(result: Result) -> Figure:
     """Paths after each swap, turned so that the own platform lies left and the other's right; whose is reached."""
-    of, found = pairs(result, name), choices(result, name)
-    title = f"Transplant {MOMENTS[name]}: what two animals are left with of their own state and the other's"
+    of, found = pairs(result), choices(result)
+    title = "Transplant: what two animals are left with of their own state and the other's, and where each then swims"
     rows = -(-len(of.swaps) // IN_A_ROW)
     figure = new_figure(14, 0.6 + 5.6 * rows, title)
     grid = figure.subplots(2 * rows, IN_A_ROW, height_ratios=(1.15, 1) * rows)
@@ -192,13 +192,12 @@ def draw_choice(axes: Axes, choice: Choice) -> None:
     axes.axhline(50, color=DARK, linewidth=1, linestyle=":", zorder=3)
 
 
-def tell_transplant(result: Result, name: str = HALF) -> list[str]:
-    of, found = pairs(result, name), choices(result, name)
-    angles, distances = headings(result, name), nearest(result, name)
+def tell_transplant(result: Result) -> list[str]:
+    of, found, angles, distances = pairs(result), choices(result), headings(result), nearest(result)
     lines = [
-        f"{len(of.own) // 2} pairs of animals that had found platforms which do not touch; {MOMENTS[name]} set down "
-        f"together at a new place and watched for {of.path.shape[2] - 1} ms without a platform. By chance own and "
-        f"other's are alike: 50 %."
+        f"{len(of.own) // 2} pairs of animals that had found platforms which do not touch; set down together at a new "
+        f"place and watched for {of.path.shape[2] - 1} ms without a platform. By chance own and other's are alike: "
+        f"50 %."
     ]
     for swap, choice in found.items():
         own, other = angles[swap]

@@ -21,7 +21,7 @@ from runs.study.decoding import decoding
 from runs.study.generalisation import generalisation
 from runs.study.interventions import ablation, clamp, silence
 from runs.study.retention import retention
-from runs.study.transplant import transplant, transplant_first
+from runs.study.transplant import takeover, transplant
 from runs.study.variants import findings_of_variants, require_variants, train_variants, variants_folder
 from runs.study.wiring import wiring
 from runs.train import Budget, load_compiled
@@ -33,7 +33,7 @@ EXPERIMENTS: dict[str, Callable[[Subject, int], Findings]] = {
     "silence": silence,
     "clamp": clamp,
     "transplant": transplant,
-    "transplant_first": transplant_first,
+    "takeover": takeover,
     "decoding": decoding,
     "retention": retention,
     "reversal": reversal,

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analysis.study.transplant import first_reached
 from lsnn.blocks import Block, copy_of
 from lsnn.kernels.layout import State
 from lsnn.kernels.simd import LANES
@@ -27,7 +28,8 @@ from runs.study.apparatus import (
 from runs.study.retention import lift_out
 from tasks.water_maze import FOUND, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
 
-TRANSPLANT, TRANSPLANT_FIRST = 4, 13
+TRANSPLANT, TAKEOVER = 4, 13
+FINDS = (1, 2, 4, 8, 16)
 WATCHED_MS = 200
 ANIMALS_PER_EPISODE = 4  # so that at least 200 pairs are left of 256 episodes
 
@@ -62,21 +64,49 @@ def transplant(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Fin
     on from the same state; those without a while in the dark have the same input draws.
     """
     moments = np.full(_animals(subject), subject.task.duration_ms // 2)
-    return _transplanted(subject, seed, TRANSPLANT, moments, watched_ms)
+    paths, goal, found = _forks(subject, seed, TRANSPLANT, moments, watched_ms)
+    items = {
+        "path": Item(paths.astype(np.float32), "pool radius",
+                     "(swap, animal, step, 2): place, from being set down on; animals 2k and 2k + 1 are a pair"),
+        "goal": Item(goal, "pool radius", "(animal, 2): centre of the animal's own platform"),
+        "found": Item(found, "1", "(animal,): whether it had found its platform before"),
+        "apart": _apart(goal, subject),
+    }  # fmt: skip
+    return Findings(items, {}, {"swaps": list(SWAPS), "moment_ms": int(moments[0])})
 
 
-def transplant_first(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findings:
-    """The same with states from the start of trial 2: all that an animal knows of its platform is from one find.
+def takeover(
+    subject: Subject, seed: int, finds: tuple[int, ...] = FINDS, watched_ms: int = WATCHED_MS
+) -> Findings:
+    """The same with states from the start of the trial after so and so many finds, each at its animal's own moment.
 
-    Each state is taken at its animal's own moment, in the first half of the episode; both of a pair then go on from
-    half time.
+    What carries the memory after one find, and what after many? All go on from half time, and only finds before it
+    count.
     """
-    half, task = subject.task.duration_ms // 2, subject.task
-    keys = study_keys(seed, TRANSPLANT_FIRST, _animals(subject))
-    found = find_rows(swim(subject, keys, task=replace(task, duration_ms=half)).trials, len(keys))
-    moments = later(found, task.rest_ms + task.blank_ms)
-    moments[moments > half] = NEVER
-    return _transplanted(subject, seed, TRANSPLANT_FIRST, moments, watched_ms)
+    half, task, radius = subject.task.duration_ms // 2, subject.task, subject.task.platform_radius
+    keys, reached, moments = study_keys(seed, TAKEOVER, _animals(subject)), [], []
+    trials = swim(subject, keys, task=replace(task, duration_ms=half)).trials
+    for number in finds:
+        subject.tell(f"after {number} finds")
+        moment = later(find_rows(trials, len(keys), number - 1), task.rest_ms + task.blank_ms)
+        moment[moment > half] = NEVER
+        paths, goal, _ = _forks(subject, seed, TAKEOVER, moment, watched_ms)
+        other = goal[np.arange(len(goal)) ^ 1]
+        reached.append([first_reached(path, goal, other, radius) for path in paths])
+        moments.append(np.where(moment == NEVER, -1, moment))
+    items = {
+        "finds": Item(np.array(finds), "1", "(state,): finds before it"),
+        "reached": Item(np.array(reached, np.int8), "1",
+                        "(state, swap, animal): platform reached first: 0 its own, 1 the other's, 2 neither"),
+        "moment_ms": Item(np.array(moments), "ms", "(state, animal): when it was taken; -1 = never"),
+        "apart": _apart(goal, subject),
+    }  # fmt: skip
+    return Findings(items, {}, {"swaps": list(SWAPS)})
+
+
+def _apart(goal: np.ndarray, subject: Subject) -> Item:
+    far = np.hypot(*(goal - goal[np.arange(len(goal)) ^ 1]).T) > 2 * subject.task.platform_radius
+    return Item(far, "1", "(animal,): whether the two platforms of the pair do not touch; 2k and 2k + 1 are a pair")
 
 
 def _animals(subject: Subject) -> int:
@@ -84,11 +114,17 @@ def _animals(subject: Subject) -> int:
     return animals + -animals % LANES
 
 
-def _transplanted(subject: Subject, seed: int, number: int, moments: np.ndarray, watched_ms: int) -> Findings:
-    """Both experiments; moments (animals,): before which step a state is taken, at most half time, or `NEVER`."""
-    half, animals, keys = subject.task.duration_ms // 2, len(moments), study_keys(seed, number, len(moments))
+def _forks(
+    subject: Subject, seed: int, number: int, moments: np.ndarray, watched_ms: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Paths (swap, animal, step, 2) from half time on, own platforms (animal, 2), who had found it (animal,).
+
+    Args:
+        moments: (animal,) before which step its state is taken; half time for those later than that.
+    """
+    half, keys = subject.task.duration_ms // 2, study_keys(seed, number, len(moments))
     task = replace(subject.task, duration_ms=half + max(swap.dark_ms for swap in SWAPS.values()) + watched_ms)
-    candidates = disc_points(study_generator(seed, number), (animals // 2, 64))
+    candidates = disc_points(study_generator(seed, number), (len(moments) // 2, 64))
     weights, n_neurons = subject.weights, subject.network.config.n_neurons
 
     def plan(block: Block, episodes: slice) -> None:
@@ -120,20 +156,9 @@ def _transplanted(subject: Subject, seed: int, number: int, moments: np.ndarray,
             paths.append(block.trace.task_state[down : down + watched_ms + 1, :, [X, Y]].transpose(1, 0, 2))
         return np.stack(paths), before[:, [GOAL_X, GOAL_Y]], before[:, FOUND]
 
-    paths, goal, found = (
-        np.concatenate(arrays, axis=axis)
-        for arrays, axis in zip(zip(*run_blocks(subject, keys, task, plan, keep), strict=True), (1, 0, 0), strict=True)
-    )
-    apart = np.hypot(*(goal - goal[np.arange(animals) ^ 1]).T) > 2 * task.platform_radius
-    items = {
-        "path": Item(paths.astype(np.float32), "pool radius",
-                     "(swap, animal, step, 2): place, from being set down on; animals 2k and 2k + 1 are a pair"),
-        "goal": Item(goal, "pool radius", "(animal, 2): centre of the animal's own platform"),
-        "found": Item((found > 0) & (moments != NEVER), "1", "(animal,): whether it had found its platform before"),
-        "moment_ms": Item(np.where(moments == NEVER, -1, moments), "ms", "(animal,): of the state, -1 = none"),
-        "apart": Item(apart, "1", "(animal,): whether the two platforms of the pair do not touch"),
-    }  # fmt: skip
-    return Findings(items, {}, {"swaps": list(SWAPS)})
+    kept = zip(*run_blocks(subject, keys, task, plan, keep), strict=True)
+    paths, goal, found = (np.concatenate(each, axis=axis) for each, axis in zip(kept, (1, 0, 0), strict=True))
+    return paths, goal, found > 0
 
 
 def shifted(state: State, steps: int) -> State:

@@ -1,0 +1,109 @@
+"""Takeover: what carries the memory after one find of the platform, and what after many."""
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from analysis.latencies import Estimate
+from analysis.results import Result, subgroup
+from analysis.study.measures import TooFew, array, names
+from analysis.study.transplant import Choice, choice_of
+from analysis.style import BLUE, DARK, GREEN, ORANGE, VERMILLION, add_footer, new_figure, styled
+from analysis.verdict import interval
+
+FEWEST_PAIRS = 10
+OTHERS = {  # swap: what an animal has of the other's, by which it may swim to the other's platform
+    "all_but_b": ("all but thresholds b (membranes, spikes)", BLUE),
+    "v": ("membranes v", ORANGE),
+    "b": ("thresholds b", GREEN),
+    "other_b_alone": ("thresholds b, all else erased", VERMILLION),
+}
+DARK_MS = 500
+
+
+class Takeover(NamedTuple):
+    """Pairs that had found their platforms at least as often as the last of `finds` says."""
+
+    finds: np.ndarray  # (states,)
+    pairs: int
+    choices: dict[str, list[Choice]]  # by swap, after each number of finds
+
+
+def takeover_of(result: Result) -> Takeover:
+    """The same pairs after every number of finds that at least `FEWEST_PAIRS` have made; TooFew if none is."""
+    group = subgroup(result.file, "takeover")
+    finds, reached, moment = array(group, "finds", 1), array(group, "reached", 3), array(group, "moment_ms", 2)
+    usable = ((moment >= 0) & array(group, "apart", 1)).reshape(len(finds), -1, 2).all(axis=2)
+    enough = np.count_nonzero(usable, axis=1) >= FEWEST_PAIRS
+    if not enough.any():
+        raise TooFew(f"{usable[0].sum()} pairs found platforms which do not touch, at least {FEWEST_PAIRS} are needed")
+    states = int(np.flatnonzero(enough)[-1]) + 1
+    chosen = np.repeat(usable[states - 1], 2)
+    choices = {
+        swap: [choice_of(reached[state, number, chosen]) for state in range(states)]
+        for number, swap in enumerate(names(group, "swaps"))
+    }
+    return Takeover(finds[:states], int(usable[states - 1].sum()), choices)
+
+
+def remembered(choice: Choice) -> Estimate:
+    """Share that goes to its own platform, of those that reached one."""
+    value, low, high, n = choice.share
+    return Estimate(1 - value, 1 - high, 1 - low, n)
+
+
+@styled
+def draw_takeover(result: Result) -> Figure:
+    """Share that swims to the platform of whose state is named, against the number of finds before."""
+    of = takeover_of(result)
+    figure = new_figure(11, 6.2, "Takeover: what carries the memory after one find, and after many")
+    axes = figure.subplots()
+    curves = [(f"to the other's, given its {label}", colour, "-", [choice.share for choice in of.choices[swap]])
+              for swap, (label, colour) in OTHERS.items()]  # fmt: skip
+    dark = [remembered(choice) for choice in of.choices[f"dark_{DARK_MS}"]]
+    curves.append((f"to the own, after {DARK_MS} ms without input", DARK, "--", dark))
+    for label, colour, line, shares in curves:
+        value, low, high = 100 * np.array([share[:3] for share in shares]).T
+        axes.fill_between(of.finds, low, high, color=colour, alpha=0.15, linewidth=0)
+        axes.plot(of.finds, value, line, marker="o", color=colour, label=label)
+    axes.axhline(50, color=DARK, linestyle=":", linewidth=1)
+    axes.annotate("chance", (of.finds[0], 50), (0, 4), textcoords="offset points", color=DARK)
+    axes.set(xscale="log", xlabel="finds before the state was taken", ylabel="of those that reached a platform (%)",
+             ylim=(0, 100))  # fmt: skip
+    axes.set_xticks(of.finds, [str(number) for number in of.finds])
+    axes.minorticks_off()
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    n = f"n = {2 * of.pairs} animals in {of.pairs} pairs, the same throughout"
+    return add_footer(figure, result, f"{n}; bands: Wilson 95 % intervals")
+
+
+def tell_takeover(result: Result) -> list[str]:
+    of = takeover_of(result)
+    lines = [
+        f"{of.pairs} pairs that had each found their platforms {of.finds[-1]} times; states are of the start of the "
+        f"trial after so many finds. Shares are of the animals that reached one of the two platforms, chance 0.5."
+    ]
+    for swap, (label, _) in OTHERS.items():
+        lines.append(f"Given the other's {label}, to the other's: {by_finds(of, [c.share for c in of.choices[swap]])}.")
+    dark = [remembered(choice) for choice in of.choices[f"dark_{DARK_MS}"]]
+    lines.append(f"After {DARK_MS} ms without input, to the own: {by_finds(of, dark)}.")
+    return [*lines, carriers(of)]
+
+
+def by_finds(of: Takeover, shares: list[Estimate]) -> str:
+    """'1: 0.50 [0.40, 0.60], 2: ..'"""
+    return ", ".join(f"{number}: {interval(share, 2)}" for number, share in zip(of.finds, shares, strict=True))
+
+
+def carriers(of: Takeover) -> str:
+    """From which find on thresholds are enough by themselves, and which part decides after the first."""
+    alone = [choice.share.low > 0.5 for choice in of.choices["other_b_alone"]]
+    from_then_on = [number for state, number in enumerate(of.finds) if all(alone[state:])]
+    since = f"enough by themselves from find {from_then_on[0]} on" if from_then_on else "not enough by themselves"
+    first = of.choices["all_but_b"][0].share
+    decides = (
+        "all but the thresholds decides" if first.low > 0.5
+        else "the thresholds decide" if first.high < 0.5 else "neither part decides"
+    )  # fmt: skip
+    return f"After {of.finds[0]} find, {decides} where the two are of different animals; the thresholds are {since}."
