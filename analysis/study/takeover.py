@@ -14,7 +14,7 @@ from analysis.verdict import interval
 
 FEWEST_PAIRS = 10
 OTHERS = {  # swap: what an animal has of the other's, by which it may swim to the other's platform
-    "all_but_b": ("all but thresholds b (membranes, spikes)", BLUE),
+    "all_but_b": ("state but for b (membranes, spikes)", BLUE),
     "v": ("membranes v", ORANGE),
     "b": ("thresholds b", GREEN),
     "other_b_alone": ("thresholds b, all else erased", VERMILLION),
