@@ -41,18 +41,22 @@ class Block:
         stretch: steps of which the state variables are kept for the adjoint; where it is shorter than the record, the
             state is saved before every stretch and each is run again, to the same bits, on the way back (Griewank &
             Walther 2000, one level): memory grows with the square root of the steps if the stretch does. 0 = all steps.
+        gradient: whether `back` will be asked for; without it no state is saved on the way.
     """
 
     def __init__(
-        self, task: Task, network: Network, steps: int, keep_states: bool = False, dtype=np.float32, stretch: int = 0
-    ):
+        self, task: Task, network: Network, steps: int, keep_states: bool = False, dtype=np.float32, stretch: int = 0,
+        gradient: bool = True,
+    ):  # fmt: skip
         self.steps, self.dtype, self.stretch = steps, dtype, min(stretch or steps, steps)
         self.sizes = (network.config.n_neurons, network.n_slots, network.n_out, network.ring)
         n_neurons, n_slots, n_out, _ = self.sizes
         self.record = record_zeros(steps, n_neurons, n_slots, network.n_in, n_out, dtype, self.stretch)
+        self.saves = gradient and self.stretch < steps
         self.saved: dict[int, State] = {}  # before every stretch
         self.left: State | None = None  # by the last call of roll_out, where it ended within a stretch
-        self.changed = False  # whether an experiment changed the state within a stretch
+        self.changed = False  # whether an experiment changed the state within a stretch, or the step
+        self.reached = 0  # the step after the last call of roll_out
         self.kept = 0  # first step of the stretch whose state variables are in the record
         self.trace = trace_zeros(
             steps, task.n_action, task.n_target, task.n_observation, task.n_state, keep_states
@@ -73,7 +77,7 @@ class Block:
         self.parameters, self.encoder = task.parameters(), task.encoder.parameters()
         self.state = state_zeros(*self.sizes, self.dtype)
         self.module.start(self.keys, self.parameters, self.task_state)
-        self.t, self.saved, self.left, self.changed = 0, {}, None, False
+        self.t, self.reached, self.saved, self.left, self.changed = 0, 0, {}, None, False
 
     def roll_out(
         self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1, mean_norm: float = np.inf
@@ -84,9 +88,10 @@ class Block:
         mean_norm: greatest norm of the mean, which is scaled back to it.
         """
         end = self.steps if steps is None else self.t + steps
+        self.changed |= self.saves and self.t != self.reached
         while self.t < end:
             last = min(end, (self.t // self.stretch + 1) * self.stretch)
-            if self.t % self.stretch == 0 and self.stretch < self.steps:
+            if self.t % self.stretch == 0 and self.saves:
                 self.saved[self.t] = copy_of(self.state)
             elif self.left is not None:
                 self.changed |= not all(map(np.array_equal, self.left, self.state))
@@ -101,8 +106,9 @@ class Block:
                 trace,
             )  # fmt: skip
             self.kept, self.t = self.t - self.t % self.stretch, last
-        within = self.t % self.stretch and self.stretch < self.steps
-        self.left = copy_of(self.state) if within and self.t < self.steps else None
+        self.reached = self.t
+        within = self.saves and self.t % self.stretch and self.t < self.steps
+        self.left = copy_of(self.state) if within else None
 
     def rows(self, first: int, last: int) -> Record:
         """The record of steps first..last, which lie in one stretch."""
@@ -124,7 +130,7 @@ class Block:
         """Run the recorded input spikes through other weights."""
         state, self.changed = state_zeros(*self.sizes, self.dtype), False
         for first, last in self.stretches():
-            if self.stretch < self.steps:
+            if self.saves:
                 self.saved[first] = copy_of(state)
             self.passes.replay(first, weights, state, self.rows(first, last))
             self.kept = first
@@ -133,8 +139,10 @@ class Block:
         """The adjoint of the recorded roll-out: g_y (T, n_out, 8) is dL/dy, g_z (N,) is dL/dz of every spike.
 
         Raises:
-            InputError: the state was changed within a stretch, which therefore cannot be run again.
+            InputError: the state was changed within a stretch, which therefore cannot be run again, or none was saved.
         """
+        if self.stretch < self.steps and not self.saves:
+            raise InputError("a block must be made with gradient=True where a gradient is wanted")
         if self.changed:
             rule = f"must not be changed within a stretch ({self.stretch} steps) where a gradient is wanted"
             raise InputError(f"the state of a block {rule}; change it at a multiple of the stretch, or use stretch=0")

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -121,18 +122,22 @@ def forget(run: str) -> None:
         _used_at.pop(run, None)
 
 
-def _texts(files: Iterable[Path]) -> bytes:
-    return b"\n".join(file.read_bytes() for file in files)
+# When this process began: files may change afterwards.
+_LOADED = b"\n".join(file.read_bytes() for file in sorted(Path(__file__).parent.rglob("*.py")))
 
 
-_LOADED = _texts(sorted(Path(__file__).parent.rglob("*.py")))  # when this process began: files may change afterwards
+@cache
+def _text_of(module: str) -> bytes:
+    """Its source when this process first asked."""
+    spec = importlib.util.find_spec(module)
+    return b"" if spec is None or spec.origin is None else Path(spec.origin).read_bytes()
 
 
 def fingerprint(modules: tuple[str, ...]) -> str:
     """Hash of all that bits depend on: sources of this package and of the named modules, packages, the processor."""
-    specs = [importlib.util.find_spec(name) for name in modules]
     digest = hashlib.sha256(_LOADED)
-    digest.update(_texts(Path(spec.origin) for spec in specs if spec is not None and spec.origin is not None))
+    for name in modules:
+        digest.update(_text_of(name))
     for package in PACKAGES:
         with suppress(PackageNotFoundError):
             digest.update(f"{package} {version(package)}".encode())

@@ -70,6 +70,15 @@ def alone_in(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def busy(folder: Path) -> bool:
+    """Whether somebody works in the folder now."""
+    try:
+        with alone_in(folder):
+            return False
+    except InputError:
+        return True
+
+
 def _stands(path: Path) -> bool:
     """Whether there is something of that name; InputError if it is none for a file, or nobody may know."""
     try:

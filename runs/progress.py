@@ -36,7 +36,8 @@ class Meter:
     def show(self, share: float, text: str) -> None:
         """share: of the work that is done, 0..1; text: the numbers that matter."""
         if self.bar is not None and self.task is not None:
-            self.bar.update(self.task, completed=share, description=text)
+            with suppress(OSError):
+                self.bar.update(self.task, completed=share, description=text)
         elif time.monotonic() - self.last_line >= SECONDS_BETWEEN_LINES:
             self.last_line = time.monotonic()
             say(text)
@@ -49,5 +50,10 @@ def meter() -> Iterator[Meter]:
         yield Meter(None)
         return
     text = TextColumn("{task.description}", table_column=Column(ratio=1))
-    with Progress(BarColumn(bar_width=16), text, console=Console(), expand=True, refresh_per_second=2) as bar:
+    bar = Progress(BarColumn(bar_width=16), text, console=Console(), expand=True, refresh_per_second=2)
+    bar.start()
+    try:
         yield Meter(bar)
+    finally:
+        with suppress(OSError):  # as in `say`
+            bar.stop()

@@ -23,7 +23,7 @@ from analysis.files import write_whole
 from lsnn.configuration import from_mapping
 from lsnn.errors import InputError
 from runs.configuration import Experiment, open_network, overridden
-from runs.folders import writable
+from runs.folders import alone_in, busy, writable
 from runs.interruption import Interruption, interruption
 from runs.presets import DEFAULT, preset
 from runs.progress import say
@@ -261,13 +261,18 @@ def sweep(path: Path, out: Path, more: Sequence[str], jobs: int, retry_failed: b
     spec, text = read_spec_and_text(path)
     folder = writable(out)
     cells = cells_of(spec)
-    claim(folder, path, spec, cells, text)
-    require_own_cells(folder, spec, cells)
-    with interruption() as interrupted, ThreadPoolExecutor(jobs) as pool:
+    with alone_in(folder), interruption() as interrupted, ThreadPoolExecutor(jobs) as pool:
+        claim(folder, path, spec, cells, text)
 
         def run(number: int, cell: Cell) -> None:
             place = folder / cell.name
-            if interrupted.signal or finished(place, cell.budget) or ((place / FAILURE).exists() and not retry_failed):
+            if finished(place, cell.budget):
+                (place / FAILURE).unlink(missing_ok=True)
+                return
+            if interrupted.signal or ((place / FAILURE).exists() and not retry_failed):
+                return
+            if place.exists() and busy(place):
+                say(f"cell {cell.name}: a run that an earlier sweep began is at work there; left to it")
                 return
             say(f"cell {number} of {len(cells)}: {cell.name} {' '.join(words(cell.settings))}")
             run_cell(spec, cell, place, more, interrupted)
@@ -292,6 +297,7 @@ def claim(folder: Path, path: Path, spec: Spec, cells: list[Cell], text: bytes) 
                 f"{folder}: must be a new folder or hold a part of this sweep, "
                 f"has a {SPEC} whose cell {changed[0]} is none of {path}"
             )
+    require_own_cells(folder, spec, cells)
     write_whole(kept, text)
 
 

@@ -111,10 +111,12 @@ def summed_up(place: Path, spec: Spec, cell: Cell) -> tuple[dict[str, float], Cu
     row = dict.fromkeys(COLUMNS, np.nan) | {"group": cell.group, "seed": cell.seed, "status": PENDING, "iterations": 0}
     empty = Curve(np.zeros(0), np.zeros(0), np.zeros(0))
     done = finished(place, cell.budget)
-    if (place / FAILURE).exists():
+    if done:
+        row["status"] = FINISHED
+    elif (place / FAILURE).exists():
         row["status"] = FAILED
     elif (place / CHECKPOINT).exists():
-        row["status"] = FINISHED if done else UNFINISHED
+        row["status"] = UNFINISHED
     try:
         history = load_network(place / CHECKPOINT).history
     except InputError:

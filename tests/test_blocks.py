@@ -77,6 +77,21 @@ def test_the_gradient_with_time_checkpoints_is_of_the_trajectory_that_an_experim
         gradient_of(changed_on_the_way(network, 20, at=75), network)
 
 
+def test_a_gradient_that_cannot_be_had_is_refused(network):
+    """Without saved states, and after the block was set back to an earlier step."""
+    block = Block(TASK, network, STEPS, stretch=20, gradient=False)
+    block.begin(TASK, episode_keys(5, 1, 0, 8))
+    block.roll_out(network.weights(), network.log_std, hold=4)
+    assert not block.saved
+    with pytest.raises(InputError, match="must be made with gradient=True"):
+        gradient_of(block, network)
+    block = rolled_out(network, stretch=20)
+    block.t = 90
+    block.roll_out(network.weights(), network.log_std, hold=4)
+    with pytest.raises(InputError, match="must not be changed within a stretch"):
+        gradient_of(block, network)
+
+
 def test_the_gradient_can_be_asked_for_twice(network):
     block = rolled_out(network, stretch=20)
     for a, b in zip(gradient_of(block, network), gradient_of(block, network), strict=True):

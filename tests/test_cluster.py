@@ -173,6 +173,15 @@ class Scheduler:
         return [True] * len(addresses)
 
 
+def test_a_fingerprint_is_of_the_task_that_was_loaded(tmp_path, monkeypatch):
+    """A file that is edited during a run is not what the process computes with."""
+    (tmp_path / "task_of_ones_own.py").write_text("SPEED = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = fingerprint(("task_of_ones_own",))
+    (tmp_path / "task_of_ones_own.py").write_text("SPEED = 2\n")
+    assert fingerprint(("task_of_ones_own",)) == before != fingerprint(())
+
+
 def test_a_worker_lost_while_it_joins_is_left_out_and_one_without_the_package_is_refused():
     own = fingerprint(())
     crew = Cluster(Scheduler(a=own, b=OSError("timed out")), "r")

@@ -7,7 +7,6 @@ import ast
 import math
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
@@ -41,6 +40,10 @@ from lsnn.neurons import GIVEN, NeuronModel, Parameter
 DT = sympy.Symbol("dt", real=True, positive=True)
 TRUTH_VALUES = (Relational, BooleanFunction, BooleanAtom)
 FLAGS = {"constant", "unless refractory"}
+TAKEN = frozenset(  # Brian2's own names in a group of neurons and its synapses, and those that `lsnn.brian` adds
+    "codeobj_class equations event_codes events indices lastspike method_choice namespace not_refractory order place "
+    "resetter start state_updater stop subexpression_updater thresholder user_equations variables weight when".split()
+) | frozenset(dir(NeuronGroup))
 REFUSED = {
     "xi": "noise has no adjoint: add it in Brian2, where the frozen network runs",
     "t": "the compiled step does not know the time: let it enter as spikes",
@@ -142,7 +145,7 @@ def _state_variables(model: NeuronModel, equations: Equations, assigned: set[str
     names = []
     for name, equation in equations.items():
         line = line_of(model, name)
-        if name in _taken():
+        if name in TAKEN or name.endswith(("_pre", "_post")):
             refuse(model, "equations", line, f"no variable may be called {name!r}: Brian2 has another use for it")
         if equation.var_type != FLOAT:
             refuse(model, "equations", line, f"must be a real number, is declared {equation.var_type}")
@@ -158,13 +161,6 @@ def _state_variables(model: NeuronModel, equations: Equations, assigned: set[str
     if not names:
         refuse(model, "equations", model.equations, "must have a differential equation")
     return tuple(sorted(names, key=lambda name: name != "v"))
-
-
-@cache
-def _taken() -> frozenset[str]:
-    """Names of Brian2's own in a group of neurons and its synapses, and those that `lsnn.brian` adds."""
-    group = NeuronGroup(1, "v : 1")
-    return frozenset([*dir(NeuronGroup), *vars(group), "weight", "place"]) - {"v"}
 
 
 def _known_names(equations: Equations, states: Iterable[str]) -> dict[str, Any]:
@@ -202,7 +198,7 @@ class _Reader(NamedTuple):
         if reason := not_differentiable(expression):
             refuse(self.model, place, line, f"cannot be differentiated: {reason}; functions: {NAMES}")
         for part in sympy.preorder_traversal(expression):
-            if part.is_number and part.is_extended_real is not True:
+            if part.is_number and (part.is_extended_real is False or part.has(sympy.nan)):
                 refuse(self.model, place, line, f"'{text.strip()}' has a part that is no real number")
         return expression
 

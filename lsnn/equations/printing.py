@@ -27,7 +27,7 @@ class Printer:
     def __call__(self, expression: Expression) -> str:
         if expression.is_Symbol:
             return expression.name if isinstance(expression, Internal) else self.rename(expression.name)
-        if expression.is_number:
+        if expression.is_number and expression.func not in (clip, select):
             return self._number(expression)
         if expression.is_Add:
             return self._sum(expression)

@@ -43,8 +43,16 @@ def _sources(modules: tuple[str, ...], models: Models) -> str:
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"no module {name!r} to compile a roll-out from")
         files.append(Path(spec.origin))
-    own = [f"{os.getpid()} {BEGAN}"] if any(file.stat().st_mtime > BEGAN for file in files) else []
+    changed = _kernels() != LOADED or any(BEGAN < file.stat().st_mtime <= time.time() for file in files)
+    own = [f"{os.getpid()} {BEGAN}"] if changed else []
     return "\n".join([file.read_text() for file in files] + [source_of(model) for model in models] + own)
+
+
+def _kernels() -> list[str]:
+    return [file.read_text() for file in sorted(KERNELS.glob("*.py"))]
+
+
+LOADED = _kernels()
 
 
 def _fingerprint(text: str) -> str:

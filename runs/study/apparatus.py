@@ -93,7 +93,9 @@ def run_blocks(
     """
     spare: queue.SimpleQueue[Block] = queue.SimpleQueue()
     for _ in range(subject.threads.count):
-        spare.put(Block(task, subject.network, task.duration_ms, keep_states=True, stretch=stretch))
+        spare.put(
+            Block(task, subject.network, task.duration_ms, keep_states=True, stretch=stretch, gradient=False)
+        )
     parts = padded(keys)
 
     def work(number: int, part: np.ndarray) -> Any:

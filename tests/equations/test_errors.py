@@ -173,6 +173,10 @@ CASES = {
         with_line("tau_a : second (constant)", "tau_a : second (constant)\norder : 1 (constant)"),
         "'order : 1 .constant.': no variable may be called 'order': Brian2 has another use for it",
     ),
+    "name of a variable of Brian2": (
+        with_line("I : volt", "I : volt\nlastspike : second (constant)"), "no variable may be called 'lastspike'",
+    ),
+    "name of a synapse's end": (with_line("I : volt", "I : volt\ni_post : 1"), "no variable may be called 'i_post'"),
     "name of ours": (with_line("I : volt", "I : volt\nplace : 1"), "no variable may be called 'place'"),
 }  # fmt: skip
 
@@ -212,6 +216,10 @@ def test_a_parameter_with_a_row_may_be_an_exponent():
     model = with_line("-w/tau_a : 1", "-w**n/tau_a : 1\nn : 1 (constant)")
     source = write(model._replace(method="euler", parameters=(Parameter("n", "2", "1", "", ""),)))
     assert "log(" not in source and "w*w" in source
+
+
+def test_functions_of_numbers_are_numbers():
+    assert "clip(" in write(with_line("-w/tau_a", "-w*clip(0.5, 0, 1)/tau_a")._replace(method="euler"))
 
 
 def test_abs_that_cannot_be_differentiated_is_named():

@@ -81,6 +81,15 @@ assert not {"brian2", "sympy"} & set(sys.modules)
     assert subprocess.run([sys.executable, "-c", program], cwd=CLONE).returncode == 0
 
 
+def test_a_first_run_says_nothing_that_is_not_for_the_user(tmp_path):
+    """Models are generated then, and Brian2 is quick to warn."""
+    environment = os.environ | {"LSNN_CACHE": str(tmp_path)}
+    made = subprocess.run(
+        [sys.executable, "-m", "runs", "show-kernel", "alif"], env=environment, capture_output=True, text=True
+    )
+    assert (made.returncode, made.stderr) == (0, "") and "def update_alif" in made.stdout
+
+
 def test_refractory_period_is_counted_as_by_brian2():
     steps = [host_model(LIF).refractory_steps(0.001, given(t_ref=t_ref))[0] for t_ref in (0, 0.001, 0.0029, 0.003)]
     assert steps == [0, 1, 2, 3]

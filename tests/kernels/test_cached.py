@@ -1,10 +1,12 @@
 """Generated modules: written and imported once, whole, whichever threads ask."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from lsnn.errors import InputError
+from lsnn.kernels import build
 from lsnn.kernels.cached import cache_folder, import_from, write_once
 
 TEXT = "import time\n\ntime.sleep(0.3)\nanswer = object()\n"
@@ -27,3 +29,11 @@ def test_threads_that_ask_at_once_get_the_whole_module(tmp_path):
         answers = list(pool.map(ask, range(4)))
     assert len(set(map(id, answers))) == 1
     assert path.read_text() == TEXT and list(path.parent.glob("*.tmp")) == []
+
+
+def test_what_a_changed_source_leads_to_is_kept_for_no_other_process(monkeypatch):
+    """The process has loaded the old one, so the code would not be that of the new text."""
+    plain = build._sources((), build.LSNN)
+    assert plain == build._sources((), build.LSNN)
+    monkeypatch.setattr(build, "LOADED", ["as it was"])
+    assert build._sources((), build.LSNN) != plain and str(os.getpid()) in build._sources((), build.LSNN)

@@ -1,5 +1,7 @@
 """Runs that are ended from outside, at any moment and in any way, go on to the bits of the unbroken run."""
 
+import os
+import pty
 import resource
 import signal
 import subprocess
@@ -114,6 +116,23 @@ def test_stopped_by_a_signal(tmp_path, whole, number):
     assert f"stopped by {number.name}" in output and "lsnn train water-maze --iterations" in output
     assert 0 < done(tmp_path) == len(load_network(tmp_path / NETWORK).history) < ITERATIONS
     goes_on_to_the_bits_of(whole, tmp_path)
+
+
+def test_a_closed_terminal_leaves_a_checkpoint_and_a_network(tmp_path):
+    """The bar is drawn on a terminal that is gone when the signal comes."""
+    terminal, slave = pty.openpty()
+    words = ["train", "water-maze", "--iterations", "5000", "--checkpoint-every", "5000", "--threads", "1"]
+    command = [sys.executable, *RUN, *words, *SETTINGS, "--out", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=CLONE, stdout=slave, stderr=subprocess.PIPE, text=True)
+    os.close(slave)
+    seen = b""
+    while b"iteration " not in seen:
+        seen += os.read(terminal, 4096)
+    os.close(terminal)
+    process.send_signal(signal.SIGHUP)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGHUP, errors
+    assert 0 < done(tmp_path) == len(load_network(tmp_path / NETWORK).history) < 5000
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path):

@@ -26,6 +26,7 @@ from runs import sweep as sweeping
 from runs.cli import main
 from runs.configuration import overridden
 from runs.families import FAMILIES
+from runs.folders import alone_in
 from runs.interruption import Interruption
 from runs.presets import preset
 from runs.sweep import LAWS, cells_of, finished, read_spec, spec_of, sweep, train_command, words
@@ -231,9 +232,27 @@ def test_a_cell_of_another_configuration_or_seed_is_refused(tmp_path):
     out.mkdir()
     trained(out / "000-seed0", 1)
     sweeping.require_own_cells(out, read, cells_of(read))
-    other = spec_of({"task": "water-maze", "iterations": 3, "seeds": [0], "grid": {"network.tau_m_max_ms": [20.0]}})
+    spec.write_text('task = "water-maze"\niterations = 3\nseeds = [0]\n')
     with pytest.raises(InputError, match="must be a run of cell 000-seed0, has another configuration or seed"):
-        sweeping.require_own_cells(out, other, cells_of(other))
+        sweep(spec, out, (), 1, False, "lsnn sweep")
+    assert not (out / "sweep.toml").exists()  # or the right specification would be refused next
+
+
+def test_a_cell_that_is_still_at_work_is_left_alone(tmp_path, monkeypatch, capsys):
+    """An earlier sweep was killed, its cell was not."""
+    spec, out = tmp_path / "spec.toml", tmp_path / "out"
+    spec.write_text(BROKEN.replace("[20.0, 10.0, 25.0]", "[20.0]"))
+    (out / "000-seed0").mkdir(parents=True)
+    monkeypatch.setattr(sweeping, "run_cell", lambda *_: pytest.fail("must not be begun again"))
+    with alone_in(out / "000-seed0"):
+        assert sweep(spec, out, (), 1, True, "lsnn sweep") == 0
+    assert "is at work there; left to it" in capsys.readouterr().out
+    trained(out / "000-seed0", 3)
+    (out / "000-seed0" / "failure.json").write_text("{}")
+    assert sweep(spec, out, (), 1, False, "lsnn sweep") == 0
+    assert "1 finished of 1 cells" in capsys.readouterr().out and not (out / "000-seed0" / "failure.json").exists()
+    with alone_in(out), pytest.raises(InputError, match="another run is at work there"):
+        sweep(spec, out, (), 1, False, "lsnn sweep")
 
 
 def test_a_failure_that_cannot_be_read_is_a_failure(tmp_path):
