@@ -23,18 +23,27 @@ DARK_MS = 500
 
 
 class Takeover(NamedTuple):
-    """Pairs that had found their platforms at least as often as the last of `finds` says."""
+    """Pairs that had found their platforms at least as often as the last of `finds` says, and were just set down."""
 
     finds: np.ndarray  # (states,)
     pairs: int
     choices: dict[str, list[Choice]]  # by swap, after each number of finds
 
 
+class InSearch(NamedTuple):
+    """Pairs whose states were taken some time into a search."""
+
+    lag_ms: int
+    pairs: int
+    choices: dict[str, Choice]  # by swap
+
+
 def takeover_of(result: Result) -> Takeover:
     """The same pairs after every number of finds that at least `FEWEST_PAIRS` have made; TooFew if none is."""
     group = subgroup(result.file, "takeover")
-    finds, reached, moment = array(group, "finds", 1), array(group, "reached", 3), array(group, "moment_ms", 2)
-    usable = ((moment >= 0) & array(group, "apart", 1)).reshape(len(finds), -1, 2).all(axis=2)
+    at_start = array(group, "lag_ms", 1) == 0
+    finds, reached = array(group, "finds", 1)[at_start], array(group, "reached", 3)[at_start]
+    usable = pairs(result)[at_start]
     enough = np.count_nonzero(usable, axis=1) >= FEWEST_PAIRS
     if not enough.any():
         raise TooFew(f"{usable[0].sum()} pairs found platforms which do not touch, at least {FEWEST_PAIRS} are needed")
@@ -45,6 +54,26 @@ def takeover_of(result: Result) -> Takeover:
         for number, swap in enumerate(names(group, "swaps"))
     }
     return Takeover(finds[:states], int(usable[states - 1].sum()), choices)
+
+
+def in_search(result: Result) -> InSearch | None:
+    """Of the states taken within a search; None where there are too few pairs."""
+    group = subgroup(result.file, "takeover")
+    lag = array(group, "lag_ms", 1)
+    state = int(np.argmax(lag))
+    chosen = pairs(result)[state]
+    if lag[state] == 0 or np.count_nonzero(chosen) < FEWEST_PAIRS:
+        return None
+    reached = array(group, "reached", 3)[state][:, np.repeat(chosen, 2)]
+    choices = {swap: choice_of(each) for swap, each in zip(names(group, "swaps"), reached, strict=True)}
+    return InSearch(int(lag[state]), int(np.count_nonzero(chosen)), choices)
+
+
+def pairs(result: Result) -> np.ndarray:
+    """Of which both animals have a state, and platforms do not touch; (states, pairs)."""
+    group = subgroup(result.file, "takeover")
+    moment = array(group, "moment_ms", 2)
+    return ((moment >= 0) & array(group, "apart", 1)).reshape(len(moment), -1, 2).all(axis=2)
 
 
 def remembered(choice: Choice) -> Estimate:
@@ -88,6 +117,12 @@ def tell_takeover(result: Result) -> list[str]:
         lines.append(f"Given the other's {label}, to the other's: {by_finds(of, [c.share for c in of.choices[swap]])}.")
     dark = [remembered(choice) for choice in of.choices[f"dark_{DARK_MS}"]]
     lines.append(f"After {DARK_MS} ms without input, to the own: {by_finds(of, dark)}.")
+    if later := in_search(result):
+        shares = ", ".join(f"{OTHERS[swap][0]} {interval(later.choices[swap].share, 2)}" for swap in OTHERS)
+        lines.append(
+            f"After {of.finds[0]} find and {later.lag_ms} ms into the next search ({later.pairs} pairs that had not "
+            f"found their platforms again), to the other's given its {shares}."
+        )
     return [*lines, carriers(of)]
 
 

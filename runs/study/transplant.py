@@ -29,7 +29,7 @@ from runs.study.retention import lift_out
 from tasks.water_maze import FOUND, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
 
 TRANSPLANT, TAKEOVER = 4, 13
-FINDS = (1, 2, 4, 8, 16)
+FINDS, LATER_MS = (1, 2, 4, 8, 16), 30
 WATCHED_MS = 200
 ANIMALS_PER_EPISODE = 4  # so that at least 200 pairs are left of 256 episodes
 
@@ -81,21 +81,24 @@ def takeover(
     """The same with states from the start of the trial after so and so many finds, each at its animal's own moment.
 
     What carries the memory after one find, and what after many? All go on from half time, and only finds before it
-    count.
+    count. The last states are those of one find again, `LATER_MS` into the search, when what the reward has set off has
+    had time to be written into b; animals that have found the platform again by then are left out.
     """
     half, task, radius = subject.task.duration_ms // 2, subject.task, subject.task.platform_radius
     keys, reached, moments = study_keys(seed, TAKEOVER, _animals(subject)), [], []
     trials = swim(subject, keys, task=replace(task, duration_ms=half)).trials
-    for number in finds:
+    states = [*((number, 0) for number in finds), (finds[0], LATER_MS)]
+    for number, lag in states:
         subject.tell(f"after {number} finds")
-        moment = later(find_rows(trials, len(keys), number - 1), task.rest_ms + task.blank_ms)
-        moment[moment > half] = NEVER
+        moment = later(find_rows(trials, len(keys), number - 1), task.rest_ms + task.blank_ms + lag)
+        moment[(moment > half) | (find_rows(trials, len(keys), number) <= moment)] = NEVER
         paths, goal, _ = _forks(subject, seed, TAKEOVER, moment, watched_ms)
         other = goal[np.arange(len(goal)) ^ 1]
         reached.append([first_reached(path, goal, other, radius) for path in paths])
         moments.append(np.where(moment == NEVER, -1, moment))
     items = {
-        "finds": Item(np.array(finds), "1", "(state,): finds before it"),
+        "finds": Item(np.array([number for number, _ in states]), "1", "(state,): finds before it"),
+        "lag_ms": Item(np.array([lag for _, lag in states]), "ms", "(state,): taken so long after being set down"),
         "reached": Item(np.array(reached, np.int8), "1",
                         "(state, swap, animal): platform reached first: 0 its own, 1 the other's, 2 neither"),
         "moment_ms": Item(np.array(moments), "ms", "(state, animal): when it was taken; -1 = never"),

@@ -196,7 +196,10 @@ def test_animals_of_a_pair_start_together_and_their_platforms_are_gone(subject):
 def test_after_the_first_find_states_are_those_at_the_second_start(subject):
     found = transplant.takeover(subject, SEED, (1, 2), watched_ms=20)
     both, half = found.items["moment_ms"].values, subject.task.duration_ms // 2
-    assert found.items["reached"].values.shape == (2, len(transplant.SWAPS), both.shape[1])
+    assert found.items["reached"].values.shape == (3, len(transplant.SWAPS), both.shape[1])
+    in_search = both[2] >= 0
+    assert np.all(both[2][in_search] == both[0][in_search] + transplant.LATER_MS) and in_search.any()
+    assert np.all((both[1] < 0) | (both[1] > both[2]) | ~in_search)
     assert np.all((both[1] < 0) | (both[1] > both[0]))
     moments = both[0]
     keys = study_keys(SEED, transplant.TAKEOVER, len(moments))
