@@ -86,7 +86,7 @@ def answers(result: Result) -> list[tuple[str, str]]:
     asked = (
         ("What is remembered?", ("probe",), what),
         ("In which variable?", ("transplant", "ablation"), where),
-        ("After one find, and after many?", ("takeover",), lambda of: takeover.carriers(takeover.takeover_of(of))),
+        ("After one find, and after many?", ("takeover",), by_finds),
         ("Without activity?", ("silence",), lambda of: interventions.silence_verdict(interventions.gaps(of))),
         ("For how long?", ("retention",), how_long),
         ("How precisely?", ("decoding", "transplant"), how_precisely),
@@ -122,6 +122,13 @@ def where(result: Result) -> str:
         f"erasing all but b causes {lost['fast']}; taking from b what the animal itself had experienced, "
         f"{lost['b_mean']}."
     )
+
+
+def by_finds(result: Result) -> str:
+    """What carries the memory after one find, and from when on thresholds do."""
+    of = takeover.takeover_of(result)
+    alone = takeover.by_finds(of, [choice.share for choice in of.choices["other_b_alone"]])
+    return f"{takeover.carriers(of)} To the other's given its thresholds with all else erased, by finds: {alone}."
 
 
 def how_long(result: Result) -> str:

@@ -30,7 +30,7 @@ def test_every_experiment_has_its_figure_and_its_text(written):
     for entry in here:
         assert (written / f"{entry.name}.png").read_bytes().startswith(b"\x89PNG")
         assert f"<h2>{entry.title}</h2>" in page
-    assert page.count("data:image/png;base64,") == len(here) == 10
+    assert page.count("data:image/png;base64,") == len(here) == 11
     assert "Not in the file: Held-out wedge, Time constant of adaptation, Controls, Wiring learned by DEEP R." in page
     assert not re.search(r"(src|href)=\"(?!data:)", page)
     assert "the same before and after" in page and "lsnn study NETWORK" in page
@@ -39,8 +39,8 @@ def test_every_experiment_has_its_figure_and_its_text(written):
 def test_every_question_is_answered_with_numbers(study_path):
     with Result(study_path) as result:
         found = dict(answers(result))
-    assert len(found) == 6 and all(re.search(r"\d", text) for text in found.values())
-    assert len(set(found.values())) == 6
+    assert len(found) == 7 and all(re.search(r"\d", text) for text in found.values())
+    assert len(set(found.values())) == 7
 
 
 def keep(file, *names):
