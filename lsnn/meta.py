@@ -263,7 +263,7 @@ class MetaLearner:
         Before that comes a warm-up (level -1) on the task itself, until the return shows that it can be explored.
         """
         learning = self.learning
-        self.running_return += max(0.1, 1 / (self.iteration + 1)) * (mean_return - self.running_return)
+        self.running_return += 0.1 * (mean_return - self.running_return)
         if self.level < 0 and self.running_return > learning.curriculum_warm_up:
             self.level = 0.0
         elif 0 <= self.level < 1 and self.running_return > learning.curriculum_bar:

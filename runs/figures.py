@@ -35,8 +35,8 @@ def parser_of(description: str | None, pretrained: str) -> argparse.ArgumentPars
 
 
 def check_numbers(options: argparse.Namespace) -> None:
-    """InputError unless episodes and threads, where given, are >= 1 and the seed lies in 0..2**63 - 1."""
-    for name, least in (("episodes", 1), ("threads", 1), ("seed", 0)):
+    """InputError unless the counts, where given, are >= 1, the seed >= 0 and all below 2**63."""
+    for name, least in (("episodes", 1), ("threads", 1), ("iterations", 1), ("steps", 1), ("seed", 0)):
         value = getattr(options, name, None)
         if value is not None and value < least:
             raise InputError(f"--{name} must be >= {least}, got {value}")

@@ -16,9 +16,11 @@ from lsnn.errors import DivergedError, InputError
 from lsnn.learning.config import LearningConfig
 from lsnn.meta import MetaLearner, new_network
 from lsnn.network import NetworkConfig
+from runs.cli import CANNOT_GO_ON
+from runs.figures import check_numbers
 from tasks.gym_task import GymTask
 
-MS_PER_STEP, CANNOT_GO_ON = 5, 3
+MS_PER_STEP = 5
 NETWORK = NetworkConfig(
     n_excitatory=60,
     n_inhibitory=20,
@@ -69,10 +71,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     try:
-        for name, least in (("seed", 0), ("iterations", 1), ("steps", 1)):
-            value = getattr(options, name)
-            if value is not None and value < least:
-                raise InputError(f"--{name} must be >= {least}, got {value}")
+        check_numbers(options)
         trained = learner(options.env_id, options.steps, options.iterations, options.episodes, options.seed)
     except InputError as error:
         parser.error(str(error))

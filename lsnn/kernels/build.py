@@ -37,15 +37,16 @@ ADJOINT = "slot, ring, row, weights, record, adjoint, g_spikes, gamma, through_r
 
 def _sources(modules: tuple[str, ...], models: Models) -> str:
     """The text of every kernel, of the named modules and of the models; of a changed file, with this process's mark."""
-    files = sorted(KERNELS.glob("*.py"))
+    files = []
     for name in modules:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"no module {name!r} to compile a roll-out from")
         files.append(Path(spec.origin))
-    changed = _kernels() != LOADED or any(BEGAN < file.stat().st_mtime <= time.time() for file in files)
+    kernels = _kernels()
+    changed = kernels != LOADED or any(BEGAN < file.stat().st_mtime <= time.time() for file in files)
     own = [f"{os.getpid()} {BEGAN}"] if changed else []
-    return "\n".join([file.read_text() for file in files] + [source_of(model) for model in models] + own)
+    return "\n".join(kernels + [file.read_text() for file in files] + [source_of(model) for model in models] + own)
 
 
 def _kernels() -> list[str]:

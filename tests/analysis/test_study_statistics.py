@@ -7,17 +7,7 @@ import pytest
 
 from analysis.latencies import Estimate
 from analysis.results import Trials
-from analysis.study import (
-    behaviour,
-    decoding,
-    generalisation,
-    interventions,
-    report,
-    retention,
-    takeover,
-    transplant,
-    variants,
-)
+from analysis.study import behaviour, decoding, generalisation, interventions, report, retention, transplant, variants
 from analysis.study.measures import TooFew, swum
 from analysis.study.wiring import tell_wiring
 
@@ -267,54 +257,6 @@ def test_a_pair_is_left_out_unless_both_had_found_platforms_that_do_not_touch(by
     np.testing.assert_array_equal(of.path[0, 2], [(0, 0), (0.5, 0)])
     with pytest.raises(TooFew, match="4 of 10 animals are of pairs that both had found platforms which do not touch"):
         transplant.pairs(transplanted(by_hand, {"none": marked}, [False] + found[1:], apart))
-
-
-def taken_over(by_hand, reached, moment, lag_ms=(0, 0, 0)):
-    """A file in which after 1, 2 and 4 finds every animal reached this after every swap; (3, animals) each."""
-    swaps = ["none", "all_but_b", "v", "b", "other_b_alone", "dark_500"]
-    arrays = {"finds": np.array([1, 2, 4]), "lag_ms": np.array(lag_ms), "moment_ms": np.array(moment)}
-    arrays["apart"] = np.ones(np.shape(moment)[1], bool)
-    arrays["reached"] = np.repeat(np.array(reached, np.int8)[:, None], len(swaps), axis=1)
-    return by_hand({f"takeover/{name}": array for name, array in arrays.items()}, {"takeover": {"swaps": swaps}})
-
-
-def test_takeover_is_of_the_same_pairs_after_every_number_of_finds_that_enough_have_made(by_hand):
-    """Fourteen pairs find once, twelve of them twice, five four times; the last two pairs go elsewhere after one."""
-    moment = np.full((3, 28), 100)
-    moment[1, 24:], moment[2, 10:] = -1, -1
-    reached = np.zeros((3, 28), int)
-    reached[0, 24:], reached[1, :24:2] = 1, 1
-    reached[:, 1] = 2
-    of = takeover.takeover_of(taken_over(by_hand, reached, moment))
-    assert list(of.finds) == [1, 2] and of.pairs == 12
-    assert [choice[:3] for choice in of.choices["b"]] == [(23, 0, 1), (11, 12, 1)]
-    assert takeover.remembered(of.choices["dark_500"][1])[0] == pytest.approx(11 / 23)
-    assert takeover.in_search(taken_over(by_hand, reached, moment)) is None  # no state was taken in a search
-    with pytest.raises(TooFew, match="0 pairs found platforms which do not touch, at least 10 are needed"):
-        takeover.takeover_of(taken_over(by_hand, reached, np.full((3, 28), -1)))
-
-
-def test_states_within_a_search_have_pairs_of_their_own(by_hand):
-    reached, moment = np.zeros((3, 40), int), np.full((3, 40), 100)
-    reached[2, ::2], moment[2, 24:] = 1, -1
-    result = taken_over(by_hand, reached, moment, lag_ms=[0, 0, 30])
-    found = takeover.in_search(result)
-    assert (found.lag_ms, found.pairs, found.choices["b"][:3]) == (30, 12, (12, 12, 0))
-    assert list(takeover.takeover_of(result).finds) == [1, 2] and takeover.takeover_of(result).pairs == 20
-    assert "30 ms into the next search (12 pairs" in " ".join(takeover.tell_takeover(result))
-
-
-def test_thresholds_are_enough_from_where_they_are_enough_on(by_hand):
-    """At chance after one find; after two and four all go to the other's."""
-    reached = np.array([[0, 1] * 40, [1] * 80, [1] * 80])
-    of = takeover.takeover_of(taken_over(by_hand, reached, np.full((3, 80), 100)))
-    assert takeover.carriers(of) == (
-        "After 1 find, neither part decides where the two are of different animals; the thresholds are enough by "
-        "themselves from find 2 on."
-    )
-    never = takeover.takeover_of(taken_over(by_hand, reached[::-1], np.full((3, 80), 100)))
-    assert "all but the thresholds decides" in takeover.carriers(never)
-    assert takeover.carriers(never).endswith("the thresholds are not enough by themselves.")
 
 
 def test_choices_by_the_platform_reached_first(by_hand):

@@ -189,7 +189,7 @@ def test_a_bad_model_is_refused(case):
     assert str(caught.value).startswith(f"neuron model {model.name!r}")
 
 
-@pytest.mark.parametrize("name", ["a b", "/tmp/evil", "../evil", "neurons", "readout", "bar_a", "_x", "\u00e9", ""])
+@pytest.mark.parametrize("name", ["a b", "/evil", "../evil", "neurons", "readout", "bar_a", "_x", "\u00e9", ""])
 def test_a_name_is_no_path_and_no_name_of_the_kernels(name):
     """It is checked before a file of generated code is looked for under it."""
     with pytest.raises(InputError, match="^neuron model .*: the name must be of at most 64 ASCII letters"):
