@@ -4,10 +4,18 @@ A statistic here is a function of how often each episode is drawn: weights (...,
 the estimate itself. Whole episodes are drawn, so the trials of an episode stay together, and two conditions run on the
 same episodes are drawn in pairs.
 
-The last search of an episode is cut off by the episode's end. Leaving such searches out would favour short ones, so
-they enter as right-censored: medians and means are those of the Kaplan-Meier curve (Kaplan & Meier 1958), which are the
-plain ones when nothing is cut off. Over several trials each episode weighs one. A median that is never reached is given
-as the length of an episode.
+The search of a trial may be cut off by the episode's end. Leaving such searches out would favour short ones, so they
+enter as right-censored: medians and means are those of the Kaplan-Meier curve (Kaplan & Meier 1958), which are the
+plain ones when nothing is cut off. A median that is never reached is given as the length of an episode.
+
+Over several trials the curve is that of Wang & Chang (1999) for recurrent gap times: an animal's completed searches
+share the weight one, and its cut-off search enters only if it completed none. What is estimated is the search of an
+animal drawn at random, however many it makes. The search under way when an episode ends is longer than others (a long
+one is likelier to be met), so that giving it a share of the weight makes medians too long where animals make few
+searches, and weighing every search alike makes them those of the quick animals, which make many.
+
+    Wang, M.-C., Chang, S.-H. (1999). Nonparametric estimation of a recurrent survival function. J. Am. Stat. Assoc.
+    94, 146-153.
 """
 
 from collections.abc import Callable
@@ -113,10 +121,12 @@ def paired_goals(condition: Condition, reference: Condition) -> np.ndarray:
 def searches(condition: Condition, first: int, last: int | None) -> Searches:
     """The searches of trials first..last (None: all from first on) of a condition; together an episode's weigh one.
 
-    Else an animal that finds the platform 47 times would have 47 votes, and one that never finds it again a single one.
+    Of an episode with a completed search among them, the cut-off one is left out (see above).
     """
     trials = condition.trials
     chosen = (trials.trial >= first) & (trials.trial <= (np.inf if last is None else last))
+    completed = np.bincount(trials.episode[chosen & trials.found].astype(np.int64), minlength=condition.n_episodes)
+    chosen &= trials.found | (completed[trials.episode.astype(np.int64)] == 0)
     time_ms, column = np.unique(trials.latency_ms[chosen], return_inverse=True)
     episode, found = trials.episode[chosen].astype(np.int64), trials.found[chosen]
     shape, weight = (condition.n_episodes, len(time_ms)), 1 / np.bincount(episode)[episode]

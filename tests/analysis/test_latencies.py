@@ -80,6 +80,16 @@ def test_searches_of_several_trials_weigh_one_an_animal():
     np.testing.assert_allclose(of.finds.sum(axis=1) + of.cuts.sum(axis=1), [1, 1])
 
 
+def test_a_search_under_way_at_the_end_counts_only_where_none_was_completed():
+    """It is longer than others, as a long search is likelier to be met."""
+    maze = condition([[30, 4, 6, -50], [30, 8, -62], [30, -70]])
+    of = searches(maze, *FROM_SECOND)
+    np.testing.assert_array_equal(of.time_ms, [4, 6, 8, 70])
+    np.testing.assert_allclose(of.finds.toarray(), [[0.5, 0.5, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]])
+    np.testing.assert_allclose(of.cuts.toarray(), [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]])
+    assert search_time(maze, FROM_SECOND)[::3] == (8, 3)
+
+
 def test_a_median_never_reached_is_the_length_of_the_episode():
     found = search_time(condition([[20], [-100], [-100], [-100]]), FIRST)
     assert found.value == DURATION_MS
@@ -111,7 +121,7 @@ def test_trials_are_those_asked_for():
     maze = condition([[50, 20, 10, 8, -3], [40, 30, 12, -6]])
     assert search_time(maze, FIRST).value == 45
     assert search_time(maze, SECOND).value == 25
-    assert search_time(maze, LATER).value == 10  # 8, 10, 12 and cut at 3, 6: S(8) = 2/3, S(10) = 1/3
+    assert search_time(maze, LATER).value == 11  # 8 and 10 share a weight, 12 has its own: S(10) = 1/2
     assert [search_time(maze, trials).n for trials in (FIRST, LATER, (3, 3), (4, 4), (7, None))] == [2, 2, 2, 1, 0]
     assert np.isnan(search_time(maze, (7, None)).value)
     assert isinstance(searches(maze, *FROM_SECOND), Searches)
