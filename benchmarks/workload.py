@@ -8,8 +8,8 @@ import numpy as np
 from benchmarks.peers.engine import Engine
 from benchmarks.peers.problem import LANES, Problem, Synapses
 from lsnn.blocks import Block
-from lsnn.meta import TEST_BRANCH, episode_keys
 from lsnn.network import Network, NetworkConfig, build_network
+from lsnn.seeds import TEST_BRANCH, episode_keys
 from tasks.encoders import CoordinateCells
 from tasks.water_maze import WaterMaze
 

@@ -22,11 +22,9 @@ from lsnn.learning.config import LearningConfig, first_level, outputs_of
 from lsnn.learning.optimiser import Adam, Arrays, added_up, clip_norm
 from lsnn.learning.shard import Prepared, batch_statistics
 from lsnn.network import Network, NetworkConfig, build_network
+from lsnn.seeds import NETWORK_BRANCH, REWIRE_BRANCH, TRAIN_BRANCH, episode_keys
 from lsnn.task import Task
 from lsnn.wiring import rewire
-
-# Branches of the one SeedSequence; a test never shares one with meta-training.
-NETWORK_BRANCH, TRAIN_BRANCH, TEST_BRANCH, REWIRE_BRANCH, VALIDATION_BRANCH = range(5)
 
 
 def new_network(task: Task, config: NetworkConfig, learning: LearningConfig, seed: int) -> Network:
@@ -34,11 +32,6 @@ def new_network(task: Task, config: NetworkConfig, learning: LearningConfig, see
     branch = np.random.SeedSequence(seed, spawn_key=(NETWORK_BRANCH,))
     log_std = np.full(task.n_action if task.action_kind == "gaussian" else 0, np.log(learning.initial_std))
     return build_network(config, task.encoder.n_inputs, outputs_of(task, learning), log_std, branch)
-
-
-def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:
-    """Keys of the episodes of an iteration, (count,) uint64."""
-    return np.random.SeedSequence(seed, spawn_key=(branch, iteration)).generate_state(count, np.uint64)
 
 
 class LearnerState(NamedTuple):

@@ -16,8 +16,9 @@ from lsnn.errors import InputError
 from lsnn.files import NetworkFile, put_history, weights_sha256
 from lsnn.kernels.layout import Weights
 from lsnn.kernels.simd import LANES
-from lsnn.meta import TEST_BRANCH, episode_keys, new_network
+from lsnn.meta import new_network
 from lsnn.network import Network
+from lsnn.seeds import TEST_BRANCH, episode_keys
 from runs.configuration import Experiment
 from runs.families import family_of
 from runs.progress import Meter, meter

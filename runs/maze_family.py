@@ -28,6 +28,7 @@ from analysis.maze_family import describe, write_figure
 from lsnn import store
 from lsnn.errors import InputError
 from lsnn.files import NetworkFile, weights_sha256
+from lsnn.seeds import Study
 from runs.configuration import Experiment, open_network
 from runs.figures import BAD_INPUT, PRETRAINED, check_numbers
 from runs.folders import output_folder
@@ -39,7 +40,6 @@ from runs.train import load_compiled
 from tasks.swimmers import best_circle, swim
 from tasks.water_maze import WaterMaze
 
-MAZE_FAMILY = 13  # number of the experiment
 EPISODES = 64
 MAZE = WaterMaze()
 KINDS = ("circle", "anywhere", "reversal")
@@ -216,7 +216,7 @@ def experiment_command(
 class Comparison(NamedTuple):
     """An experiment on several networks: its number, the names of its files, what runs, tells and draws it."""
 
-    number: int
+    number: Study
     result: str
     figure: str
     run: Callable[[Mapping[str, Frozen], np.ndarray, Path, int, str], None]  # networks, keys, file, seed, command
@@ -238,7 +238,7 @@ def carry_out(
 
 def run(asked: argparse.Namespace, command: str) -> str:
     """The experiment with these options."""
-    comparison = Comparison(MAZE_FAMILY, RESULT, FIGURE, run_grid, describe, write_figure)
+    comparison = Comparison(Study.MAZE_FAMILY, RESULT, FIGURE, run_grid, describe, write_figure)
     return carry_out(comparison, {"family": asked.family, "specialist": asked.specialist}, asked, command)
 
 

@@ -27,6 +27,7 @@ from analysis.maze_rotation import describe, write_figure
 from lsnn import store
 from lsnn.blocks import Block
 from lsnn.files import weights_sha256
+from lsnn.seeds import Study
 from runs.maze_family import (
     SWIMMERS_AT_ONCE,
     Comparison,
@@ -46,7 +47,6 @@ from runs.train import load_compiled
 from tasks.swimmers import best_circle, swim
 from tasks.water_maze import GOAL_X, GOAL_Y, ON_PLATFORM, ROTATION, TRIAL, WAIT, WaterMaze, X, Y
 
-MAZE_ROTATION = 14  # number of the experiment
 EPISODES = 512
 MAZE = WaterMaze(rotation_degrees=90.0)
 SWIMMERS = ("memory", "oracle")
@@ -145,7 +145,7 @@ def _put_measured(group: h5py.Group, found: Measured) -> None:
 
 def run(asked: argparse.Namespace, command: str) -> str:
     """The experiment with these options."""
-    comparison = Comparison(MAZE_ROTATION, RESULT, FIGURE, run_rotation, describe, write_figure)
+    comparison = Comparison(Study.MAZE_ROTATION, RESULT, FIGURE, run_rotation, describe, write_figure)
     return carry_out(comparison, {"rotated": asked.network, "specialist": asked.specialist}, asked, command)
 
 

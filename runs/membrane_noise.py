@@ -19,9 +19,8 @@ import numpy as np
 from lsnn import brian
 from lsnn.network import Network
 from lsnn.neurons import NeuronModel
+from lsnn.seeds import EPISODE_NOISE_BRANCH
 from runs.brian_sweep import Sweep, sweep_command
-
-MEMBRANE_NOISE = 1  # branch of an episode's SeedSequence
 
 
 def placed(model: NeuronModel) -> NeuronModel:
@@ -31,7 +30,7 @@ def placed(model: NeuronModel) -> NeuronModel:
 
 def noise_of(keys: np.ndarray, steps: int, n_neurons: int) -> np.ndarray:
     """Standard normal draws, (steps, episodes * N), episode after episode."""
-    branches = [np.random.SeedSequence(int(key), spawn_key=(MEMBRANE_NOISE,)) for key in keys]
+    branches = [np.random.SeedSequence(int(key), spawn_key=(EPISODE_NOISE_BRANCH,)) for key in keys]
     generators = [np.random.Generator(np.random.PCG64(branch)) for branch in branches]
     return np.concatenate([generator.standard_normal((steps, n_neurons)) for generator in generators], axis=1)
 

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 
 from lsnn import store
-from lsnn.meta import TRAIN_BRANCH, episode_keys
+from lsnn.seeds import TRAIN_BRANCH, episode_keys
 from runs.evaluate import NETWORKS, Session
 from runs.progress import Meter
 from runs.trial_conditions import episodes_of

@@ -12,8 +12,8 @@ from lsnn.blocks import Block
 from lsnn.errors import InputError
 from lsnn.files import load_network
 from lsnn.kernels.simd import LANES
-from lsnn.meta import TEST_BRANCH, VALIDATION_BRANCH, episode_keys
 from lsnn.network import Network
+from lsnn.seeds import TEST_BRANCH, VALIDATION_BRANCH, episode_keys
 from lsnn.task import Task
 from runs.configuration import open_network
 from runs.families import family_of

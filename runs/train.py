@@ -15,9 +15,10 @@ from lsnn.errors import InputError
 from lsnn.files import NetworkFile, save_network
 from lsnn.kernels.simd import LANES
 from lsnn.learning import calls
-from lsnn.meta import VALIDATION_BRANCH, LearnerState, MetaLearner, episode_keys, new_network
+from lsnn.meta import LearnerState, MetaLearner, new_network
 from lsnn.network import Network
 from lsnn.refine import refined
+from lsnn.seeds import VALIDATION_BRANCH, episode_keys
 from runs.configuration import Experiment, changed_sections, check_fit, open_network, overridden
 from runs.families import Family, family_of
 from runs.folders import alone_in

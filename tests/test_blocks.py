@@ -6,8 +6,9 @@ import pytest
 from lsnn.blocks import Block, Threads
 from lsnn.errors import InputError
 from lsnn.learning.config import LearningConfig
-from lsnn.meta import episode_keys, new_network
+from lsnn.meta import new_network
 from lsnn.network import NetworkConfig
+from lsnn.seeds import episode_keys
 from tasks.water_maze import WaterMaze
 
 STEPS = 150

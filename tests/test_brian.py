@@ -9,9 +9,10 @@ from lsnn.blocks import Block
 from lsnn.errors import InputError
 from lsnn.kernels.simd import LANES
 from lsnn.learning.config import LearningConfig
-from lsnn.meta import TEST_BRANCH, episode_keys, new_network
+from lsnn.meta import new_network
 from lsnn.network import NetworkConfig
 from lsnn.neurons import ALIF, LIF, MODELS
+from lsnn.seeds import TEST_BRANCH, episode_keys
 from tasks.water_maze import TRIAL, WaterMaze
 
 STEPS = 250

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lsnn.errors import InputError
-from lsnn.meta import VALIDATION_BRANCH, MetaLearner, episode_keys, new_network
+from lsnn.meta import MetaLearner, new_network
+from lsnn.seeds import VALIDATION_BRANCH, episode_keys
 from lsnn.wiring import pair_numbers
 from runs.configuration import overridden
 from runs.presets import COMPACT, preset

@@ -8,9 +8,10 @@ import pytest
 from lsnn.blocks import Block
 from lsnn.errors import InputError
 from lsnn.learning.config import LearningConfig
-from lsnn.meta import MetaLearner, episode_keys, new_network
+from lsnn.meta import MetaLearner, new_network
 from lsnn.network import NetworkConfig
 from lsnn.refine import refined
+from lsnn.seeds import episode_keys
 from tasks.encoders import PlaceCells
 from tasks.water_maze import WaterMaze
 

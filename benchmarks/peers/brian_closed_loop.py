@@ -15,7 +15,7 @@ from benchmarks.peers.engine_closed_loop import LOG_STD
 from benchmarks.peers.harness import Seconds
 from benchmarks.peers.problem import LANES, Problem
 from lsnn.blocks import Block
-from lsnn.meta import TEST_BRANCH, episode_keys
+from lsnn.seeds import TEST_BRANCH, episode_keys
 
 
 class OneAnimal:

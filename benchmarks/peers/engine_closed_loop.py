@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.peers.engine import TASK, network_of
 from benchmarks.peers.problem import LANES, Problem, episodes_apart
 from lsnn.blocks import Block, Threads
-from lsnn.meta import TEST_BRANCH, episode_keys
+from lsnn.seeds import TEST_BRANCH, episode_keys
 
 LOG_STD = np.log([0.6, 0.6])
 

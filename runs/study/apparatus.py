@@ -9,13 +9,12 @@ import numpy as np
 from lsnn.blocks import Block, Threads
 from lsnn.kernels.layout import State, Weights
 from lsnn.kernels.simd import LANES
-from lsnn.meta import episode_keys
 from lsnn.network import Network
+from lsnn.seeds import STUDY_BRANCH, Study, episode_keys
 from runs.evaluate import padded
 from tasks.trials import trials_table
 from tasks.water_maze import GOAL_X, GOAL_Y, WaterMaze, X, Y
 
-STUDY_BRANCH = 16  # of the one SeedSequence: mazes and draws that neither meta-training nor the test uses
 NEVER = np.iinfo(np.int64).max
 STRETCH = 256  # steps of which state variables are kept where an experiment reads none of them
 
@@ -68,12 +67,12 @@ class Subject(NamedTuple):
         return np.full_like(self.network.log_std, -np.inf)
 
 
-def study_keys(seed: int, experiment: int, count: int) -> np.ndarray:
+def study_keys(seed: int, experiment: Study, count: int) -> np.ndarray:
     """Keys of the episodes of an experiment, (count,) uint64."""
     return episode_keys(seed, STUDY_BRANCH, experiment, count)
 
 
-def study_generator(seed: int, experiment: int) -> np.random.Generator:
+def study_generator(seed: int, experiment: Study) -> np.random.Generator:
     """For the draws of an experiment that are no part of an episode (moments, subsets)."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STUDY_BRANCH, experiment, 1)))
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lsnn.seeds import Study
 from runs.study.apparatus import (
     NEVER,
     WHOLE,
@@ -19,13 +20,12 @@ from runs.study.apparatus import (
 )
 from tasks.water_maze import GOAL_X, GOAL_Y
 
-REVERSAL, PROBE = 7, 8
 WATCHED_MS = 1000
 
 
 def reversal(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findings:
     """At half time the platform moves, once, to a place that does not touch the old one."""
-    half, keys = subject.task.duration_ms // 2, study_keys(seed, REVERSAL, subject.episodes)
+    half, keys = subject.task.duration_ms // 2, study_keys(seed, Study.REVERSAL, subject.episodes)
     task = replace(subject.task, reversal_ms=half, duration_ms=half + 2 * watched_ms)
     swum = swim(subject, keys, task=task)
     moved = np.concatenate(
@@ -44,7 +44,7 @@ def reversal(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findi
 
 def probe(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findings:
     """At half time the platform is taken away; the state is kept or, as a control, erased at that moment."""
-    half, keys = subject.task.duration_ms // 2, study_keys(seed, PROBE, subject.episodes)
+    half, keys = subject.task.duration_ms // 2, study_keys(seed, Study.PROBE, subject.episodes)
     task = replace(subject.task, probe_ms=half, duration_ms=half + watched_ms)
     erased = surgery(subject, (np.full(len(keys), half), erase(subject, WHOLE)))
     swum = [swim(subject, keys, plan, task) for plan in (None, erased)]

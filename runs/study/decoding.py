@@ -6,10 +6,10 @@ import numpy as np
 
 from lsnn.blocks import Block
 from lsnn.kernels.simd import LANES
+from lsnn.seeds import Study
 from runs.study.apparatus import Findings, Item, Subject, run_blocks, study_keys
 from tasks.water_maze import BLANK_STEPS, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
 
-DECODING = 5
 LAGS_MS = (10, 25, 50, 100, 200, 400, 800, 1200)
 FILTER_MS = 20.0
 ANIMALS_PER_EPISODE = 4
@@ -23,7 +23,7 @@ def decoding(subject: Subject, seed: int, lags_ms: tuple[int, ...] = LAGS_MS) ->
     (`dark`), so that nothing but the network's own activity can tell of places; there time counts from half time.
     """
     half, animals = subject.task.duration_ms // 2, ANIMALS_PER_EPISODE * subject.episodes
-    keys = study_keys(seed, DECODING, animals)
+    keys = study_keys(seed, Study.DECODING, animals)
     task = replace(subject.task, duration_ms=half + max(lags_ms) + 1)
     weights, arms = subject.weights, []
     for arm in ARMS:

@@ -9,8 +9,8 @@ import numpy as np
 from lsnn.blocks import Block
 from lsnn.kernels.layout import Weights
 from lsnn.kernels.simd import LANES
+from lsnn.seeds import STUDY_BRANCH, Study
 from runs.study.apparatus import (
-    STUDY_BRANCH,
     Findings,
     Item,
     Plan,
@@ -22,7 +22,6 @@ from runs.study.apparatus import (
 from tasks.swimmers import best_circle, swim
 from tasks.water_maze import WaterMaze
 
-GENERALISATION, WEDGE = 9, 12
 RADII = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 CIRCLES = (0.25, 0.4, 0.55, 0.7, 0.85)
 BACKGROUND_HZ = (0.0, 5.0, 10.0, 20.0, 40.0)
@@ -49,11 +48,11 @@ def generalisation(subject: Subject, seed: int) -> Findings:
 
     Each point's own oracle and circling swimmer stand beside it. Damage is drawn anew for every eight episodes.
     """
-    keys, points = study_keys(seed, GENERALISATION, subject.episodes), _points(subject.task)
+    keys, points = study_keys(seed, Study.GENERALISATION, subject.episodes), _points(subject.task)
     yardsticks: dict[WaterMaze, list[np.ndarray]] = {}
     goals = []
     for number, point in enumerate(points):
-        plan = _plan(subject, point, (seed, GENERALISATION, number))
+        plan = _plan(subject, point, (seed, Study.GENERALISATION, number))
         goals.append(np.concatenate(run_blocks(subject, keys, point.task, plan, goals_of(point.task))))
         pool = replace(point.task, encoder=subject.task.encoder)  # the scripted swimmers see no input cells
         if pool not in yardsticks:
@@ -90,8 +89,8 @@ def _plan(subject: Subject, point: Point, key: tuple[int, int, int]) -> Plan:
     seed, experiment, number = key
 
     def plan(block: Block, episodes: slice) -> None:
-        spawn_key = (STUDY_BRANCH, experiment, 2, number, episodes.start)
-        generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=spawn_key))
+        branch = np.random.SeedSequence(seed, spawn_key=(STUDY_BRANCH, experiment, 2, number, episodes.start))
+        generator = np.random.default_rng(branch)
         silent = generator.choice(n_neurons, round(point.silenced * n_neurons), replace=False)
         block.state.refractory[silent] = FOREVER
         damaged = point.damage(weights, point.value, generator) if point.damage else weights
@@ -132,7 +131,7 @@ def yardstick_goals(task: WaterMaze, keys: np.ndarray) -> list[np.ndarray]:
 
 def wedge(subject: Subject, seed: int) -> Findings:
     """A network meta-trained without platforms in a wedge of angles, tested outside and inside it; keys are shared."""
-    keys, goals, yardsticks = study_keys(seed, WEDGE, subject.episodes), [], []
+    keys, goals, yardsticks = study_keys(seed, Study.WEDGE, subject.episodes), [], []
     for inside in (False, True):
         task = replace(subject.task, platform_in_wedge=inside)
         goals.append(np.concatenate(run_blocks(subject, keys, task, surgery(subject), goals_of(task))))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from lsnn.blocks import Block
+from lsnn.seeds import Study
 from runs.study.apparatus import (
     FAST,
     NEVER,
@@ -30,7 +31,6 @@ from runs.study.apparatus import (
 )
 from tasks.water_maze import WaterMaze
 
-ABLATION, SILENCE, CLAMP = 1, 2, 3  # numbers of the experiments
 SILENT_MS = (10, 20, 50, 100, 200, 500)
 HELD_AFTER_MS = (5, 20, 50, 100)
 WATCHED_MS = 500  # after an ablation or a silence
@@ -52,10 +52,10 @@ def ablation(subject: Subject, seed: int) -> Findings:
     the thresholds. b: thresholds. b_mean: each neuron's b is set to its mean over the animals, which takes the animal's
     own history and leaves the excitability. all: everything.
     """
-    keys, latest = study_keys(seed, ABLATION, subject.episodes), subject.task.duration_ms * 3 // 4
+    keys, latest = study_keys(seed, Study.ABLATION, subject.episodes), subject.task.duration_ms * 3 // 4
     task = _watched(subject.task, latest)
     found = find_rows(swim(subject, keys, task=task).trials, len(keys))
-    moments = moments_after_first_find(subject, found, latest, study_generator(seed, ABLATION))
+    moments = moments_after_first_find(subject, found, latest, study_generator(seed, Study.ABLATION))
     b = np.zeros((len(keys), subject.network.config.n_adaptive))
     conditions = {"sham": swim(subject, keys, surgery(subject, (moments, note_adaptation(subject, b))), task)}
     mean = b[moments != NEVER].mean(axis=0) if (moments != NEVER).any() else b.mean(axis=0)
@@ -75,11 +75,11 @@ def silence(subject: Subject, seed: int, silent_ms: tuple[int, ...] = SILENT_MS)
     Released as it is (`silent_D`); with v, refractory counters, delay lines and readout erased at the release, so that
     nothing but b has crossed the gap (`cleared_D`); with everything erased at the release (`erased_D`). sham: nothing.
     """
-    keys, latest = study_keys(seed, SILENCE, subject.episodes), subject.task.duration_ms // 2
+    keys, latest = study_keys(seed, Study.SILENCE, subject.episodes), subject.task.duration_ms // 2
     task = _watched(subject.task, latest + max(silent_ms))
     sham = swim(subject, keys, task=task)
     found = find_rows(sham.trials, len(keys))
-    moments = moments_after_first_find(subject, found, latest, study_generator(seed, SILENCE))
+    moments = moments_after_first_find(subject, found, latest, study_generator(seed, Study.SILENCE))
     conditions = {"sham": sham}
     for ms in silent_ms:
         for name, parts in (("silent", ()), ("cleared", FAST), ("erased", WHOLE)):
@@ -107,7 +107,7 @@ def clamp(subject: Subject, seed: int, held_after_ms: tuple[int, ...] = HELD_AFT
     photograph_D: at its own value D ms after the first find. mean_D: at its mean over the animals at that time.
     sham: not held.
     """
-    keys = study_keys(seed, CLAMP, subject.episodes)
+    keys = study_keys(seed, Study.CLAMP, subject.episodes)
     conditions = {"sham": swim(subject, keys)}
     found = find_rows(conditions["sham"].trials, len(keys))
     found[found > subject.task.duration_ms // 2] = NEVER

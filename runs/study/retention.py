@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from lsnn.blocks import Block, copy_of
+from lsnn.seeds import Study
 from runs.study.apparatus import (
     NEVER,
     WHOLE,
@@ -22,7 +23,6 @@ from runs.study.apparatus import (
 )
 from tasks.water_maze import BLANK_STEPS, FOUND, ON_PLATFORM, WAIT, WALL
 
-RETENTION = 6
 BLANK_MS = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 WATCHED_MS = 1000  # of the search after the blank; a longer one counts as not found
 ARMS, STATES = ("after the first find", "after half an episode"), ("kept", "erased")
@@ -34,7 +34,7 @@ def retention(subject: Subject, seed: int, blank_ms: tuple[int, ...] = BLANK_MS,
     The blank follows the first find, or begins at half time, when there were many. At its end the state is kept as it
     is, or erased: what an animal without memory needs.
     """
-    keys = study_keys(seed, RETENTION, subject.episodes)
+    keys = study_keys(seed, Study.RETENTION, subject.episodes)
     shape = (len(ARMS), len(STATES), len(blank_ms), len(keys))
     search, valid = np.full(shape, np.nan), np.zeros((len(ARMS), len(keys)), bool)
     for number, ms in enumerate(blank_ms):

@@ -9,6 +9,7 @@ from analysis.study.transplant import first_reached
 from lsnn.blocks import Block, copy_of
 from lsnn.kernels.layout import State
 from lsnn.kernels.simd import LANES
+from lsnn.seeds import Study
 from runs.study.apparatus import (
     FAST,
     NEVER,
@@ -28,7 +29,6 @@ from runs.study.apparatus import (
 from runs.study.retention import lift_out
 from tasks.water_maze import FOUND, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
 
-TRANSPLANT, TAKEOVER = 4, 13
 FINDS, LATER_MS = (1, 2, 4, 8, 16), 30
 WATCHED_MS = 200
 ANIMALS_PER_EPISODE = 4  # so that at least 200 pairs are left of 256 episodes
@@ -64,7 +64,7 @@ def transplant(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Fin
     on from the same state; those without a while in the dark have the same input draws.
     """
     moments = np.full(_animals(subject), subject.task.duration_ms // 2)
-    paths, goal, found = _forks(subject, seed, TRANSPLANT, moments, watched_ms)
+    paths, goal, found = _forks(subject, seed, Study.TRANSPLANT, moments, watched_ms)
     items = {
         "path": Item(paths.astype(np.float32), "pool radius",
                      "(swap, animal, step, 2): place, from being set down on; animals 2k and 2k + 1 are a pair"),
@@ -85,14 +85,14 @@ def takeover(
     had time to be written into b; animals that have found the platform again by then are left out.
     """
     half, task, radius = subject.task.duration_ms // 2, subject.task, subject.task.platform_radius
-    keys, reached, moments = study_keys(seed, TAKEOVER, _animals(subject)), [], []
+    keys, reached, moments = study_keys(seed, Study.TAKEOVER, _animals(subject)), [], []
     trials = swim(subject, keys, task=replace(task, duration_ms=half)).trials
     states = [*((number, 0) for number in finds), (finds[0], LATER_MS)]
     for number, lag in states:
         subject.tell(f"after {number} finds")
         moment = later(find_rows(trials, len(keys), number - 1), task.rest_ms + task.blank_ms + lag)
         moment[(moment > half) | (find_rows(trials, len(keys), number) <= moment)] = NEVER
-        paths, goal, _ = _forks(subject, seed, TAKEOVER, moment, watched_ms)
+        paths, goal, _ = _forks(subject, seed, Study.TAKEOVER, moment, watched_ms)
         other = goal[np.arange(len(goal)) ^ 1]
         reached.append([first_reached(path, goal, other, radius) for path in paths])
         moments.append(np.where(moment == NEVER, -1, moment))
@@ -118,7 +118,7 @@ def _animals(subject: Subject) -> int:
 
 
 def _forks(
-    subject: Subject, seed: int, number: int, moments: np.ndarray, watched_ms: int
+    subject: Subject, seed: int, number: Study, moments: np.ndarray, watched_ms: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Paths (swap, animal, step, 2) from half time on, own platforms (animal, 2), who had found it (animal,).
 

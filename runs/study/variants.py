@@ -13,6 +13,7 @@ import numpy as np
 from lsnn.blocks import Threads
 from lsnn.errors import InputError
 from lsnn.files import NetworkFile
+from lsnn.seeds import Study
 from runs.configuration import Experiment, open_network, overridden
 from runs.evaluate import zero_state
 from runs.maze_conditions import steps_to_set_down
@@ -25,7 +26,6 @@ from runs.train import CHECKPOINT, NETWORK, Budget, Run, fresh_run, resumed_run,
 from tasks.water_maze import TRIAL, WaterMaze
 
 REFERENCE = "reference"
-CONTROLS = 10  # number of the experiment
 SERIES_MS = (150, 300, 600, 2400)
 BLANK_MS = (0, 20, 50, 100, 200, 500, 1000)
 VARIANTS: dict[str, tuple[str, ...]] = {
@@ -145,7 +145,7 @@ def tau_series(subjects: list[Subject], seed: int) -> Findings:
 
 def compare(subjects: dict[str, Subject], seed: int, iterations: dict[str, int]) -> Findings:
     """Goals of each network, as it is and with its state zeroed after each find, beside circling and the oracle."""
-    keys, goals = study_keys(seed, CONTROLS, next(iter(subjects.values())).episodes), []
+    keys, goals = study_keys(seed, Study.CONTROLS, next(iter(subjects.values())).episodes), []
     for subject in subjects.values():
         plans = surgery(subject), reset_at_starts(subject)
         goals.append(

@@ -4,11 +4,11 @@ import numpy as np
 
 from lsnn.meta import new_network
 from lsnn.network import Network
+from lsnn.seeds import Study
 from lsnn.wiring import draw_pairs, pair_numbers
 from runs.configuration import Experiment
 from runs.study.apparatus import Findings, Item, Subject, study_generator
 
-WIRING = 11
 RANDOM_WIRINGS = 20
 
 
@@ -20,7 +20,7 @@ def wiring(subject: Subject, experiment: Experiment, seed: int) -> Findings:
     """
     network = subject.network
     initial = new_network(experiment.task, experiment.network, experiment.learning, subject.seed)
-    n_in, n, generator = network.n_in, network.config.n_neurons, study_generator(seed, WIRING)
+    n_in, n, generator = network.n_in, network.config.n_neurons, study_generator(seed, Study.WIRING)
     drawn = [draw_pairs(network.wiring, len(network.synapses.theta), np.empty(0, np.int64), generator)
              for _ in range(RANDOM_WIRINGS)]  # fmt: skip
     degrees = [_degrees(pairs // n, pairs % n, n_in, n) for pairs in drawn]

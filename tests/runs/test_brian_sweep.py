@@ -6,7 +6,8 @@ import pytest
 from analysis.results import Result
 from lsnn import brian
 from lsnn.kernels.simd import LANES
-from lsnn.meta import TEST_BRANCH, episode_keys, new_network
+from lsnn.meta import new_network
+from lsnn.seeds import TEST_BRANCH, episode_keys
 from runs import exponential_synapses, membrane_noise
 from runs.brian_sweep import run_sweep, sweep_command
 from tests.runs.refusals import assert_one_line

@@ -12,8 +12,9 @@ from lsnn.blocks import Block
 from lsnn.errors import InputError
 from lsnn.files import load_network, weights_sha256
 from lsnn.learning.config import LearningConfig
-from lsnn.meta import TEST_BRANCH, episode_keys, new_network
+from lsnn.meta import new_network
 from lsnn.network import NetworkConfig
+from lsnn.seeds import TEST_BRANCH, episode_keys
 from runs import evaluate, maze_conditions
 from runs.configuration import open_network
 from runs.evaluate import NETWORKS, keys_of_test, run_test, zero_state

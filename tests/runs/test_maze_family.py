@@ -12,6 +12,7 @@ from analysis.results import Result, ResultError
 from lsnn import store
 from lsnn.blocks import Block
 from lsnn.files import weights_sha256
+from lsnn.seeds import Study
 from runs import maze_family
 from runs.configuration import open_network
 from runs.figures import PRETRAINED
@@ -77,7 +78,7 @@ def test_mazes_of_the_grid():
 
 def test_a_network_s_cells_are_its_finds_on_the_same_keys_in_every_maze(small, network, grid):
     file, experiment = open_network(network)
-    weights, keys = file.network.weights(), study_keys(SEED, maze_family.MAZE_FAMILY, EPISODES)
+    weights, keys = file.network.weights(), study_keys(SEED, Study.MAZE_FAMILY, EPISODES)
     for row, kind in enumerate(maze_family.KINDS):
         for i, radius in enumerate(SMALL["RADII"]):
             for k, rest_ms in enumerate(SMALL["REST_MS"]):
@@ -105,7 +106,7 @@ def test_yardsticks_are_in_order(grid):
 
 @pytest.mark.parametrize("swimmer", ["circling", "memory"])
 def test_swimmers_circle_at_their_best_radius(small, path, swimmer):
-    keys = study_keys(SEED, maze_family.MAZE_FAMILY, EPISODES)
+    keys = study_keys(SEED, Study.MAZE_FAMILY, EPISODES)
     with h5py.File(path) as file:
         np.testing.assert_array_equal(file["episode_key"], keys)
         for number, maze in enumerate(maze_family.grid()):
@@ -117,7 +118,7 @@ def test_swimmers_circle_at_their_best_radius(small, path, swimmer):
 
 
 def test_swimmers_in_parts_are_those_in_one(small, monkeypatch):
-    keys, circle = study_keys(SEED, maze_family.MAZE_FAMILY, 5), np.full((3, 2, 3), 0.5)
+    keys, circle = study_keys(SEED, Study.MAZE_FAMILY, 5), np.full((3, 2, 3), 0.5)
     whole = maze_family.swimmer_goals("memory", keys, circle)
     monkeypatch.setattr(maze_family, "SWIMMERS_AT_ONCE", 2)
     np.testing.assert_array_equal(maze_family.swimmer_goals("memory", keys, circle), whole)

@@ -9,10 +9,10 @@ import pytest
 from analysis import maze_rotation as analysis
 from analysis.results import Result
 from lsnn.blocks import Block
+from lsnn.seeds import Study
 from runs import maze_rotation
 from runs.configuration import open_network
 from runs.figures import PRETRAINED
-from runs.maze_family import MAZE_FAMILY
 from runs.study.apparatus import study_keys
 from tasks.water_maze import N_STATE, ON_PLATFORM, TRIAL, WAIT, WaterMaze, X, Y
 from tests.runs.refusals import assert_not_written_over, assert_one_line
@@ -79,7 +79,7 @@ def test_progress_of_a_path_by_hand():
 def test_finds_of_a_network_are_those_of_its_roll_out(maze, network, path):
     file, experiment = open_network(network)
     task = replace(maze, encoder=experiment.task.encoder)
-    keys, finds, first = study_keys(SEED, maze_rotation.MAZE_ROTATION, EPISODES), [], []
+    keys, finds, first = study_keys(SEED, Study.MAZE_ROTATION, EPISODES), [], []
     for part in keys.reshape(-1, 8):
         block = Block(task, file.network, task.duration_ms)
         block.begin(task, part)
@@ -110,14 +110,8 @@ def test_the_oracle_swims_straight_and_all_meet_the_same_angles(path):
         assert not np.isfinite(player["progress"][player["first_find_ms"] < 0]).any()
     assert np.abs(oracle["rotation"]).max() <= 90 and np.ptp(oracle["rotation"]) > 90
     with h5py.File(path) as file:
-        keys = study_keys(SEED, maze_rotation.MAZE_ROTATION, EPISODES)
+        keys = study_keys(SEED, Study.MAZE_ROTATION, EPISODES)
         np.testing.assert_array_equal(file["episode_key"], keys)
-
-
-def test_keys_are_those_of_no_other_experiment():
-    numbers = (*range(13), MAZE_FAMILY, maze_rotation.MAZE_ROTATION)
-    keys = {int(key) for number in numbers for key in study_keys(SEED, number, 64)}
-    assert len(keys) == 15 * 64
 
 
 # What is made of it

@@ -13,6 +13,7 @@ from lsnn.blocks import Block, Threads, copy_of
 from lsnn.errors import InputError
 from lsnn.learning.config import LearningConfig
 from lsnn.meta import new_network
+from lsnn.seeds import Study
 from runs.cli import main
 from runs.configuration import open_network, overridden
 from runs.figures import PRETRAINED
@@ -63,15 +64,6 @@ def spikes_of(block):
 
 
 # The apparatus
-
-
-def test_keys_are_those_of_no_other_use(subject):
-    from lsnn.meta import TEST_BRANCH, TRAIN_BRANCH, VALIDATION_BRANCH, episode_keys
-
-    own = {int(key) for number in range(1, 13) for key in study_keys(SEED, number, 64)}
-    assert len(own) == 12 * 64
-    others = (TRAIN_BRANCH, TEST_BRANCH, VALIDATION_BRANCH)
-    assert not own & {int(key) for branch in others for key in episode_keys(SEED, branch, 0, 512)}
 
 
 def test_a_plan_that_changes_nothing_leaves_the_same_bits(subject, keys):
@@ -127,7 +119,7 @@ def test_moments_lie_between_the_second_start_and_the_latest(subject):
 def test_sham_is_the_untouched_network(subject):
     findings = interventions.ablation(subject, SEED)
     task = replace(subject.task, duration_ms=150 + interventions.WATCHED_MS)  # three quarters of it, then watched
-    plain = swim(subject, study_keys(SEED, interventions.ABLATION, EPISODES), task=task)
+    plain = swim(subject, study_keys(SEED, Study.ABLATION, EPISODES), task=task)
     np.testing.assert_array_equal(findings.conditions["sham"].trials, plain.trials)
     moments = findings.items["moment_ms"].values
     assert (moments >= 0).any()
@@ -202,7 +194,7 @@ def test_after_the_first_find_states_are_those_at_the_second_start(subject):
     assert np.all((both[1] < 0) | (both[1] > both[2]) | ~in_search)
     assert np.all((both[1] < 0) | (both[1] > both[0]))
     moments = both[0]
-    keys = study_keys(SEED, transplant.TAKEOVER, len(moments))
+    keys = study_keys(SEED, Study.TAKEOVER, len(moments))
     trials = swim(subject, keys).trials
     second = trials[trials["trial"] == 1]
     started = second["start_ms"] <= half
@@ -234,7 +226,7 @@ def test_currents_under_way_arrive_as_late_as_they_would_have(subject, keys):
 def test_states_are_those_at_the_lag_since_the_last_find(subject):
     lags = (3, 20)
     found = decoding.decoding(subject._replace(episodes=4), SEED, lags)
-    keys, half = study_keys(SEED, decoding.DECODING, 16), subject.task.duration_ms // 2
+    keys, half = study_keys(SEED, Study.DECODING, 16), subject.task.duration_ms // 2
     known = np.isfinite(found.items["goal"].values).all(axis=1)
     assert known.any()
     plain = swim(subject, keys, task=replace(subject.task, duration_ms=half))
@@ -278,7 +270,7 @@ def test_in_the_dark_no_input_cell_fires(subject, keys):
 
 def test_retention_without_a_blank_is_the_plain_maze(subject):
     found = retention.retention(subject, SEED, blank_ms=(0,), watched_ms=150)
-    keys = study_keys(SEED, retention.RETENTION, EPISODES)
+    keys = study_keys(SEED, Study.RETENTION, EPISODES)
     plain = swim(subject, keys, task=replace(subject.task, duration_ms=301))
     second = find_rows(plain.trials, EPISODES, 1)
     valid, search = found.items["valid"].values[0], found.items["search_ms"].values[0, 0, 0]
@@ -318,7 +310,7 @@ def test_the_platform_moves_away_and_the_probe_has_none(subject):
 def test_no_damage_is_the_plain_network_and_damage_is_as_large_as_asked(subject):
     findings = generalisation.generalisation(subject, SEED)
     found, curves = findings.items, findings.attributes["curves"]
-    plain = swim(subject, study_keys(SEED, generalisation.GENERALISATION, EPISODES))
+    plain = swim(subject, study_keys(SEED, Study.GENERALISATION, EPISODES))
     goals = np.bincount(plain.trials["episode"][plain.trials["found"]], minlength=EPISODES)
     for name in ("place-cell noise", "synapses pruned", "weights jittered", "neurons silenced"):
         row = (found["curve"].values == curves.index(name)) & (found["value"].values == 0)

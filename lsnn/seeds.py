@@ -1,0 +1,46 @@
+"""The register of all branches of a run's one `numpy.random.SeedSequence` (docs/design.md, Randomness).
+
+A draw's generator is SeedSequence(seed, spawn_key=(branch, ...)). Every branch, and every experiment within the branch
+of the study, has its number here and nowhere else, so that no two uses share a draw. A number, once given, stays:
+results were made with it. Values of a random sweep are settings and come from a seed of their own, `draw_seed`.
+"""
+
+from enum import IntEnum, unique
+
+import numpy as np
+
+NETWORK_BRANCH = 0  # wiring and first weights
+TRAIN_BRANCH = 1  # worlds of meta-training, by iteration
+TEST_BRANCH = 2  # worlds of the test
+REWIRE_BRANCH = 3  # DEEP R, by step of the optimiser
+VALIDATION_BRANCH = 4  # worlds of the tests on the way
+STUDY_BRANCH = 16  # worlds and draws of the experiments on frozen networks, by experiment
+
+# Of a SeedSequence whose entropy is the key of an episode
+EPISODE_NOISE_BRANCH = 1  # noise of the membranes in Brian2
+
+
+@unique
+class Study(IntEnum):
+    """Experiments within STUDY_BRANCH."""
+
+    ABLATION = 1
+    SILENCE = 2
+    CLAMP = 3
+    TRANSPLANT = 4
+    DECODING = 5
+    RETENTION = 6
+    REVERSAL = 7
+    PROBE = 8
+    GENERALISATION = 9
+    CONTROLS = 10
+    WIRING = 11
+    WEDGE = 12
+    MAZE_FAMILY = 13
+    MAZE_ROTATION = 14
+    TAKEOVER = 15  # 13, the number of MAZE_FAMILY, in results of before this register
+
+
+def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:
+    """Keys of the episodes of an iteration (of an experiment, in the study's branch), (count,) uint64."""
+    return np.random.SeedSequence(seed, spawn_key=(branch, iteration)).generate_state(count, np.uint64)
