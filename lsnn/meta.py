@@ -99,7 +99,7 @@ class MetaLearner:
 
     def step(self) -> dict[str, float]:
         """One iteration; returns its row of the history."""
-        task = self.task.at_difficulty(self.level) if 0 <= self.level < 1 else self.task
+        task = self.task.at_difficulty(self.level) if self.level < 1 else self.task
         self.threads.begin()
         rolled, shards = zip(*self._roll_out(task), strict=True)
         row = self._measure(task, rolled)
@@ -113,7 +113,7 @@ class MetaLearner:
         row |= {"gradient_norm": signs.gradient_norm, **guards.counted(fault), "rate_hz": signs.rate_hz}
         self._follow()
         if np.isfinite(row["return"]):
-            self._advance_curriculum(row["return"])
+            self._advance_curriculum(self._counted_return(row["return"], rolled))
         self.iteration += 1
         return row
 
@@ -249,6 +249,14 @@ class MetaLearner:
         for moments in (self.adam.first, self.adam.second, self.average):
             moments["theta"] = moments["theta"][order]
             moments["theta"][fresh] = 0.0
+
+    def _counted_return(self, mean_return: float, rolled: Sequence[calls.Rolled]) -> float:
+        """What the curriculum goes by: the mean return or, with `curriculum_acting`, what it would have been, had the
+        animals acted throughout (rest and dark, which the task sets, count for nothing)."""
+        if not self.learning.curriculum_acting:
+            return mean_return
+        acted = float(np.mean([block.acted.mean() for block in rolled]))
+        return mean_return / max(acted, 1e-3)
 
     def _advance_curriculum(self, mean_return: float) -> None:
         """Widen the task while the running mean of the return stays above the bar.

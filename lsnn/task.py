@@ -117,4 +117,7 @@ class Task(Protocol):
         """Measures of progress for the history of meta-training, from reward and acted, both (episodes, steps)."""
 
     def at_difficulty(self, level: float) -> "Task":
-        """The task early in a curriculum: 0 is the easiest form, 1 the task itself."""
+        """The task early in a curriculum: 0 is the easiest form, 1 the task itself, -1 that of the warm-up.
+
+        Many tasks warm up on themselves: they return themselves for a level below 0.
+        """

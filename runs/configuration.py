@@ -57,6 +57,11 @@ def _task_of(values: object) -> Task:
         raise InputError(f"task must be a mapping of keys to values, got {values!r:.80}")
     rest = dict(values)
     task = family_of(rest.pop("name", None)).task
+    for old, new in getattr(task, "renamed", {}).items():
+        if old in rest:
+            if new in rest:
+                raise InputError(f"task must not have both {new} and {old}, its older name")
+            rest[new] = rest.pop(old)
     if "encoder" in rest:
         rest["encoder"] = _encoder_of(rest["encoder"])
     return from_mapping(task, rest, "task")

@@ -61,7 +61,7 @@ def steps_to_set_down(task: WaterMaze, states: np.ndarray) -> np.ndarray:
     """Steps within which no animal can be set down, the last excepted, (lanes,); states (lanes, N_STATE)."""
     x, y = states[:, X], states[:, Y]
     distances = [np.hypot(x - states[:, a], y - states[:, b]) for a, b in ((GOAL_X, GOAL_Y), (OTHER_X, OTHER_Y))]
-    search = optimal_steps(task, np.minimum(*distances), states[:, RADIUS]) + states[:, REST] + task.blank_ms
+    search = optimal_steps(task, np.minimum(*distances), states[:, RADIUS]) + task.shortest_pause(states[:, REST])
     return np.where(states[:, WAIT] > 0, states[:, WAIT], search).astype(int)
 
 

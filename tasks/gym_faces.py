@@ -132,13 +132,13 @@ class WaterMazeEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
     | 2   | on the platform                      | 0   | 1   | flag              |
     | 3   | ran into the wall in the step before | 0   | 1   | flag              |
 
-    In the blank interval (`blank_ms`) the observation is (1, 1, 0, 0), a place outside the pool.
+    In the dark (`dark_ms`) the observation is (1, 1, 0, 0), a place outside the pool.
     `info` holds `key` (uint64, the episode's), `goal` (x, y of the platform) and `trial` (number of set-downs - 1).
 
     ## Transition Dynamics
     The action's norm is clipped to 1, it is turned by the episode's rotation and moves the animal by `speed` times
     itself. A path that leaves the pool ends where it meets the wall. If the move ends within the disc of the platform,
-    the next observation is on the platform; actions do nothing for `rest_ms` (and `blank_ms`) steps; then the animal
+    the next observation is on the platform; actions do nothing for `rest_ms` (and `dark_ms`) steps; then the animal
     is set down. One step is 1 ms.
 
     ## Reward
@@ -153,7 +153,7 @@ class WaterMazeEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     ## Arguments
     The fields of `tasks.water_maze.WaterMaze`, among them `platform_radius`, `platform_anywhere`, `held_out_wedge`,
-    `start_radius`, `rest_ms`, `blank_ms`, `reversal_ms`, `probe_ms`, `rotation_degrees` and `duration_ms`:
+    `start_radius`, `rest_ms`, `dark_ms`, `reversal_ms`, `probe_ms`, `rotation_degrees` and `duration_ms`:
 
         gymnasium.make("lsnn/WaterMaze-v0", rest_ms=20)
 

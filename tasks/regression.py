@@ -242,7 +242,7 @@ class Regression:
 
     def at_difficulty(self, level: float) -> "Regression":
         """Of `linear`, more variables that matter with the level, from one on (after Garg et al. 2022); else itself."""
-        if self.function != "linear" or level >= 1.0:
+        if self.function != "linear" or not 0.0 <= level < 1.0:
             return self
         return replace(self, active_dimensions=1 + int(level * (self.active_dimensions or self.dimensions)))
 

@@ -3,9 +3,10 @@
 A circular pool of radius 1 hides a platform, a disc. The animal is set down, swims, finds the platform, rests on it
 and is set down elsewhere; the platform stays. Order within step t: the state shows itself (`observe`), the action
 moves the animal, the reward of step t follows (`transition`). A find at step t is thus seen at t + 1, on the platform;
-the actions of steps t + 1 .. t + rest_ms do nothing, and at t + rest_ms + 1 the animal stands at its next start.
+the actions of steps t + 1 .. t + rest_ms do nothing, and at t + rest_ms + 1 the animal stands at its next start; with
+dark_ms that much later.
 
-The k-th start is a function of (key, k) alone, whatever the animal did before.
+The k-th start is a function of (key, k) alone, whatever the animal did before, and so are rest and dark before it.
 """
 
 import math
@@ -15,18 +16,18 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from lsnn.kernels.draws import TASK_EPISODE, TASK_STEP, step_key, uniform_of
+from lsnn.kernels.draws import TASK_EPISODE, TASK_PAUSE, TASK_STEP, step_key, uniform_of
 from lsnn.task import Encoder
 from tasks.encoders import PlaceCells
 from tasks.validation import require, require_encoder, require_flag, require_integer, require_number
 
-# The state (float64, N_STATE). WAIT counts the steps until the animal is set down: rest on the platform, then blank.
+# The state (float64, N_STATE). WAIT counts the steps until the animal is set down: rest on the platform, then dark.
 # FOUND is 1 once the present platform has been found. OTHER is where the platform stands before or after a reversal.
 # ROTATION is in radians. Of the episode are START_RADIUS, RADIUS (of the platform), REST (steps) and REVERSAL (the step
-# before which the platform moves, negative for never).
+# before which the platform moves, negative for never). DARK (steps) is that of the pause after the last find.
 X, Y, ON_PLATFORM, WALL, GOAL_X, GOAL_Y, WAIT, TRIAL, FOUND, OTHER_X, OTHER_Y, ROTATION, START_RADIUS = range(13)
-RADIUS, REST, REVERSAL = range(13, 16)
-N_STATE = 16
+RADIUS, REST, REVERSAL, DARK = range(13, 17)
+N_STATE = 17
 
 # The parameters (float64): see `WaterMaze.parameters`.
 (
@@ -44,11 +45,14 @@ N_STATE = 16
     WALL_PENALTY,
     REST_LOW,
     REST_HIGH,
-    BLANK_STEPS,
+    DARK_LOW,
+    DARK_HIGH,
     REVERSAL_LOW,
     REVERSAL_HIGH,
     PROBE_STEP,
-) = range(18)
+    REST_EACH_TRIAL,
+    NO_DARK,
+) = range(21)
 
 EASIEST_START_RADIUS = 0.1  # of the curriculum
 _DRAWS = 64  # bound on the draws of a place that must lie away from a platform
@@ -68,6 +72,17 @@ def _platform_place(stepped, index, parameters):
 def _between(low, high, uniform):
     """A whole number from low to high, both included, from a uniform draw."""
     return low + math.floor((high - low + 1.0) * uniform)
+
+
+@njit(error_model="numpy")
+def _pause(key, parameters, state):
+    """Draw rest and dark of the pause after the present trial, from a stream of their own."""
+    stepped = step_key(key, int(state[TRIAL]), TASK_PAUSE)
+    if parameters[REST_EACH_TRIAL] > 0.0:
+        state[REST] = _between(parameters[REST_LOW], parameters[REST_HIGH], uniform_of(stepped, 0))
+    low, high = parameters[DARK_LOW], parameters[DARK_HIGH]
+    dark = low * (high / low) ** uniform_of(stepped, 1) if low < high else high  # log-uniform
+    state[DARK] = 0.0 if uniform_of(stepped, 2) < parameters[NO_DARK] else math.floor(dark + 0.5)
 
 
 @njit(error_model="numpy")
@@ -124,10 +139,10 @@ def begin(key, parameters, state):
 
 @njit(error_model="numpy")
 def observe(state, parameters, observation):
-    """x, y, on-platform, wall contact; in a blank the corner (1, 1), which lies outside the pool, and no flag."""
-    blank = state[WAIT] > 0.0 and state[ON_PLATFORM] == 0.0
-    observation[0] = 1.0 if blank else state[X]
-    observation[1] = 1.0 if blank else state[Y]
+    """x, y, on-platform, wall contact; in the dark the corner (1, 1), which lies outside the pool, and no flag."""
+    dark = state[WAIT] > 0.0 and state[ON_PLATFORM] == 0.0
+    observation[0] = 1.0 if dark else state[X]
+    observation[1] = 1.0 if dark else state[Y]
     observation[2] = state[ON_PLATFORM]
     observation[3] = state[WALL]
 
@@ -160,7 +175,7 @@ def _advance(x, y, step_x, step_y):
 
 
 @njit(error_model="numpy")
-def _swim(t, action, parameters, state):
+def _swim(key, t, action, parameters, state):
     """Move the animal through step t and return its reward; a find starts the rest."""
     step_x, step_y = _velocity(action, parameters, state)
     state[X], state[Y], wall = _advance(state[X], state[Y], step_x, step_y)
@@ -172,16 +187,17 @@ def _swim(t, action, parameters, state):
         reward += parameters[REWARD]
         state[ON_PLATFORM] = 1.0
         state[FOUND] = 1.0
-        state[WAIT] = state[REST] + parameters[BLANK_STEPS]
+        _pause(key, parameters, state)
+        state[WAIT] = state[REST] + state[DARK]
     return reward
 
 
 @njit(error_model="numpy")
 def _rest(key, parameters, state):
-    """One step of rest or blank; the last one sets the animal down."""
+    """One step of rest or dark; the last one sets the animal down."""
     state[WAIT] -= 1.0
     state[WALL] = 0.0
-    state[ON_PLATFORM] = 1.0 if state[WAIT] > parameters[BLANK_STEPS] else 0.0
+    state[ON_PLATFORM] = 1.0 if state[WAIT] > state[DARK] else 0.0
     if state[WAIT] == 0.0:
         state[TRIAL] += 1.0
         _set_down(key, state)
@@ -198,12 +214,12 @@ def transition(key, t, action, parameters, state):
         action: (2,), the velocity before clipping, in units of the greatest speed.
 
     Returns:
-        reward, acted (False while resting or in a blank), terminated (never).
+        reward, acted (False while resting or in the dark), terminated (never).
     """
     acted = state[WAIT] == 0.0
     reward = 0.0
     if acted:
-        reward = _swim(t, action, parameters, state)
+        reward = _swim(key, t, action, parameters, state)
     else:
         _rest(key, parameters, state)
     if t + 1 == state[REVERSAL]:
@@ -258,7 +274,10 @@ class WaterMaze:
             `start_radius`.
         rest_ms: time on the platform after a find.
         rest_ms_min: an episode's rest is uniform from this to `rest_ms`; none = always `rest_ms`.
-        blank_ms: time between rest and set-down without any input of place or reward (retention).
+        rest_each_trial: the rest is drawn for every trial, not once an episode.
+        dark_ms: time between rest and set-down without any input of place or reward (retention).
+        dark_ms_min: a trial's dark is log-uniform from this to `dark_ms`; none = always `dark_ms`.
+        no_dark: share of the trials that have no dark, where it is drawn.
         reversal_ms: time at which the platform moves, once, to a place that does not touch the old one; -1 = never.
         reversal_ms_min: an episode's time of reversal is uniform from this to `reversal_ms`, so that with a
             `reversal_ms` beyond `duration_ms` some episodes have none; none = always `reversal_ms`.
@@ -284,7 +303,10 @@ class WaterMaze:
     start_radius_min: float | None = None
     rest_ms: int = 1
     rest_ms_min: int | None = None
-    blank_ms: int = 0
+    rest_each_trial: bool = False
+    dark_ms: int = 0
+    dark_ms_min: int | None = None
+    no_dark: float = 0.0
     reversal_ms: int = -1
     reversal_ms_min: int | None = None
     probe_ms: int = -1
@@ -303,6 +325,7 @@ class WaterMaze:
     n_state = N_STATE
     n_observation = 4
     n_target = 2
+    renamed = {"blank_ms": "dark_ms"}  # keys of older files
 
     def __post_init__(self) -> None:
         self._check_geometry()
@@ -340,7 +363,13 @@ class WaterMaze:
         require_integer("rest_ms", self.rest_ms, 1)
         if self.rest_ms_min is not None:
             require_integer("rest_ms_min", self.rest_ms_min, 1, self.rest_ms)
-        require_integer("blank_ms", self.blank_ms, 0)
+        require_flag("rest_each_trial", self.rest_each_trial)
+        require_integer("dark_ms", self.dark_ms, 0)
+        if self.dark_ms_min is not None:
+            require_integer("dark_ms_min", self.dark_ms_min, 1, self.dark_ms)
+        require_number("no_dark", self.no_dark, 0.0, 1.0)
+        rule = "0 where dark_ms_min does not say that it is drawn"
+        require(self.dark_ms_min is not None or self.no_dark == 0.0, "no_dark", rule, self.no_dark)
         require_integer("probe_ms", self.probe_ms, -1)
         require_integer("reversal_ms", self.reversal_ms, -1)
         require(self.reversal_ms != 0, "reversal_ms", "-1 (never) or at least 1", self.reversal_ms)
@@ -355,6 +384,13 @@ class WaterMaze:
         if not self.platform_in_wedge:
             start, end = end, start
         return math.radians(start), math.radians((end - start) % 360.0)
+
+    def shortest_pause(self, rest: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Steps from a find to set-down at least; rest: that of each episode (where it is drawn once), any shape."""
+        drawn = self.rest_each_trial and self.rest_ms_min is not None
+        shortest = np.full_like(rest, self.rest_ms_min) if drawn else rest
+        dark = self.dark_ms if self.dark_ms_min is None else self.dark_ms_min
+        return shortest + (0 if self.no_dark > 0 else dark)
 
     def parameters(self) -> NDArray[np.float64]:
         """The numbers the compiled functions need, in the order of the index constants of this module."""
@@ -378,10 +414,13 @@ class WaterMaze:
                 self.wall_penalty,
                 lowest("rest_ms"),
                 self.rest_ms,
-                self.blank_ms,
+                lowest("dark_ms"),
+                self.dark_ms,
                 lowest("reversal_ms"),
                 self.reversal_ms,
                 self.probe_ms,
+                self.rest_each_trial,
+                self.no_dark,
             ],
             dtype=np.float64,
         )
@@ -390,9 +429,18 @@ class WaterMaze:
         """Start regions that widen from the centre with the level: near it, a remembered direction is enough.
 
         An episode's start radius is uniform between w^2/start_radius and w, which grows from `EASIEST_START_RADIUS`
-        to start_radius.
+        to start_radius. Where the dark is drawn it is as short as can be until that is reached, at level 1/2; its
+        greatest length grows from then on, by equal factors. The warm-up has the whole pool and the shortest dark.
         """
         if level >= 1.0:
+            return self
+        if self.dark_ms_min is None:
+            return self._nearer_starts(level)
+        longest = self.dark_ms_min * (self.dark_ms / self.dark_ms_min) ** max(0.0, 2.0 * level - 1.0)
+        return replace(self, dark_ms=round(longest))._nearer_starts(2.0 * level)
+
+    def _nearer_starts(self, level: float) -> "WaterMaze":
+        if not 0.0 <= level < 1.0:
             return self
         easiest = min(EASIEST_START_RADIUS, self.start_radius)
         widest = easiest + level * (self.start_radius - easiest)

@@ -118,7 +118,7 @@ def test_presets_table_prints_where_the_presets_leave_the_defaults():
     presets = PRESETS["water-maze"]
     keys = set().union(*(departures(experiment) for experiment in presets.values()))
     table = rows(section(PARAMETERS, "Presets"))
-    for column, name in enumerate(("compact", "bellec2018"), start=1):
+    for column, name in enumerate(("compact", "bellec2018", "retention"), start=1):
         flat = leaves(presets[name])
         code = {key: flat.get(key, MISSING) for key in keys}
         assert_same({row[0]: value_of(row[column]) for row in table}, code)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lsnn.errors import InputError
+from lsnn.learning.calls import Rolled
 from lsnn.meta import MetaLearner, new_network
 from lsnn.seeds import VALIDATION_BRANCH, episode_keys
 from lsnn.wiring import pair_numbers
@@ -93,6 +94,14 @@ def test_curriculum_warms_up_then_widens_while_the_mean_return_is_above_its_bar(
     # running means: 11, 13 (warm), 12.2, 17.0, 21.3 (above the bar), 28.2, 34.3
     assert levels == [-1, 0, 0, 0, 0.4, 0.8, 1]
     assert learner.widest_at == 6
+
+
+def test_a_curriculum_may_count_the_time_of_acting_only():
+    acted = np.zeros((8, 10), bool)
+    acted[:, :4] = True
+    rolled = [Rolled(np.zeros((8, 10)), acted, np.zeros(2))]
+    assert learner_of()._counted_return(10.0, rolled) == 10.0
+    assert learner_of("learning.curriculum_acting=true")._counted_return(10.0, rolled) == pytest.approx(25.0)
 
 
 def test_a_curriculum_switched_off_on_resume_is_over():

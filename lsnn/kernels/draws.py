@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 # Streams: one for each use of randomness, so that no two uses ever share a draw.
-ENCODER, ACTION, TASK_EPISODE, TASK_STEP, SWIMMER, WIRING = range(6)
+ENCODER, ACTION, TASK_EPISODE, TASK_STEP, SWIMMER, WIRING, TASK_PAUSE = range(7)
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _STEP = np.uint64(0xD1342543DE82EF95)

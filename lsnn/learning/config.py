@@ -55,6 +55,7 @@ class LearningConfig:
     curriculum_warm_up: float = 12.0
     curriculum_bar: float = 28.0
     curriculum_step: float = 0.005
+    curriculum_acting: bool = False
     l1: float = 0.0
     temperature: float = 0.0
     theta_new: float = 1e-3

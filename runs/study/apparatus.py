@@ -167,7 +167,7 @@ def later(rows: np.ndarray, ms: int) -> np.ndarray:
 
 def moments_after_first_find(subject: Subject, found: np.ndarray, latest: int, generator: np.random.Generator):
     """A moment for each episode, uniform from its second start to `latest`; `NEVER` if that comes too late; (E,)."""
-    first = later(found, subject.task.rest_ms + subject.task.blank_ms)
+    first = later(found, subject.task.rest_ms + subject.task.dark_ms)
     share = generator.random(len(found))
     width = np.maximum(latest - np.minimum(first, latest), 0)
     return np.where(first < latest, np.minimum(first, latest) + (share * width).astype(np.int64), NEVER)

@@ -8,7 +8,7 @@ from lsnn.blocks import Block
 from lsnn.kernels.simd import LANES
 from lsnn.seeds import Study
 from runs.study.apparatus import Findings, Item, Subject, run_blocks, study_keys
-from tasks.water_maze import BLANK_STEPS, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
+from tasks.water_maze import DARK, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
 
 LAGS_MS = (10, 25, 50, 100, 200, 400, 800, 1200)
 FILTER_MS = 20.0
@@ -59,7 +59,7 @@ def decoding(subject: Subject, seed: int, lags_ms: tuple[int, ...] = LAGS_MS) ->
 def lift_out(block: Block) -> None:
     """From now on, and to the end of the record, no animal is in the pool: no input cell fires."""
     rest = block.steps - block.t + 1
-    block.parameters[BLANK_STEPS] = rest
+    block.task_state[:, DARK] = rest
     block.task_state[:, WAIT] = rest
     block.task_state[:, [ON_PLATFORM, WALL]] = 0
 

@@ -21,7 +21,7 @@ from runs.study.apparatus import (
     surgery,
     swim,
 )
-from tasks.water_maze import BLANK_STEPS, FOUND, ON_PLATFORM, WAIT, WALL
+from tasks.water_maze import DARK, FOUND, ON_PLATFORM, WAIT, WALL
 
 BLANK_MS = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 WATCHED_MS = 1000  # of the search after the blank; a longer one counts as not found
@@ -52,7 +52,7 @@ def retention(subject: Subject, seed: int, blank_ms: tuple[int, ...] = BLANK_MS,
 def _after_first_find(subject: Subject, keys: np.ndarray, ms: int, watched_ms: int) -> tuple[np.ndarray, np.ndarray]:
     """Searches (state, E) on trial 2, and who found the platform on trial 1 within the time it is watched."""
     rest = subject.task.rest_ms
-    task = replace(subject.task, blank_ms=ms, duration_ms=2 * watched_ms + rest + ms)
+    task = replace(subject.task, dark_ms=ms, duration_ms=2 * watched_ms + rest + ms)
     found = find_rows(swim(subject, keys, task=replace(task, duration_ms=watched_ms)).trials, len(keys))
     down = later(found, rest + ms)
 
@@ -94,7 +94,7 @@ def _after_half_an_episode(subject: Subject, keys: np.ndarray, blank_ms: tuple[i
 
 def lift_out(block: Block, ms: int) -> None:
     """Take every animal out of the pool for so many ms; after one more it stands at its next start."""
-    block.parameters[BLANK_STEPS] = ms + 1
+    block.task_state[:, DARK] = ms + 1
     block.task_state[:, WAIT] = ms + 1
     block.task_state[:, [ON_PLATFORM, WALL]] = 0
 

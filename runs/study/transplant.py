@@ -90,7 +90,7 @@ def takeover(
     states = [*((number, 0) for number in finds), (finds[0], LATER_MS)]
     for number, lag in states:
         subject.tell(f"after {number} finds")
-        moment = later(find_rows(trials, len(keys), number - 1), task.rest_ms + task.blank_ms + lag)
+        moment = later(find_rows(trials, len(keys), number - 1), task.rest_ms + task.dark_ms + lag)
         moment[(moment > half) | (find_rows(trials, len(keys), number) <= moment)] = NEVER
         paths, goal, _ = _forks(subject, seed, Study.TAKEOVER, moment, watched_ms)
         other = goal[np.arange(len(goal)) ^ 1]

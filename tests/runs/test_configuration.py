@@ -35,6 +35,16 @@ def test_settings_change_what_they_name_and_nothing_else():
     assert (new.network.beta, new.task.held_out_wedge, new.learning.spread) == (3.0, (0.0, 30.0), "readout")
 
 
+def test_an_older_name_of_a_key_is_read():
+    config = preset("water-maze").as_mapping()
+    del config["task"]["dark_ms"]
+    config["task"]["blank_ms"] = 70
+    assert experiment_of(config).task.dark_ms == 70
+    config["task"]["dark_ms"] = 70
+    with pytest.raises(InputError, match="task must not have both dark_ms and blank_ms"):
+        experiment_of(config)
+
+
 def test_a_new_encoder_starts_from_its_defaults_whatever_the_order():
     settings = ["task.encoder.reward_cells=5", "task.encoder.kind=CoordinateCells"]
     assert overridden(preset("water-maze"), settings).task.encoder == CoordinateCells(reward_cells=5)
@@ -95,7 +105,8 @@ def test_bad_configuration_is_named(config, message):
 
 @pytest.mark.parametrize(("task", "name"), [("sudoku", "compact"), ("water-maze", "large")])
 def test_unknown_preset_is_named(task, name):
-    with pytest.raises(InputError, match="got 'sudoku'|--preset must be one of compact, bellec2018 .* got 'large'"):
+    names = "compact, bellec2018, retention"
+    with pytest.raises(InputError, match=f"got 'sudoku'|--preset must be one of {names} .* got 'large'"):
         preset(task, name)
 
 

@@ -202,7 +202,7 @@ def test_only_the_lanes_set_down_are_zeroed(folder):
 
 
 @pytest.mark.parametrize(
-    "task", [WaterMaze(duration_ms=300), WaterMaze(duration_ms=300, rest_ms=7, blank_ms=5, reversal_ms=120)]
+    "task", [WaterMaze(duration_ms=300), WaterMaze(duration_ms=300, rest_ms=7, dark_ms=5, reversal_ms=120)]
 )
 def test_no_animal_is_set_down_before_the_bound(task):
     """For the quickest swimmer, the next set-down comes after exactly as many steps as the bound says, or never."""

@@ -15,7 +15,7 @@ from tasks.water_maze import GOAL_X, GOAL_Y, N_STATE, WaterMaze, begin, observe,
 
 EVERY_MEMBER = {
     "rest_ms": 3,
-    "blank_ms": 4,
+    "dark_ms": 4,
     "reversal_ms": 150,
     "rotation_degrees": 30.0,
     "probe_ms": 250,

@@ -78,7 +78,8 @@ def test_a_linear_function_gets_more_variables_with_the_level():
     for w, _, rank, _ in (np.linalg.lstsq(*example, rcond=None) for example in zip(x, y, strict=True)):
         assert rank == 5 and np.abs(w[3:]).max() < 1e-9 and np.abs(w[:3]).min() > 0
     assert abs(np.var(y) - 1) < 0.2
-    assert [task.at_difficulty(level).active_dimensions for level in (0.0, 0.2, 0.99, 1.0)] == [1, 2, 5, None]
+    levels = (0.0, 0.2, 0.99, 1.0, -1.0)
+    assert [task.at_difficulty(level).active_dimensions for level in levels] == [1, 2, 5, None, None]
     two = Regression("linear", active_dimensions=2)
     assert [two.at_difficulty(level).active_dimensions for level in (0.0, 0.4, 0.99, 1.0)] == [1, 1, 2, 2]
     assert Regression("sine").at_difficulty(0.0) == Regression("sine")

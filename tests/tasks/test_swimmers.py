@@ -115,7 +115,7 @@ def test_a_record_is_a_function_of_its_keys() -> None:
 
 
 def test_rest_and_blank_of_a_record() -> None:
-    task = WaterMaze(rest_ms=20, blank_ms=30, duration_ms=500)
+    task = WaterMaze(rest_ms=20, dark_ms=30, duration_ms=500)
     states = swim("oracle", KEYS[:4], task).task_state
     table = trials_table(task, states[:1])
     assert np.array_equal(np.diff(table["start_ms"]), table["latency_ms"][:-1] + 50)

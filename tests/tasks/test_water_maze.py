@@ -180,16 +180,74 @@ def test_rest_of_one_step() -> None:
 
 def test_rest_and_blank() -> None:
     state = placed(0.54, 0.0, rest=3)
-    moved(state, EAST, 0, blank_ms=2)
+    moved(state, EAST, 0, dark_ms=2)
     shown, acted = [], []
     for t in range(1, 7):
         shown.append(seen(state))
-        acted.append(moved(state, EAST, t, blank_ms=2)[1])
+        acted.append(moved(state, EAST, t, dark_ms=2)[1])
     assert shown[:3] == [pytest.approx([0.56, 0.0, 1.0, 0.0])] * 3
     assert shown[3:5] == [[1.0, 1.0, 0.0, 0.0]] * 2
     assert math.hypot(*shown[5][:2]) <= 1.0
     assert acted == [False] * 5 + [True]
     assert state[TRIAL] == 1
+
+
+RETENTION = {
+    "rest_ms": 6, "rest_ms_min": 3, "rest_each_trial": True, "dark_ms": 1000, "dark_ms_min": 10, "no_dark": 0.2
+}  # fmt: skip
+
+
+def pauses(count: int, **members) -> np.ndarray:
+    """Steps on the platform and in the dark after each of `count` finds of one episode, (count, 2), by what is seen."""
+    state, found = placed(0.54, 0.0), np.zeros((count, 2), int)
+    for trial in range(count):
+        state[[X, Y]] = 0.84, 0.0
+        assert moved(state, EAST, 0, **members)[0] == 1.0
+        while state[TRIAL] == trial:
+            found[trial, 0 if seen(state)[2] else 1] += 1
+            moved(state, STILL, 1, **members)
+    return found
+
+
+def test_rest_and_dark_are_drawn_for_every_trial() -> None:
+    rest, dark = pauses(2000, **RETENTION).T
+    assert set(rest) == {3, 4, 5, 6}
+    assert abs(np.mean(dark == 0) - 0.2) < 5 * math.sqrt(0.16 / 2000)
+    drawn = dark[dark > 0]
+    assert drawn.min() == 10 and 950 < drawn.max() <= 1000
+    below = np.mean(drawn < 100)  # log-uniform: half of the drawn ones lie in each of the two decades
+    assert abs(below - 0.5) < 5 * math.sqrt(0.25 / len(drawn))
+
+
+def test_pauses_leave_platforms_and_starts_alone() -> None:
+    def starts(**members) -> list[list[float]]:
+        state, found = begun(WaterMaze(**members), [KEY])[0], []
+        for trial in range(4):
+            found.append([*state[[X, Y, GOAL_X, GOAL_Y]]])
+            state[[X, Y]] = state[[GOAL_X, GOAL_Y]]
+            moved(state, STILL, 0, **members)
+            while state[TRIAL] == trial:
+                moved(state, STILL, 1, **members)
+        return found
+
+    assert starts() == starts(**RETENTION)
+
+
+def test_the_curriculum_widens_starts_and_then_lengthens_the_dark() -> None:
+    task = WaterMaze(**RETENTION)
+    darks = [task.at_difficulty(level).dark_ms for level in (-1.0, 0.0, 0.3, 0.5, 0.75, 1.0)]
+    assert darks == [10, 10, 10, 10, 100, 1000]
+    radii = [task.at_difficulty(level).start_radius for level in (-1.0, 0.0, 0.25, 0.5, 0.75)]
+    assert radii == pytest.approx([1.0, 0.1, 0.55, 1.0, 1.0])
+    assert WaterMaze().at_difficulty(-1.0) == WaterMaze()
+    assert {task.at_difficulty(level).no_dark for level in (0.0, 0.7, 1.0)} == {0.2}
+
+
+def test_the_shortest_pause() -> None:
+    rest = np.array([4.0, 6.0])
+    assert list(WaterMaze(dark_ms=7).shortest_pause(rest)) == [11, 13]
+    assert list(WaterMaze(**RETENTION).shortest_pause(rest)) == [3, 3]
+    assert list(WaterMaze(**{**RETENTION, "no_dark": 0.0}).shortest_pause(rest)) == [13, 13]
 
 
 def test_the_wall_flag_goes_down_during_rest() -> None:
@@ -340,7 +398,10 @@ def test_metrics_take_a_find_for_a_find_whatever_the_wall() -> None:
         ({"start_radius": 0.2, "start_radius_min": 0.3}, "start_radius_min must be a number from 0 to 0.2"),
         ({"rest_ms": 0}, "rest_ms must be an integer of at least 1, received 0"),
         ({"rest_ms": 1.5}, "rest_ms must be an integer of at least 1, received 1.5"),
-        ({"blank_ms": -1}, "blank_ms must be an integer of at least 0"),
+        ({"dark_ms": -1}, "dark_ms must be an integer of at least 0"),
+        ({"dark_ms": 20, "dark_ms_min": 30}, "dark_ms_min must be an integer from 1 to 20"),
+        ({"dark_ms": 20, "no_dark": 0.5}, "no_dark must be 0 where dark_ms_min does not say that it is drawn"),
+        ({"rest_each_trial": 1}, "rest_each_trial must be true or false"),
         ({"reversal_ms": 0}, "reversal_ms must be -1 .never. or at least 1, received 0"),
         ({"platform_radius_min": 0.31}, "platform_radius_min must be a number from 0.001 to 0.3, received 0.31"),
         ({"rest_ms_min": 2}, "rest_ms_min must be an integer from 1 to 1, received 2"),
