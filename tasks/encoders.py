@@ -3,6 +3,9 @@
 Each cell spikes in a step with probability rate x dt (dt = 1 ms), independently of the others. A Gaussian cell whose
 rate is below a millionth of its peak is taken as silent, so that only cells near the observed value need a draw.
 
+How many cells a compiled encoder has to deal with follows from the lengths of its arrays, and no cell beyond the end of
+`spikes` is ever written.
+
 `CoordinateCells` and `PlaceCells` read the water maze's observation (x, y, on_platform, wall): pool of radius 1, flags
 0 or 1. A place outside the pool (the corner (1, 1) while the animal is held between trials) excites no cell.
 """
@@ -22,6 +25,18 @@ SILENT = 1e-6
 _REACH = math.sqrt(-2.0 * math.log(SILENT))  # a Gaussian is `SILENT` this many standard deviations from its centre
 MAZE_OBSERVATION = 4  # x, y, on_platform, wall
 _OUT_OF_POOL = 1.5  # squared radius; the wall is at 1, the corner (1, 1) at 2
+MOST_CELLS = 100_000  # of one kind
+MOST_ON_A_SIDE = 300  # of a grid
+_FARTHEST, _NARROWEST = 1e300, 1e-100  # end and width of a range: beyond these the tuning curve has no finite numbers
+_PLACE_HEAD = 6  # numbers before those of the rows in the parameters of `PlaceCells`
+
+
+@njit(error_model="numpy")
+def _index(x, low, high):
+    """A whole number as an index, at least low and at most high; low if it is not a number."""
+    if x > low:
+        return high if x >= high else int(x)
+    return low
 
 
 @njit(error_model="numpy")
@@ -36,8 +51,9 @@ def spike_line(stepped, value, centre, spacing, n_cells, width, peak, offset, sp
         offset: input index of cell 0.
         spikes: (uint8, n_inputs); cell i sets `bit` in spikes[offset + i].
     """
-    first = max(0, math.ceil((value - centre - _REACH * width) / spacing))
-    last = min(n_cells - 1, math.floor((value - centre + _REACH * width) / spacing))
+    n_cells = max(0, min(n_cells, len(spikes) - offset))
+    first = _index(np.ceil((value - centre - _REACH * width) / spacing), 0, n_cells)
+    last = _index(np.floor((value - centre + _REACH * width) / spacing), -1, n_cells - 1)
     distance = centre + first * spacing - value
     halved = 0.5 / (width * width)
     probability = peak * math.exp(-distance * distance * halved)
@@ -53,17 +69,17 @@ def spike_line(stepped, value, centre, spacing, n_cells, width, peak, offset, sp
 @njit(error_model="numpy")
 def spike_alike(stepped, n_cells, probability, offset, spikes, bit):
     """Draw the spikes of `n_cells` cells, from input `offset` on, that all spike with one probability."""
-    for i in range(offset, offset + n_cells):
+    for i in range(offset, min(offset + n_cells, len(spikes))):
         if uniform_of(stepped, i) < probability:
             spikes[i] |= bit
 
 
 @njit(error_model="numpy")
-def spike_anyhow(stepped, n_cells, probability, n_inputs, spikes, bit):
+def spike_anyhow(stepped, n_cells, probability, spikes, bit):
     """Draw the background spikes of cells 0 .. n_cells - 1, independent of those they fire in their fields."""
     if probability > 0.0:
-        for i in range(n_cells):
-            if uniform_of(stepped, n_inputs + i) < probability:
+        for i in range(min(n_cells, len(spikes))):
+            if uniform_of(stepped, len(spikes) + i) < probability:
                 spikes[i] |= bit
 
 
@@ -78,7 +94,7 @@ def encode_coordinates(key, t, observation, parameters, spikes, bit):
         spacing = 2.0 / (n_cells - 1)
         spike_line(stepped, x, -1.0, spacing, n_cells, width, peak, 0, spikes, bit)
         spike_line(stepped, y, -1.0, spacing, n_cells, width, peak, n_cells, spikes, bit)
-        spike_anyhow(stepped, 2 * n_cells, parameters[6], len(spikes), spikes, bit)
+        spike_anyhow(stepped, 2 * n_cells, parameters[6], spikes, bit)
     if observation[2] > 0.0:
         spike_alike(stepped, n_reward, flag, 2 * n_cells, spikes, bit)
     if observation[3] > 0.0:
@@ -88,24 +104,25 @@ def encode_coordinates(key, t, observation, parameters, spikes, bit):
 @njit(error_model="numpy")
 def encode_places(key, t, observation, parameters, spikes, bit):
     """Encode (x, y, on_platform, wall) by `PlaceCells`; the cells of each row of the grid are one line."""
-    n_side, width, peak = int(parameters[0]), parameters[1], parameters[2]
-    n_reward, n_wall, flag = int(parameters[3]), int(parameters[4]), parameters[5]
+    width, peak = parameters[0], parameters[1]
+    n_reward, n_wall, flag = int(parameters[2]), int(parameters[3]), parameters[4]
+    n_side = (len(parameters) - _PLACE_HEAD) // 2
+    skipped, held = parameters[_PLACE_HEAD : _PLACE_HEAD + n_side], parameters[_PLACE_HEAD + n_side :]
     x, y = observation[0], observation[1]
     stepped = step_key(key, t, ENCODER)
     spacing = 2.0 / n_side
     in_pool = x * x + y * y < _OUT_OF_POOL
     offset = 0
     for row in range(n_side):
-        skipped = int(parameters[7 + row])
-        n_cells = n_side - 2 * skipped
+        n_cells = int(held[row])
         distance = -1.0 + (row + 0.5) * spacing - y
         if in_pool and abs(distance) <= _REACH * width:
             row_peak = peak * math.exp(-0.5 * (distance / width) ** 2)
-            left = -1.0 + (skipped + 0.5) * spacing
+            left = -1.0 + (skipped[row] + 0.5) * spacing
             spike_line(stepped, x, left, spacing, n_cells, width, row_peak, offset, spikes, bit)
         offset += n_cells
     if in_pool:
-        spike_anyhow(stepped, offset, parameters[6], len(spikes), spikes, bit)
+        spike_anyhow(stepped, offset, parameters[5], spikes, bit)
     if observation[2] > 0.0:
         spike_alike(stepped, n_reward, flag, offset, spikes, bit)
     if observation[3] > 0.0:
@@ -115,15 +132,15 @@ def encode_places(key, t, observation, parameters, spikes, bit):
 @njit(error_model="numpy")
 def encode_population(key, t, observation, parameters, spikes, bit):
     """Encode any vector by `GaussianPopulation`, clipping each dimension to its range."""
-    n_dimensions, n_cells, peak = int(parameters[0]), int(parameters[1]), parameters[2]
-    n_side = int(parameters[3 + 2 * n_dimensions])
+    n_cells, peak, n_side = int(parameters[0]), parameters[1], int(parameters[2])
+    ranges = parameters[3:]
     stepped = step_key(key, t, ENCODER)
     first = 0
     if n_side > 0:
-        _encode_grid(stepped, observation, parameters[3:7], n_side, peak, spikes, bit)
+        _encode_grid(stepped, observation, ranges, n_side, peak, spikes, bit)
         first = 2
-    for dimension in range(first, n_dimensions):
-        low, high = parameters[3 + 2 * dimension], parameters[4 + 2 * dimension]
+    for dimension in range(first, len(ranges) // 2):
+        low, high = ranges[2 * dimension], ranges[2 * dimension + 1]
         spacing = (high - low) / (n_cells - 1)
         value = min(max(observation[dimension], low), high)
         offset = n_side * n_side + (dimension - first) * n_cells
@@ -145,9 +162,9 @@ def _encode_grid(stepped, observation, ranges, n_side, peak, spikes, bit):
 @njit(error_model="numpy")
 def encode_flags(key, t, observation, parameters, spikes, bit):
     """Encode a vector of flags by `FlagCells`."""
-    n_flags, n_cells, flag = int(parameters[0]), int(parameters[1]), parameters[2]
+    n_cells, flag = int(parameters[0]), parameters[1]
     stepped = step_key(key, t, ENCODER)
-    for i in range(n_flags):
+    for i in range(len(observation)):
         if observation[i] > 0.0:
             spike_alike(stepped, n_cells, flag, i * n_cells, spikes, bit)
 
@@ -178,10 +195,10 @@ class CoordinateCells:
     function = "encode_coordinates"
 
     def __post_init__(self) -> None:
-        require_integer("cells_per_coordinate", self.cells_per_coordinate, 2)
+        require_integer("cells_per_coordinate", self.cells_per_coordinate, 2, MOST_CELLS)
         require_number("sharpness", self.sharpness, 1e-6)
-        require_integer("reward_cells", self.reward_cells, 0)
-        require_integer("wall_cells", self.wall_cells, 0)
+        require_integer("reward_cells", self.reward_cells, 0, MOST_CELLS)
+        require_integer("wall_cells", self.wall_cells, 0, MOST_CELLS)
         _require_rate("rate_hz", self.rate_hz)
         _require_rate("flag_rate_hz", self.flag_rate_hz)
         _require_rate("background_hz", self.background_hz)
@@ -238,17 +255,20 @@ class PlaceCells:
     function = "encode_places"
 
     def __post_init__(self) -> None:
-        require_integer("grid_side", self.grid_side, 1)
+        require_integer("grid_side", self.grid_side, 1, MOST_ON_A_SIDE)
         require_number("width", self.width, 1e-3)
-        require_integer("reward_cells", self.reward_cells, 0)
-        require_integer("wall_cells", self.wall_cells, 0)
+        require_integer("reward_cells", self.reward_cells, 0, MOST_CELLS)
+        require_integer("wall_cells", self.wall_cells, 0, MOST_CELLS)
         require_number("pool_margin", self.pool_margin, 1.0)
         _require_rate("rate_hz", self.rate_hz)
         _require_rate("flag_rate_hz", self.flag_rate_hz)
         _require_rate("background_hz", self.background_hz)
 
     def _kept(self) -> NDArray[np.bool_]:
-        """Which squares of the grid hold a cell; (row, column), symmetric left to right."""
+        """Which squares of the grid hold a cell; (row, column), in a row side by side.
+
+        A square just as far from the centre as the margin may count as within it or not, as rounding has it.
+        """
         middles = -1.0 + (np.arange(self.grid_side) + 0.5) * 2.0 / self.grid_side
         return np.hypot(middles[:, None], middles[None, :]) <= self.pool_margin
 
@@ -292,13 +312,12 @@ class PlaceCells:
         return origin if len(np.unique(origin)) == coarse.n_inputs else None
 
     def parameters(self) -> NDArray[np.float64]:
-        """Grid side, width, peak probability, reward cells, wall cells, flag and background probability; squares
-        skipped a row."""
+        """Width, peak probability, reward cells, wall cells, flag and background probability; of each row of the grid
+        the squares left out before the first cell; of each row its cells."""
         peak, flag = self.rate_hz * DT_MS / 1000.0, self.flag_rate_hz * DT_MS / 1000.0
-        skipped = (self.grid_side - self._kept().sum(axis=1)) // 2
-        head = [self.grid_side, self.width, peak, self.reward_cells, self.wall_cells, flag]
-        head.append(self.background_hz * DT_MS / 1000.0)
-        return np.concatenate([np.array(head, float), skipped.astype(float)])
+        kept = self._kept()
+        head = [self.width, peak, self.reward_cells, self.wall_cells, flag, self.background_hz * DT_MS / 1000.0]
+        return np.concatenate([head, kept.argmax(axis=1), kept.sum(axis=1)]).astype(float)
 
 
 @dataclass(frozen=True)
@@ -329,11 +348,11 @@ class GaussianPopulation:
         require(len(self.low) > 0, "low", "one finite number a dimension", self.low)
         require(len(self.high) == len(self.low), "high", f"as long as low ({len(self.low)})", self.high)
         for low, high in zip(self.low, self.high, strict=True):
-            require_number("low", low, -math.inf)
-            require_number("high", high, -math.inf)
-            require(high > low, "high", f"above low ({low:g}) in every dimension", high)
-        require_integer("cells_per_dimension", self.cells_per_dimension, 2)
-        require_integer("grid_side", self.grid_side, 0)
+            require_number("low", low, -_FARTHEST, _FARTHEST)
+            require_number("high", high, -_FARTHEST, _FARTHEST)
+            require(high - low >= _NARROWEST, "high", f"above low ({low:g}) in every dimension", high)
+        require_integer("cells_per_dimension", self.cells_per_dimension, 2, MOST_CELLS)
+        require_integer("grid_side", self.grid_side, 0, MOST_ON_A_SIDE)
         holds = self.grid_side == 0 or (self.grid_side > 1 and len(self.low) > 1)
         require(holds, "grid_side", "0, or at least 2 with two dimensions or more", self.grid_side)
         _require_rate("rate_hz", self.rate_hz)
@@ -356,10 +375,9 @@ class GaussianPopulation:
         return sum(size for _, size in self.channels)
 
     def parameters(self) -> NDArray[np.float64]:
-        """Dimensions, cells a dimension, peak probability; low and high of each dimension; side of the grid."""
+        """Cells a dimension, peak probability, side of the grid; low and high of each dimension."""
         ranges = np.stack([self.low, self.high], axis=1).ravel()
-        head = [len(self.low), self.cells_per_dimension, self.rate_hz * DT_MS / 1000.0]
-        return np.concatenate([np.array(head, float), ranges, [self.grid_side]])
+        return np.concatenate([[self.cells_per_dimension, self.rate_hz * DT_MS / 1000.0, self.grid_side], ranges])
 
 
 @dataclass(frozen=True)
@@ -380,7 +398,7 @@ class FlagCells:
     def __post_init__(self) -> None:
         object.__setattr__(self, "flags", tuple(self.flags))
         require(len(self.flags) > 0, "flags", "one name a flag", self.flags)
-        require_integer("cells_per_flag", self.cells_per_flag, 1)
+        require_integer("cells_per_flag", self.cells_per_flag, 1, MOST_CELLS)
         _require_rate("flag_rate_hz", self.flag_rate_hz)
 
     @property
@@ -399,5 +417,5 @@ class FlagCells:
         return len(self.flags) * self.cells_per_flag
 
     def parameters(self) -> NDArray[np.float64]:
-        """Flags, cells a flag, their probability."""
-        return np.array([len(self.flags), self.cells_per_flag, self.flag_rate_hz * DT_MS / 1000.0], float)
+        """Cells a flag, their probability."""
+        return np.array([self.cells_per_flag, self.flag_rate_hz * DT_MS / 1000.0], float)

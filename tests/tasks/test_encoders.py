@@ -132,6 +132,86 @@ def test_spikes_are_a_function_of_key_and_step_in_the_bit_of_their_lane() -> Non
     assert not np.array_equal(spikes_of(PlaceCells(), observation, 50, key=4), first)
 
 
+GUARD = 64
+MARGIN_SIDES = range(2, 200)
+
+
+def guarded_spikes(encoder: Encoder, observation) -> tuple[np.ndarray, np.ndarray]:
+    """The spikes of a step, and the bytes on both sides of where they are written."""
+    encode, room = getattr(encoders, encoder.function), np.full(encoder.n_inputs + 2 * GUARD, 0b1010, np.uint8)
+    spikes = room[GUARD:-GUARD]
+    spikes[:] = 0
+    encode(np.uint64(1), 0, np.asarray(observation, float), encoder.parameters(), spikes, np.uint8(1))
+    return spikes, np.concatenate([room[:GUARD], room[-GUARD:]])
+
+
+def margins_that_round_apart(side: int) -> np.ndarray:
+    """Distances of cells from the centre that rounding makes smaller than those of their mirror images."""
+    middles = -1.0 + (np.arange(side) + 0.5) * 2.0 / side
+    distance = np.hypot(middles[:, None], middles[None, :])
+    smaller = np.minimum(distance, distance[:, ::-1])[distance != distance[:, ::-1]]
+    return np.unique(smaller[smaller >= 1.0])
+
+
+def assert_every_cell_fires_and_no_other(side: int, margin: float) -> None:
+    """All cells are certain to fire: those of places, of reward and of the wall, each in its place."""
+    encoder = PlaceCells(side, 1e300, 1000.0, 3, 2, 1000.0, margin)
+    places = len(encoder.centres())
+    for flags, expected in (((0, 0), (1, 0, 0)), ((1, 0), (1, 1, 0)), ((1, 1), (1, 1, 1))):
+        spikes, guard = guarded_spikes(encoder, (0.1, 0.2, *flags))
+        assert np.array_equal(spikes, np.repeat(expected, (places, 3, 2))), (side, margin)
+        assert np.all(guard == 0b1010), (side, margin)
+
+
+def test_a_margin_that_rounding_treats_unequally_left_and_right_gives_one_number_of_cells() -> None:
+    """180 of these sides have such margins, at the very distance of a cell: the kernel once counted more cells."""
+    margins = {side: margins_that_round_apart(side) for side in MARGIN_SIDES}
+    assert np.count_nonzero([len(found) for found in margins.values()]) == 180
+    assert 1.1401754250991378 in margins[10] and PlaceCells(10, pool_margin=1.1401754250991378).n_inputs == 92 + 16
+    for side, found in margins.items():
+        for margin in found[:: max(1, len(found) // 3)]:
+            assert_every_cell_fires_and_no_other(side, float(margin))
+
+
+@pytest.mark.long
+def test_every_margin_that_rounding_treats_unequally_gives_one_number_of_cells() -> None:
+    for side in MARGIN_SIDES:
+        for margin in margins_that_round_apart(side):
+            assert_every_cell_fires_and_no_other(side, float(margin))
+
+
+def test_cells_that_lie_side_by_side_are_all_a_row_holds() -> None:
+    """So two numbers a row say which squares hold a cell."""
+    for side in (1, 2, 7, 10, 33, 64):
+        for margin in (1.0, 1.1, 1.4, *margins_that_round_apart(side)):
+            kept = PlaceCells(side, pool_margin=float(margin))._kept()
+            edges = np.diff(np.pad(kept, ((0, 0), (1, 1))).astype(int), axis=1)
+            assert np.all(np.count_nonzero(edges, axis=1) <= 2)
+
+
+EDGES = [
+    (PlaceCells(2, width=1e300, rate_hz=1000.0), (0.0, 0.0, 1.0, 1.0)),
+    (PlaceCells(1, width=1e-3), (0.3, -0.2, 1.0, 1.0)),
+    (CoordinateCells(2, sharpness=1e-6, rate_hz=1000.0), (1.0, -1.0, 1.0, 1.0)),
+    (CoordinateCells(40, sharpness=1e308), (0.3, 0.2, 1.0, 1.0)),
+    (GaussianPopulation((-1e300,) * 2, (1e300,) * 2, 2, 1000.0), (1e300, -1e300)),
+    (GaussianPopulation((0.0,) * 3, (1e-100,) * 3, 2, 1000.0, 2), (0.0, 1.0, 0.0)),
+    (FlagCells(("a", "b"), 1, 1000.0), (1.0, 1.0)),
+]
+
+
+@pytest.mark.parametrize("number", [None, np.nan, np.inf, -np.inf, 1e300, -1e300])
+@pytest.mark.parametrize(("encoder", "observation"), EDGES)
+def test_no_spike_lies_beyond_the_cells_whatever_is_observed(encoder, observation, number) -> None:
+    shown = observation if number is None else (number,) * len(observation)
+    assert np.all(guarded_spikes(encoder, shown)[1] == 0b1010)
+
+
+def test_cells_wider_than_any_number_all_fire() -> None:
+    """Their reach is no whole number of cells that an index can hold."""
+    assert guarded_spikes(PlaceCells(8, width=1e300, rate_hz=1000.0), (0.0, 0.0, 0.0, 0.0))[0][:60].all()
+
+
 def test_other_lanes_keep_their_bits() -> None:
     spikes = np.full(76, 0b10, np.uint8)
     encoder = PlaceCells(flag_rate_hz=1000.0)
@@ -146,18 +226,25 @@ def test_other_lanes_keep_their_bits() -> None:
         (lambda: PlaceCells(rate_hz=-1.0), "rate_hz must be a number of at least 0"),
         (lambda: CoordinateCells(flag_rate_hz=2000.0), "flag_rate_hz must be at most 1000 Hz"),
         (lambda: CoordinateCells(sharpness=0.0), "sharpness must be"),
-        (lambda: CoordinateCells(cells_per_coordinate=1), "cells_per_coordinate must be an integer of at least 2"),
+        (lambda: CoordinateCells(cells_per_coordinate=1), "cells_per_coordinate must be an integer from 2 to 100000"),
+        (lambda: CoordinateCells(wall_cells=10**9), "wall_cells must be an integer from 0 to 100000"),
         (lambda: PlaceCells(width=0.0), "width must be"),
-        (lambda: PlaceCells(grid_side=0), "grid_side must be an integer of at least 1"),
-        (lambda: PlaceCells(wall_cells=-1), "wall_cells must be an integer of at least 0"),
+        (lambda: PlaceCells(grid_side=0), "grid_side must be an integer from 1 to 300"),
+        (lambda: PlaceCells(grid_side=2**70), "grid_side must be an integer from 1 to 300"),
+        (lambda: PlaceCells(wall_cells=-1), "wall_cells must be an integer from 0 to 100000"),
+        (lambda: PlaceCells(reward_cells=2**70), "reward_cells must be an integer from 0 to 100000"),
         (lambda: GaussianPopulation((0.0,), (1.0,), grid_side=4), "grid_side must be 0, or at least 2"),
         (lambda: GaussianPopulation((0.0, 0.0), (1.0, 1.0), grid_side=1), "grid_side must be 0, or at least 2"),
         (lambda: GaussianPopulation((), ()), "low must be one finite number a dimension"),
         (lambda: GaussianPopulation((0.0,), (np.inf,)), "high must be a number"),
         (lambda: GaussianPopulation((1.0,), (1.0,)), "high must be above low"),
+        (lambda: GaussianPopulation((0.0,), (5e-324,)), "high must be above low"),
+        (lambda: GaussianPopulation((-1.7e308,), (1.7e308,)), "low must be a number from"),
+        (lambda: GaussianPopulation((0.0,), (1.0,), cells_per_dimension=10**9), "cells_per_dimension must be"),
+        (lambda: GaussianPopulation((0.0,) * 2, (1.0,) * 2, grid_side=10**9), "grid_side must be an integer from 0 to"),
         (lambda: GaussianPopulation((0.0,), (1.0, 2.0)), "high must be as long as low"),
         (lambda: FlagCells(()), "flags must be one name a flag"),
-        (lambda: FlagCells(("a",), cells_per_flag=0), "cells_per_flag must be an integer of at least 1"),
+        (lambda: FlagCells(("a",), cells_per_flag=0), "cells_per_flag must be an integer from 1 to 100000"),
         (lambda: FlagCells(("a",), flag_rate_hz=1001.0), "flag_rate_hz must be at most 1000 Hz"),
     ],
 )
