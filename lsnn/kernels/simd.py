@@ -4,6 +4,10 @@ LLVM unrolls an inner loop over eight lanes to scalar code, so the vector is mad
 for each of eight episodes, `Mask` one truth value each. Both live in registers; in memory a quantity of a block of
 episodes is an array whose last axis is the lane, and `load(array, n)` reads the n-th group of eight in C order.
 The element type follows the array (float32 or float64), so one source serves both precisions.
+
+`load`, `store`, `at`, `put` and `add_to` reach memory as if an array were one row: it must be C-contiguous, which is
+checked when a function is compiled. Whether an index lies within it is checked where numba checks bounds, too
+(`NUMBA_BOUNDSCHECK=1`, for tests), and nowhere else.
 """
 
 import math
@@ -14,6 +18,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.core.datamodel import models
 from numba.extending import intrinsic, overload, register_model
 
@@ -88,11 +93,27 @@ def _call(builder, name, *values):
     return builder.call(function, values)
 
 
-def _group_pointer(context, builder, array_type, array, index):
+def _element_pointer(context, builder, array_type, array, index):
     view = context.make_array(array_type)(context, builder, array)
-    offset = builder.mul(index, ir.Constant(index.type, LANES))
-    element = builder.gep(view.data, [offset])
+    if context.enable_boundscheck:
+        cgutils.do_boundscheck(context, builder, index, view.nitems)
+    return builder.gep(view.data, [index])
+
+
+def _group_pointer(context, builder, array_type, array, index):
+    view, lanes = context.make_array(array_type)(context, builder, array), ir.Constant(index.type, LANES)
+    if context.enable_boundscheck:
+        cgutils.do_boundscheck(context, builder, index, builder.sdiv(view.nitems, lanes))
+    element = builder.gep(view.data, [builder.mul(index, lanes)])
     return builder.bitcast(element, _vector(array_type.dtype).as_pointer())
+
+
+def _require_one_row(array, written=False):
+    """An array that is reached as one row, and written to; for the typing of an intrinsic."""
+    if not isinstance(array, types.Array) or array.layout != "C":
+        raise TypingError(f"must be a C-contiguous array, got {array}")
+    if written and not array.mutable:
+        raise TypingError(f"must be an array that can be written to, got {array}")
 
 
 def _alignment(array_type):
@@ -101,7 +122,8 @@ def _alignment(array_type):
 
 @intrinsic
 def load(typingctx, array, index):
-    """The lanes of the index-th group of eight of a C-contiguous array."""
+    """The lanes of the index-th group of eight of an array."""
+    _require_one_row(array)
 
     def codegen(context, builder, signature, args):
         pointer = _group_pointer(context, builder, signature.args[0], args[0], args[1])
@@ -115,6 +137,7 @@ def load(typingctx, array, index):
 @intrinsic
 def store(typingctx, array, index, lanes):
     """Write lanes (or a number, to all eight) to the index-th group of an array."""
+    _require_one_row(array, written=True)
 
     def codegen(context, builder, signature, args):
         array_type, _, lanes_type = signature.args
@@ -138,22 +161,22 @@ def spread(typingctx, array, number):
 
 @intrinsic
 def at(typingctx, array, index):
-    """array.flat[index] without a bounds check or a test for a negative index."""
+    """array.flat[index] without a test for a negative index."""
+    _require_one_row(array)
 
     def codegen(context, builder, signature, args):
-        view = context.make_array(signature.args[0])(context, builder, args[0])
-        return builder.load(builder.gep(view.data, [args[1]]))
+        return builder.load(_element_pointer(context, builder, signature.args[0], *args))
 
     return array.dtype(array, types.intp), codegen
 
 
 @intrinsic
 def put(typingctx, array, index, value):
-    """array.flat[index] = value without a bounds check or a test for a negative index."""
+    """array.flat[index] = value without a test for a negative index."""
+    _require_one_row(array, written=True)
 
     def codegen(context, builder, signature, args):
-        view = context.make_array(signature.args[0])(context, builder, args[0])
-        builder.store(args[2], builder.gep(view.data, [args[1]]))
+        builder.store(args[2], _element_pointer(context, builder, signature.args[0], *args[:2]))
         return context.get_dummy_value()
 
     return types.void(array, types.intp, array.dtype), codegen
@@ -161,11 +184,11 @@ def put(typingctx, array, index, value):
 
 @intrinsic
 def add_to(typingctx, array, index, value):
-    """array.flat[index] += value without a bounds check or a test for a negative index."""
+    """array.flat[index] += value without a test for a negative index."""
+    _require_one_row(array, written=True)
 
     def codegen(context, builder, signature, args):
-        view = context.make_array(signature.args[0])(context, builder, args[0])
-        pointer = builder.gep(view.data, [args[1]])
+        pointer = _element_pointer(context, builder, signature.args[0], *args[:2])
         builder.store(builder.fadd(builder.load(pointer), args[2]), pointer)
         return context.get_dummy_value()
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from numba import njit
+from numba.core.errors import TypingError
 
 from lsnn.kernels import neuron, simd
-from lsnn.kernels.simd import load, store
+from lsnn.kernels.simd import add_to, at, load, put, spread, store
 
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 X = np.concatenate([np.linspace(-80, 80, 5000), np.linspace(-1, 1, 3000)])
@@ -60,3 +61,44 @@ def test_surrogates_have_their_shape_width_and_height(name, psi):
     scaled = njit(forceinline=True)(lambda lanes: surrogate(lanes, 0.5, 0.3))
     u = np.linspace(-9, 9, 7201)[:7200]
     np.testing.assert_allclose(lane_by_lane(scaled, u), 0.3 * psi(u / 2), rtol=1e-14, atol=1e-300)
+
+
+def touched(operation: str, checked: bool = True):
+    """One access to an array at an index, compiled with a check of bounds."""
+    accesses = {
+        "load": lambda x, i: store(x, 0, load(x, i)),
+        "store": lambda x, i: store(x, i, spread(x, 1.0)),
+        "at": lambda x, i: at(x, i),
+        "put": lambda x, i: put(x, i, x[0]),
+        "add_to": lambda x, i: add_to(x, i, x[0]),
+    }
+    return njit(boundscheck=checked)(accesses[operation])
+
+
+@pytest.mark.parametrize(("operation", "count"), [("load", 3), ("store", 3), ("at", 24), ("put", 24), ("add_to", 24)])
+def test_where_bounds_are_checked_no_access_leaves_the_array(operation, count):
+    """Numba checks its own indexing alone; what lies beside the array would be read or written in silence."""
+    room = np.arange(64, dtype=np.float32)
+    x, access = room[16:40].reshape(3, 8), touched(operation)
+    for index in (0, count - 1):
+        access(x, index)
+    before = room.copy()
+    for index in (-1, count, 2**40):
+        with pytest.raises(IndexError, match="index is out of bounds"):
+            access(x, index)
+    np.testing.assert_array_equal(room, before)
+
+
+@pytest.mark.parametrize("operation", ["load", "store", "at", "put", "add_to"])
+def test_an_array_that_is_not_one_row_is_refused_when_the_function_is_compiled(operation):
+    for x in (np.zeros((8, 6), np.float32)[:, ::2], np.zeros((8, 3), np.float32).T):
+        with pytest.raises(TypingError, match="must be a C-contiguous array"):
+            touched(operation, checked=False)(x, 0)
+
+
+@pytest.mark.parametrize("operation", ["store", "put", "add_to"])
+def test_an_array_that_cannot_be_written_to_is_refused_when_the_function_is_compiled(operation):
+    x = np.zeros((3, 8), np.float32)
+    x.setflags(write=False)
+    with pytest.raises(TypingError, match="must be an array that can be written to"):
+        touched(operation, checked=False)(x, 0)
