@@ -13,11 +13,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.files import write_whole
 from analysis.latencies import FIRST, SECOND, Estimate, goals_difference, goals_per_episode, goals_ratio, search_time
 from analysis.plots import plain_search_axis
 from analysis.results import Condition, Result, dataset, subgroup, text_attribute, values
 from analysis.style import BLUE, COLOURS, DARK, LABELS, VERMILLION, add_footer, new_figure, png, styled
+from lsnn.whole import write_whole
 
 YARDSTICKS = ("circling", "memory", "oracle")
 SHARE_OF_EPISODES = 0.5  # of which a trial must have begun for its search time to be shown

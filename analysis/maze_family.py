@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from analysis.files import write_whole
 from analysis.latencies import Estimate, estimate
 from analysis.results import Result, ResultError, dataset, holds, place, subgroup, text_attribute, values
 from analysis.study.measures import names
 from analysis.style import BLACK, LABELS, add_footer, new_figure, png, styled
 from analysis.verdict import interval
+from lsnn.whole import write_whole
 
 NETWORKS = ("family", "specialist")
 PLAYERS = (*NETWORKS, "memory", "circling")

@@ -17,13 +17,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.files import write_whole
 from analysis.latencies import Estimate, estimate
 from analysis.maze_family import origins
 from analysis.results import Result, dataset, subgroup, values
 from analysis.study.measures import mean, points, ratio
 from analysis.style import BLUE, COLOURS, DARK, GREY, LABELS, ORANGE, VERMILLION, add_footer, new_figure, png, styled
 from analysis.verdict import interval
+from lsnn.whole import write_whole
 
 NETWORKS = ("rotated", "specialist")
 PLAYERS = (*NETWORKS, "memory", "oracle")

@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.brian_experiments import look, search
-from analysis.files import write_whole
 from analysis.latencies import FIRST, SECOND, Estimate, goals_per_episode, goals_ratio, search_time
 from analysis.plots import plain_search_axis
 from analysis.results import Condition, Result, ResultError, attribute, place, reported, subgroup, text_attribute
 from analysis.style import BLUE, LABELS, VERMILLION, add_footer, new_figure, png, styled
 from analysis.verdict import search_text
+from lsnn.whole import write_whole
 
 YARDSTICKS = ("circling", "memory", "oracle")
 

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from analysis import bandit, regression, store_recall
 from analysis.families import Page, render_page
-from analysis.files import write_whole
 from analysis.latencies import (
     FIRST,
     LATER,
@@ -28,6 +27,7 @@ from analysis.results import NETWORK_CONDITIONS, Condition, Result, ResultError
 from analysis.study.report import is_study, study_page
 from analysis.style import LABELS, png
 from analysis.verdict import interval, judge, search_text, summary
+from lsnn.whole import holding, refuse_inputs, write_whole
 
 PAGES: dict[str, Callable[[Result], Page]] = {
     "bandit": bandit.page,
@@ -105,21 +105,26 @@ def write_report(result_path: str | Path, out_dir: str | Path, overwrite: bool =
             page, images = study_page(result)
         else:
             page, images = _family_page(result) if result.task in PAGES else _maze_page(result)
-    return write_page(Path(out_dir), page, images, overwrite)
+    return write_page(Path(out_dir), page, images, overwrite, [Path(result_path)])
 
 
-def write_page(folder: Path, page: str, figures: dict[str, bytes], overwrite: bool = True) -> Path:
-    """Write report.html and its figures by name; returns the page's path."""
-    there = [name for name in ("report.html", *(f"{name}.png" for name in figures)) if (folder / name).exists()]
+def write_page(
+    folder: Path, page: str, figures: dict[str, bytes], overwrite: bool = True, inputs: Sequence[Path] = ()
+) -> Path:
+    """Write report.html and its figures by name; returns the page's path. No input of it is written over."""
+    files = {**{f"{name}.png": image for name, image in figures.items()}, "report.html": page.encode()}
+    there = [name for name in files if (folder / name).exists()]
     if there and not overwrite:
         raise ResultError(f"{folder}: must not hold {', '.join(there)}; name another --out, or --overwrite")
+    for name in files:
+        refuse_inputs(folder / name, inputs)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, image in figures.items():
-            write_whole(folder / f"{name}.png", image)
-        write_whole(folder / "report.html", page.encode())
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ResultError(f"{folder}: the report cannot be written there: {error}") from error
+    with holding(folder) as held:
+        for name, content in files.items():
+            write_whole(folder / name, content, overwrite, held)
     return folder / "report.html"
 
 

@@ -1,12 +1,11 @@
 """Read a result file (HDF5), laid out as in docs/files.md; times in ms (steps of 1 ms), lengths in pool radii.
 
-The seal of the file is checked before HDF5 opens it, and whatever is asked for before it is handed out: presence, kind,
-shape and range. Spikes, paths and traces are read in slices, so a file may be larger than memory.
+The file is known to be sound before it is opened (`lsnn/sealed.py`), and whatever is asked for is checked before it is
+handed out: presence, kind, shape and range. Spikes, paths and traces are read in slices, so a file may be larger than
+memory.
 """
 
-import hashlib
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,17 +16,17 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
+from lsnn.errors import InputError
+from lsnn.sealed import open_sealed
+
 SCHEMA_VERSION = 2
 NETWORK_CONDITIONS = ("frozen", "frozen_sampled", "state_reset", "untrained")
 SWIMMERS = ("random_walk", "straight_lines", "border", "circling", "memory", "oracle")
 CONDITIONS = NETWORK_CONDITIONS + SWIMMERS
 LARGEST_READ_BYTES = 2**30
 
-SEAL_BYTES = 512
-SEAL = re.compile(rb"LSNN file, SHA-256 of what follows byte 512: ([0-9a-f]{64})\n\0+")
 
-
-class ResultError(ValueError):
+class ResultError(InputError):
     """A result file that breaks a rule; the message names the file, the item, the rule and what was found."""
 
 
@@ -73,6 +72,14 @@ class Provenance:
     network_sha256: str
     packages: dict[str, str]
     config: dict[str, Any]
+
+
+def opened(path: Path) -> h5py.File:
+    """A sealed file, open for reading; ResultError for whatever is none."""
+    try:
+        return open_sealed(path)
+    except InputError as error:
+        raise ResultError(str(error)) from error
 
 
 @contextmanager
@@ -340,11 +347,7 @@ class Result:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        with reported(str(path)):
-            if not self.path.is_file():
-                raise ResultError(f"{path}: no such file")
-            check_seal(self.path)
-            self.file = h5py.File(self.path, "r", locking=False)
+        self.file = opened(self.path)
         try:
             self.provenance = self._provenance()
         except ResultError:
@@ -430,14 +433,3 @@ class Result:
         """Meta-training history, a column a key, each (iterations,); empty when the file has none."""
         columns = table(self.file, "history") if holds(self.file, "history") else {}
         return {name: column.astype(np.float64) for name, column in columns.items()}
-
-
-def check_seal(path: Path) -> None:
-    """Raise ResultError unless the SHA-256 in the first 512 bytes is that of the rest of the file."""
-    with open(path, "rb") as file:
-        sealed = SEAL.match(file.read(SEAL_BYTES))
-        if sealed is None:
-            raise ResultError(f"{path}: must be a result file; it does not begin with the seal of one")
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != sealed[1].decode():
-        raise ResultError(f"{path}: is damaged or truncated: its seal says {sealed[1].decode()}, its contents {digest}")

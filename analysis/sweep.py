@@ -6,17 +6,15 @@ Reads the summary that `runs/sweep_summary.py` writes (docs/sweeps.md); bands an
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.files import write_whole
 from analysis.results import (
     ResultError,
-    check_seal,
     dataset,
     json_attribute,
+    opened,
     reported,
     subgroup,
     table,
@@ -24,6 +22,7 @@ from analysis.results import (
     values,
 )
 from analysis.style import DARK, GREY, footer, new_figure, png, styled
+from lsnn.whole import write_whole
 
 FINISHED, FAILED = 1, 2
 ENOUGH = 0.75
@@ -46,8 +45,7 @@ class Sweep(NamedTuple):
 def read_sweep(path: Path) -> Sweep:
     """The summary in a file; ResultError if it is none."""
     with reported(str(path)):
-        check_seal(path)
-        with h5py.File(path, "r", locking=False) as file:
+        with opened(path) as file:
             if (kind := text_attribute(file, "kind")) != "sweep":
                 raise ResultError(f"{path}: must be the summary of a sweep, is a {kind} file")
             cells, group = table(file, "cells"), subgroup(file, "curves")

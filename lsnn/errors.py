@@ -1,4 +1,6 @@
-"""Errors a user can mend."""
+"""Errors a user can mend, and those of the machine."""
+
+from pathlib import Path
 
 
 class InputError(ValueError):
@@ -11,3 +13,11 @@ class DivergedError(RuntimeError):
 
 class ClusterError(RuntimeError):
     """A cluster that cannot do the work: no workers, or workers whose results would differ."""
+
+
+class StoreError(OSError):
+    """A file that could not be written: no space, a quota, a lost disk. What stood under its name is unharmed."""
+
+    def __init__(self, path: Path, reason: str):
+        super().__init__(f"{path}: cannot be written: {reason}; the file that was there, if any, is unharmed")
+        self.path, self.reason = path, reason

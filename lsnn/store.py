@@ -1,27 +1,21 @@
 """HDF5 files: written whole or not at all, read only when sound.
 
-Every file starts with a seal, 512 bytes of text before the HDF5 part (a 'user block', which every HDF5 program skips)
-that hold the SHA-256 of all that follows. It is checked before the HDF5 library parses a byte, since a damaged file can
-make that library crash or hang. Checksums inside the file (metadata of HDF5 1.10, Fletcher-32 on every chunk) guard
-those who open it with other programs, and files that were changed and sealed again. For their sake text has a fixed
-length: HDF5 keeps text of variable length in a heap without a checksum, and damage there can make it loop for ever.
-Nothing in a file is ever unpickled or executed.
+A file is written under a hidden name (`lsnn/whole.py`), sealed, and opened for reading once it is known to be sound
+(`lsnn/sealed.py`). Checksums inside the file (metadata of HDF5 1.10, Fletcher-32 on every chunk) guard those who open
+it with other programs, and files that were changed and sealed again. For their sake text has a fixed length: HDF5
+keeps text of variable length in a heap without a checksum, and damage there can make it loop for ever. Nothing in a
+file is ever unpickled or executed.
 """
 
-import fcntl
-import glob
 import hashlib
 import importlib.metadata
-import io
 import json
 import math
 import os
 import platform
-import re
-import secrets
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,140 +23,37 @@ from typing import Any, TypeVar
 import h5py
 import numpy as np
 
+from lsnn import sealed
 from lsnn.errors import InputError
+from lsnn.errors import StoreError as StoreError
+from lsnn.sealed import readable
+from lsnn.soundness import LARGEST_READ_BYTES
+from lsnn.whole import writing
 
 SCHEMA_VERSION = 2  # 1 had text of variable length
-LARGEST_READ_BYTES = 2**30
 
-_SEAL_BYTES = 512
-_SEAL = re.compile(rb"LSNN file, SHA-256 of what follows byte 512: ([0-9a-f]{64})\n\0+")
-_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _PACKAGES = ("numpy", "numba", "h5py", "brian2")
 _KIND_NAMES = {"f": "floating", "i": "signed integer", "u": "unsigned integer", "b": "boolean", "S": "byte string"}
 
 T = TypeVar("T", bound=str | int | float | bool)
 
 
-class StoreError(OSError):
-    """A file that could not be written: no space, a quota, a lost disk. What stood under its name is unharmed."""
-
-    def __init__(self, path: Path, reason: str):
-        super().__init__(f"{path}: cannot be written: {reason}; the file that was there, if any, is unharmed")
-        self.path, self.reason = path, reason
-
-
 # Writing
 
 
-class _Sink(io.RawIOBase):
-    """The file HDF5 writes into; remembers its first failure instead of raising it.
-
-    A write that fails inside HDF5 (2.0, disk full) ends the process by a segmentation fault when the file is closed.
-    """
-
-    def __init__(self, path: Path):
-        self._file = open(path, "x+b", buffering=0)
-        self.failure: OSError | None = None
-        _lock(self._file)
-
-    def write(self, data: Any) -> int:
-        rest = memoryview(data).cast("B")
-        try:
-            while rest and self.failure is None:
-                rest = rest[self._file.write(rest) :]
-        except OSError as error:
-            self.failure = error
-        return memoryview(data).nbytes
-
-    def truncate(self, size: int | None = None) -> int:
-        try:
-            return self._file.truncate(size)
-        except OSError as error:
-            self.failure = self.failure or error
-            return size or 0
-
-    def readinto(self, buffer: Any) -> int:
-        return self._file.readinto(buffer) or 0
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-    def raise_failure(self) -> None:
-        if self.failure is not None:
-            raise self.failure
-
-
 @contextmanager
-def write_atomically(path: str | Path) -> Iterator[h5py.File]:
-    """Yields an empty HDF5 file that takes the place of `path` once the block has ended without an error.
+def write_atomically(path: str | Path, overwrite: bool = True, folder: int | None = None) -> Iterator[h5py.File]:
+    """Yields an empty HDF5 file that takes the place of `path`, sealed, once the block has ended without an error.
 
-    Written under a temporary name in the same folder, sealed, synchronised to the disk and renamed: at any moment the
-    whole old file or the whole new one stands under `path`.
-
-    Raises InputError if `path` cannot be a file or its folder cannot be written to, StoreError if writing fails.
+    Arguments and errors are those of `lsnn.whole.writing`.
     """
-    target = _target(path)
-    _remove_orphans(target)
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
-    try:
-        sink = _Sink(partial)
-    except OSError as error:
-        raise InputError(f"{path}: its folder must be writable, got: {error.strerror}") from error
-    try:
-        with sink, h5py.File(sink, "w", libver=("v110", "v110"), userblock_size=_SEAL_BYTES) as file:
+    with writing(path, overwrite, folder) as sink:
+        with h5py.File(sink, "w", libver=("v110", "v110"), userblock_size=sealed.SEAL_BYTES) as file:
             yield file
             fix_text(file)
         sink.raise_failure()
-        _publish(partial, target)
-    except Exception as error:
-        if sink.failure is not None:
-            raise StoreError(target, _reason(sink.failure)) from error
-        raise
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _target(path: str | Path) -> Path:
-    """The file `path` stands for, symbolic links followed."""
-    try:
-        target = Path(path).resolve()
-        if target.exists() and not target.is_file():
-            raise InputError(f"{path}: must be a regular file, got {_what_stands_at(target)}")
-        if not target.parent.is_dir():
-            raise InputError(f"{path}: its folder must exist, got {target.parent}")
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"{path}: must be a place for a file, got: {error}") from error
-    return target
-
-
-def _lock(file: io.FileIO) -> bool:
-    """Whether this process now holds the lock of a file that is being written; the lock ends with the process."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _remove_orphans(target: Path) -> None:
-    """Removes what writers of the same file left behind when they were killed."""
-    for orphan in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
-        with suppress(OSError), open(orphan, "r+b", buffering=0) as file:
-            if _lock(file):
-                orphan.unlink()
-
-
-def _publish(partial: Path, target: Path) -> None:
-    try:
-        seal(partial)
-        os.replace(partial, target)
-        _synchronise(target.parent)
-    except OSError as error:
-        raise StoreError(target, _reason(error)) from error
+        digest = sealed.seal(sink)
+    sealed.trust(digest)
 
 
 def fix_text(file: h5py.File) -> None:
@@ -179,34 +70,11 @@ def fix_text(file: h5py.File) -> None:
 
 
 def seal(path: str | Path) -> None:
-    """Writes the seal of an HDF5 file with a user block of 512 bytes and brings the file to the disk.
-
-    Only `write_atomically`, and whoever edits a file on purpose, needs it.
-    """
+    """Writes the seal of an HDF5 file with a user block of 512 bytes. Only whoever edits a file on purpose needs it."""
     with open(path, "r+b") as file:
-        text = f"LSNN file, SHA-256 of what follows byte {_SEAL_BYTES}: {_digest(file)}\n"
-        file.seek(0)
-        file.write(text.encode().ljust(_SEAL_BYTES, b"\0"))
+        sealed.seal(file)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _digest(file: io.BufferedReader | io.BufferedRandom) -> str:
-    file.seek(_SEAL_BYTES)
-    return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _synchronise(folder: Path) -> None:
-    """Brings the renaming in a folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
 
 
 def put(
@@ -245,55 +113,9 @@ def open_for_reading(path: str | Path, kind: str) -> Iterator[h5py.File]:
 
     Raises InputError for whatever is not such a file, and for damage met while the block reads.
     """
-    _check_seal(Path(path))
-    with _readable(str(path)), h5py.File(path, "r", locking=False) as file:
+    with sealed.open_sealed(path) as file, readable(str(path)):
         _check_root(file, kind)
         yield file
-
-
-def _check_seal(path: Path) -> None:
-    try:
-        if not path.is_file():
-            raise InputError(f"{path}: must be an LSNN file, got {_what_stands_at(path)}")
-        with open(path, "rb") as file:
-            start = file.read(_SEAL_BYTES + len(_HDF5_SIGNATURE))
-            sealed = _SEAL.match(start)
-            if sealed is None:
-                raise InputError(f"{path}: must be an LSNN file, got {_looks_like(start)}")
-            digest = _digest(file)
-    except OSError as error:
-        raise InputError(f"{path}: must be readable, got: {_reason(error)}") from error
-    expected = sealed[1].decode()
-    if digest != expected:
-        raise InputError(
-            f"{path}: is damaged, truncated or was changed by another program: "
-            f"the SHA-256 of its contents must be {expected}, got {digest}"
-        )
-
-
-def _what_stands_at(path: Path) -> str:
-    if path.is_dir():
-        return "a folder"
-    return "a device or pipe" if path.exists() else "no such file"
-
-
-def _looks_like(start: bytes) -> str:
-    if not start:
-        return "an empty file"
-    if start.startswith(_HDF5_SIGNATURE) or start[_SEAL_BYTES:] == _HDF5_SIGNATURE:
-        return "an HDF5 file without its seal: damaged, or written by another program"
-    return f"a file that begins with {start[:16]!r}"
-
-
-@contextmanager
-def _readable(place: str) -> Iterator[None]:
-    """Turns what h5py raises on bad contents into an InputError that names the place."""
-    try:
-        yield
-    except InputError:
-        raise
-    except (OSError, RuntimeError, KeyError) as error:
-        raise InputError(f"{place}: cannot be read: {error}") from error
 
 
 def _check_root(file: h5py.File, kind: str) -> None:
@@ -308,12 +130,9 @@ def _check_root(file: h5py.File, kind: str) -> None:
 def read_attribute(node: h5py.Group | h5py.Dataset, name: str, expected: type[T]) -> T:
     """A scalar attribute of the type named: str, int, float or bool. Raises InputError."""
     place = f"{node.file.filename}: {node.name}@{name}"
-    with _readable(place):
+    with readable(place):
         if name not in node.attrs:
             raise InputError(f"{place}: is missing")
-        held = node.attrs.get_id(name).dtype
-        if held.hasobject:
-            raise InputError(f"{place}: must be a number or text of fixed length, got {held}")
         value = node.attrs[name]
     if isinstance(value, bytes):
         value = _decoded(value, place)
@@ -357,7 +176,7 @@ def read(
     before anything is read; larger ones are for reading in slices. Raises InputError.
     """
     place = _place(group, name)
-    with _readable(place):
+    with readable(place):
         dataset = _dataset(group, name)
         _check_kind(place, dataset.dtype, dtype_kind)
         if dataset.shape is None or not _fits(dataset.shape, shape):
@@ -380,7 +199,7 @@ def read_table(
     `columns` maps a name to numpy's kinds, as in `read`. Raises InputError.
     """
     place = _place(group, name)
-    with _readable(place):
+    with readable(place):
         dataset = _dataset(group, name)
         if dataset.dtype.names is None or dataset.shape is None or len(dataset.shape) != 1:
             raise InputError(f"{place}: must be a table, got shape {dataset.shape} of {dataset.dtype}")
@@ -402,18 +221,12 @@ def _place(group: h5py.Group, name: str) -> str:
 
 
 def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
-    """The data set itself: no link to elsewhere, no view of other files."""
     place = _place(group, name)
-    link = group.get(name, getlink=True)
-    if link is None:
+    if name not in group:
         raise InputError(f"{place}: is missing")
-    if not isinstance(link, h5py.HardLink):
-        raise InputError(f"{place}: must stand in the file itself, got a {type(link).__name__}")
     dataset = group[name]
     if not isinstance(dataset, h5py.Dataset):
         raise InputError(f"{place}: must be a data set, got a {type(dataset).__name__}")
-    if dataset.external or dataset.is_virtual:
-        raise InputError(f"{place}: must hold its own data, got a view of another file")
     return dataset
 
 

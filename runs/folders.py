@@ -1,28 +1,33 @@
 """Where runs leave their files; nothing is written over unless that is asked for."""
 
-import fcntl
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from lsnn.errors import InputError
+from lsnn.errors import InputError, StoreError
+from lsnn.whole import holding, lock, refuse_inputs, same_folder
 
 RESULTS = Path("results")
 
 
-def output_folder(out: Path | None, default: str, files: Sequence[str], overwrite: bool = False) -> Path:
+def output_folder(
+    out: Path | None, default: str, files: Sequence[str], overwrite: bool = False, inputs: Iterable[Path] = ()
+) -> Path:
     """The folder for these files, made if need be.
 
     Args:
         out: the folder asked for; without one, a new folder below `results/`, named `default` and a number if that is
             taken.
         files: names of the files that the run will leave.
+        inputs: files that are read, which are never written over.
 
     Raises:
         InputError: no folder, one that cannot be written to, or one that holds such a file (unless `overwrite`).
     """
-    folder = _fresh(RESULTS / default) if out is None else Path(out)
+    folder, inputs = _fresh(RESULTS / default) if out is None else Path(out), list(inputs)
+    for name in files:
+        refuse_inputs(folder / name, inputs)
     if not overwrite:
         refuse_to_overwrite(folder, files)
     return writable(folder)
@@ -47,8 +52,12 @@ def writable(folder: Path) -> Path:
     return folder
 
 
-def output_file(path: Path, overwrite: bool = False) -> Path:
-    """The path of a file to write; InputError if it exists (unless `overwrite`) or its folder cannot be written to."""
+def output_file(path: Path, overwrite: bool = False, inputs: Iterable[Path] = ()) -> Path:
+    """The path of a file to write.
+
+    Raises InputError if it exists (unless `overwrite`), is one of the `inputs`, or its folder cannot be written to.
+    """
+    refuse_inputs(path, inputs)
     if _stands(path) and not overwrite:
         raise InputError(f"{path}: must not exist yet; name another --out, or --overwrite")
     writable(path.parent)
@@ -56,18 +65,21 @@ def output_file(path: Path, overwrite: bool = False) -> Path:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Nobody else works in the folder in the meantime; InputError if somebody does. It ends with the process."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # of file systems without locks
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(f"{folder}: another run is at work there; wait for it, or end it") from None
-        yield
-    finally:
-        os.close(handle)
+def alone_in(folder: Path) -> Iterator[int]:
+    """Nobody else works in the folder in the meantime; InputError if somebody does. It ends with the process.
+
+    Yields the folder's descriptor, which is that folder even when its name means another one.
+    """
+    with holding(folder) as held:
+        if lock(held) is False:  # None: a file system without locks
+            raise InputError(f"{folder}: another run is at work there; wait for it, or end it")
+        yield held
+
+
+def require_same(folder: Path, held: int) -> None:
+    """StoreError unless the folder is still the one that was there when the run began."""
+    if not same_folder(folder, held):
+        raise StoreError(folder, "the folder was moved or exchanged since the run began")
 
 
 def busy(folder: Path) -> bool:

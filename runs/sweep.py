@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.files import write_whole
 from lsnn.configuration import from_mapping
 from lsnn.errors import InputError
+from lsnn.whole import write_whole
 from runs.configuration import Experiment, open_network, overridden
 from runs.folders import alone_in, busy, writable
 from runs.interruption import Interruption, interruption

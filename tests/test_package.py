@@ -19,8 +19,9 @@ MAY_IMPORT = {
     "lsnn": {"lsnn"},
     "tasks": {"tasks", "lsnn"},
     "runs": {"runs", "tasks", "lsnn", "analysis"},
-    "analysis": {"analysis"},
+    "analysis": {"analysis", "lsnn"},
 }
+OF_FILES = {"lsnn.errors", "lsnn.sealed", "lsnn.whole"}  # what analysis takes of lsnn: how files are guarded
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "llvmlite": "numba", "imageio_ffmpeg": "imageio-ffmpeg"}
 
 
@@ -66,6 +67,20 @@ def modules() -> Iterator[tuple[str, Path, set[str]]]:
 def test_dependencies_point_one_way():
     wrong = {path: imports & set(MAY_IMPORT) - MAY_IMPORT[package] for package, path, imports in modules()}
     assert {path: names for path, names in wrong.items() if names} == {}
+
+
+def test_analysis_takes_nothing_of_the_simulator():
+    taken = set()
+    for path in (CLONE / "analysis").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "lsnn":
+                taken.add(node.module)
+            elif isinstance(node, ast.Import):
+                taken |= {alias.name for alias in node.names if alias.name.split(".")[0] == "lsnn"}
+    assert taken == OF_FILES
+    loaded = "import sys, analysis.report; print([m for m in sys.modules if m.startswith(('lsnn.', 'tasks', 'numba'))])"
+    found = subprocess.check_output([sys.executable, "-c", loaded], cwd=CLONE, text=True).strip()
+    assert set(ast.literal_eval(found)) == {*OF_FILES, "lsnn.soundness"}
 
 
 def test_only_analysis_plots():

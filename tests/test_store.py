@@ -109,17 +109,18 @@ def test_text_comes_back_and_is_never_in_the_heap_without_a_checksum(tmp_path, t
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [("text", "must be a number or text of fixed length, got object"), (np.bytes_(b"\xff"), "must be text in UTF-8")],
+    [
+        ("text", "must be a number or text of fixed length, got text of variable length"),
+        (np.bytes_(b"\xff"), "must be text in UTF-8"),
+    ],
 )
 def test_text_that_is_refused(network_file, value, message):
     with h5py.File(network_file, "r+") as file:
         file.attrs["command"] = value
     store.seal(network_file)
-    with (
-        store.open_for_reading(network_file, "network") as file,
-        pytest.raises(InputError, match=f"/@command: {message}"),
-    ):
-        store.read_attribute(file, "command", str)
+    with pytest.raises(InputError, match=f"/@command: {message}"):
+        with store.open_for_reading(network_file, "network") as file:
+            store.read_attribute(file, "command", str)
 
 
 def test_table_needs_units_for_every_column(tmp_path):
@@ -167,13 +168,14 @@ def test_full_disk_is_an_error_that_harms_nothing(network_file, n_values):
         import resource, sys
         import numpy as np
         from lsnn import store
+        from lsnn.errors import StoreError
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, resource.RLIM_INFINITY))
         try:
             with store.write_atomically(sys.argv[1]) as file:
                 noise = np.random.default_rng(0).normal(size=int(sys.argv[2]))
                 store.put(file, "weight", noise, "V", "noise")
-        except store.StoreError as error:
+        except StoreError as error:
             print(error)
     """
     done = run_python(program, network_file, n_values)
@@ -332,7 +334,7 @@ def test_kind_and_schema_version(network_file, tmp_path):
     [
         (WEIGHTS.astype(np.int32), r"/weight: must be of type floating, got int32"),
         (WEIGHTS.astype("S8"), r"/weight: must be of type floating, got \|S8"),
-        (["a", "b"], r"/weight: must be of type floating, got object"),
+        (["a", "b"], r"/weight: must be a number or text of fixed length, got text of variable length"),
         (WEIGHTS.T, r"/weight: must have shape \(4, 3\), got \(3, 4\)"),
         (WEIGHTS[0], r"/weight: must have shape \(4, 3\), got \(3,\)"),
         (h5py.Empty("f4"), r"/weight: must have shape \(4, 3\), got None"),
@@ -362,29 +364,13 @@ def test_huge_declared_size_is_refused_before_reading(tmp_path):
     path = tmp_path / "a.h5"
     with store.write_atomically(path) as file:
         file.attrs.update({"kind": "network", "schema_version": store.SCHEMA_VERSION})
-        file.create_dataset("weight", (2**40, 3), "f4", chunks=(16, 3))
-        file.create_dataset("trials", (2**40,), TRIALS.dtype, chunks=(16,))
+        file.create_dataset("weight", (2**40, 3), "f4", chunks=(2**24, 3))
+        file.create_dataset("trials", (2**40,), TRIALS.dtype, chunks=(2**24,))
     with pytest.raises(InputError, match=r"/weight: must take at most 1073741824 bytes, got float32 of shape"):
         read_weight(path, shape=(None, 3))
     with pytest.raises(InputError, match="/trials: must take at most"):
         with store.open_for_reading(path, "network") as file:
             store.read_table(file, "trials", {"trial": "i"})
-
-
-def test_links_and_views_of_other_files_are_not_followed(network_file, tmp_path):
-    with h5py.File(network_file, "r") as file:
-        layout = h5py.VirtualLayout(WEIGHTS.shape, "f4")
-        layout[:] = h5py.VirtualSource(file["weight"])
-    for make in (
-        lambda file: file.__setitem__("weight", h5py.ExternalLink(network_file.name, "/weight")),
-        lambda file: file.__setitem__("weight", h5py.SoftLink("/elsewhere")),
-        lambda file: file.create_virtual_dataset("weight", layout),
-    ):
-        with store.write_atomically(tmp_path / "a.h5") as file:
-            file.attrs.update({"kind": "network", "schema_version": store.SCHEMA_VERSION})
-            make(file)
-        with pytest.raises(InputError, match="/weight: must (stand in the file itself|hold its own data)"):
-            read_weight(tmp_path / "a.h5")
 
 
 @pytest.mark.parametrize(
