@@ -38,6 +38,7 @@ class Study(IntEnum):
     WEDGE = 12
     MAZE_FAMILY = 13
     MAZE_ROTATION = 14
+    ONE_VISIT = 16
     TAKEOVER = 15  # 13, the number of MAZE_FAMILY, in results of before this register
 
 

@@ -20,6 +20,7 @@ from runs.study.behaviour import probe, reversal
 from runs.study.decoding import decoding
 from runs.study.generalisation import generalisation
 from runs.study.interventions import ablation, clamp, silence
+from runs.study.one_visit import one_visit
 from runs.study.retention import retention
 from runs.study.transplant import takeover, transplant
 from runs.study.variants import findings_of_variants, require_variants, train_variants, variants_folder
@@ -34,6 +35,7 @@ EXPERIMENTS: dict[str, Callable[[Subject, int], Findings]] = {
     "clamp": clamp,
     "transplant": transplant,
     "takeover": takeover,
+    "one_visit": one_visit,
     "decoding": decoding,
     "retention": retention,
     "reversal": reversal,

@@ -70,7 +70,7 @@ def transplant(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Fin
                      "(swap, animal, step, 2): place, from being set down on; animals 2k and 2k + 1 are a pair"),
         "goal": Item(goal, "pool radius", "(animal, 2): centre of the animal's own platform"),
         "found": Item(found, "1", "(animal,): whether it had found its platform before"),
-        "apart": _apart(goal, subject),
+        "apart": apart(goal, subject),
     }  # fmt: skip
     return Findings(items, {}, {"swaps": list(SWAPS), "moment_ms": int(moments[0])})
 
@@ -102,12 +102,13 @@ def takeover(
         "reached": Item(np.array(reached, np.int8), "1",
                         "(state, swap, animal): platform reached first: 0 its own, 1 the other's, 2 neither"),
         "moment_ms": Item(np.array(moments), "ms", "(state, animal): when it was taken; -1 = never"),
-        "apart": _apart(goal, subject),
+        "apart": apart(goal, subject),
     }  # fmt: skip
     return Findings(items, {}, {"swaps": list(SWAPS)})
 
 
-def _apart(goal: np.ndarray, subject: Subject) -> Item:
+def apart(goal: np.ndarray, subject: Subject) -> Item:
+    """Whether the platforms of a pair of animals do not touch."""
     far = np.hypot(*(goal - goal[np.arange(len(goal)) ^ 1]).T) > 2 * subject.task.platform_radius
     return Item(far, "1", "(animal,): whether the two platforms of the pair do not touch; 2k and 2k + 1 are a pair")
 

@@ -23,6 +23,7 @@ from runs.study import (
     decoding,
     generalisation,
     interventions,
+    one_visit,
     retention,
     study,
     transplant,
@@ -32,7 +33,7 @@ from runs.study import (
 from runs.study.apparatus import NEVER, WHOLE, Subject, erase, find_rows, run_blocks, study_keys, surgery, swim
 from runs.study.study import EXPERIMENTS, run_study
 from runs.train import Budget
-from tasks.water_maze import GOAL_X, GOAL_Y, X, Y
+from tasks.water_maze import GOAL_X, GOAL_Y, ON_PLATFORM, WAIT, X, Y
 from tests.runs.tiny import trained
 
 EPISODES, SEED = 12, 3
@@ -201,6 +202,77 @@ def test_after_the_first_find_states_are_those_at_the_second_start(subject):
     np.testing.assert_array_equal(moments[second["episode"][started]], second["start_ms"][started])
     assert 0 < (moments >= 0).sum() < len(moments)
     assert len(set(moments[moments >= 0])) > 1
+
+
+@pytest.fixture(scope="module")
+def visited(subject):
+    return one_visit.one_visit(subject, SEED, (0, 40), (0, 40), watched_ms=60, searched_ms=400)
+
+
+def test_one_visit_tells_for_every_dark_and_change_whose_platform_is_reached(subject, visited):
+    reached, changes = visited.items["reached"].values, visited.attributes["changes"]
+    assert reached.shape == (2, len(changes), 48) and set(np.unique(reached)) <= {0, 1, 2}
+    assert changes[:3] == ["none", "erased", "own b alone"] and visited.attributes["kept"] == ["b"]
+    assert visited.items["rate_hz"].values[0] == 0
+    skipped = one_visit.one_visit(subject, SEED, (0, 40), (40,), watched_ms=60, searched_ms=400).items["reached"].values
+    np.testing.assert_array_equal(skipped[1], reached[1])
+    np.testing.assert_array_equal(skipped[0, 0], reached[0, 0])
+    assert np.all(skipped[0, 1:] == one_visit.NOT_RUN)
+
+
+def test_a_third_animals_and_an_erased_state_know_nothing_of_the_pair(visited):
+    """Both animals of a pair are released at one place: with equal states they reach the same place or none."""
+    reached, changes = visited.items["reached"].values, visited.attributes["changes"]
+    erased = reached[:, changes.index("erased")].reshape(2, -1, 2)
+    assert np.all((erased == 2).all(axis=2) | (erased.sum(axis=2) <= 3))
+
+
+def test_changes_of_states_do_what_their_names_say(subject):
+    network, generator = subject.network, np.random.default_rng(0)
+    n = network.config.n_neurons
+    changes = one_visit.changes_of(network, generator)
+    untrained = generator.random((network.n_slots, 8), np.float32)
+
+    def after(name):
+        block = Block(subject.task, network, 1)
+        block.begin(subject.task, np.arange(8, dtype=np.uint64))
+        for number, array in enumerate(block.state, start=1):
+            array[...] = (np.arange(array.size).reshape(array.shape) % 97 + number).astype(array.dtype)
+        before = copy_of(block.state)
+        changes[name](block.state, untrained)
+        return before, block.state
+
+    partner, third = [1, 0, 3, 2, 5, 4, 7, 6], [2, 3, 0, 1, 6, 7, 4, 5]
+    for name, lanes in (("own b alone", list(range(8))), ("other's b alone", partner), ("third's b alone", third)):
+        before, state = after(name)
+        np.testing.assert_array_equal(state.x[n:], before.x[n:][:, lanes])
+        assert not state.x[:n].any() and not state.pending.any() and not state.r.any() and not state.refractory.any()
+    before, state = after("other's b shuffled")
+    np.testing.assert_array_equal(np.sort(state.x[n:], axis=0), np.sort(before.x[n:][:, partner], axis=0))
+    assert not np.array_equal(state.x[n:], before.x[n:][:, partner])
+    np.testing.assert_array_equal(after("untrained b alone")[1].x[n:], untrained[n:])
+    before, state = after("all but b exchanged")
+    np.testing.assert_array_equal(state.x, np.concatenate([before.x[:n][:, partner], before.x[n:]]))
+    np.testing.assert_array_equal(state.pending, before.pending[..., partner])
+    before, state = after("everything exchanged")
+    assert all(np.array_equal(a, b[..., partner]) for a, b in zip(state, before, strict=True))
+    assert not any(array.any() for array in after("erased")[1])
+
+
+def test_states_are_taken_at_the_end_of_the_time_on_the_platform(subject):
+    """An animal whose visit ends at the very end of the search goes on as if nothing had been moved in time."""
+    task = one_visit.with_one_visit(subject.task, 400, 60)
+    keys = study_keys(SEED, Study.ONE_VISIT, 8)
+    found = find_rows(swim(subject, keys, task=replace(task, duration_ms=400)).trials, 8)
+    moments = apparatus.later(found, one_visit.ON_PLATFORM_MS)
+    taken = one_visit._after_one_visit(subject, keys, replace(task, duration_ms=420), moments)[0][0]
+    block = Block(task, subject.network, 420, keep_states=True)
+    block.begin(task, keys)
+    for lane in np.flatnonzero(found != NEVER):
+        block.begin(task, keys)
+        block.roll_out(subject.weights, subject.mean_action, int(moments[lane]))
+        np.testing.assert_array_equal(taken[:, lane], block.state.x[:, lane])
+        assert block.task_state[lane, WAIT] == task.dark_ms and block.task_state[lane, ON_PLATFORM] == 0
 
 
 def test_currents_under_way_arrive_as_late_as_they_would_have(subject, keys):

@@ -1,0 +1,201 @@
+"""One visit, then dark: what of the state holds the platform's place, and for how long?
+
+An animal finds its platform once. When its time there is over it is out of the pool, and nothing enters the network.
+After the dark both animals of a pair are released at one place and swim without a platform: which of their two places
+do they reach first? Dark is counted in all, from the end of the time on the platform.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from analysis.study.transplant import first_reached
+from lsnn.blocks import Block, copy_of
+from lsnn.kernels.layout import State
+from lsnn.kernels.simd import LANES
+from lsnn.network import Network, build_network
+from lsnn.seeds import NETWORK_BRANCH, Study
+from runs.study.apparatus import (
+    NEVER,
+    Findings,
+    Item,
+    Plan,
+    Subject,
+    find_rows,
+    later,
+    of_lanes,
+    run_blocks,
+    study_generator,
+    study_keys,
+    swim,
+)
+from runs.study.retention import lift_out
+from runs.study.transplant import apart, disc_points, set_down_in_pairs, shifted
+from tasks.water_maze import GOAL_X, GOAL_Y, PROBE_STEP, WaterMaze, X, Y
+
+DARK_MS = (0, 50, 100, 200, 500, 1000, 2000, 5000)
+CHANGED_MS = (0, 500, 1000)  # after so long, states are changed as well
+ON_PLATFORM_MS, SEARCHED_MS, WATCHED_MS = 20, 1500, 400
+ANIMALS_PER_EPISODE = 4
+NOT_RUN = -1
+_PARTNER, _THIRD = np.arange(LANES) ^ 1, np.arange(LANES) ^ 2
+
+Change = Callable[[State, np.ndarray], None]  # of a block's state; the second: x of an untrained network
+
+
+def one_visit(
+    subject: Subject, seed: int, dark_ms: tuple[int, ...] = DARK_MS, changed_ms: tuple[int, ...] = CHANGED_MS,
+    watched_ms: int = WATCHED_MS, searched_ms: int = SEARCHED_MS,
+) -> Findings:  # fmt: skip
+    """Which platform each animal of a pair reaches first, after every dark, with the states as they are and changed."""
+    task = with_one_visit(subject.task, searched_ms, dark_ms[-1] + watched_ms)
+    count = ANIMALS_PER_EPISODE * subject.episodes
+    keys = study_keys(seed, Study.ONE_VISIT, count + -count % LANES)
+    found = find_rows(swim(subject, keys, task=replace(task, duration_ms=searched_ms)).trials, len(keys))
+    end = searched_ms + ON_PLATFORM_MS
+    moments, candidates = later(found, ON_PLATFORM_MS), disc_points(
+        study_generator(seed, Study.ONE_VISIT), (len(keys) // 2, 64)
+    )  # fmt: skip
+    untrained = np.concatenate(_after_one_visit(_untrained(subject), keys, replace(task, duration_ms=end), moments))
+    changes = changes_of(subject.network, study_generator(seed, Study.ONE_VISIT))
+
+    def keep(block: Block, episodes: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        reached, rates = np.full((len(dark_ms), len(changes), LANES), NOT_RUN), np.zeros(len(dark_ms))
+        goal, starts = block.task_state[:, [GOAL_X, GOAL_Y]].copy(), candidates[episodes.start // 2 :][: LANES // 2]
+        other_x = untrained[episodes.start // LANES]
+        block.parameters[PROBE_STEP] = 0
+        lift_out(block, block.steps)
+        for number, dark in enumerate(dark_ms):
+            rates[number] = _wait(subject, block, end + dark - block.t)
+            state, world, t = copy_of(block.state), block.task_state.copy(), block.t
+            for arm, change in enumerate(changes.values()):
+                if arm > 0 and dark not in changed_ms:
+                    continue
+                block.state, block.task_state[:], block.t = copy_of(state), world, t
+                set_down_in_pairs(block, starts, task.platform_radius)
+                change(block.state, other_x)
+                block.roll_out(subject.weights, subject.mean_action, watched_ms)
+                path = block.trace.task_state[t : t + watched_ms + 1, :, [X, Y]].transpose(1, 0, 2)
+                reached[number, arm] = first_reached(path, goal, goal[_PARTNER], task.platform_radius)
+            block.state, block.task_state[:], block.t = copy_of(state), world, t
+        return reached, goal, rates
+
+    kept = run_blocks(subject, keys, task, _to_the_end_of_the_visit(subject, moments, end), keep)
+    reached, goal, rates = zip(*kept, strict=True)
+    items = {
+        "dark_ms": Item(np.array(dark_ms), "ms", "without any input, from the end of the time on the platform"),
+        "reached": Item(np.concatenate(reached, axis=2).astype(np.int8), "1",
+                        "(dark, change, animal): platform reached first: 0 own, 1 the other's, 2 neither; -1 not run"),
+        "rate_hz": Item(np.mean(rates, axis=0), "Hz", "(dark,): mean rate since the dark before it, of all neurons"),
+        "found": Item(found != NEVER, "1", "(animal,): whether it found its platform in time"),
+        "apart": apart(np.concatenate(goal), subject),
+    }  # fmt: skip
+    attributes = {"changes": list(changes), "kept": kept_variables(subject.network), "watched_ms": watched_ms}
+    return Findings(items, {}, attributes | {"on_platform_ms": ON_PLATFORM_MS, "searched_ms": searched_ms})
+
+
+def with_one_visit(task: WaterMaze, searched_ms: int, after_ms: int) -> WaterMaze:
+    """The maze with a search of that length, a fixed time on the platform, and dark to the end of the record."""
+    return replace(
+        task, rest_ms=ON_PLATFORM_MS, rest_ms_min=None, rest_each_trial=False, dark_ms=2 * after_ms, dark_ms_min=None,
+        no_dark=0.0, duration_ms=searched_ms + ON_PLATFORM_MS + after_ms,
+    )  # fmt: skip
+
+
+def _to_the_end_of_the_visit(subject: Subject, moments: np.ndarray, end: int) -> Plan:
+    """Rolls a block out to `end`, where each animal is as it was at its moment; (animal,), at the latest the end."""
+
+    def plan(block: Block, episodes: slice) -> None:
+        when = np.minimum(of_lanes(moments, episodes, NEVER), end)
+        state, world = copy_of(block.state), block.task_state.copy()
+        for step in np.unique([*when, end]):
+            block.roll_out(subject.weights, subject.mean_action, step - block.t)
+            lanes, now = when == step, shifted(block.state, end - step)
+            world[lanes] = block.task_state[lanes]
+            for taken, part in zip(state, now, strict=True):
+                taken[..., lanes] = part[..., lanes]
+        block.state, block.task_state[:] = state, world
+
+    return plan
+
+
+def _after_one_visit(subject: Subject, keys: np.ndarray, task: WaterMaze, moments: np.ndarray) -> list[np.ndarray]:
+    """State variables of every block at the animals' moments, (1, slots, 8) each."""
+    plan = _to_the_end_of_the_visit(subject, moments, task.duration_ms)
+    return run_blocks(subject, keys, task, plan, lambda block, _: block.state.x[None].copy())
+
+
+def _untrained(subject: Subject) -> Subject:
+    """The network as it was before its first iteration."""
+    net, branch = subject.network, np.random.SeedSequence(subject.seed, spawn_key=(NETWORK_BRANCH,))
+    untrained = build_network(net.config, net.n_in, net.outputs, net.log_std, branch)
+    return subject._replace(network=untrained, weights=untrained.weights())
+
+
+def _wait(subject: Subject, block: Block, steps: int) -> float:
+    """Roll out so many steps of dark; the mean rate in Hz."""
+    before = block.t
+    block.roll_out(subject.weights, subject.mean_action, steps)
+    if block.t == before:
+        return 0.0
+    spikes = np.bitwise_count(block.record.spikes[before : block.t])
+    return float(1000 * spikes.mean() / LANES / subject.network.config.dt_ms)
+
+
+# What is done to the states of a block
+
+
+def kept_variables(network: Network) -> list[str]:
+    """State variables beside the membranes v, by name."""
+    return sorted({name for group in network.variables() for name in group if name != "v"})
+
+
+def changes_of(network: Network, generator: np.random.Generator) -> dict[str, Change]:
+    """What is done to the states of pairs at release, by name; the first is nothing, the second erases all.
+
+    For every variable beside the membranes: all but it is erased, and it is the animal's own, the other's, a third
+    animal's, the other's shuffled over its neurons, or an untrained network's; or all but it is exchanged.
+    """
+    changes: dict[str, Change] = {"none": lambda state, _: None, "erased": lambda state, _: _erase(state)}
+    lanes = np.arange(LANES)
+    for name in kept_variables(network):
+        parts = [np.arange(group[name].start, group[name].stop) for group in network.variables() if name in group]
+        slots = np.concatenate(parts)
+        shuffled = generator.permutation(len(slots))
+        changes |= {
+            f"own {name} alone": partial(_left_with, slots=slots, lanes=lanes),
+            f"other's {name} alone": partial(_left_with, slots=slots, lanes=_PARTNER),
+            f"third's {name} alone": partial(_left_with, slots=slots, lanes=_THIRD),
+            f"other's {name} shuffled": partial(_left_with, slots=slots, lanes=_PARTNER, order=shuffled),
+            f"untrained {name} alone": partial(_left_with_untrained, slots=slots),
+            f"all but {name} exchanged": partial(_exchange_all_but, slots=slots),
+        }
+    return changes | {"everything exchanged": partial(_exchange_all_but, slots=np.empty(0, int))}
+
+
+def _erase(state: State) -> None:
+    for array in state:
+        array[...] = 0
+
+
+def _left_with(
+    state: State, untrained: np.ndarray, slots: np.ndarray, lanes: np.ndarray, order: np.ndarray | slice = slice(None)
+) -> None:
+    """All to zero but the slots, which each lane takes from the lane named."""
+    values = state.x[slots][order][:, lanes]
+    _erase(state)
+    state.x[slots] = values
+
+
+def _left_with_untrained(state: State, untrained: np.ndarray, slots: np.ndarray) -> None:
+    _erase(state)
+    state.x[slots] = untrained[slots]
+
+
+def _exchange_all_but(state: State, untrained: np.ndarray, slots: np.ndarray) -> None:
+    own = state.x[slots].copy()
+    for array in state:
+        array[...] = array[..., _PARTNER]
+    state.x[slots] = own
