@@ -1,16 +1,66 @@
-"""Frozen dataclasses from and to plain mappings: every key known, every value of its type."""
+"""Frozen dataclasses from and to plain mappings: every key known, every value of its type, its meaning and source.
 
+A configuration is a frozen dataclass under `documented` whose fields are made by `parameter`.
+"""
+
+import inspect
 import math
 import types
-from collections.abc import Mapping
-from dataclasses import MISSING, asdict, fields
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, asdict, field, fields
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints, overload
 
 from lsnn.errors import InputError
 
 T = TypeVar("T")
 
+NOTHING = "–"  # no symbol, no unit
+
 _NAMES = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text", type(None): "null"}
+
+
+@overload
+def parameter(default: T, meaning: str, *, unit: str = ..., symbol: str = ..., source: str = ...) -> T: ...
+@overload
+def parameter(
+    *, meaning: str, factory: Callable[[], T], unit: str = ..., symbol: str = ..., source: str = ...
+) -> T: ...
+@overload
+def parameter(*, meaning: str, unit: str = ..., symbol: str = ..., source: str = ...) -> Any: ...
+
+
+def parameter(
+    default: Any = MISSING,
+    meaning: str = "",
+    *,
+    factory: Any = MISSING,
+    unit: str = "1",
+    symbol: str = NOTHING,
+    source: str = "ours",
+) -> Any:
+    """A field of a configuration, with what the tables of the documentation say of it.
+
+    Args:
+        default, factory: the value, or what makes it; with neither it has to be given.
+        meaning: what it sets, in a phrase.
+        unit: of the value; "1" for a pure number, "–" for what is no quantity.
+        symbol: in the paper that the value comes from.
+        source: "recalled", "read" or "ours" (docs/reference/parameters.md), and more behind a colon.
+    """
+    metadata = {"meaning": meaning, "unit": unit, "symbol": symbol, "source": source}
+    return field(default=default, default_factory=factory, metadata=metadata)
+
+
+def documented(kind: type[T]) -> type[T]:
+    """The configuration, its docstring followed by the meaning and unit of every field."""
+    rows = [f"    {item.name}: {_phrase(item.metadata)}" for item in fields(kind)]  # type: ignore[arg-type]
+    kind.__doc__ = "\n".join([inspect.cleandoc(kind.__doc__ or ""), "", "Args:", *rows])
+    return kind
+
+
+def _phrase(metadata: Mapping[str, str]) -> str:
+    unit = metadata["unit"]
+    return metadata["meaning"] if unit in ("1", NOTHING) else f"{metadata['meaning']} ({unit})"
 
 
 def from_mapping(kind: type[T], values: object, section: str) -> T:

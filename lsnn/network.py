@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from lsnn.configuration import documented, parameter
 from lsnn.equations.host import host_model
 from lsnn.errors import InputError
 from lsnn.kernels.layout import FULL, PLAIN, TILED, Cells, Readout, Rows, Weights, read_only
@@ -18,33 +19,68 @@ from lsnn.wiring import Synapses, Wiring, draw_pairs, synapses_of_pairs
 TILE_BYTES = 1536 * 1024  # of the delay ring of a tile, in float32 (benchmarks/NOTES.md)
 
 
+@documented
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Populations and constants of an LSNN; docs/parameters.md has the symbol and source of each."""
+    """Populations and constants of an LSNN. Thresholds and membrane potentials share one unit, that of b0."""
 
-    n_excitatory: int = 200
-    n_inhibitory: int = 80
-    n_adaptive: int = 120
-    dale: bool = True
-    connectivity: float = 0.2
-    rewire: bool = True
-    d_max_ms: int = 10
-    tau_m_min_ms: float = 15.0
-    tau_m_max_ms: float = 30.0
-    tau_a_ms: float = 1200.0
-    b0: float = 0.01
-    beta: float = 1.7
-    refractory_ms: int = 3
-    tau_out_ms: float = 20.0
-    input_gain: float = 1.0
-    recurrent_gain: float = 1.0
-    readout_gain: float = 1.0
-    adaptive_model: str = "alif"
-    surrogate: str | None = None
-    surrogate_width: float | None = None
-    surrogate_gamma: float = 0.3
-    detach_reset: bool = False
-    dt_ms: float = 1.0
+    n_excitatory: int = parameter(200, "excitatory LIF neurons", unit="neurons", source="recalled")
+    n_inhibitory: int = parameter(80, "inhibitory LIF neurons", unit="neurons", source="recalled")
+    n_adaptive: int = parameter(120, "excitatory adaptive neurons", unit="neurons", source="recalled")
+    dale: bool = parameter(True, "Dale's law: all synapses of a neuron share a sign", unit="–", source="recalled")
+    connectivity: float = parameter(0.2, "share of all ordered pairs that are connected", source="recalled")
+    rewire: bool = parameter(True, "rewiring by DEEP R", unit="–", source="recalled")
+    d_max_ms: int = parameter(
+        10, "greatest delay; each is uniform in 1 .. d_max", unit="ms", symbol="d", source="recalled; read: `n_delay`"
+    )
+    tau_m_min_ms: float = parameter(
+        15.0, "lower bound of the membrane time constants", unit="ms", symbol="tau_m", source="recalled"
+    )
+    tau_m_max_ms: float = parameter(
+        30.0, "upper bound of the membrane time constants", unit="ms", symbol="tau_m", source="recalled"
+    )
+    tau_a_ms: float = parameter(
+        1200.0, "time constant of the adaptation", unit="ms", symbol="tau_a", source="recalled; read: `tau_a`"
+    )
+    b0: float = parameter(
+        0.01, "threshold without adaptation", unit="unit of v", symbol="b^0", source="recalled; read: `thr`"
+    )
+    beta: float = parameter(
+        1.7,
+        "by how much the threshold grows with b; 0 = no adaptation",
+        unit="unit of v",
+        symbol="beta",
+        source="recalled; read: `beta` (beta/b0 = 170)",
+    )
+    refractory_ms: int = parameter(
+        3,
+        "shortest time from spike to spike",
+        unit="ms",
+        source="recalled; read: `n_ref`, with which a spike at t allows the next at t+4 there, at t+3 here",
+    )
+    tau_out_ms: float = parameter(20.0, "time constant of the readout", unit="ms", source="read: `tau_out`")
+    input_gain: float = parameter(
+        1.0, "sd of the normalised initial weights from the input, times the square root of the fan-in"
+    )
+    recurrent_gain: float = parameter(1.0, "likewise of the recurrent weights")
+    readout_gain: float = parameter(1.0, "likewise of the readout's")
+    adaptive_model: str = parameter(
+        "alif", "neuron model of the adaptive population: a name, or the text of a TOML file", unit="–"
+    )
+    surrogate: str | None = parameter(
+        None, "shape of the surrogate derivative; none = the model's own, the triangle", unit="–", symbol="psi"
+    )
+    surrogate_width: float | None = parameter(None, "its width in units of u; none = the model's own")
+    surrogate_gamma: float = parameter(
+        0.3, "its peak, which damps the gradient", symbol="gamma", source="recalled; read: `dampening_factor`"
+    )
+    detach_reset: bool = parameter(
+        False,
+        "the gradient takes the spike of the reset for a constant",
+        unit="–",
+        source="read: the reset is differentiated through",
+    )
+    dt_ms: float = parameter(1.0, "time step", unit="ms", symbol="delta t", source="recalled; read: `dt`")
 
     @property
     def n_neurons(self) -> int:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from lsnn.configuration import documented, parameter
 from lsnn.errors import InputError
 from lsnn.kernels.simd import LANES
 from lsnn.task import Task
@@ -18,47 +19,87 @@ NOT_NEGATIVE = (
 )  # fmt: skip
 
 
+@documented
 @dataclass(frozen=True)
 class LearningConfig:
-    """The outer loop; weights are learnt in units of effect."""
+    """The outer loop: roll-outs, loss, optimiser, curriculum, rewiring. It learns normalised weights."""
 
-    episodes: int = 64
-    time_checkpoints: bool = False
-    learning_rate: float = 3e-3
-    final_learning_rate: float = 1e-3
-    anneal_iterations: int = 0
-    discount: float = 0.99
-    gae_lambda: float = 0.97
-    clip: float = 0.2
-    epochs: int = 1
-    value_weight: float = 0.5
-    entropy_weight: float = 0.0
-    gradient_norm: float = 1.0
-    shard_norm: float = 2.0
-    exploded_norm: float = 10.0
-    exploded_shrink: float = 0.99
-    input_rate: float = 1.0
-    recurrent_rate: float = 1.0
-    weight_decay: float = 0.0
-    average_rate: float = 0.01
-    rate_target_hz: float = 20.0
-    rate_weight: float = 0.1
-    initial_std: float = 0.6
-    min_std: float = 0.05
-    spread: str = "learnt"
-    hold_ms: int = 1
-    mean_norm: float = 0.0
-    auxiliary: bool = False
-    auxiliary_weight: float = 1.0
-    auxiliary_until: int = 0
-    curriculum: bool = True
-    curriculum_warm_up: float = 12.0
-    curriculum_bar: float = 28.0
-    curriculum_step: float = 0.005
-    curriculum_acting: bool = False
-    l1: float = 0.0
-    temperature: float = 0.0
-    theta_new: float = 1e-3
+    episodes: int = parameter(64, "episodes an iteration, a multiple of 8", unit="episodes")
+    time_checkpoints: bool = parameter(
+        False,
+        "gradient checkpointing: keep the state every sqrt(T) steps and run the steps between again on the way back, "
+        "to the same bits",
+        unit="–",
+    )
+    learning_rate: float = parameter(3e-3, "step size of Adam", unit="normalised weight", symbol="eta")
+    final_learning_rate: float = parameter(1e-3, "step size at the end", unit="normalised weight")
+    anneal_iterations: int = parameter(
+        0, "cosine from the first step size to the last, once the curriculum is over; 0 = constant", unit="iterations"
+    )
+    discount: float = parameter(0.99, "discount of rewards, a step", symbol="gamma", source="recalled")
+    gae_lambda: float = parameter(0.97, "discount of the generalised advantages, a step", symbol="lambda")
+    clip: float = parameter(0.2, "bound on the likelihood ratio of PPO", symbol="epsilon", source="recalled: PPO")
+    epochs: int = parameter(1, "full-batch steps an iteration")
+    value_weight: float = parameter(0.5, "weight of the value loss")
+    entropy_weight: float = parameter(0.0, "weight of the policy's entropy; Gaussian policies only")
+    gradient_norm: float = parameter(1.0, "a longer gradient is shortened to it")
+    shard_norm: float = parameter(
+        2.0, "a shard's gradient longer than so many times the median of all shards is shortened to it"
+    )
+    exploded_norm: float = parameter(
+        10.0, "a gradient longer than it is not followed; the weights go back to their average"
+    )
+    exploded_shrink: float = parameter(0.99, "after an explosion the recurrent weights are this times their average")
+    input_rate: float = parameter(
+        1.0,
+        "factor on the learning rate of input weights; with more input cells active at once each should learn more "
+        "slowly",
+    )
+    recurrent_rate: float = parameter(1.0, "factor on the learning rate of recurrent weights")
+    weight_decay: float = parameter(0.0, "decay of the weights, times the learning rate, an iteration")
+    average_rate: float = parameter(
+        0.01,
+        "share of the newest weights in the running average that is frozen",
+        source="ours: averaging after Polyak & Juditsky 1992, recalled",
+    )
+    rate_target_hz: float = parameter(20.0, "mean rate that each neuron is pulled towards", unit="Hz", symbol="f^0")
+    rate_weight: float = parameter(0.1, "weight of mean_i ((rate_i - target)/target)^2")
+    initial_std: float = parameter(0.6, "policy std at the start", unit="greatest speed", symbol="sigma")
+    min_std: float = parameter(0.05, "smallest policy std", unit="greatest speed")
+    spread: str = parameter("learnt", "policy std: `learnt`, or `readout` for one that depends on the state", unit="–")
+    hold_ms: int = parameter(
+        1,
+        "the noise of the policy stays the same so long; the likelihood is each step's own",
+        unit="ms",
+        source="ours: related to coloured noise, Hollenstein et al. 2024 (abstract read)",
+    )
+    mean_norm: float = parameter(
+        0.0,
+        "a longer mean of the policy is scaled back to it before noise is added; 0 = no bound",
+        unit="greatest speed",
+    )
+    auxiliary: bool = parameter(False, "a readout that names what the episode hides, in meta-training only", unit="–")
+    auxiliary_weight: float = parameter(1.0, "weight of its squared error")
+    auxiliary_until: int = parameter(0, "the weight falls linearly to 0 by then; 0 = it stays", unit="iterations")
+    curriculum: bool = parameter(True, "from the easiest form of the task to the task itself", unit="–")
+    curriculum_warm_up: float = parameter(
+        12.0, "the task itself until the running return is above it; 0 = no warm-up", unit="return"
+    )
+    curriculum_bar: float = parameter(28.0, "the task gets harder while the running return is above it", unit="return")
+    curriculum_step: float = parameter(0.005, "share of the way from the easiest to the whole task, an iteration")
+    curriculum_acting: bool = parameter(
+        False, "the return counts as if the animal had acted throughout the episode", unit="–"
+    )
+    l1: float = parameter(
+        0.0, "pull of DEEP R on theta, times the learning rate", unit="normalised weight", symbol="alpha"
+    )
+    temperature: float = parameter(
+        0.0,
+        "noise of DEEP R on theta, its sd is temperature times learning rate",
+        unit="normalised weight",
+        source="ours; read: sqrt(2 eta T) in `LSNN-official/lsnn/toolbox/rewiring_tools.py`",
+    )
+    theta_new: float = parameter(1e-3, "theta of a synapse that DEEP R has drawn", unit="normalised weight")
 
     def __post_init__(self):
         whole_blocks = self.episodes > 0 and self.episodes % LANES == 0
