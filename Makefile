@@ -4,6 +4,7 @@
 #                    (options of `lsnn maze` in ARGS, as in: make maze ARGS="--minutes 5 --seed 2")
 #   make test        set up, then the tests; `make test-long` runs the long variants of the slow ones
 #   make lint        set up, then ruff and mypy
+#   make docs        set up, then build the documentation into docs/_build/html; a warning is an error
 #   make bench       set up .venv-bench/ with the peers, then time them beside this engine (ARGS="--quick": does it run?)
 #   make setup       only set up: .venv/ in this folder, with the `lsnn` command in it
 #   make clean       remove .venv/, .venv-bench/ and the caches
@@ -15,7 +16,7 @@ BENCH_VENV := .venv-bench
 BENCH_INSTALLED := $(BENCH_VENV)/installed
 ARGS ?=
 
-.PHONY: setup test test-long lint maze bench clean
+.PHONY: setup test test-long lint docs maze bench clean
 .DELETE_ON_ERROR:
 
 setup: $(INSTALLED)
@@ -41,6 +42,9 @@ lint: setup
 	$(VENV)/bin/python -m ruff check .
 	$(VENV)/bin/python -m mypy lsnn tasks
 
+docs: setup
+	$(VENV)/bin/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+
 maze: setup
 	$(VENV)/bin/lsnn maze $(ARGS)
 
@@ -58,5 +62,5 @@ bench: $(BENCH_INSTALLED)
 	$(BENCH_VENV)/bin/python -m benchmarks.run $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) build docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find lsnn tasks runs analysis benchmarks tests -name __pycache__ -prune -exec rm -rf {} +

@@ -11,7 +11,7 @@ ARRAYS = {"position": ("episode", "row", "axis"), "action": ("episode", "time_ms
 
 
 def trials_frame(condition: Condition) -> pandas.DataFrame:
-    """The trials, a row each, indexed by episode and trial; columns as in docs/files.md."""
+    """The trials, a row each, indexed by episode and trial; columns as in docs/reference/files.md."""
     return pandas.DataFrame(condition.trials._asdict()).set_index(["episode", "trial"])
 
 

@@ -1,4 +1,4 @@
-"""Read a result file (HDF5), laid out as in docs/files.md; times in ms (steps of 1 ms), lengths in pool radii.
+"""Read a result file (HDF5; docs/reference/files.md); times in ms (steps of 1 ms), lengths in pool radii.
 
 The file is known to be sound before it is opened (`lsnn/sealed.py`), and whatever is asked for is checked before it is
 handed out: presence, kind, shape and range. Spikes, paths and traces are read in slices, so a file may be larger than

@@ -1,4 +1,4 @@
-"""Neuron models of one's own: a TOML file with the strings of a `NeuronModel` (docs/neuron_models.md).
+"""Neuron models of one's own: a TOML file with the strings of a `NeuronModel` (docs/guide/neuron_models.md).
 
     name = "conductance"
     equations = '''

@@ -10,7 +10,7 @@ from lsnn.errors import InputError
 
 
 class Parameter(NamedTuple):
-    """A row of the parameter table (docs/parameters.md)."""
+    """A row of the parameter table (docs/reference/parameters.md)."""
 
     name: str
     value: str

@@ -1,4 +1,4 @@
-"""A frozen network in Brian2 whose physics departs more and more from that of its training (docs/files.md).
+"""A frozen network in Brian2 whose physics departs more and more from that of its training (docs/reference/files.md).
 
 The maze steps within Brian2's run; every strength meets the same platforms and starts, and strength 0 is the frozen
 network itself. `membrane_noise.py` and `exponential_synapses.py` say what departs.

@@ -129,7 +129,7 @@ def train(
 @main.command()
 @_reporting
 def sweep(
-    spec: Annotated[Path, typer.Argument(help="What to run, a TOML file (docs/sweeps.md).")],
+    spec: Annotated[Path, typer.Argument(help="What to run, a TOML file (docs/guide/sweeps.md).")],
     out: Annotated[Path, typer.Option(help="Folder with a folder a cell; the same command goes on with it.")],
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
     jobs: Annotated[int, typer.Option(help="Cells at once.")] = 1,

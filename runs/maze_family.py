@@ -9,7 +9,7 @@ same maze. Memory and circling circle at the radius that is best for each in tha
     python -m runs.maze_family --family FAMILY.lsnn.h5 --specialist SPECIALIST.lsnn.h5 --out DIR
 
 FAMILY was meta-trained on a family of mazes, SPECIALIST on the paper's alone; without FAMILY only SPECIALIST is shown.
-Leaves in DIR `maze_family.h5` (docs/files.md) and `maze_family.png`.
+Leaves in DIR `maze_family.h5` (docs/reference/files.md) and `maze_family.png`.
 """
 
 import argparse

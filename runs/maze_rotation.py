@@ -11,7 +11,7 @@ from -1 to 1 = straight at greatest speed. `analysis/maze_rotation.py` says when
 
     python -m runs.maze_rotation NETWORK.lsnn.h5 --out DIR
 
-leaves in DIR `maze_rotation.h5` (docs/files.md) and `maze_rotation.png`.
+leaves in DIR `maze_rotation.h5` (docs/reference/files.md) and `maze_rotation.png`.
 """
 
 import argparse

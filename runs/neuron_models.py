@@ -7,7 +7,7 @@ scripted swimmers. A run that is complete in the folder is not repeated, so more
 
     python -m runs.neuron_models --iterations 3000 --seeds 1 2 3 --out DIR
 
-leaves in DIR a folder a run, `neuron_models.h5` with the tests of all (docs/files.md) and `neuron_models.png`.
+leaves in DIR a folder a run, `neuron_models.h5` with the tests of all (docs/reference/files.md), `neuron_models.png`.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Presets: named experiments on each task; docs/parameters.md says where their numbers come from."""
+"""Presets: named experiments on each task; docs/reference/parameters.md says where their numbers come from."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Writes result files piece by piece (docs/files.md), so that a test of any length fits in memory."""
+"""Writes result files piece by piece (docs/reference/files.md), so that a test of any length fits in memory."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Many runs of meta-training over settings and seeds (`lsnn sweep SPEC.toml`); docs/sweeps.md says what SPEC holds.
+"""Many runs of meta-training over settings and seeds (`lsnn sweep SPEC.toml`); SPEC: docs/guide/sweeps.md.
 
 Each cell, a combination of settings with a seed, is `lsnn train` in a process and a folder of its own, so that it can
 be repeated by hand and whatever ends it is met by the rest as a line of the summary. The same command goes on with

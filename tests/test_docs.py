@@ -25,18 +25,32 @@ from tasks.store_recall import StoreRecall
 from tasks.swimmers import SWIMMERS, best_circle, swim
 from tasks.trials import trials_table
 from tasks.water_maze import WaterMaze
+from tests.analysis.make_result import make_result
 
 CLONE = Path(__file__).parents[1]
-PAGES = [CLONE / "README.md", *sorted((CLONE / "docs").glob("*.md"))]
-README, PARAMETERS, DESIGN = (CLONE / name for name in ("README.md", "docs/parameters.md", "docs/design.md"))
+DOCS = CLONE / "docs"
+PAGES = [CLONE / "README.md", *sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)]
+README, PARAMETERS, WATER_MAZE = CLONE / "README.md", DOCS / "reference/parameters.md", DOCS / "families/water_maze.md"
+FIGURES = DOCS / "guide/figures.md"
+DOCUMENTED = (NetworkConfig, LearningConfig)  # their tables are made from their fields
 CONFIGURATIONS = (
-    NetworkConfig, LearningConfig, WaterMaze, Bandit, Regression, StoreRecall,
+    WaterMaze, Bandit, Regression, StoreRecall,
     PlaceCells, CoordinateCells, GaussianPopulation, FlagCells,
 )  # fmt: skip
 SOURCE = re.compile(r"(recalled|read|ours)(\b.*)?")
 NO_ENTRY = "–"
 
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(CLONE).as_posix())
+
+
+@pytest.fixture(scope="module")
+def generated():
+    """The directives of the documentation that make text from the code."""
+    spec = importlib.util.spec_from_file_location("generated", DOCS / "generated.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def shown_text(page: Path) -> str:
@@ -97,6 +111,26 @@ def test_parameter_table_prints_every_default(configuration):
     assert all(len(row) == 5 and all(row) and SOURCE.fullmatch(row[4]) for row in table)
 
 
+@pytest.mark.parametrize("configuration", DOCUMENTED)
+def test_fields_say_what_they_are_and_their_table_prints_every_default(configuration, generated):
+    table = rows(generated.parameter_table(configuration))
+    assert_same({row[0]: value_of(row[1]) for row in table}, defaults(configuration))
+    assert all(len(row) == 6 and all(row) and SOURCE.fullmatch(row[5]) for row in table)
+    assert all(len(row[4].split()) > 1 for row in table)
+    name = f"{configuration.__module__}.{configuration.__name__}"
+    assert f"```{{parameters}} {name}\n```" in section(PARAMETERS, f"`{configuration.__name__}`")
+
+
+def test_what_a_field_means_stands_in_the_docstring_of_its_configuration():
+    assert "    tau_a_ms: time constant of the adaptation (ms)\n" in str(NetworkConfig.__doc__)
+    assert "    clip: bound on the likelihood ratio of PPO\n" in str(LearningConfig.__doc__)
+
+
+def test_every_command_has_a_section(generated):
+    named = re.findall(r"^## `lsnn ([\w-]+)`$", generated.command_sections(), flags=re.MULTILINE)
+    assert set(named) == set(typer.main.get_command(main).commands)
+
+
 def leaves(experiment: Experiment) -> dict[str, Any]:
     """section.key to value, the encoder's keys included."""
     flat: dict[str, Any] = {}
@@ -145,10 +179,10 @@ def test_presets_table_of_the_other_families():
         assert_same({row[0]: value_of(row[column]) for row in table}, {key: flat[name][key] for key in keys})
 
 
-def test_yardsticks_are_those_of_the_swimmers():
+def test_baselines_are_those_of_the_swimmers():
     """On the first quarter of the page's episodes, within four standard errors of their mean."""
     task, keys = WaterMaze(), episode_keys(0, TEST_BRANCH, 0, 512)[:128]
-    text = section(DESIGN, "Yardsticks")
+    text = section(WATER_MAZE, "Baselines")
     radius = float(re.findall(r"at its best radius \(([0-9.]+)\)", text)[0])
     assert best_circle(keys, task, [radius - 0.04, radius, radius + 0.04]) == radius
     printed = {name: (goals, first) for name, _, goals, first in rows(text)}
@@ -176,12 +210,15 @@ def code_of(page: Path) -> list[str]:
 
 @every_page
 def test_commands_and_their_options_exist(page):
-    commands = typer.main.get_command(main).commands
+    group = typer.main.get_command(main)
+    of_all = {"--help"}.union(*(parameter.opts for parameter in group.params))
     for line in code_of(page):
         match = re.match(r"lsnn ([\w-]+)(.*)", line)
-        if match:
-            assert match[1] in commands, line
-            options = {name for parameter in commands[match[1]].params for name in parameter.opts}
+        if match and match[1].startswith("-"):
+            assert match[1] in of_all, line
+        elif match:
+            assert match[1] in group.commands, line
+            options = {name for parameter in group.commands[match[1]].params for name in parameter.opts}
             assert set(re.findall(r"--[a-z][a-z-]*", match[2])) <= options, line
 
 
@@ -209,8 +246,8 @@ def test_links_and_named_files_exist(page):
             assert (CLONE / line).exists(), line
 
 
-def python_blocks() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+def python_blocks(page: Path = README) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
 def test_new_family_of_the_readme_is_learnt(tmp_path, monkeypatch):
@@ -241,3 +278,13 @@ def test_examples_of_the_readme_run(tmp_path, monkeypatch, capsys):
     assert names["thresholds"].min() >= names["network"].config.b0 * (1 - 1e-6)
     assert names["goals"].sum() == np.count_nonzero(names["trials"]["found"])
     assert names["truncated"] is False and "rate" in capsys.readouterr().out
+
+
+def test_figures_of_the_guide_are_drawn(tmp_path, monkeypatch, capsys):
+    (tmp_path / "results/first").mkdir(parents=True)
+    make_result(tmp_path / "results/first/result.h5")
+    monkeypatch.chdir(tmp_path)
+    for block in python_blocks(FIGURES):
+        exec(compile(block, str(FIGURES), "exec"), {})
+    assert {path.name for path in tmp_path.glob("*.png")} == {"latency.png", "animal.png"}
+    assert re.fullmatch(r"\d+\.\d platform visits per episode, \d+ neurons\n", capsys.readouterr().out)

@@ -48,7 +48,8 @@ def bounds(requirements: list[str]) -> dict[str, SpecifierSet]:
 
 def declared_bounds() -> dict[str, SpecifierSet]:
     extras = project()["optional-dependencies"]
-    return bounds(project()["dependencies"] + extras["test"] + extras["nwb"] + extras["movie"] + extras["dev"])
+    chosen = [extras[name] for name in ("test", "nwb", "movie", "dev", "docs")]
+    return bounds(sum(chosen, project()["dependencies"]))
 
 
 def conda_bounds() -> dict[str, SpecifierSet]:

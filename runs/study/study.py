@@ -1,4 +1,4 @@
-"""All experiments on a frozen network, one group each in a result file (`lsnn study`; layout in docs/study.md)."""
+"""All experiments on a frozen network, one group each in a result file (`lsnn study`; docs/reference/files.md)."""
 
 import time
 from collections.abc import Callable, Collection

@@ -1,4 +1,4 @@
-"""A synthetic result file in the layout of docs/files.md: swimmers scripted with numpy, spikes drawn at made-up rates.
+"""A synthetic result file in the layout of docs/reference/files.md: scripted swimmers, spikes at made-up rates.
 
 It stands in for a tested network, so that analysis can be tested (and its figures looked at) without one:
 `python tests/analysis/make_result.py OUT.h5 [EPISODES]`.
@@ -102,7 +102,7 @@ def swim(swimmer, goal, starts, duration_ms, rng):
 
 
 def table(trials, position, goal):
-    """Trials rows to the table of docs/files.md."""
+    """Trials rows to the table of docs/reference/files.md."""
     episode, trial, start_ms, latency_ms, found = (np.array(column) for column in zip(*trials, strict=True))
     start = position[episode, start_ms]
     distance = np.linalg.norm(start - goal[episode], axis=1)

@@ -7,12 +7,12 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-import runs
+CLONE = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def notebook():
-    return nbformat.read(Path(runs.__file__).parent / "tutorial.ipynb", as_version=4)
+    return nbformat.read(CLONE / "docs" / "guide" / "tutorial.ipynb", as_version=4)
 
 
 def outputs(notebook) -> tuple[str, int]:
