@@ -18,29 +18,28 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lsnn.errors import InputError
-from lsnn.kernels.cached import cache_folder, write_once
+from lsnn.kernels.cached import cache_folder, changed_since_start, keep, kept
 from lsnn.neurons import NeuronModel
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 TAKEN = ("neurons", "readout")  # kernels call functions of their own so
 
 
+@cache
 def source_of(model: NeuronModel) -> str:
     """The generated source of a model: its pointwise forward step and adjoint; raises InputError for a bad model."""
-    return source_path(model).read_text()
-
-
-@cache
-def source_path(model: NeuronModel) -> Path:
-    """The file of the generated source, written if it is not there."""
     if not NAME.fullmatch(model.name) or model.name in TAKEN or model.name.startswith("bar_"):
         rule = "must be of at most 64 ASCII letters, digits and underscores, begin with a letter and not with 'bar_'"
         raise InputError(f"neuron model {model.name!r}: the name {rule}, and not be {' or '.join(TAKEN)}")
-    own = [file.read_text() for file in sorted(Path(__file__).parent.glob("*.py"))]
-    text = "\n".join([repr(model), *own, version("brian2"), version("sympy")])
-    path = cache_folder() / "models" / f"neurons_{hashlib.sha256(text.encode()).hexdigest()[:16]}.py"
-    if not path.exists():
-        from lsnn.equations.writing import write  # Brian2 and SymPy take seconds to import
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    made_of = "\n".join([repr(model), *(file.read_text() for file in files), version("brian2"), version("sympy")])
+    path = cache_folder() / "models" / f"neurons_{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.py"
+    known = kept(path)
+    if known is not None:
+        return known.decode()
+    from lsnn.equations.writing import write  # Brian2 and SymPy take seconds to import
 
-        write_once(path, write(model))
-    return path
+    text = write(model)
+    if not changed_since_start(files):
+        keep(path, text.encode())
+    return text

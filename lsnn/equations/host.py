@@ -7,10 +7,10 @@ from types import FunctionType, ModuleType
 
 import numpy as np
 
-from lsnn.equations import source_path
+from lsnn.equations import source_of
 from lsnn.equations.names import safe
 from lsnn.errors import InputError
-from lsnn.kernels.cached import import_from
+from lsnn.kernels.cached import module_of
 from lsnn.neurons import NeuronModel
 
 Values = Mapping[str, np.ndarray]
@@ -115,4 +115,4 @@ NUMPY |= {"absolute": _absolute, "clip": _clip}
 @cache
 def host_model(model: NeuronModel) -> HostModel:
     """A model as the host sees it; it is generated if it is new."""
-    return HostModel(model, import_from(source_path(model)))
+    return HostModel(model, module_of(f"neurons_{model.name}", source_of(model)))

@@ -1,28 +1,20 @@
-"""Compiled modules written out for a network and a task, cached under a hash of all that they are made of.
+"""Modules written out for a network and a task: neurons, network, task, encoder and policy are compiled as one.
 
-A function passed to numba as an argument misses its disk cache, and a cached caller silently keeps an old callee after
-an edit in another file. So the roll-out of a task by neurons of given models is a module of its own, in a cache folder
-whose name is a hash of the sources of the kernels, the models and the task, the numba version and the CPU. A source
-that has changed since this process began may not be what it has loaded: what is then compiled no other process takes.
+A function passed to numba as an argument would miss its disk cache. So the roll-out of a task by neurons of given
+models is a module of its own, made of the texts of kernels and models and of the names of the task's functions. Its
+machine code is kept on disk (`machine_code.py`).
 """
 
-import hashlib
-import importlib.util
-import os
-import time
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-import llvmlite.binding
-import numba
-
 from lsnn.equations import source_of
-from lsnn.kernels.cached import cache_folder, import_from, write_once
+from lsnn.kernels.cached import module_of
+from lsnn.kernels.machine_code import keep_machine_code
 from lsnn.neurons import ALIF, LIF, NeuronModel
 
 KERNELS = Path(__file__).parent
-BEGAN = time.time()
 Models = tuple[NeuronModel, ...]
 LSNN: Models = (LIF, ALIF)
 
@@ -33,32 +25,6 @@ STEPS = "from lsnn.kernels.step import scratch_of, step, step_back\n"
 UPDATE = "slot, ring, cells, state, x, spikes, blocked"
 NEEDS = "row, weights, record, gamma, needed"
 ADJOINT = "slot, ring, row, weights, record, adjoint, g_spikes, gamma, through_reset"
-
-
-def _sources(modules: tuple[str, ...], models: Models) -> str:
-    """The text of every kernel, of the named modules and of the models; of a changed file, with this process's mark."""
-    files = []
-    for name in modules:
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None:
-            raise ModuleNotFoundError(f"no module {name!r} to compile a roll-out from")
-        files.append(Path(spec.origin))
-    kernels = _kernels()
-    changed = kernels != LOADED or any(BEGAN < file.stat().st_mtime <= time.time() for file in files)
-    own = [f"{os.getpid()} {BEGAN}"] if changed else []
-    return "\n".join(kernels + [file.read_text() for file in files] + [source_of(model) for model in models] + own)
-
-
-def _kernels() -> list[str]:
-    return [file.read_text() for file in sorted(KERNELS.glob("*.py"))]
-
-
-LOADED = _kernels()
-
-
-def _fingerprint(text: str) -> str:
-    cpu = f"{llvmlite.binding.get_host_cpu_name()} {llvmlite.binding.get_host_cpu_features().flatten()}"
-    return hashlib.sha256(f"{numba.__version__} {cpu}\n{text}".encode()).hexdigest()[:16]
 
 
 def _template(name: str, *changes: tuple[str, str]) -> str:
@@ -84,10 +50,11 @@ def _network(models: Models) -> str:
     return neurons + calls + _template("step.py", (NEURONS, ""))
 
 
-def _load(name: str, text: str, modules: tuple[str, ...], models: Models) -> ModuleType:
-    path = cache_folder() / _fingerprint(_sources(modules, models)) / f"{name}.py"
-    write_once(path, text)
-    return import_from(path)
+def _load(name: str, text: str, functions: tuple[str, ...]) -> ModuleType:
+    """The module of a text; what is compiled of these functions is kept on disk."""
+    module = module_of(name, text)
+    keep_machine_code(getattr(module, function) for function in functions)
+    return module
 
 
 @cache
@@ -107,10 +74,10 @@ def roll_out_module(
     )
     name = f"roll_out_{dynamics.rpartition('.')[2]}_{encoder}_{action_kind}"
     text = _network(models) + "\n\n" + _template("roll_out.py", (TASK, imports), (STEP, ""))
-    return _load(name, text, (dynamics, encoder_module), models)
+    return _load(name, text, ("start", "roll_out"))
 
 
 @cache
 def network_module(models: Models = LSNN) -> ModuleType:
     """The module with `replay` and `back`, which know no task."""
-    return _load("passes", _network(models) + "\n\n" + _template("passes.py", (STEPS, "")), (), models)
+    return _load("passes", _network(models) + "\n\n" + _template("passes.py", (STEPS, "")), ("replay", "back"))

@@ -8,7 +8,12 @@ see the same draws in any order and on any worker. The mixing function is the fi
 import math
 
 import numpy as np
-from numba import njit
+from numba import config, njit
+
+from lsnn.errors import InputError
+
+if config.DISABLE_JIT:  # all of the project's compiled code draws
+    raise InputError("NUMBA_DISABLE_JIT must not be set: the network's code exists compiled only")
 
 # Streams: one for each use of randomness, so that no two uses ever share a draw.
 ENCODER, ACTION, TASK_EPISODE, TASK_STEP, SWIMMER, WIRING, TASK_PAUSE = range(7)

@@ -5,7 +5,7 @@ from numba import njit
 from lsnn.kernels.step import scratch_of, step, step_back
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+@njit(error_model="numpy", nogil=True)
 def replay(t_start, weights, state, record):
     """Run the recorded input spikes through the network from step t_start on; fills the rest of the record."""
     scratch = scratch_of(record)
@@ -13,7 +13,7 @@ def replay(t_start, weights, state, record):
         step(t_start + row, row, weights, state, record, scratch)
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+@njit(error_model="numpy", nogil=True)
 def back(t_start, weights, record, g_y, g_z, gamma, through_reset, adjoint, gradient):
     """All rows of a record backwards, the first of which is step t_start; see `step.step_back`.
 

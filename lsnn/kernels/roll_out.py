@@ -10,7 +10,7 @@ from lsnn.kernels.null_task import begin, draw, encode, observe, target, transit
 from lsnn.kernels.step import scratch_of, step
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+@njit(error_model="numpy", nogil=True)
 def start(keys, parameters, task_state):
     """Begin eight episodes: keys (8,) uint64, task_state (8, n_state) float64 is filled."""
     for lane in range(keys.shape[0]):
@@ -39,7 +39,7 @@ def act(row, t, keys, parameters, task_state, log_std, n_spread, hold, mean_norm
         trace.terminated[row, lane] = terminated
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+@njit(error_model="numpy", nogil=True)
 def roll_out(
     t_start, keys, weights, state, parameters, encoder, task_state, log_std, n_spread, hold, mean_norm, record, trace
 ):
