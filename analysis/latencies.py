@@ -105,6 +105,17 @@ def goals_ratio(condition: Condition, reference: Condition) -> Estimate:
     return estimate(lambda weights: (weights @ goals) / np.maximum(weights @ yardstick, 1), condition.n_episodes)
 
 
+def goals_difference_in(condition: Condition, reference: Condition, unit: Condition) -> Estimate:
+    """Mean goals of a condition minus a reference's, in those of a third (the oracle), on the same episodes.
+
+    Raises ResultError when the episodes differ or the third never finds the platform.
+    """
+    more, yardstick = condition.goals - paired_goals(condition, reference), paired_goals(condition, unit)
+    if not yardstick.any():
+        raise ResultError(f"{unit.name}: no goal in any episode, so nothing is a fraction of it")
+    return estimate(lambda weights: (weights @ more) / np.maximum(weights @ yardstick, 1), condition.n_episodes)
+
+
 def goals_difference(condition: Condition, reference: Condition) -> Estimate:
     """Mean goals of a condition minus a reference's on the same episodes; ResultError when the episodes differ."""
     more = condition.goals - paired_goals(condition, reference)
@@ -197,12 +208,26 @@ def search_ratio(
     Raises ResultError when the conditions were run on different episodes.
     """
     paired_goals(condition, other)
-    above, below = searches(condition, *trials), searches(other, *others)
+    return of_medians(
+        searches(condition, *trials), searches(other, *others), lambda above, below: above / np.maximum(below, 1)
+    )
+
+
+def search_difference(
+    condition: Condition, trials: tuple[int, int | None], other: Condition, others: tuple[int, int | None]
+) -> Estimate:
+    """Median search time of some trials minus that of others in ms, as `search_ratio`."""
+    paired_goals(condition, other)
+    return of_medians(searches(condition, *trials), searches(other, *others), np.subtract)
+
+
+def of_medians(above: Searches, below: Searches, compare: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Estimate:
+    """A function of two medians, drawn in pairs, of the episodes that began both."""
     both = began(above) & began(below)
     if not both.any():
         return Estimate(np.nan, np.nan, np.nan, 0)
-
-    def ratio(weights: np.ndarray) -> np.ndarray:
-        return median_of(above, weights * both) / np.maximum(median_of(below, weights * both), 1)
-
-    return estimate(ratio, condition.n_episodes, int(both.sum()))
+    return estimate(
+        lambda weights: compare(median_of(above, weights * both), median_of(below, weights * both)),
+        len(both),
+        int(both.sum()),
+    )

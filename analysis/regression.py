@@ -23,7 +23,7 @@ from analysis.style import (
     new_figure,
     styled,
 )
-from analysis.verdict import Criterion, interval
+from analysis.verdict import answered, at_most, interval
 
 NETWORKS = {name: (LABELS[name], COLOURS[name]) for name in ("frozen", "state_reset", "untrained")}
 ALGORITHMS = {
@@ -148,7 +148,7 @@ def page(result: Result) -> Page:
         "basis: sine: sin x, cos x; quadratic: its six monomials; linear: x; network: the ten monomials of degree 3 or "
         "less, an approximation. Least squares takes the shortest w; linear attention is one layer trained for each "
         "number of examples.",
-        [Criterion(rule, interval(ratio, 3), ratio.value <= wanted, True)],
+        answered([at_most(rule, interval(ratio, 3), ratio, wanted)]),
         drawings if result.history else drawings[:2],
     )
 

@@ -4,10 +4,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
+from analysis.claims import share_claim
 from analysis.families import Drawing, Page, conditions_in, learning_curves, ratio_over_episodes
 from analysis.results import Result, subgroup, table
 from analysis.style import BLUE, COLOURS, GREY, LABELS, ORANGE, PALE, add_footer, new_figure, styled
-from analysis.verdict import Criterion, interval
+from analysis.verdict import ABOVE, BELOW, Question, answered, interval
 
 CONDITIONS = ("frozen", "state_reset", "untrained")
 STOPPING_ERROR = 0.05  # the stopping rule of LSNN-official
@@ -27,6 +28,12 @@ def error_of(result: Result, name: str):
     asked = np.bincount(rows["episode"], minlength=episodes).astype(float)
     wrong = np.bincount(rows["episode"], weights=~rows["right"].astype(bool), minlength=episodes)
     return ratio_over_episodes(wrong, asked)
+
+
+def errors_among(result: Result, name: str) -> tuple[int, int]:
+    """Wrong answers, and recalls; they are judged as independent of each other."""
+    right = recalls(result, name)["right"].astype(bool)
+    return int(np.count_nonzero(~right)), len(right)
 
 
 def error_by_delay(result: Result, name: str) -> np.ndarray:
@@ -74,12 +81,13 @@ def page(result: Result) -> Page:
     rows = [(LABELS[name], str(len(recalls(result, name)["episode"])), interval(errors[name], 4)) for name in found]
     late = error_by_delay(result, "frozen")[-1]
     measured = f"{interval(errors['frozen'], 3)}; at the longest delays, mean {late[0]:.2f} s, {late[1]:.3f}"
-    criteria = [Criterion("the frozen network errs in less than 5 % of recalls", measured,
-                          errors["frozen"].value < STOPPING_ERROR, True)]  # fmt: skip
+    claim = share_claim(*errors_among(result, "frozen"), margin=0, null=STOPPING_ERROR)
+    rule = f"the frozen network errs in less than {100 * STOPPING_ERROR:g} % of recalls"
+    asked = [Question(rule, measured, claim, BELOW, True)]
     if "state_reset" in errors:
-        reset = errors["state_reset"]
         rule = f"with its state zeroed before every slot it errs in at least {100 * GUESSING:g} % of recalls"
-        criteria.append(Criterion(rule, interval(reset, 3), reset.value >= GUESSING, True))
+        claim = share_claim(*errors_among(result, "state_reset"), margin=0, null=GUESSING)
+        asked.append(Question(rule, interval(errors["state_reset"], 3), claim, ABOVE, True))
     drawings = (
         Drawing("delays", "Errors against the delay", "Share of wrong answers by the time between STORE and RECALL, "
                 "random bits shown meanwhile.", delays),
@@ -93,6 +101,6 @@ def page(result: Result) -> Page:
         ("condition", "recalls", "share of wrong answers"),
         rows,
         "Brackets: 95 % percentile bootstrap interval over episodes.",
-        criteria,
+        answered(asked),
         drawings if result.history else drawings[:1],
     )

@@ -1,14 +1,18 @@
 """What the numbers of a result file say about memory: criteria fixed beforehand, each met, not met or undecided."""
 
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from analysis.claims import LATENCY_MARGIN, SHARE_MARGIN, Claim, Outcome, claim, decide
 from analysis.latencies import (
     FIRST,
     FROM_SECOND,
     Estimate,
     goals_difference,
+    goals_difference_in,
     goals_per_episode,
     goals_ratio,
+    search_difference,
     search_ratio,
     search_time,
 )
@@ -17,8 +21,9 @@ from analysis.results import NETWORK_CONDITIONS, Result
 FIRST_TO_LATER_SEARCH = 1.5
 FIRST_TO_LATER_SEARCH_IF_FAST = 1.3
 LATER_SEARCH_TO_ORACLE = 1.6
-MOST_ABOVE_CIRCLING = 2.0  # goals: an interval with this in it leaves it undecided
+MOST_ABOVE_CIRCLING = 2.0  # goals
 FRACTION_OF_ORACLE = 0.75
+ABOVE, BELOW = (Outcome.MORE,), (Outcome.LESS,)
 
 
 class Criterion(NamedTuple):
@@ -27,6 +32,16 @@ class Criterion(NamedTuple):
     rule: str
     measured: str
     met: bool | None
+    essential: bool
+
+
+class Question(NamedTuple):
+    """A criterion not judged yet: its claim (None: nothing was measured) and the outcomes that meet it."""
+
+    rule: str
+    measured: str
+    claim: Claim | None
+    good: Collection[Outcome]
     essential: bool
 
 
@@ -46,8 +61,7 @@ class Verdict(NamedTuple):
 def judge(result: Result) -> Verdict:
     """Hold the result against every criterion; ResultError unless `frozen`, `circling` and `oracle` are in the file."""
     result.require("frozen", "circling", "oracle")
-    criteria = (
-        weights_unchanged(result),
+    questions = (
         above_circling(result),
         reset_not_above_circling(result),
         reset_costs_goals(result),
@@ -55,9 +69,29 @@ def judge(result: Result) -> Verdict:
         later_searches_near_oracle(result),
         near_oracle(result),
     )
+    criteria = (weights_unchanged(result), *answered(questions))
     essential = [criterion.met for criterion in criteria if criterion.essential]
     undecided = None in essential and False not in essential
     return Verdict(criteria, None if undecided else all(essential))
+
+
+def answered(questions: Sequence[Question]) -> list[Criterion]:
+    """Each question of a page judged, all of them corrected together."""
+    outcomes = decide({number: each.claim for number, each in enumerate(questions) if each.claim is not None})
+    criteria = []
+    for number, each in enumerate(questions):
+        outcome = outcomes.get(number, Outcome.UNDECIDED)
+        met = None if outcome is Outcome.UNDECIDED else outcome in each.good
+        criteria.append(Criterion(each.rule, each.measured, met, each.essential))
+    return criteria
+
+
+def at_least(rule: str, measured: str, effect: Estimate, bar: float, essential: bool = True) -> Question:
+    return Question(rule, measured, claim(effect, null=bar), ABOVE, essential)
+
+
+def at_most(rule: str, measured: str, effect: Estimate, bar: float, essential: bool = True) -> Question:
+    return Question(rule, measured, claim(effect, null=bar), BELOW, essential)
 
 
 def weights_unchanged(result: Result) -> Criterion:
@@ -73,59 +107,55 @@ def weights_unchanged(result: Result) -> Criterion:
     return Criterion(rule, measured, not changed, True)
 
 
-def above_circling(result: Result) -> Criterion:
-    more = goals_difference(result.conditions["frozen"], result.conditions["circling"])
-    rule = "frozen, it makes more goals than circling, which knows where platforms may be and remembers none"
-    return Criterion(rule, f"{signed(more)} goals", met(more, more.low > 0), True)
+def above_circling(result: Result) -> Question:
+    frozen, circling, oracle = (result.conditions[name] for name in ("frozen", "circling", "oracle"))
+    more = goals_difference_in(frozen, circling, oracle)
+    rule = "frozen, it makes more goals than circling, which knows where platforms may be and remembers none, by "
+    rule += f"at least {SHARE_MARGIN:g} of the oracle's goals"
+    return at_least(rule, f"{interval(more, 2)} of them", more, SHARE_MARGIN)
 
 
-def reset_not_above_circling(result: Result) -> Criterion:
+def reset_not_above_circling(result: Result) -> Question:
     rule = "with its state zeroed after each find it makes no more goals than circling, "
     rule += f"to within {MOST_ABOVE_CIRCLING:g}"
     if "state_reset" not in result.conditions:
-        return Criterion(rule, "not run", None, True)
+        return Question(rule, "not run", None, BELOW, True)
     more = goals_difference(result.conditions["state_reset"], result.conditions["circling"])
-    undecided = more.low <= MOST_ABOVE_CIRCLING < more.high
-    within = met(more, more.high <= MOST_ABOVE_CIRCLING)
-    return Criterion(rule, f"{signed(more)} goals", None if undecided else within, True)
+    return at_most(rule, f"{signed(more)} goals", more, MOST_ABOVE_CIRCLING)
 
 
-def reset_costs_goals(result: Result) -> Criterion:
-    rule = "zeroing the state after each find costs it goals"
+def reset_costs_goals(result: Result) -> Question:
+    rule = f"zeroing the state after each find costs it at least {SHARE_MARGIN:g} of the oracle's goals"
     if "state_reset" not in result.conditions:
-        return Criterion(rule, "not run", None, True)
-    change = goals_difference(result.conditions["state_reset"], result.conditions["frozen"])
-    return Criterion(rule, f"{signed(change)} goals", met(change, change.high < 0), True)
+        return Question(rule, "not run", None, ABOVE, True)
+    frozen, reset, oracle = (result.conditions[name] for name in ("frozen", "state_reset", "oracle"))
+    lost = goals_difference_in(frozen, reset, oracle)
+    return at_least(rule, f"{interval(lost, 2)} of them", lost, SHARE_MARGIN)
 
 
-def later_searches_shorter(result: Result) -> Criterion:
-    """The bar is lower when the first search already beats that of circling, since less is left to gain."""
+def later_searches_shorter(result: Result) -> Question:
+    """The bar is lower when the first search is already shorter than that of circling, since less is left to gain."""
     frozen, circling = result.conditions["frozen"], result.conditions["circling"]
-    fast = search_time(frozen, FIRST).value < search_time(circling, FIRST).value
+    sooner = search_difference(frozen, FIRST, circling, FIRST)
+    margin = LATENCY_MARGIN * search_time(result.conditions["oracle"], FIRST).value
+    fast = decide({"fast": claim(sooner, margin)})["fast"] is Outcome.LESS
     bar = FIRST_TO_LATER_SEARCH_IF_FAST if fast else FIRST_TO_LATER_SEARCH
     ratio = search_ratio(frozen, FIRST, frozen, FROM_SECOND)
-    because = " (its first search beats that of circling)" if fast else ""
+    because = " (its first search is shorter than that of circling)" if fast else ""
     rule = f"where trial 2 began, the median search on trial 1 is at least {bar:g} times that from then on{because}"
-    shorter = ratio.value >= bar if ratio.n else None
-    return Criterion(rule, f"{interval(ratio, 2)} times", shorter, False)
+    return at_least(rule, f"{interval(ratio, 2)} times", ratio, bar, essential=False)
 
 
-def later_searches_near_oracle(result: Result) -> Criterion:
+def later_searches_near_oracle(result: Result) -> Question:
     ratio = search_ratio(result.conditions["frozen"], FROM_SECOND, result.conditions["oracle"], FROM_SECOND)
     rule = f"from trial 2 on the median search is at most {LATER_SEARCH_TO_ORACLE:g} times the oracle's"
-    near = ratio.value <= LATER_SEARCH_TO_ORACLE if ratio.n else None
-    return Criterion(rule, f"{interval(ratio, 2)} times", near, False)
+    return at_most(rule, f"{interval(ratio, 2)} times", ratio, LATER_SEARCH_TO_ORACLE, essential=False)
 
 
-def near_oracle(result: Result) -> Criterion:
+def near_oracle(result: Result) -> Question:
     fraction = goals_ratio(result.conditions["frozen"], result.conditions["oracle"])
     rule = f"it makes at least {FRACTION_OF_ORACLE:g} of the oracle's goals"
-    return Criterion(rule, f"{interval(fraction, 2)} of them", fraction.value >= FRACTION_OF_ORACLE, False)
-
-
-def met(estimate: Estimate, holds: bool) -> bool | None:
-    """What holds, unless nothing was measured or a single episode, which has no interval."""
-    return holds if estimate.n and estimate.low == estimate.low else None
+    return at_least(rule, f"{interval(fraction, 2)} of them", fraction, FRACTION_OF_ORACLE, essential=False)
 
 
 def summary(result: Result) -> str:

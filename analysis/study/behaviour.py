@@ -6,12 +6,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
-from scipy.stats import wilcoxon
+from scipy.sparse import csr_array
 
-from analysis.latencies import Estimate, Searches, estimate, median_of, searches
+from analysis.claims import SHARE_MARGIN, Outcome, claim, sort_out
+from analysis.latencies import Estimate, Searches, began, estimate, median_of, of_medians, searches
 from analysis.results import Result, attribute, subgroup
 from analysis.study.interventions import band
-from analysis.study.measures import Swum, array, enough, mean, names, swum
+from analysis.study.measures import Claims, Outcomes, Swum, array, enough, latency_margin, mean, names, swum
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, VERMILLION, add_footer, clear_axes, new_figure, styled
 from analysis.verdict import interval, search_text
 
@@ -20,6 +21,7 @@ PERSEVERATION_MS = 300
 QUADRANTS = ("target", "left", "opposite", "right")
 FOUND_BEFORE = "had found the platform by half time"
 PROBE_MS = 500  # over which quadrants are counted
+CHANCE = 0.25  # of the time, in a quadrant
 BEGUN_BY = 0.5  # of the animals: a trial that fewer began belongs to the quickest of them
 
 
@@ -34,34 +36,51 @@ def relative_trials(episodes: Swum, reversal_ms: int) -> np.ndarray:
     return trials.trial - under_way[trials.episode]
 
 
-def median_search(episodes: Swum, chosen: np.ndarray, time_ms: np.ndarray, limit_ms: int) -> Estimate:
-    """Median of chosen searches (rows,), each counted from its own zero; cut off ones enter as such."""
-    from scipy.sparse import csr_array
-
+def chosen_searches(episodes: Swum, chosen: np.ndarray, time_ms: np.ndarray, limit_ms: int) -> Searches:
+    """Chosen searches (rows,), one an animal, each counted from its own zero; cut off ones enter as such."""
     trials = episodes.trials
-    if not chosen.any():
-        return Estimate(np.nan, np.nan, np.nan, 0)
     times, column = np.unique(time_ms[chosen], return_inverse=True)
     shape, episode, found = (episodes.n_episodes, len(times)), trials.episode[chosen], trials.found[chosen]
     finds, cuts = (csr_array((of.astype(float), (episode, column)), shape) for of in (found, ~found))
-    of = Searches(times.astype(float), finds, cuts, limit_ms)
-    return estimate(lambda weights: median_of(of, weights), episodes.n_episodes, len(np.unique(episode)))
+    return Searches(times.astype(float), finds, cuts, limit_ms)
 
 
-def reversal_curve(result: Result) -> dict[int, Estimate]:
-    """Median search by trial, as far as half of the animals began it; that of trial 0 counts from the reversal on."""
+def median_search(of: Searches) -> Estimate:
+    """Median of searches, one an animal."""
+    n = int(began(of).sum())
+    if not n:
+        return Estimate(np.nan, np.nan, np.nan, 0)
+    return estimate(lambda weights: median_of(of, weights), len(began(of)), n)
+
+
+def searches_by_trial(result: Result) -> dict[int, Searches]:
+    """Searches of each trial round the reversal; those of trial 0 count from the reversal on."""
     group = subgroup(result.file, "reversal")
     reversal_ms, episodes = int(attribute(group, "reversal_ms")), swum(result, "reversal", "reversal")
     trials, number = episodes.trials, relative_trials(episodes, reversal_ms)
     animals = array(group, "found_before", 1) > 0
     start_ms = np.where(number == 0, np.maximum(trials.start_ms, reversal_ms), trials.start_ms)
-    time_ms, curve = trials.start_ms + trials.latency_ms - start_ms, {}
-    for trial in range(-BEFORE, AFTER + 1):
-        limit_ms = episodes.duration_ms - (reversal_ms if trial >= 0 else 0)
-        found = median_search(episodes, animals[trials.episode] & (number == trial), time_ms, limit_ms)
-        begun_by_enough = found.n >= BEGUN_BY * animals.sum()
-        curve[trial] = found if begun_by_enough else Estimate(np.nan, np.nan, np.nan, found.n)
-    return curve
+    time_ms, known = trials.start_ms + trials.latency_ms - start_ms, animals[trials.episode]
+    limit_ms = {trial: episodes.duration_ms - (reversal_ms if trial >= 0 else 0) for trial in range(-BEFORE, AFTER + 1)}
+    return {trial: chosen_searches(episodes, known & (number == trial), time_ms, limit_ms[trial]) for trial in limit_ms}
+
+
+def reversal_curve(result: Result) -> dict[int, Estimate]:
+    """Median search by trial, as far as half of the animals began it."""
+    needed = BEGUN_BY * np.count_nonzero(array(subgroup(result.file, "reversal"), "found_before", 1))
+    curve = {trial: median_search(of) for trial, of in searches_by_trial(result).items()}
+    few = [trial for trial, found in curve.items() if found.n < needed]
+    return curve | {trial: Estimate(np.nan, np.nan, np.nan, curve[trial].n) for trial in few}
+
+
+def longer_than_before(result: Result) -> dict[int, Estimate]:
+    """Median search of each trial after the reversal minus that of the last before it, of animals that began both."""
+    of, curve = searches_by_trial(result), reversal_curve(result)
+    return {
+        trial: of_medians(of[trial], of[-1], np.subtract)
+        for trial in range(1, AFTER + 1)
+        if np.isfinite([curve[trial].value, curve[-1].value]).all()
+    }
 
 
 def first_search_of(result: Result) -> Estimate:
@@ -74,13 +93,13 @@ class Perseveration(NamedTuple):
     """Share of the time after the reversal, up to the new find, over the old platform and over its like elsewhere.
 
     Elsewhere: the old disc turned by a right angle to either side or by half a turn, where it meets neither the old
-    nor the new one. p: Wilcoxon's signed-rank test of the two.
+    nor the new one.
     """
 
     old: Estimate
     elsewhere: Estimate
+    more: Estimate  # old - elsewhere, animal by animal
     visits: Estimate  # times the old disc was entered, or started in
-    p: float
 
 
 def perseveration(result: Result) -> Perseveration:
@@ -100,8 +119,7 @@ def perseveration(result: Result) -> Perseveration:
     elsewhere = (shares * free).sum(axis=0)[has] / free.sum(axis=0)[has] / time[has]
     share = at_old.sum(axis=1)[has] / time[has]
     entered = (at_old & ~np.pad(at_old, ((0, 0), (1, 0)))[:, :-1]).sum(axis=1)
-    p = float(wilcoxon(share, elsewhere).pvalue) if np.any(share != elsewhere) else 1.0
-    return Perseveration(mean(share), mean(elsewhere), mean(entered), p)
+    return Perseveration(mean(share), mean(elsewhere), mean(share - elsewhere), mean(entered))
 
 
 def inside(path: np.ndarray, goal: np.ndarray, radius: float) -> np.ndarray:
@@ -137,7 +155,14 @@ def draw_reversal(result: Result) -> Figure:
     return add_footer(figure, result, f"medians (left), means (right), 95 % bootstrap over n = {kept.old.n} animals")
 
 
-def tell_reversal(result: Result) -> list[str]:
+def claims_of_reversal(result: Result) -> Claims:
+    """Whether the animals persevere, and which searches after the move are longer than before it."""
+    margin = latency_margin(result)
+    back: Claims = {trial: claim(more, margin) for trial, more in longer_than_before(result).items()}
+    return back | {"persevere": claim(perseveration(result).more, SHARE_MARGIN)}
+
+
+def tell_reversal(result: Result, outcomes: Outcomes) -> list[str]:
     curve, naive, kept = reversal_curve(result), first_search_of(result), perseveration(result)
     limit = swum(result, "reversal", "reversal").duration_ms
     after_it = limit - int(attribute(subgroup(result.file, "reversal"), "reversal_ms"))
@@ -146,31 +171,21 @@ def tell_reversal(result: Result) -> list[str]:
         for trial in (-1, 0, 1, 2, 3)
         if curve[trial].n
     ]
-    verdict = (
-        "The animals persevere: they spend more time over the old place than over an equal one elsewhere"
-        if kept.p < 0.05 and kept.old.value > kept.elsewhere.value
-        else "No perseveration is measurable"
-    )
-    back = back_to_normal(curve)
-    after = f"From search {back} after the move on searches are as short as before it" if back else (
-        f"Within {AFTER} searches after the move they are not as short again as before it"
-    )  # fmt: skip
+    verdict = {
+        Outcome.MORE: "The animals persevere: they spend more time over the old place than over an equal one elsewhere",
+        Outcome.SAME: "They spend as much time over the old place as over an equal one elsewhere, to within the margin",
+        Outcome.LESS: "They avoid the old place",
+        Outcome.UNDECIDED: "Whether the animals persevere is not decided",
+    }[outcomes["persevere"]]
+    said = {Outcome.MORE: "longer", Outcome.SAME: "as long to within the margin", Outcome.LESS: "shorter"}
+    back = sort_out({f"{trial:+d}": each for trial, each in outcomes.items() if trial != "persevere"}, said)
     return [
         f"Median search (ms) by trial, 0 being the one under way when the platform moved: {'; '.join(parts)}. The "
-        f"first "
-        f"search of all took {search_text(naive, limit)} ms.",
-        f"{verdict} ({interval(kept.old, 3)} against {interval(kept.elsewhere, 3)} of up to {PERSEVERATION_MS} ms, "
-        f"Wilcoxon p = {kept.p:.1g}); they came over the old place {interval(kept.visits, 1)} times.",
-        f"{after} (intervals that meet).",
+        f"first search of all took {search_text(naive, limit)} ms.",
+        f"{verdict} (up to {PERSEVERATION_MS} ms, {interval(kept.old, 3)} against {interval(kept.elsewhere, 3)} of the "
+        f"time, difference {interval(kept.more, 3)}); they came over the old place {interval(kept.visits, 1)} times.",
+        f"Against the last search before the move, by trial: {back or 'too few animals began one'}.",
     ]
-
-
-def back_to_normal(curve: dict[int, Estimate]) -> int | None:
-    """First trial after the reversal from which on no search is measurably longer than the last before it."""
-    known = [trial for trial in range(1, AFTER + 1) if curve[trial].value == curve[trial].value]
-    longer = [trial for trial in known if not curve[trial].low <= curve[-1].high]
-    since = [trial for trial in known if trial > max(longer, default=0)]
-    return since[0] if since else None
 
 
 # Probe trial
@@ -261,18 +276,23 @@ def draw_map(axes: Axes, probe: Probe, radius: float) -> None:
     axes.set_title(f"where they were, state {probe.state}", fontsize=11, color=GREEN if probe.state == "kept" else GREY)
 
 
-def tell_probe(result: Result) -> list[str]:
+def claims_of_probe(result: Result) -> Claims:
+    """With the state kept and erased: whether the quadrant of the former platform has more of the time than chance."""
+    shares = {probe.state: mean(quadrant_shares(probe)[:, 0]) for probe in probes(result)}
+    return {state: claim(share, SHARE_MARGIN, CHANCE) for state, share in shares.items()}
+
+
+def tell_probe(result: Result, outcomes: Outcomes) -> list[str]:
+    said = {Outcome.MORE: "more than by chance", Outcome.SAME: "as by chance to within the margin",
+            Outcome.LESS: "less than by chance"}  # fmt: skip
     lines = []
     for probe in probes(result):
         shares, entries = quadrant_shares(probe), crossings(probe, result.platform_radius)
-        others = shares[:, 1:].mean(axis=1)
-        differ = np.any(shares[:, 0] != others)
-        p = float(wilcoxon(shares[:, 0], others).pvalue) if differ else 1.0
+        outcome = outcomes[probe.state]
         lines.append(
             f"State {probe.state} ({len(shares)} animals): {interval(mean(100 * shares[:, 0]), 0)} % of the first "
-            f"{PROBE_MS} ms in the quadrant of the former platform (chance 25 %; Wilcoxon against the mean of the "
-            f"other "
-            f"three p = {p:.1g}), {interval(mean(entries[:, 0]), 1)} entries of its place against "
+            f"{PROBE_MS} ms in the quadrant of the former platform ({said.get(outcome, outcome.value)}, "
+            f"{100 * CHANCE:.0f} %), {interval(mean(entries[:, 0]), 1)} entries of its place against "
             f"{interval(mean(entries[:, 1:].mean(axis=1)), 1)} of its like in the other quadrants."
         )
     return lines

@@ -1,4 +1,8 @@
-"""Decoding: how well a linear reader finds the platform in b, in spikes, in membrane potentials."""
+"""Decoding: how well a linear reader finds the platform in b, in spikes, in membrane potentials.
+
+States are read without noise, so that a trace of any size can be read; the reader's least penalty alone sets a floor
+(`noise_floor`). That something can be read does not say that the network uses it.
+"""
 
 import functools
 from typing import NamedTuple
@@ -9,10 +13,11 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
+from analysis.claims import SHARE_MARGIN, Outcome, claim, sort_out
 from analysis.latencies import Estimate
 from analysis.results import Result, subgroup
 from analysis.study.interventions import band
-from analysis.study.measures import array, enough, mean, names
+from analysis.study.measures import Claims, Outcomes, array, enough, mean, names, ratio
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
 
@@ -20,6 +25,8 @@ PENALTIES = np.logspace(-2, 5, 15)
 FOLDS = 5
 SEED = 0  # of the folds, the shuffle and the subsets
 SUBSETS, SUBSET_SIZES, SUBSET_LAG_MS = 10, (1, 2, 5, 10, 20, 50, 100, 200), 50
+TOLD = ("b", "v", "spikes")
+READ = {Outcome.MORE: "can be read", Outcome.SAME: "cannot be read to within the margin", Outcome.LESS: "is misread"}
 COLOURS = {
     "b": GREEN, "v": BLUE, "spikes": VERMILLION, "spikes, excitatory": ORANGE, "spikes, inhibitory": PINK,
     "spikes, adaptive": SKY, "own place": GREY,
@@ -37,10 +44,12 @@ class Samples(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """Errors of a reader (pool radii): by arm and lag, and with the animals' platforms shuffled."""
+    """Of a reader, by arm and lag: its error (pool radii), that with the animals' platforms shuffled, and the share of
+    the latter that it is better by."""
 
     error: list[list[Estimate]]
     shuffled: list[list[Estimate]]
+    better: list[list[Estimate]]
 
 
 def samples(result: Result) -> Samples:
@@ -88,10 +97,34 @@ def readings(result: Result) -> dict[str, Reading]:
     """Every reader at every lag."""
     of, found = samples(result), {}
     for name, features in of.features.items():
-        both = [[[mean(each) for each in errors(at_lag, of.goal, shuffled(of.goal))] for at_lag in arm]
-                for arm in features]  # fmt: skip
-        found[name] = Reading(*([[pair[k] for pair in arm] for arm in both] for k in (0, 1)))
+        read = [[reading_at(at_lag, of.goal) for at_lag in arm] for arm in features]
+        found[name] = Reading(*([[of_lag[k] for of_lag in arm] for arm in read] for k in range(3)))
     return found
+
+
+def reading_at(features: np.ndarray, goal: np.ndarray) -> tuple[Estimate, Estimate, Estimate]:
+    """Error, error with platforms shuffled, and how much better, of a reader of (n, features)."""
+    error, chance = errors(features, goal, shuffled(goal))
+    return mean(error), mean(chance), ratio(chance - error, chance)
+
+
+def noise_floor(n_animals: int) -> float:
+    """Size of a pattern over animals that the least penalty halves, in spreads of all states of its kind.
+
+    Ridge regression scales a pattern of standard deviation s over n animals by n s^2/(n s^2 + penalty).
+    """
+    return float(np.sqrt(PENALTIES[0] / (n_animals * (1 - 1 / FOLDS))))
+
+
+def claims_of_decoding(result: Result) -> Claims:
+    """Whether a reader of each kind is better than with platforms shuffled, by arm and lag."""
+    of, read = samples(result), readings(result)
+    return {
+        (name, arm, int(lag)): claim(better, SHARE_MARGIN)
+        for name in TOLD
+        for arm, by_lag in zip(of.arms, read[name].better, strict=True)
+        for lag, better in zip(of.lag_ms, by_lag, strict=True)
+    }
 
 
 @functools.lru_cache(maxsize=8)
@@ -133,7 +166,7 @@ def draw_decoding(result: Result) -> Figure:
     return add_footer(figure, result, f"{n}; bands: 95 % bootstrap over animals, right: over {SUBSETS} random subsets")
 
 
-def tell_decoding(result: Result) -> list[str]:
+def tell_decoding(result: Result, outcomes: Outcomes) -> list[str]:
     of, read = samples(result), readings(result)
     lines = [
         f"{len(of.goal)} animals; mean distance between the platform and its place as read, by cross-validated ridge "
@@ -141,34 +174,30 @@ def tell_decoding(result: Result) -> list[str]:
     ]
     for arm, name in enumerate(of.arms):
         for lag in (0, int(np.argmin(np.abs(of.lag_ms - SUBSET_LAG_MS))), len(of.lag_ms) - 1):
-            parts = [f"{feature} {interval(read[feature].error[arm][lag], 2)}" for feature in ("b", "v", "spikes")]
+            parts = [f"{feature} {interval(read[feature].error[arm][lag], 2)}" for feature in TOLD]
             parts += [f"own place {interval(read['own place'].error[arm][lag], 2)}"] if name == "swimming" else []
             lines.append(f"{name.capitalize()}, {of.lag_ms[lag]} ms since {of.since[arm]}: {', '.join(parts)}.")
-    for feature in ("b", "v", "spikes"):
-        lines.append(f"How long it can be read in {feature}: {longest_text(of, read[feature])}.")
+    for feature in TOLD:
+        lines.append(f"Whether the place stands in {feature}: {readable(outcomes, of, feature)}.")
         sizes = by_number(result, feature)
         best = min(each.value for each in sizes.values())
-        enough = next(size for size, each in sizes.items() if each.value <= 1.1 * best)
-        lines.append(f"{enough} random neurons reach 1.1 times the best error ({best:.2f}) from {feature}.")
-    lines.append(
+        few = next(size for size, each in sizes.items() if each.value <= 1.1 * best)
+        lines.append(f"{few} random neurons reach 1.1 times the least error ({best:.2f}) from {feature}.")
+    return [
+        *lines,
+        f"States are read without noise, so that membranes in particular can be read at any level above the reader's "
+        f"own floor, {noise_floor(len(of.goal)):.3f} of the spread of all states of a kind: that a place can be read "
+        "does not say that the network can use it.",
         "While it swims, an animal circles where the platform was, so its own place tells of the platform as well, and "
         "v and spikes follow the place cells; what a reader adds to 'own place' is what the state adds. In the dark "
-        "there is no such help."
-    )
-    return lines
+        "there is no such help.",
+    ]
 
 
-def readable(of: Samples, reading: Reading, arm: int) -> np.ndarray:
-    """At which lags the reader is better than with shuffled platforms: intervals that do not meet; (lags,) bool."""
-    pairs = zip(reading.error[arm], reading.shuffled[arm], strict=True)
-    return np.array([error.high < chance.low for error, chance in pairs])
-
-
-def longest_text(of: Samples, reading: Reading) -> str:
+def readable(outcomes: Outcomes, of: Samples, feature: str) -> str:
+    """At which lags the reader is better than with shuffled platforms, by arm."""
     parts = []
-    for arm, name in enumerate(of.arms):
-        above = readable(of, reading, arm)
-        first_miss = int(np.argmin(above)) if not above.all() else len(above)
-        text = f"up to {of.lag_ms[first_miss - 1]} ms" if first_miss else "not at all"
-        parts.append(f"{name} {text}{' (the longest tested)' if first_miss == len(above) else ''}")
-    return ", ".join(parts)
+    for arm in of.arms:
+        by_lag = {str(lag): outcomes[feature, arm, int(lag)] for lag in of.lag_ms}
+        parts.append(f"{arm}, {sort_out(by_lag, READ, 'at {} ms')}")
+    return ". ".join(part.capitalize() for part in parts)

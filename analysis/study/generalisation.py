@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from analysis.claims import SHARE_MARGIN, Outcome, claim, sort_out
 from analysis.latencies import Estimate
 from analysis.results import Result, attribute, subgroup
 from analysis.study.interventions import band
-from analysis.study.measures import array, names, ratio
+from analysis.study.measures import Claims, Outcomes, array, names, ratio
 from analysis.style import BLUE, ORANGE, add_footer, new_figure, styled
 from analysis.verdict import interval
 
@@ -21,6 +22,7 @@ UNITS = {
     "weights jittered": "relative jitter of weights (sd)",
     "neurons silenced": "share of neurons silenced",
 }
+AHEAD = {Outcome.MORE: "more", Outcome.SAME: "as many to within the margin", Outcome.LESS: "fewer"}
 DAMAGE = ("synapses pruned", "weights jittered", "neurons silenced")
 
 
@@ -83,7 +85,16 @@ def draw_generalisation(result: Result) -> Figure:
     return add_footer(figure, result, footer)
 
 
-def tell_generalisation(result: Result) -> list[str]:
+def claims_of_generalisation(result: Result) -> Claims:
+    """At each point of each curve: whether the network makes more goals than circling."""
+    return {
+        (curve.name, float(value)): claim(lead, SHARE_MARGIN)
+        for curve in curves(result)
+        for value, lead in zip(curve.value, curve.lead, strict=True)
+    }
+
+
+def tell_generalisation(result: Result, outcomes: Outcomes) -> list[str]:
     group = subgroup(result.file, "generalisation")
     trained = float(attribute(group, "trained_radius"))
     lines = [
@@ -93,7 +104,6 @@ def tell_generalisation(result: Result) -> list[str]:
     ]
     for curve in curves(result):
         at_each = "; ".join(f"{v:g}: {interval(e, 2)}" for v, e in zip(curve.value, curve.network, strict=True))
-        ahead = [f"{v:g}" for v, e in zip(curve.value, curve.lead, strict=True) if e.low > 0]
-        where = "everywhere" if len(ahead) == len(curve.value) else f"at {', '.join(ahead)}" if ahead else "nowhere"
-        lines.append(f"{curve.name.capitalize()}: {at_each}. More goals than circling {where}.")
+        ahead = {f"{value:g}": outcomes[curve.name, float(value)] for value in curve.value}
+        lines.append(f"{curve.name.capitalize()}: {at_each}. Against circling, goals: {sort_out(ahead, AHEAD)}.")
     return lines

@@ -6,9 +6,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.claims import SHARE_MARGIN, Outcome, claim, sort_out
 from analysis.latencies import Estimate
 from analysis.results import Result, subgroup
-from analysis.study.measures import array, differs, enough, goals_from, listed, mean, next_find, points, swum
+from analysis.study.measures import (
+    Claims,
+    Outcomes,
+    array,
+    enough,
+    goals_from,
+    latency_margin,
+    mean,
+    next_find,
+    points,
+    ratio,
+    swum,
+)
 from analysis.style import (
     BLUE,
     DARK,
@@ -39,13 +52,18 @@ ABLATIONS = {
 }
 
 
+LATER = {Outcome.MORE: "later", Outcome.SAME: "the same to within the margin", Outcome.LESS: "sooner"}
+SAVED = {Outcome.MORE: "time is saved", Outcome.SAME: "none beyond the margin", Outcome.LESS: "time is lost"}
+
+
 class Effect(NamedTuple):
-    """A condition: goals in the rest of the episode and time to the next find, each also as difference to sham."""
+    """A condition: goals in the rest of the episode and time to the next find, also set against sham's."""
 
     goals: Estimate
     search: Estimate
-    fewer: Estimate
+    kept: Estimate  # share of sham's goals
     longer: Estimate
+    of_cost: Estimate  # share of what erasing everything delays the next find by
 
 
 def effects(result: Result) -> dict[str, Effect]:
@@ -56,11 +74,20 @@ def effects(result: Result) -> dict[str, Effect]:
     for name in ABLATIONS:
         episodes = swum(result, "ablation", name)
         measured[name] = goals_from(episodes, moment)[used], next_find(episodes, moment, WATCHED_MS)[used]
-    sham = measured["sham"]
+    (sham_goals, sham_search), (_, lost) = measured["sham"], measured["all"]
     return {
-        name: Effect(mean(goals), mean(search), mean(goals - sham[0]), mean(search - sham[1]))
+        name: Effect(mean(goals), mean(search), ratio(goals, sham_goals), mean(search - sham_search),
+                     ratio(search - sham_search, lost - sham_search))
         for name, (goals, search) in measured.items()
-    }
+    }  # fmt: skip
+
+
+def claims_of_ablation(result: Result) -> Claims:
+    """Of each ablation but sham: whether the next find is later, and fewer goals are made."""
+    found, margin = effects(result), latency_margin(result)
+    longer = {(name, "longer"): claim(effect.longer, margin) for name, effect in found.items() if name != "sham"}
+    kept = {(name, "kept"): claim(effect.kept, SHARE_MARGIN, 1.0) for name, effect in found.items() if name != "sham"}
+    return longer | kept
 
 
 @styled
@@ -82,39 +109,33 @@ def draw_ablation(result: Result) -> Figure:
     return add_footer(figure, result, f"means, 95 % bootstrap over n = {found['sham'].goals.n} animals, paired by maze")
 
 
-def tell_ablation(result: Result) -> list[str]:
+def tell_ablation(result: Result, outcomes: Outcomes) -> list[str]:
     found = effects(result)
     sham, n = found["sham"], found["sham"].goals.n
     lines = [
         f"{n} animals. Undisturbed they made {interval(sham.goals, 1)} more goals and needed "
-        f"{interval(sham.search, 0)} ms "
-        f"to the next find (mean, at most {WATCHED_MS} ms)."
+        f"{interval(sham.search, 0)} ms to the next find (mean, at most {WATCHED_MS} ms)."
     ]
+    goals = {Outcome.MORE: "more", Outcome.SAME: "as many to within the margin", Outcome.LESS: "fewer"}
     for name, effect in found.items():
         if name != "sham":
-            verdict = "" if differs(effect.longer) or differs(effect.fewer) else ": no measurable effect"
+            later, fewer = outcomes[name, "longer"], outcomes[name, "kept"]
             lines.append(
-                f"{ABLATIONS[name][0].capitalize()}: goals {interval(effect.fewer, 1)}, "
-                f"next find {interval(effect.longer, 0)} ms against sham{verdict}."
+                f"{ABLATIONS[name][0].capitalize()}: next find {interval(effect.longer, 0)} ms after sham's "
+                f"({LATER.get(later, later.value)}), {interval(effect.kept, 2)} of its goals "
+                f"({goals.get(fewer, fewer.value)})."
             )
-    lost = {name: cost_share(found, name) for name in ("fast", "b", "b_mean")}
-    lines.append(
-        "Of the delay of the next find that erasing everything causes, erasing all but b causes "
-        f"{percent(lost['fast'])}, erasing b {percent(lost['b'])}, setting b to its mean {percent(lost['b_mean'])}. "
-        "Erased thresholds also leave the network too excitable; the mean keeps its excitability and takes only what "
-        "the animal itself had experienced."
-    )
-    return lines
+    return [*lines, f"{costs(found, outcomes)} Erased thresholds also leave the network too excitable; the mean keeps "
+            "its excitability and takes only what the animal itself had experienced."]  # fmt: skip
 
 
-def cost_share(found: dict[str, Effect], name: str) -> float:
-    """Delay of the next find by an ablation over that by erasing everything; NaN if that does not delay it."""
-    whole = found["all"].longer
-    return found[name].longer.value / whole.value if whole.low > 0 else np.nan
-
-
-def percent(share: float) -> str:
-    return "an unknown part" if np.isnan(share) else f"{100 * share:.0f} %"
+def costs(found: dict[str, Effect], outcomes: Outcomes) -> str:
+    """Shares of the delay of the next find by erasing everything, where that delays it."""
+    if outcomes["all", "longer"] is not Outcome.MORE:
+        return "That erasing everything delays the next find is not shown, so there are no shares of that delay."
+    parts = {"fast": "erasing all but b", "b": "erasing b", "b_mean": "setting b to its mean"}
+    shares = ", ".join(f"{what} {interval(found[name].of_cost, 2)}" for name, what in parts.items())
+    return f"Of the delay of the next find that erasing everything causes, this causes a share of: {shares}."
 
 
 # Silence
@@ -154,7 +175,7 @@ def undisturbed(result: Result) -> Estimate:
 def draw_silence(result: Result) -> Figure:
     """Time from the release to the next find against the length of the silence."""
     found, sham = gaps(result), undisturbed(result)
-    figure = new_figure(10, 5.8, "Silence: does the memory survive without spikes?")
+    figure = new_figure(10, 5.8, "Silence: what is left of the memory after some time without spikes?")
     axes = figure.subplots()
     for which, colour, label in ((0, BLUE, "released as it is"), (1, GREEN, "released, only b kept"),
                                  (2, VERMILLION, "everything erased at the release")):  # fmt: skip
@@ -176,12 +197,18 @@ def band(axes: Axes, x: list[float], estimates: list[Estimate], colour: str, lab
     axes.plot(x, value, color=colour, marker="o", linewidth=2.2, label=label, zorder=4)
 
 
-def tell_silence(result: Result) -> list[str]:
+def claims_of_silence(result: Result) -> Claims:
+    """Of each length of silence: whether search time is saved across it, by all of the state and by b alone."""
+    margin = latency_margin(result)
+    saved = {ms: {"all": gap.saved_by_all, "b": gap.saved_by_b} for ms, gap in gaps(result).items()}
+    return {(which, ms): claim(more, margin) for ms, both in saved.items() for which, more in both.items()}
+
+
+def tell_silence(result: Result, outcomes: Outcomes) -> list[str]:
     found, sham = gaps(result), undisturbed(result)
     lines = [
         f"{sham.n} animals; undisturbed, their next find came after {interval(sham, 0)} ms. After a silence the next "
-        f"find "
-        "came sooner than with everything erased at the release by: "
+        f"find came sooner than with everything erased at the release by: "
         + "; ".join(
             f"{ms} ms of silence: {interval(gap.saved_by_all, 0)} ms (with b alone kept "
             f"{interval(gap.saved_by_b, 0)} ms)"
@@ -189,52 +216,43 @@ def tell_silence(result: Result) -> list[str]:
         )
         + "."
     ]
-    return [*lines, silence_verdict(found)]
+    return [*lines, silence_verdict(outcomes)]
 
 
-def silence_verdict(found: dict[int, Gap]) -> str:
-    """Activity-silent or attractor, by how long a silence something is saved across."""
-    saved = [ms for ms, gap in found.items() if gap.saved_by_all.low > 0]
-    by_b = [ms for ms, gap in found.items() if gap.saved_by_b.low > 0]
-    lost_at = next((ms for ms in found if ms not in saved), None)
-    if lost_at is None and by_b == list(found):
-        return f"The memory is activity-silent: it survives {max(found)} ms without a spike, in b alone."
-    until = [ms for ms in saved if lost_at is None or ms < lost_at]
-    alone = (
-        f"b alone saves some of it across {listed([str(ms) for ms in by_b])} ms" if by_b else "b alone saves none of it"
+def silence_verdict(outcomes: Outcomes) -> str:
+    """Across which silences search time is saved. How it is kept meanwhile is not tested by this."""
+    by_all, by_b = (
+        sort_out({str(ms): each for (kind, ms), each in outcomes.items() if kind == which}, SAVED, "at {} ms")
+        for which in ("all", "b")
     )
-    if not until:
-        return (
-            f"The memory does not survive {lost_at} ms without spikes: it is kept by activity (an attractor); {alone}."
-        )
-    if lost_at is None:
-        first, last = (interval(found[ms].saved_by_all, 0) for ms in (min(found), max(found)))
-        return (
-            f"Something of the memory survives {max(found)} ms without a spike, the longest tested: {last} ms of "
-            f"search are saved, {first} ms across the shortest; {alone}."
-        )
-    again = [str(ms) for ms in saved if ms > lost_at]
-    late = f" (at {listed(again)} ms some search time is saved again)" if again else ""
+    lengths = sorted({ms for _, ms in outcomes})
     return (
-        f"The memory survives up to {until[-1]} ms without spikes, not {lost_at} ms{late}: it is kept by activity (an "
-        f"attractor) that short gaps do not end; {alone}."
+        f"Against a state erased at the release, after {lengths[0]} to {lengths[-1]} ms without a spike: {by_all}. "
+        f"With b alone kept: {by_b}."
     )
 
 
 # Clamp
 
 
-def clamped(result: Result) -> tuple[dict[str, dict[int, tuple[Estimate, Estimate]]], Estimate]:
-    """Goals, and their difference to sham, of photographs and means by when b was held; goals of sham."""
+class Held(NamedTuple):
+    """Goals with b held, and their share of those with b free."""
+
+    goals: Estimate
+    kept: Estimate
+
+
+def clamped(result: Result) -> tuple[dict[str, dict[int, Held]], Estimate]:
+    """Photographs and means by when b was held; goals of sham."""
     group = subgroup(result.file, "clamp")
     first, delays = array(group, "first_find_ms", 1), array(group, "held_after_ms", 1)
     moment, used = first + int(delays.max()), enough(first >= 0, FOUND_EARLY)
     sham = goals_from(swum(result, "clamp", "sham"), moment)[used]
-    found: dict[str, dict[int, tuple[Estimate, Estimate]]] = {"photograph": {}, "mean": {}}
+    found: dict[str, dict[int, Held]] = {"photograph": {}, "mean": {}}
     for name, of in found.items():
         for ms in delays.tolist():
             goals = goals_from(swum(result, "clamp", f"{name}_{ms}"), moment)[used]
-            of[ms] = mean(goals), mean(goals - sham)
+            of[ms] = Held(mean(goals), ratio(goals, sham))
     return found, mean(sham)
 
 
@@ -246,7 +264,7 @@ def draw_clamp(result: Result) -> Figure:
     axes = figure.subplots()
     for name, colour, label in (("photograph", BLUE, "photograph: its own value then"),
                                 ("mean", ORANGE, "its mean over the animals then")):  # fmt: skip
-        band(axes, list(found[name]), [goals for goals, _ in found[name].values()], colour, label)
+        band(axes, list(found[name]), [held.goals for held in found[name].values()], colour, label)
     axes.axhline(sham.value, color=PINK, linestyle=":", linewidth=2, label="b free")
     axes.axhspan(sham.low, sham.high, color=PINK, alpha=0.15, linewidth=0)
     axes.set(xlabel="held from so long after the first find (ms)", ylabel="goals in the rest of the episode")
@@ -255,17 +273,21 @@ def draw_clamp(result: Result) -> Figure:
     return add_footer(figure, result, f"means, bands: 95 % bootstrap over n = {sham.n} animals, paired by maze")
 
 
-def tell_clamp(result: Result) -> list[str]:
+def claims_of_clamp(result: Result) -> Claims:
+    """Whether b held from the latest moment on costs goals."""
+    found, _ = clamped(result)
+    return {name: claim(of[max(of)].kept, SHARE_MARGIN, 1.0) for name, of in found.items()}
+
+
+def tell_clamp(result: Result, outcomes: Outcomes) -> list[str]:
     found, sham = clamped(result)
     last = max(found["photograph"])
     lines = [f"{sham.n} animals that found the platform in the first half; with b free {interval(sham, 1)} goals."]
+    said = {Outcome.MORE: "more", Outcome.SAME: "the same to within the margin", Outcome.LESS: "fewer"}
     for name, what in (("photograph", "frozen at its own value"), ("mean", "held at its mean over the animals")):
-        goals, less = found[name][last]
-        share = goals.value / sham.value if sham.value else np.nan
+        held = found[name][last]
         lines.append(
-            f"With b {what} from {last} ms after the first find on: {interval(goals, 1)} goals "
-            f"({100 * share:.0f} %; {interval(less, 1)} against b free"
-            + ("" if differs(less) else ", no measurable effect")
-            + ")."
+            f"With b {what} from {last} ms after the first find on: {interval(held.goals, 1)} goals, "
+            f"{interval(held.kept, 2)} of those with b free ({said.get(outcomes[name], outcomes[name].value)})."
         )
     return lines

@@ -1,14 +1,18 @@
-"""What the experiments of a study are measured by; estimates come with 95 % bootstrap intervals over animals."""
+"""What the experiments of a study are measured by; estimates come with 95 % bootstrap intervals over animals.
 
-from collections.abc import Callable
+What a text claims is decided by `analysis.claims`: an experiment lists its claims by name, and tells what came of them.
+"""
+
+from collections.abc import Callable, Hashable, Mapping
 from typing import NamedTuple
 
 import h5py
 import numpy as np
 from matplotlib.figure import Figure
 
+from analysis.claims import LATENCY_MARGIN, Claim, Outcome
 from analysis.latencies import Estimate, estimate
-from analysis.results import Condition, Result, ResultError, attribute, dataset, place, subgroup, values
+from analysis.results import Condition, Result, ResultError, attribute, dataset, place, reported, subgroup, values
 
 FEWEST = 5  # animals from which something is said
 
@@ -24,13 +28,22 @@ def enough(used: np.ndarray, what: str) -> np.ndarray:
     return used
 
 
+Claims = dict[Hashable, Claim]
+Outcomes = Mapping[Hashable, Outcome]
+
+
+def no_claims(_: Result) -> Claims:
+    return {}
+
+
 class Entry(NamedTuple):
-    """An experiment in the report: its figure, and what the numbers say, paragraph by paragraph."""
+    """An experiment in the report: its figure, what the numbers say, paragraph by paragraph, and what they claim."""
 
     name: str
     title: str
     draw: Callable[[Result], Figure]
-    tell: Callable[[Result], list[str]]
+    tell: Callable[[Result, Outcomes], list[str]]
+    claims: Callable[[Result], Claims] = no_claims
 
 
 class Swum(Condition):
@@ -97,16 +110,27 @@ def ratio(above: np.ndarray, below: np.ndarray) -> Estimate:
     return estimate(of, len(below))
 
 
-def differs(difference: Estimate) -> bool:
-    """Whether an interval leaves out 0."""
-    return difference.low > 0 or difference.high < 0
+def latency_margin(result: Result) -> float:
+    """Margin of claims about search times in ms, `LATENCY_MARGIN` of the mean search of a swimmer that is told the
+    platform."""
+    return LATENCY_MARGIN * oracle_ms(result)
+
+
+def oracle_ms(result: Result) -> float:
+    """Mean time of a straight swim to the platform's edge from starts uniform in the start region, off the platform."""
+    with reported(f"{result.path}: attribute 'config', keys platform_circle, platform_radius, speed of task"):
+        task = result.provenance.config["task"]
+        circle, radius, speed = (float(task[name]) for name in ("platform_circle", "platform_radius", "speed"))
+    shares = (np.arange(20) + 0.5) / 20
+    platforms = circle * (np.sqrt(shares) if task.get("platform_anywhere") else np.ones(1))
+    x, y = np.meshgrid(*[np.linspace(-1, 1, 201)] * 2)
+    start = np.hypot(x, y) <= float(task.get("start_radius", 1))
+    way = np.hypot(x[start] - platforms[:, None], y[start]) - radius
+    if not (speed > 0 and (way > 0).any()):
+        raise ResultError(f"{result.path}: task must have a speed above 0 and starts off the platform, has {task}")
+    return float(way[way > 0].mean() / speed)
 
 
 def points(estimates: list[Estimate]) -> np.ndarray:
     """Values, lower and upper bounds, (3, n)."""
     return np.array([each[:3] for each in estimates]).T
-
-
-def listed(parts: list[str]) -> str:
-    """'a', 'a and b', 'a, b and c'."""
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

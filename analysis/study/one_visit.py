@@ -6,10 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.claims import sort_out
 from analysis.latencies import Estimate
 from analysis.results import Result, ResultError, attribute, place, subgroup
-from analysis.study.measures import array, enough, names
-from analysis.study.transplant import Choice, choice_of
+from analysis.study.measures import Claims, Outcomes, array, enough, names
+from analysis.study.transplant import WHOSE, Choice, choice_of, claim_of
 from analysis.style import BLUE, DARK, GREY, SILVER, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
 
@@ -107,19 +108,31 @@ def _draw_changes(axes: Axes, of: OneVisit) -> None:
     axes.set(xlabel=f"to the other's platform first, after {ms} ms of dark (%)", xlim=(0, 100))
 
 
-def tell_one_visit(result: Result) -> list[str]:
+def claims_of_one_visit(result: Result) -> Claims:
+    """Of each change and dark: whose platform most go to."""
+    choices = one_visit_of(result).choices
+    return {(change, ms): claim_of(choice) for change, by_dark in choices.items() for ms, choice in by_dark.items()}
+
+
+def whose(outcomes: Outcomes, change: str) -> str:
+    """To whose platform most go, by dark."""
+    return sort_out({str(ms): each for (of, ms), each in outcomes.items() if of == change}, WHOSE, "after {} ms")
+
+
+def tell_one_visit(result: Result, outcomes: Outcomes) -> list[str]:
     """Shares after every dark, as the state is and changed."""
     of = one_visit_of(result)
     kept = ", ".join(f"{ms} ms {interval(own(choice), 2)}" for ms, choice in of.choices["none"].items())
     reach = ", ".join(f"{ms} ms {arrived(choice):.2f}" for ms, choice in of.choices["none"].items())
     lines = [
         f"{of.pairs} pairs after one visit each; dark is counted from the end of the time on the platform. Of those "
-        f"that reach a platform within {of.watched_ms} ms, to their own (chance 0.5), by dark: {kept}.",
+        f"that reach a platform within {of.watched_ms} ms, to their own (chance 0.5), by dark: {kept} "
+        f"({whose(outcomes, 'none')}).",
         f"Share of all that reach one, by dark: {reach}.",
     ]
     for change, by_dark in of.choices.items():
         if change != "none":
             shares = ", ".join(f"after {ms} ms {interval(choice.share, 2)}" for ms, choice in by_dark.items())
-            lines.append(f"{change[0].upper()}{change[1:]}, to the other's: {shares}.")
+            lines.append(f"{change[0].upper()}{change[1:]}, to the other's: {shares} ({whose(outcomes, change)}).")
     rates = ", ".join(f"{rate:.1f} Hz up to {ms} ms" for ms, rate in zip(of.dark_ms[1:], of.rate_hz[1:], strict=True))
     return [*lines, f"Mean rate of all neurons in the dark: {rates}."]

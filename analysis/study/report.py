@@ -2,11 +2,12 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 
 import numpy as np
 
+from analysis.claims import LATENCY_MARGIN, SHARE_MARGIN, Claim, Outcome, decide
 from analysis.pages import template
 from analysis.results import Result, ResultError, attribute, text_attribute
 from analysis.study import (
@@ -21,33 +22,36 @@ from analysis.study import (
     variants,
     wiring,
 )
-from analysis.study.measures import Entry, TooFew, mean
+from analysis.study.measures import Entry, Outcomes, TooFew, latency_margin, mean
 from analysis.style import png
 from analysis.verdict import interval
 
 ENTRIES = (
-    Entry("ablation", "Ablation of state", interventions.draw_ablation, interventions.tell_ablation),
-    Entry("silence", "Silence", interventions.draw_silence, interventions.tell_silence),
-    Entry("clamp", "Clamp", interventions.draw_clamp, interventions.tell_clamp),
-    Entry("transplant", "Transplant", transplant.draw_transplant, transplant.tell_transplant),
-    Entry("takeover", "Takeover", takeover.draw_takeover, takeover.tell_takeover),
-    Entry("one_visit", "One visit, then dark", one_visit.draw_one_visit, one_visit.tell_one_visit),
-    Entry("decoding", "Decoding", decoding.draw_decoding, decoding.tell_decoding),
-    Entry("retention", "Retention", retention.draw_retention, retention.tell_retention),
-    Entry("reversal", "Reversal", behaviour.draw_reversal, behaviour.tell_reversal),
-    Entry("probe", "Probe trial", behaviour.draw_probe, behaviour.tell_probe),
-    Entry("generalisation", "Generalisation", generalisation.draw_generalisation, generalisation.tell_generalisation),
+    Entry("ablation", "Ablation of state", interventions.draw_ablation, interventions.tell_ablation,
+          interventions.claims_of_ablation),
+    Entry("silence", "Silence", interventions.draw_silence, interventions.tell_silence,
+          interventions.claims_of_silence),
+    Entry("clamp", "Clamp", interventions.draw_clamp, interventions.tell_clamp, interventions.claims_of_clamp),
+    Entry("transplant", "Transplant", transplant.draw_transplant, transplant.tell_transplant,
+          transplant.claims_of_transplant),
+    Entry("takeover", "After one find, and after many", takeover.draw_takeover, takeover.tell_takeover,
+          takeover.claims_of_takeover),
+    Entry("one_visit", "One visit, then dark", one_visit.draw_one_visit, one_visit.tell_one_visit,
+          one_visit.claims_of_one_visit),
+    Entry("decoding", "Decoding", decoding.draw_decoding, decoding.tell_decoding, decoding.claims_of_decoding),
+    Entry("retention", "Retention", retention.draw_retention, retention.tell_retention,
+          retention.claims_of_retention),
+    Entry("reversal", "Reversal", behaviour.draw_reversal, behaviour.tell_reversal, behaviour.claims_of_reversal),
+    Entry("probe", "Probe trial", behaviour.draw_probe, behaviour.tell_probe, behaviour.claims_of_probe),
+    Entry("generalisation", "Generalisation", generalisation.draw_generalisation, generalisation.tell_generalisation,
+          generalisation.claims_of_generalisation),
     Entry("wedge", "Held-out wedge", variants.draw_wedge, variants.tell_wedge),
-    Entry("tau_a", "Time constant of adaptation", variants.draw_tau_a, variants.tell_tau_a),
+    Entry("tau_a", "Time constant of adaptation", variants.draw_tau_a, variants.tell_tau_a, variants.claims_of_tau_a),
     Entry("controls", "Controls", variants.draw_controls, variants.tell_controls),
     Entry("wiring", "Learned wiring", wiring.draw_wiring, wiring.tell_wiring),
-    Entry(
-        wiring.REWIRED,
-        "Wiring learned by DEEP R",
-        partial(wiring.draw_wiring, name=wiring.REWIRED),
-        partial(wiring.tell_wiring, name=wiring.REWIRED),
-    ),
-)
+    Entry(wiring.REWIRED, "Wiring learned by DEEP R", partial(wiring.draw_wiring, name=wiring.REWIRED),
+          partial(wiring.tell_wiring, name=wiring.REWIRED)),
+)  # fmt: skip
 
 
 def is_study(result: Result) -> bool:
@@ -60,107 +64,124 @@ def study_page(result: Result) -> tuple[str, dict[str, bytes]]:
     present = [entry for entry in ENTRIES if entry.name in result.file]
     if not present:
         raise ResultError(f"{result.path}: a study must hold an experiment, has none")
-    drawn, told, silent = {}, {}, {}
-    for entry in present:
-        try:
-            drawn[entry.name], told[entry.name] = png(entry.draw(result)), entry.tell(result)
-        except TooFew as reason:
-            silent[entry.title] = str(reason)
+    outcomes, silent = decided(result, present)
+    drawn = {entry.name: png(entry.draw(result)) for entry in present if entry.name in outcomes}
+    told = {entry.name: entry.tell(result, outcomes[entry.name]) for entry in present if entry.name in outcomes}
     page = template("study.html.jinja").render(
         file_name=result.path.name,
         made=result.provenance,
         weights_unchanged=text_attribute(result.file, "weights_sha256_after") == result.provenance.network_sha256,
-        answers=answers(result),
+        answers=answers(result, outcomes, silent),
+        n_claims=sum(len(of) for of in outcomes.values()),
+        share_margin=f"{SHARE_MARGIN:g}",
+        latency_margin=f"{100 * LATENCY_MARGIN:.0f} % of the oracle's mean search, {latency_margin(result):.1f} ms",
         experiments=[
             {"entry": entry, "lines": told[entry.name], "data": base64.b64encode(drawn[entry.name]).decode("ascii")}
             for entry in present
             if entry.name in drawn
         ],
-        silent=silent,
+        silent={entry.title: silent[entry.name] for entry in present if entry.name in silent},
         absent=[entry.title for entry in ENTRIES if entry not in present],
         config=json.dumps(result.provenance.config, indent=2, sort_keys=True),
     )
     return page, drawn
 
 
-def answers(result: Result) -> list[tuple[str, str]]:
+def decided(result: Result, present: list[Entry]) -> tuple[dict[str, Outcomes], dict[str, str]]:
+    """What came of the claims of each experiment, all corrected together; why of some nothing can be said."""
+    claims: dict[tuple[str, Hashable], Claim] = {}
+    able, silent = [], {}
+    for entry in present:
+        try:
+            claims |= {(entry.name, key): each for key, each in entry.claims(result).items()}
+            able.append(entry.name)
+        except TooFew as reason:
+            silent[entry.name] = str(reason)
+    outcomes: dict[str, dict[Hashable, Outcome]] = {name: {} for name in able}
+    for (name, key), outcome in decide(claims).items():
+        outcomes[name][key] = outcome
+    return dict(outcomes), silent
+
+
+def answers(result: Result, outcomes: dict[str, Outcomes], silent: dict[str, str]) -> list[tuple[str, str]]:
     """The questions of a study and what its numbers say, as far as the experiments are in the file."""
-    asked = (
+    asked: tuple[tuple[str, tuple[str, ...], Callable[[Result, dict[str, Outcomes]], str]], ...] = (
         ("What is remembered?", ("probe",), what),
         ("In which variable?", ("transplant", "ablation"), where),
         ("After one find, and after many?", ("takeover",), by_finds),
-        ("Without activity?", ("silence",), lambda of: interventions.silence_verdict(interventions.gaps(of))),
+        ("Without activity?", ("silence",), lambda _, of: interventions.silence_verdict(of["silence"])),
         ("For how long?", ("retention",), how_long),
         ("How precisely?", ("decoding", "transplant"), how_precisely),
         ("Is it the cause of the behaviour?", ("transplant",), cause),
     )
-    return [(question, said(answer, result)) for question, needed, answer in asked if set(needed) <= set(result.file)]
+    return [
+        (question, next((f"Not answered: {silent[name]}." for name in needed if name in silent), None)
+         or answer(result, outcomes))
+        for question, needed, answer in asked
+        if set(needed) <= set(outcomes) | set(silent)
+    ]  # fmt: skip
 
 
-def said(answer: Callable[[Result], str], result: Result) -> str:
-    """An answer, or why there is none."""
-    try:
-        return answer(result)
-    except TooFew as reason:
-        return f"Not answered: {reason}."
-
-
-def what(result: Result) -> str:
+def what(result: Result, outcomes: dict[str, Outcomes]) -> str:
     """The platform's place, if animals seek it where it was."""
     kept = behaviour.probes(result)[0]
     share = mean(100 * behaviour.quadrant_shares(kept)[:, 0])
-    seeks = "The platform's place" if share.low > 25 else "No place that the probe trial could show"
+    seeks = {
+        Outcome.MORE: "The platform's place",
+        Outcome.SAME: "No place, by the probe trial",
+        Outcome.LESS: "No place, by the probe trial",
+    }.get(outcomes["probe"][kept.state], "Not decided by the probe trial")
     return f"{seeks}: with the platform gone {interval(share, 0)} % of the time goes to its quadrant (chance 25 %)."
 
 
-def where(result: Result) -> str:
+def where(result: Result, outcomes: dict[str, Outcomes]) -> str:
     """Which part of the state moves the memory, and which part's loss costs it."""
-    found = interventions.effects(result)
-    lost = {name: interventions.percent(interventions.cost_share(found, name)) for name in ("fast", "b_mean")}
     choices = transplant.choices(result)
-    followed = [transplant.carrier(choices), *transplant.enough_of_b(choices)]
+    followed = [
+        transplant.carrier(choices, outcomes["transplant"]),
+        *transplant.enough_of_b(choices, outcomes["transplant"]),
+    ]
+    return f"{' '.join(followed)} {interventions.costs(interventions.effects(result), outcomes['ablation'])}"
+
+
+def by_finds(result: Result, outcomes: dict[str, Outcomes]) -> str:
+    """What is followed after one find, and from when on thresholds are enough."""
+    of = takeover.takeover_of(result)
+    alone = takeover.by_finds(of, [choice.share for choice in of.choices["other_b_alone"]])
     return (
-        f"{' '.join(followed)} Of the delay of the next find that erasing everything causes, "
-        f"erasing all but b causes {lost['fast']}; taking from b what the animal itself had experienced, "
-        f"{lost['b_mean']}."
+        f"{takeover.carriers(outcomes['takeover'])} To the other's given its thresholds with all else erased, by "
+        f"finds: {alone}."
     )
 
 
-def by_finds(result: Result) -> str:
-    """What carries the memory after one find, and from when on thresholds do."""
-    of = takeover.takeover_of(result)
-    alone = takeover.by_finds(of, [choice.share for choice in of.choices["other_b_alone"]])
-    return f"{takeover.carriers(of)} To the other's given its thresholds with all else erased, by finds: {alone}."
-
-
-def how_long(result: Result) -> str:
+def how_long(result: Result, outcomes: dict[str, Outcomes]) -> str:
     parts = zip(retention.arms(result), retention.half_lives(result), strict=True)
     return " ".join(
-        f"Blank {of.arm}: {retention.longest_kept(of)}"
+        f"Blank {of.arm}: {retention.kept_across(outcomes['retention'], of.arm)}"
         + (f" Half-life {interval(life, 0)} ms." if life.value == life.value else "")
         for of, life in parts
     )
 
 
-def how_precisely(result: Result) -> str:
+def how_precisely(result: Result, _: dict[str, Outcomes]) -> str:
     of, read = decoding.samples(result), decoding.readings(result)
     lag = int(np.argmin(np.abs(of.lag_ms - decoding.SUBSET_LAG_MS)))
     own, other = transplant.nearest(result)["none"]
     return (
         f"{of.lag_ms[lag]} ms after a find a linear reader misses the platform's centre by "
-        + ", ".join(f"{interval(read[name].error[0][lag], 2)} from {name}" for name in ("b", "v", "spikes"))
+        + ", ".join(f"{interval(read[name].error[0][lag], 2)} from {name}" for name in decoding.TOLD)
         + f" pool radii (shuffled: {interval(read['b'].shuffled[0][lag], 2)}; platform radius "
-        f"{result.platform_radius:g}); "
-        f"the animals themselves come within {interval(own, 2)} on their way, which leads them within "
-        f"{interval(other, 2)} of a platform that they do not know of."
+        f"{result.platform_radius:g}); the animals themselves come within {interval(own, 2)} on their way, which leads "
+        f"them within {interval(other, 2)} of a platform that they do not know of."
     )
 
 
-def cause(result: Result) -> str:
-    choice = transplant.choices(result)["everything"]
-    if not choice.share.low > 0.5:
-        return f"Not shown: with everything exchanged {interval(choice.share, 2)} swam to the other's platform."
+def cause(result: Result, outcomes: dict[str, Outcomes]) -> str:
+    choice, outcome = transplant.choices(result)["everything"], outcomes["transplant"]["everything"]
+    if outcome is not Outcome.MORE:
+        said = "Not decided" if outcome is Outcome.UNDECIDED else "No"
+        return f"{said}: with everything exchanged {interval(choice.share, 2)} swam to the other's platform."
     return (
         f"Yes: given another animal's state, {choice.other} of {choice.share.n} that reached a platform swam to the "
-        f"other's ({interval(choice.share, 2)}, binomial p = {choice.p:.1g}), with nothing else changed."
+        f"other's ({interval(choice.share, 2)}), with nothing else changed."
     )

@@ -7,15 +7,17 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.optimize import curve_fit
 
+from analysis.claims import Outcome, claim, sort_out
 from analysis.latencies import Estimate
 from analysis.results import Result, attribute, subgroup
 from analysis.study.interventions import band
-from analysis.study.measures import array, enough, mean, names
+from analysis.study.measures import Claims, Outcomes, array, enough, latency_margin, mean, names
 from analysis.style import BLUE, GREEN, GREY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
 
 RESAMPLES, SEED = 200, 0
 LARGEST_HALF_LIFE_MS = 1e5
+SAVED = {Outcome.MORE: "time is saved", Outcome.SAME: "none beyond the margin", Outcome.LESS: "time is lost"}
 LONGEST_FITTED = 10.0  # longest blanks: a longer half-life is not told from savings that do not fall
 
 
@@ -62,7 +64,8 @@ def decay_of(blank_ms: np.ndarray, saved_ms: np.ndarray) -> tuple[float, float]:
 def half_lives(result: Result) -> list[Estimate]:
     """Half-life of each arm, interval by bootstrap over animals.
 
-    No value if nothing is saved without a blank or what is saved hardly falls; a bound where it does not is infinite.
+    No value if it is unsure that something is saved without a blank, or what is saved hardly falls; a bound where it
+    does not is infinite.
     """
     return [half_life(of) for of in arms(result)]
 
@@ -106,20 +109,30 @@ def draw_retention(result: Result) -> Figure:
     return add_footer(figure, result, "bands: 95 % bootstrap over animals; the same animals at every blank")
 
 
-def tell_retention(result: Result) -> list[str]:
+def claims_of_retention(result: Result) -> Claims:
+    """Of each arm and blank: whether the state saves search time."""
+    margin = latency_margin(result)
+    return {
+        (of.arm, int(ms)): claim(gain, margin)
+        for of in arms(result)
+        for ms, gain in zip(of.blank_ms, saved(of), strict=True)
+    }
+
+
+def tell_retention(result: Result, outcomes: Outcomes) -> list[str]:
     lines = []
     tau_a = float(attribute(subgroup(result.file, "retention"), "tau_a_ms"))
     for of, life in zip(arms(result), half_lives(result), strict=True):
         at_each = "; ".join(f"{ms} ms: {interval(gain, 0)}" for ms, gain in zip(of.blank_ms, saved(of), strict=True))
         n = of.kept.shape[1]
         lines.append(f"Blank {of.arm}, {n} animals; ms of search saved by the state, by blank: {at_each}.")
-        lines.append(f"{half_life_text(life, tau_a)} {longest_kept(of)}")
+        lines.append(f"{half_life_text(life, tau_a)} {kept_across(outcomes, of.arm)}")
     return lines
 
 
 def half_life_text(life: Estimate, tau_a: float) -> str:
     if life.value != life.value:
-        return "No half-life: without a blank the state saves no search time, or what it saves does not fall."
+        return "No half-life: it is unsure that the state saves time without a blank, or what it saves hardly falls."
     against = life.value / (tau_a * np.log(2))
     return (
         f"Half-life of what is saved: {interval(life, 0)} ms, {against:.2g} times that of the threshold adaptation "
@@ -127,11 +140,8 @@ def half_life_text(life: Estimate, tau_a: float) -> str:
     )
 
 
-def longest_kept(of: Retention) -> str:
-    """The longest blank up to which something is saved throughout."""
-    kept = [gain.low > 0 for gain in saved(of)]
-    until = kept.index(False) if False in kept else len(kept)
-    if not until:
-        return "Nothing is saved even without a blank."
-    text = f"The state saves search time up to a blank of {of.blank_ms[until - 1]} ms"
-    return f"{text}, not at {of.blank_ms[until]} ms." if until < len(kept) else f"{text}, the longest tested."
+def kept_across(outcomes: Outcomes, arm: str) -> str:
+    """After which blanks the state saves search time."""
+    by_blank = {str(ms): each for (of, ms), each in outcomes.items() if of == arm}
+    first, *_, last = by_blank
+    return f"Against an erased state, after {first} to {last} ms: {sort_out(by_blank, SAVED, 'at {} ms')}."

@@ -1,14 +1,15 @@
-"""Takeover: what carries the memory after one find of the platform, and what after many."""
+"""Takeover: what an animal follows after one find of the platform, and after many."""
 
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from analysis.claims import sort_out
 from analysis.latencies import Estimate
 from analysis.results import Result, subgroup
-from analysis.study.measures import TooFew, array, names
-from analysis.study.transplant import Choice, choice_of
+from analysis.study.measures import Claims, Outcomes, TooFew, array, names
+from analysis.study.transplant import WHOSE, Choice, choice_of, claim_of
 from analysis.style import BLUE, DARK, GREEN, ORANGE, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
 
@@ -86,7 +87,7 @@ def remembered(choice: Choice) -> Estimate:
 def draw_takeover(result: Result) -> Figure:
     """Share that swims to the platform of whose state is named, against the number of finds before."""
     of = takeover_of(result)
-    figure = new_figure(11, 6.2, "Takeover: what carries the memory after one find, and after many")
+    figure = new_figure(11, 6.2, "What animals follow after one find of the platform, and after many")
     axes = figure.subplots()
     curves = [(f"to the other's, given its {label}", colour, "-", [choice.share for choice in of.choices[swap]])
               for swap, (label, colour) in OTHERS.items()]  # fmt: skip
@@ -107,7 +108,17 @@ def draw_takeover(result: Result) -> Figure:
     return add_footer(figure, result, f"{n}; bands: Wilson 95 % intervals")
 
 
-def tell_takeover(result: Result) -> list[str]:
+def claims_of_takeover(result: Result) -> Claims:
+    """Of each swap told, and after each number of finds: whose platform most go to."""
+    of = takeover_of(result)
+    return {
+        (swap, int(number)): claim_of(choice)
+        for swap in (*OTHERS, f"dark_{DARK_MS}")
+        for number, choice in zip(of.finds, of.choices[swap], strict=True)
+    }
+
+
+def tell_takeover(result: Result, outcomes: Outcomes) -> list[str]:
     of = takeover_of(result)
     lines = [
         f"{of.pairs} pairs that had each found their platforms {of.finds[-1]} times; states are of the start of the "
@@ -123,7 +134,7 @@ def tell_takeover(result: Result) -> list[str]:
             f"After {of.finds[0]} find and {later.lag_ms} ms into the next search ({later.pairs} pairs that had not "
             f"found their platforms again), to the other's given its {shares}."
         )
-    return [*lines, carriers(of)]
+    return [*lines, carriers(outcomes)]
 
 
 def by_finds(of: Takeover, shares: list[Estimate]) -> str:
@@ -131,14 +142,15 @@ def by_finds(of: Takeover, shares: list[Estimate]) -> str:
     return ", ".join(f"{number}: {interval(share, 2)}" for number, share in zip(of.finds, shares, strict=True))
 
 
-def carriers(of: Takeover) -> str:
-    """From which find on thresholds are enough by themselves, and which part decides after the first."""
-    alone = [choice.share.low > 0.5 for choice in of.choices["other_b_alone"]]
-    from_then_on = [number for state, number in enumerate(of.finds) if all(alone[state:])]
-    since = f"enough by themselves from find {from_then_on[0]} on" if from_then_on else "not enough by themselves"
-    first = of.choices["all_but_b"][0].share
-    decides = (
-        "all but the thresholds decides" if first.low > 0.5
-        else "the thresholds decide" if first.high < 0.5 else "neither part decides"
-    )  # fmt: skip
-    return f"After {of.finds[0]} find, {decides} where the two are of different animals; the thresholds are {since}."
+def carriers(outcomes: Outcomes) -> str:
+    """What is followed by number of finds: where the two disagree, thresholds by themselves, and after the dark."""
+    asked = {
+        "all_but_b": "given all of the other's but its thresholds",
+        "other_b_alone": "Given its thresholds with all else erased",
+        f"dark_{DARK_MS}": f"After {DARK_MS} ms without input",
+    }
+    parts = []
+    for swap, what in asked.items():
+        by_number = {str(number): each for (of, number), each in outcomes.items() if of == swap}
+        parts.append(f"{what}, {sort_out(by_number, WHOSE, 'after {}')}")
+    return f"Numbers of finds: {'. '.join(parts)}."

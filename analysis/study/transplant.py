@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from scipy.stats import binomtest
 
-from analysis.latencies import Estimate
+from analysis.claims import SHARE_MARGIN, Claim, Outcome, claim, share_claim, sort_out
+from analysis.latencies import Estimate, estimate
 from analysis.results import Result, subgroup
-from analysis.study.measures import array, enough, mean, names
+from analysis.study.measures import Claims, Outcomes, array, enough, mean, names
 from analysis.style import DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
 from analysis.verdict import interval
 
@@ -30,6 +31,7 @@ LABELS = {
     "dark_1000": "1000 ms without input",
 }
 IN_A_ROW = 5
+WHOSE = {Outcome.MORE: "most to the other's", Outcome.SAME: "as many to either", Outcome.LESS: "most to their own"}
 
 
 class Pairs(NamedTuple):
@@ -42,13 +44,15 @@ class Pairs(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """First platform reached after a swap: animals that went to their own, to the other's, to neither."""
+    """First platform reached after a swap: animals that went to their own, to the other's, to neither.
+
+    By chance it is half, as own and other are exchangeable.
+    """
 
     own: int
     other: int
     neither: int
     share: Estimate  # of those that reached one, that went to the other's; Wilson's interval
-    p: float  # two-sided binomial test against 1/2, the chance level as own and other are exchangeable
 
     @property
     def n(self) -> int:
@@ -73,23 +77,47 @@ def first_reached(path: np.ndarray, own: np.ndarray, other: np.ndarray, radius: 
     return np.where(reached[0] == reached[1], 2, (reached[1] < reached[0]).astype(int))
 
 
+def reached(result: Result) -> dict[str, np.ndarray]:
+    """Which platform each animal reached first, by swap, (n,) each."""
+    of = pairs(result)
+    return {
+        swap: first_reached(path, of.own, of.other, result.platform_radius)
+        for swap, path in zip(of.swaps, of.path, strict=True)
+    }
+
+
 def choices(result: Result) -> dict[str, Choice]:
     """Where the animals went, by swap. Animals of a pair are counted as independent: they swim apart."""
-    of, found = pairs(result), {}
-    for swap, path in zip(of.swaps, of.path, strict=True):
-        found[swap] = choice_of(first_reached(path, of.own, of.other, result.platform_radius))
-    return found
+    return {swap: choice_of(each) for swap, each in reached(result).items()}
+
+
+def claims_of_transplant(result: Result) -> Claims:
+    """Of each swap: whose platform most go to; and whether the other's b draws more of them there than none of it."""
+    of = reached(result)
+    claims = {swap: claim_of(choice_of(each)) for swap, each in of.items()}
+    return claims | {"drawn": claim(drawn_along(of["none"], of["b"]), SHARE_MARGIN)}
+
+
+def claim_of(choice: Choice) -> Claim:
+    return share_claim(choice.other, choice.own + choice.other)
+
+
+def drawn_along(before: np.ndarray, after: np.ndarray) -> Estimate:
+    """Share that goes to the other's, of those that reach one, after one swap less that after another; same animals."""
+
+    def share(weights: np.ndarray, of: np.ndarray) -> np.ndarray:
+        return (weights @ (of == 1)) / np.maximum(weights @ (of != 2), 1)
+
+    return estimate(lambda weights: share(weights, after) - share(weights, before), len(before))
 
 
 def choice_of(reached: np.ndarray) -> Choice:
     """Of animals of which each reached its own platform (0), the other's (1) or neither (2) first."""
     own, other, neither = (int(count) for count in np.bincount(reached, minlength=3))
     if not own + other:
-        return Choice(own, other, neither, Estimate(np.nan, np.nan, np.nan, 0), np.nan)
-    test = binomtest(other, own + other)
-    bounds = test.proportion_ci(method="wilson")
-    share = Estimate(other / (own + other), bounds.low, bounds.high, own + other)
-    return Choice(own, other, neither, share, float(test.pvalue))
+        return Choice(own, other, neither, Estimate(np.nan, np.nan, np.nan, 0))
+    bounds = binomtest(other, own + other).proportion_ci(method="wilson")
+    return Choice(own, other, neither, Estimate(other / (own + other), bounds.low, bounds.high, own + other))
 
 
 def headings(result: Result) -> dict[str, tuple[Estimate, Estimate]]:
@@ -192,7 +220,7 @@ def draw_choice(axes: Axes, choice: Choice) -> None:
     axes.axhline(50, color=DARK, linewidth=1, linestyle=":", zorder=3)
 
 
-def tell_transplant(result: Result) -> list[str]:
+def tell_transplant(result: Result, outcomes: Outcomes) -> list[str]:
     of, found, angles, distances = pairs(result), choices(result), headings(result), nearest(result)
     lines = [
         f"{len(of.own) // 2} pairs of animals that had found platforms which do not touch; set down together at a new "
@@ -205,50 +233,56 @@ def tell_transplant(result: Result) -> list[str]:
         lines.append(
             f"{LABELS[swap]}: {choice.own} swam first to their own platform, {choice.other} to the other's, "
             f"{choice.neither} to neither; of those that reached one {interval(choice.share, 2)} went to the other's "
-            f"(p = {choice.p:.1g}). Mean cosine of the first heading ({HEADING_MS} ms) with the way to the own "
-            f"{interval(own, 2)}, to the other's {interval(other, 2)}; least distance {interval(near, 2)} and "
-            f"{interval(far, 2)} pool radii."
+            f"({WHOSE.get(outcomes[swap], outcomes[swap].value)}). Mean cosine of the first heading ({HEADING_MS} ms) "
+            f"with the way to the own {interval(own, 2)}, to the other's {interval(other, 2)}; least distance "
+            f"{interval(near, 2)} and {interval(far, 2)} pool radii."
         )
-    return [*lines, carrier(found), *enough_of_b(found)]
+    return [*lines, carrier(found, outcomes), *enough_of_b(found, outcomes)]
 
 
-def carrier(found: dict[str, Choice]) -> str:
+def carrier(found: dict[str, Choice], outcomes: Outcomes) -> str:
     """Which part of the state animals follow where b and the rest are of two animals, by whose platform is sought."""
-    if not found["everything"].share.low > 0.5 or not found["none"].share.high < 0.5:
+    if outcomes["everything"] is not Outcome.MORE or outcomes["none"] is not Outcome.LESS:
         return (
-            "Undecided: with nothing exchanged animals do not clearly swim to their own platform, or with everything "
-            "exchanged not clearly to the other's."
+            "Which part they follow is not decided: that they swim to their own platform with nothing exchanged, and "
+            "to the other's with everything exchanged, is not shown."
         )
-    by_b, by_rest = found["b"].share, found["all_but_b"].share
-    if by_b.low > 0.5 and by_rest.high < 0.5:
-        return "Where b and the rest are of two animals, the thresholds b decide whose platform is sought."
-    if by_rest.low > 0.5 and by_b.high < 0.5:
-        moved = found["none"].share.high < by_b.low
-        also = "; the thresholds draw some animals along" if moved else "; the thresholds draw nobody along"
-        return (
-            "Where b and the rest are of two animals, the rest (membranes, spikes under way) decides more often whose "
-            f"platform is sought{also}."
-        )
-    return (
-        "Where b and the rest are of two animals, neither decides whose platform is sought "
-        f"(other's: {interval(by_b, 2)} with b, {interval(by_rest, 2)} with the rest)."
+    shares = (
+        f"(other's: {interval(found['b'].share, 2)} with its b, {interval(found['all_but_b'].share, 2)} with its rest)"
     )
+    both = outcomes["b"], outcomes["all_but_b"]
+    said = {
+        (Outcome.MORE, Outcome.LESS): "most follow the thresholds b",
+        (Outcome.LESS, Outcome.MORE): "most follow the rest (membranes, spikes under way)",
+        (Outcome.SAME, Outcome.SAME): "neither is followed by more than the other, to within the margin",
+    }.get(both, "which is followed by most is not decided")
+    drawn = {
+        Outcome.MORE: "; the thresholds draw some along",
+        Outcome.SAME: "; the thresholds draw none along beyond the margin",
+    }.get(outcomes["drawn"], "; whether the thresholds draw some along is not decided")
+    also = drawn if both == (Outcome.LESS, Outcome.MORE) else ""
+    return f"Where b and the rest are of two animals, {said} {shares}{also}."
 
 
-def enough_of_b(found: dict[str, Choice]) -> list[str]:
-    """Whether b is enough by itself, and for how long the own platform is known without input."""
+def enough_of_b(found: dict[str, Choice], outcomes: Outcomes) -> list[str]:
+    """Whether b is enough by itself, and after which times without input the own platform is known."""
     lines = []
     if "b_alone" in found:
         own, other = found["b_alone"].share, found["other_b_alone"].share
-        alone = "b alone is enough" if own.high < 0.5 < other.low else "b alone is not shown to be enough"
+        followed, kept = outcomes["other_b_alone"], outcomes["b_alone"]
+        alone = "Whether b alone is enough is not decided"
+        if followed is Outcome.MORE and kept is Outcome.LESS:
+            alone = "b alone is enough"
+        elif followed is Outcome.SAME:
+            alone = "b alone is not enough"
         lines.append(
             f"{alone}: with all else erased {interval(other, 2)} swim to the platform of the animal whose b they were "
             f"given, {interval(own, 2)} to the other's where they keep their own (chance 0.5)."
         )
-    dark = {int(name.removeprefix("dark_")): choice.share for name, choice in found.items() if name.startswith("dark_")}
+    dark = {swap: choice.share for swap, choice in found.items() if swap.startswith("dark_")}
     if dark:
-        each = ", ".join(f"{ms} ms {interval(share, 2)}" for ms, share in dark.items())
-        known = [ms for ms, share in dark.items() if share.high < 0.5]
-        still = f"The own platform is still known after {max(known)} ms" if known else "The own platform is not known"
-        lines.append(f"{still} without input: to the other's swim after {each} (chance 0.5).")
+        each = ", ".join(f"{swap.removeprefix('dark_')} ms {interval(share, 2)}" for swap, share in dark.items())
+        known = {swap.removeprefix("dark_"): outcomes[swap] for swap in dark}
+        said = sort_out(known, WHOSE, "after {} ms")
+        lines.append(f"After so long without input they swim: {said} (to the other's after {each}; chance 0.5).")
     return lines

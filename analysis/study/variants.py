@@ -4,11 +4,12 @@ import h5py
 import numpy as np
 from matplotlib.figure import Figure
 
+from analysis.claims import claim
 from analysis.latencies import Estimate
 from analysis.results import Result, attribute, holds, subgroup
 from analysis.study.interventions import band
-from analysis.study.measures import FEWEST, array, enough, mean, names, ratio
-from analysis.study.retention import Retention, half_life, half_life_text, longest_kept
+from analysis.study.measures import FEWEST, Claims, Outcomes, array, enough, latency_margin, names, ratio
+from analysis.study.retention import Retention, half_life, half_life_text, kept_across, saved
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
 
@@ -50,7 +51,7 @@ def bars(figure: Figure, groups: dict[str, tuple[Estimate, ...]], labels: tuple[
     axes.legend(loc="upper right")
 
 
-def tell_wedge(result: Result) -> list[str]:
+def tell_wedge(result: Result, _: Outcomes) -> list[str]:
     found = fractions(result)
     return [
         f"{place.capitalize()}: network {interval(own, 2)}, circling {interval(circling, 2)} of the oracle's goals "
@@ -79,8 +80,7 @@ def draw_tau_a(result: Result) -> Figure:
     figure = new_figure(10, 5.8, "Retention of networks trained with different tau_a")
     axes = figure.subplots()
     for number, of in enumerate(series(result).values()):
-        saved = [mean(more) for more in of.erased - of.kept]
-        band(axes, of.blank_ms.tolist(), saved, COLOURS[number % len(COLOURS)], of.arm)
+        band(axes, of.blank_ms.tolist(), saved(of), COLOURS[number % len(COLOURS)], of.arm)
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.set_xscale("symlog", linthresh=10)
     axes.set(xlabel="blank (ms)", ylabel="search time saved by the state (ms)", xlim=(-1, None))
@@ -89,9 +89,20 @@ def draw_tau_a(result: Result) -> Figure:
     return add_footer(figure, result, f"bands: 95 % bootstrap over n = {animals} animals; one network a line")
 
 
-def tell_tau_a(result: Result) -> list[str]:
+def claims_of_tau_a(result: Result) -> Claims:
+    """Of each network and blank: whether the state saves search time."""
+    margin = latency_margin(result)
+    return {
+        (of.arm, int(ms)): claim(gain, margin)
+        for of in series(result).values()
+        for ms, gain in zip(of.blank_ms, saved(of), strict=True)
+    }
+
+
+def tell_tau_a(result: Result, outcomes: Outcomes) -> list[str]:
     return [
-        f"{of.arm.capitalize()} ({of.kept.shape[1]} animals). {half_life_text(half_life(of), tau)} {longest_kept(of)}"
+        f"{of.arm.capitalize()} ({of.kept.shape[1]} animals). {half_life_text(half_life(of), tau)} "
+        f"{kept_across(outcomes, of.arm)}"
         for tau, of in series(result).items()
     ]
 
@@ -125,7 +136,7 @@ def meta_trained(group: h5py.Group) -> str:
     return f"; {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} iterations each" if counts else ""
 
 
-def tell_controls(result: Result) -> list[str]:
+def tell_controls(result: Result, _: Outcomes) -> list[str]:
     return [
         f"{name.replace('_', ' ').capitalize()}: {interval(kept, 2)} of the oracle's goals, with the state zeroed at "
         f"every "

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from scipy.stats import ks_2samp
 
 from analysis.results import Result, attribute, subgroup
-from analysis.study.measures import array
+from analysis.study.measures import Outcomes, array
 from analysis.style import BLUE, DARK, GREY, ORANGE, add_footer, new_figure, styled
 
 
@@ -93,7 +93,7 @@ def draw_matrix(axes: Axes, of: Wiring, population: np.ndarray, labels: tuple[st
     axes.set(xlabel="to", ylabel="from")
 
 
-def tell_wiring(result: Result, name: str = OWN) -> list[str]:
+def tell_wiring(result: Result, _: Outcomes, name: str = OWN) -> list[str]:
     of = wiring_of(result, name)
     if of.rewired:
         lines = ["The wiring was rewired by DEEP R during meta-training."]

@@ -10,6 +10,8 @@ from analysis.results import Result
 from lsnn import store
 from tests.analysis.make_result import SHA, make_result
 
+GEOMETRY = {"platform_circle": 0.85, "platform_radius": 0.3, "speed": 0.02}
+
 
 @pytest.fixture(scope="session")
 def result_path(tmp_path_factory):
@@ -43,14 +45,15 @@ def by_hand(tmp_path):
     """A function that writes a file of arrays by their place and attributes by what they are of, and opens it.
 
     by_hand({"frozen/prediction": [[0.0]]}, {"frozen": {"policy": "mean"}}, function="sine"): what is named is of the
-    task's configuration.
+    task's configuration, beside the geometry of the maze.
     """
     with ExitStack() as opened:
 
         def write(arrays, attributes=None, **task):
             path = tmp_path / f"by_hand_{len(list(tmp_path.iterdir()))}.h5"
             with store.write_atomically(path) as file:
-                file.attrs.update(store.provenance("result", {"task": task}, 0, "by hand"), network_sha256=SHA)
+                config = {"task": GEOMETRY | task}
+                file.attrs.update(store.provenance("result", config, 0, "by hand"), network_sha256=SHA)
                 for place, array in arrays.items():
                     file[place] = array
                 for place, of in (attributes or {}).items():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.brian_experiments import describe, lost_from, strength_curves, sweep_of, write_figure
-from analysis.latencies import goals_per_episode
+from analysis.brian_experiments import describe, lost_from, strength_curves, survived, sweep_of, write_figure
+from analysis.latencies import Estimate, goals_per_episode
 from analysis.results import Result, ResultError
 from lsnn import store
 
@@ -24,16 +24,24 @@ def swept(edited, *names):
 @pytest.mark.parametrize(
     ("names", "strength", "words"),
     [
-        (("memory", "frozen", "state_reset", "frozen"), 2.0, "memory is lost from 2 b0 on"),
-        (("memory", "frozen"), None, "memory survives up to 1 b0"),
-        (("circling", "untrained"), 0.0, "no memory to lose"),
+        (("memory", "frozen", "state_reset", "frozen"), 2.0, "survives 0, 1, 3 b0; is lost at 2 b0"),
+        (("memory", "frozen"), None, "survives 0, 1 b0"),
+        (("circling", "untrained"), 0.0, "is lost at 0, 1 b0"),
     ],
 )
 def test_memory_is_lost_where_goals_are_no_longer_above_circling(edited, names, strength, words):
     path = swept(edited, *names)
     with Result(path) as result:
-        assert lost_from(sweep_of(result), result.conditions["circling"]) == strength
-    assert words in describe(path)
+        sweep = sweep_of(result)
+        assert lost_from(sweep, survived(sweep, result.conditions)) == strength
+    assert describe(path).endswith(f"all strengths corrected together) {words}")
+
+
+def test_memory_is_neither_kept_nor_lost_where_the_interval_holds_the_margin(edited, monkeypatch):
+    effects = iter([Estimate(0.3, 0.25, 0.35, 40), Estimate(0.12, 0.05, 0.19, 40), Estimate(0.05, 0.0, 0.11, 40)])
+    monkeypatch.setattr("analysis.brian_experiments.goals_difference_in", lambda *_: next(effects))
+    words = "survives 0 b0; is not decided at 1, 2 b0"
+    assert describe(swept(edited, "memory", "frozen", "state_reset")).endswith(words)
 
 
 def test_description_has_a_line_a_strength_with_its_goals(edited):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from analysis.claims import decide
 from analysis.results import ResultError
 from analysis.study import one_visit
 from analysis.study.measures import TooFew
@@ -49,7 +50,14 @@ def test_only_pairs_count_of_which_both_had_found_platforms_apart(by_hand):
 
 
 def test_the_text_names_every_dark_and_change(by_hand):
-    text = " ".join(one_visit.tell_one_visit(written(by_hand, some())))
+    result = written(by_hand, some())
+    text = " ".join(one_visit.tell_one_visit(result, decide(one_visit.claims_of_one_visit(result))))
+    assert "] (not decided throughout)." in text and "] (not decided after 500 ms)." in text  # of eight animals
+    many = {name: np.ones(400, bool) for name in ("found", "apart")}
+    result = written(by_hand, np.tile(some(), 50), **many)
+    said = one_visit.tell_one_visit(result, decide(one_visit.claims_of_one_visit(result)))
+    assert said[0].endswith("(most to their own throughout).") and said[2].endswith("(as many to either throughout).")
+    assert said[3].endswith("(most to the other's after 500 ms).")
     assert "4 pairs after one visit" in text and "by dark: 0 ms 1.00 [" in text
     assert "Other's b alone, to the other's: after 500 ms 0.71 [" in text
     assert "1.5 Hz up to 500 ms" in text

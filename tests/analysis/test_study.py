@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from analysis.claims import Outcome
 from analysis.latencies import Estimate
 from analysis.study import behaviour, decoding, interventions, retention, transplant
-from analysis.study.measures import differs, goals_from, listed, mean, next_find, ratio
+from analysis.study.measures import goals_from, mean, next_find, ratio
 from analysis.study.wiring import strongest_share
 
 
@@ -37,8 +38,6 @@ def test_estimates():
     assert mean(np.empty(0)).n == 0
     assert ratio(np.array([1.0, 3.0]), np.array([2.0, 6.0]))[:3] == (0.5, 0.5, 0.5)
     assert np.isnan(ratio(np.ones(3), np.zeros(3)).value)
-    assert differs(certain(1)) and differs(certain(-1)) and not differs(certain(0.0))
-    assert (listed(["a"]), listed(["a", "b", "c"])) == ("a", "a, b and c")
 
 
 # Transplant
@@ -52,62 +51,73 @@ def test_first_platform_reached():
     np.testing.assert_array_equal(transplant.first_reached(path, own, other, 0.1), [0, 1, 2, 0])
 
 
+MORE, SAME, LESS, UNDECIDED = Outcome
+
+
+def chosen(**shares):
+    return {swap: transplant.Choice(0, 0, 0, certain(share)) for swap, share in shares.items()}
+
+
 @pytest.mark.parametrize(
-    ("none", "b", "rest", "everything", "said"),
+    ("none", "b", "rest", "everything", "drawn", "said"),
     [
-        (0.1, 0.9, 0.1, 0.9, "the thresholds b decide"),
-        (0.1, 0.1, 0.9, 0.9, "decides more often whose platform is sought; the thresholds draw nobody along"),
-        (0.1, 0.3, 0.9, 0.9, "the thresholds draw some animals along"),
-        (0.1, 0.5, 0.5, 0.9, "neither decides"),
-        (0.5, 0.5, 0.5, 0.5, "Undecided"),
+        (LESS, MORE, LESS, MORE, MORE, "most follow the thresholds b (other's: 0.70"),
+        (LESS, LESS, MORE, MORE, SAME, "under way) (other's: 0.70 [0.69, 0.71] with its b, 0.20 [0.19, 0.21] with its "
+         "rest); the thresholds draw none along beyond the margin."),
+        (LESS, LESS, MORE, MORE, MORE, "; the thresholds draw some along."),
+        (LESS, LESS, MORE, MORE, UNDECIDED, "; whether the thresholds draw some along is not decided."),
+        (LESS, SAME, SAME, MORE, MORE, "neither is followed by more than the other"),
+        (LESS, UNDECIDED, MORE, MORE, MORE, "which is followed by most is not decided"),
+        (UNDECIDED, LESS, MORE, MORE, MORE, "Which part they follow is not decided"),
+        (LESS, LESS, MORE, UNDECIDED, MORE, "Which part they follow is not decided"),
     ],
-)
-def test_the_carrier_is_what_the_memory_moves_with(none, b, rest, everything, said):
-    shares = {"none": none, "b": b, "all_but_b": rest, "everything": everything}
-    found = {name: transplant.Choice(0, 0, 0, certain(share), 0.5) for name, share in shares.items()}
-    assert said in transplant.carrier(found)
+)  # fmt: skip
+def test_the_carrier_is_what_most_follow(none, b, rest, everything, drawn, said):
+    outcomes = {"none": none, "b": b, "all_but_b": rest, "everything": everything, "drawn": drawn}
+    assert said in transplant.carrier(chosen(b=0.7, all_but_b=0.2), outcomes)
 
 
 def test_b_alone_is_enough_where_animals_follow_it_with_all_else_erased():
-    def told(own: float, other: float, *dark: float) -> str:
-        shares = {"b_alone": own, "other_b_alone": other}
-        shares |= dict(zip(("dark_100", "dark_500"), dark, strict=False))
-        found = {name: transplant.Choice(0, 0, 0, certain(share), 0.5) for name, share in shares.items()}
-        return " ".join(transplant.enough_of_b(found))
+    def told(own, other, *dark):
+        outcomes = {"b_alone": own, "other_b_alone": other}
+        outcomes |= dict(zip(("dark_100", "dark_500"), dark, strict=False))
+        return " ".join(transplant.enough_of_b(chosen(**dict.fromkeys(outcomes, 0.5)), outcomes))
 
-    assert "b alone is enough" in told(0.1, 0.9) and "not shown to be enough" in told(0.1, 0.5)
-    assert "not shown to be enough" in told(0.5, 0.9)
-    assert "still known after 500 ms" in told(0.1, 0.9, 0.1, 0.2)
-    assert "still known after 100 ms" in told(0.1, 0.9, 0.1, 0.5)
-    assert "The own platform is not known without input" in told(0.1, 0.9, 0.5, 0.5)
-    assert transplant.enough_of_b({}) == []
+    assert told(LESS, MORE).startswith("b alone is enough:")
+    assert told(LESS, SAME).startswith("b alone is not enough:")
+    for own, other in ((LESS, UNDECIDED), (UNDECIDED, MORE), (SAME, MORE)):
+        assert told(own, other).startswith("Whether b alone is enough is not decided:")
+    assert "they swim: most to their own throughout (to the other's after 100 ms 0.50" in told(LESS, MORE, LESS, LESS)
+    assert "most to their own after 100 ms; not decided after 500 ms (" in told(LESS, MORE, LESS, UNDECIDED)
+    assert "as many to either after 500 ms; most to their own after 100 ms (" in told(LESS, MORE, LESS, SAME)
+    assert transplant.enough_of_b({}, {}) == []
+
+
+def test_what_the_thresholds_draw_along_is_the_difference_of_two_shares_of_the_same_animals():
+    before, after = np.array([0] * 30 + [1] * 10 + [2] * 10), np.array([0] * 20 + [1] * 20 + [2] * 10)
+    drawn = transplant.drawn_along(before, after)
+    assert drawn.value == pytest.approx(20 / 40 - 10 / 40) and drawn.n == 50
+    assert 0 < drawn.low < drawn.value < drawn.high
 
 
 # Silence
 
 
-def gap(by_all: float, by_b: float) -> interventions.Gap:
-    return interventions.Gap(certain(1), certain(1), certain(1), certain(by_all), certain(by_b))
+def test_silence_says_across_which_gaps_time_is_saved_and_nothing_of_how():
+    outcomes = {("all", 10): MORE, ("all", 50): MORE, ("all", 500): UNDECIDED, ("b", 10): SAME, ("b", 50): SAME,
+                ("b", 500): SAME}  # fmt: skip
+    said = interventions.silence_verdict(outcomes)
+    assert "after 10 to 500 ms without a spike: time is saved at 10, 50 ms; not decided at 500 ms. " in said
+    assert said.endswith("With b alone kept: none beyond the margin throughout.")
+    assert "attractor" not in said and "activity" not in said
 
 
-def test_silence_tells_a_silent_variable_from_an_attractor():
-    assert "activity-silent" in interventions.silence_verdict({50: gap(30, 30), 500: gap(20, 20)})
-    part = interventions.silence_verdict({50: gap(30, 0), 500: gap(20, 5)})
-    assert "Something of the memory survives 500 ms" in part and "b alone saves some of it across 500 ms" in part
-    assert "does not survive 50 ms" in interventions.silence_verdict({50: gap(0, 0), 500: gap(-5, 0)})
-    mixed = interventions.silence_verdict({10: gap(30, 0), 50: gap(20, 0), 500: gap(0, 0)})
-    assert "survives up to 50 ms without spikes, not 500 ms" in mixed and "b alone saves none of it" in mixed
-    again = interventions.silence_verdict({10: gap(30, 0), 50: gap(0, 0), 500: gap(5, 0)})
-    assert "up to 10 ms without spikes, not 50 ms (at 500 ms some search time is saved again)" in again
-
-
-def test_share_of_the_cost():
-    effect = interventions.Effect(certain(1), certain(1), certain(1), certain(50))
-    whole = effect._replace(longer=certain(100))
-    found = {"b": effect, "all": whole}
-    assert interventions.percent(interventions.cost_share(found, "b")) == "50 %"
-    found["all"] = effect._replace(longer=certain(0))
-    assert interventions.percent(interventions.cost_share(found, "b")) == "an unknown part"
+def test_shares_of_the_cost_are_given_where_erasing_everything_costs():
+    effect = interventions.Effect(*[certain(1)] * 4, certain(0.5))
+    found = dict.fromkeys(("fast", "b", "b_mean"), effect)
+    assert "erasing b 0.50 [0.49, 0.51]" in interventions.costs(found, {("all", "longer"): MORE})
+    for outcome in (SAME, LESS, UNDECIDED):
+        assert "is not shown, so there are no shares" in interventions.costs(found, {("all", "longer"): outcome})
 
 
 # Retention
@@ -124,10 +134,12 @@ def test_retention_ends_where_nothing_is_saved():
     erased = np.full((3, 50), 100.0)
     kept = np.stack([np.full(50, 40.0), np.full(50, 60.0), np.full(50, 100.0)])
     of = retention.Retention("after", np.array([0, 10, 100]), kept, erased)
-    assert retention.longest_kept(of) == "The state saves search time up to a blank of 10 ms, not at 100 ms."
+    outcomes = {("after", 0): MORE, ("after", 10): MORE, ("after", 100): SAME, ("other", 0): LESS}
+    said = "Against an erased state, after 0 to 100 ms: time is saved at 0, 10 ms; none beyond the margin at 100 ms."
+    assert retention.kept_across(outcomes, "after") == said
     assert retention.half_life(of).value == pytest.approx(17.1, abs=0.5)  # 60 -> 40 in 10 ms
     nothing = of._replace(kept=erased)
-    assert np.isnan(retention.half_life(nothing).value) and "Nothing is saved" in retention.longest_kept(nothing)
+    assert np.isnan(retention.half_life(nothing).value)
 
 
 # Decoding
@@ -162,13 +174,6 @@ def test_time_over_quadrants_is_turned_to_the_platform():
     probe = behaviour.Probe("kept", steps, np.array([0.5]))
     np.testing.assert_allclose(behaviour.quadrant_shares(probe), [[0.5, 0, 0, 0.5]])
     np.testing.assert_array_equal(behaviour.crossings(probe, 0.1), [[0, 0, 0, 1]])
-
-
-def test_searches_are_back_once_intervals_meet():
-    curve = {-1: certain(40)} | {trial: certain(100 if trial < 3 else 39) for trial in range(0, 9)}
-    assert behaviour.back_to_normal(curve) == 3
-    assert behaviour.back_to_normal({**curve, 5: certain(99)}) == 6  # a single short search does not count
-    assert behaviour.back_to_normal({**curve, 8: certain(99)}) is None
 
 
 def test_strongest_tenth():

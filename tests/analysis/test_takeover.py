@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from analysis.claims import decide
 from analysis.study import takeover
 from analysis.study.measures import TooFew
 
@@ -39,17 +40,22 @@ def test_states_within_a_search_have_pairs_of_their_own(by_hand):
     found = takeover.in_search(result)
     assert (found.lag_ms, found.pairs, found.choices["b"][:3]) == (30, 12, (12, 12, 0))
     assert list(takeover.takeover_of(result).finds) == [1, 2] and takeover.takeover_of(result).pairs == 20
-    assert "30 ms into the next search (12 pairs" in " ".join(takeover.tell_takeover(result))
+    assert "30 ms into the next search (12 pairs" in " ".join(told(result))
 
 
-def test_thresholds_are_enough_from_where_they_are_enough_on(by_hand):
-    """At chance after one find; after two and four all go to the other's."""
+def told(result):
+    return takeover.tell_takeover(result, decide(takeover.claims_of_takeover(result)))
+
+
+def test_what_is_followed_after_how_many_finds(by_hand):
+    """At chance after one find, 80 animals of which do not decide it; after two and four all go to the other's."""
     reached = np.array([[0, 1] * 40, [1] * 80, [1] * 80])
-    of = takeover.takeover_of(taken_over(by_hand, reached, np.full((3, 80), 100)))
-    assert takeover.carriers(of) == (
-        "After 1 find, neither part decides where the two are of different animals; the thresholds are enough by "
-        "themselves from find 2 on."
+    said = told(taken_over(by_hand, reached, np.full((3, 80), 100)))[-1]
+    assert said.startswith(
+        "Numbers of finds: given all of the other's but its thresholds, most to the other's after 2, 4; "
     )
-    never = takeover.takeover_of(taken_over(by_hand, reached[::-1], np.full((3, 80), 100)))
-    assert "all but the thresholds decides" in takeover.carriers(never)
-    assert takeover.carriers(never).endswith("the thresholds are not enough by themselves.")
+    assert "Given its thresholds with all else erased, most to the other's after 2, 4; not decided after 1." in said
+    many = told(taken_over(by_hand, np.repeat(reached, 20, axis=1), np.full((3, 1600), 100)))[-1]
+    assert (
+        "Given its thresholds with all else erased, most to the other's after 2, 4; as many to either after 1." in many
+    )

@@ -7,9 +7,10 @@ import h5py
 import pytest
 from typer.testing import CliRunner
 
+from analysis.claims import Outcome
 from analysis.report import write_report
 from analysis.results import Result, ResultError
-from analysis.study.report import ENTRIES, answers
+from analysis.study.report import ENTRIES, answers, decided
 from lsnn.store import fix_text, seal
 from runs.cli import main
 
@@ -38,9 +39,22 @@ def test_every_experiment_has_its_figure_and_its_text(written):
 
 def test_every_question_is_answered_with_numbers(study_path):
     with Result(study_path) as result:
-        found = dict(answers(result))
+        present = [entry for entry in ENTRIES if entry.name in result.file]
+        found = dict(answers(result, *decided(result, present)))
     assert len(found) == 7 and all(re.search(r"\d", text) for text in found.values())
     assert len(set(found.values())) == 7
+
+
+def test_what_few_animals_do_not_decide_is_not_said_to_be_absent(study_path, written):
+    """Search times of some ten animals decide nothing; no mechanism is named that nothing tests."""
+    with Result(study_path) as result:
+        outcomes, _ = decided(result, [entry for entry in ENTRIES if entry.name in result.file])
+    assert set(outcomes["silence"].values()) == set(outcomes["retention"].values()) == {Outcome.UNDECIDED}
+    page = (written / "report.html").read_text(encoding="utf-8")
+    count = sum(len(of) for of in outcomes.values())
+    assert f"The {count} claims of this page are corrected together (Holm)" in page and "not decided" in page
+    for word in ("attractor", "activity-silent", "no measurable", "Nothing is saved", "p = 0.0"):
+        assert word not in page
 
 
 def keep(file, *names):
