@@ -31,7 +31,7 @@ def test_every_experiment_has_its_figure_and_its_text(written):
     for entry in here:
         assert (written / f"{entry.name}.png").read_bytes().startswith(b"\x89PNG")
         assert f"<h2>{entry.title}</h2>" in page
-    assert page.count("data:image/png;base64,") == len(here) == 11
+    assert page.count("data:image/png;base64,") == len(here) == 12
     assert "Not in the file: Held-out wedge, Time constant of adaptation, Controls, Wiring learned by DEEP R." in page
     assert not re.search(r"(src|href)=\"(?!data:)", page)
     assert "the same before and after" in page and "lsnn study NETWORK" in page
