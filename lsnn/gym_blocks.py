@@ -54,6 +54,10 @@ class GymBlock(Block):
 
     Beside what `Block` records: `began` (T, 8) bool, whether an episode began with step t after another; `trace.acted`
     is True only in the last ms before a step of the environment that listens. All steps are kept for the adjoint.
+
+    Raises:
+        InputError: the environment begins anew within a step; or, in a roll-out, gives an observation or reward that is
+            not finite.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class GymBlock(Block):
         super().__init__(task, network, steps, keep_states, dtype)
         self.ms_per_step, self.reward_scale = task.ms_per_step, task.reward_scale
         self.env = task.vector_env(LANES)
+        self.env_name = self.env.spec.id if self.env.spec is not None else task.name
         mode = self.env.metadata.get("autoreset_mode")
         if mode != AutoresetMode.NEXT_STEP:
             raise InputError(f"autoreset_mode of {task.name} must be {AutoresetMode.NEXT_STEP}, got {mode}")
@@ -70,7 +75,7 @@ class GymBlock(Block):
     def begin(self, task: Task, keys: np.ndarray) -> None:
         """Start eight episodes from rest: keys (8,) uint64 seed the environments; the network's state is zero."""
         super().begin(task, keys)
-        self._observe(self.env.reset(seed=self._seed())[0])
+        self._observe(self.env.reset(seed=self._seed())[0], "on reset")
         self.over = np.zeros(LANES, bool)
         self.began[:] = False
 
@@ -80,8 +85,16 @@ class GymBlock(Block):
         apart = isinstance(self.env.unwrapped, SyncVectorEnv | AsyncVectorEnv)
         return seeds if apart else seeds[0]
 
-    def _observe(self, observation: np.ndarray) -> None:
+    def _observe(self, observation: np.ndarray, when: str) -> None:
+        self._require_finite("observation", observation, when)
         self.task_state[:] = np.reshape(observation, (LANES, -1))
+
+    def _require_finite(self, what: str, values: np.ndarray, when: str) -> None:
+        """InputError for NaN or infinity, (8, ...), which would pass through the network unseen."""
+        values = np.reshape(values, (LANES, -1))
+        for lane, i in np.argwhere(~np.isfinite(values))[:1]:
+            rule = f"must be finite, got {values[lane, i]} as its number {i} {when}"
+            raise InputError(f"the {what} of {self.env_name} {rule} (environment {lane} of {LANES})")
 
     def roll_out(
         self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1, mean_norm: float = np.inf
@@ -100,7 +113,9 @@ class GymBlock(Block):
     def _step(self, t: int) -> None:
         """The environment's step under the action of step t."""
         observation, reward, terminated, truncated, _ = self.env.step(self._handed_over(self.trace.action[t]))
-        self._observe(observation)
+        when = f"at step {(t + 1) // self.ms_per_step}"
+        self._observe(observation, when)
+        self._require_finite("reward", reward, when)
         trace = self.trace
         trace.reward[t], trace.acted[t] = self.reward_scale * reward, ~self.over
         trace.terminated[t], trace.truncated[t] = terminated, truncated

@@ -21,6 +21,7 @@ from tasks.encoders import GaussianPopulation
 from tasks.validation import require, require_encoder, require_integer, require_number
 
 # Where an observation space is unbounded: the range that matters, in the environment's units.
+UNBOUNDED = 1e30  # a bound beyond it is none: many a space names the largest float32
 DECLARED_RANGES = {"CartPole-v1": ((-2.4, -3.0, -0.21, -3.0), (2.4, 3.0, 0.21, 3.0))}
 
 
@@ -59,8 +60,8 @@ class GymTask:
         reward_scale: the environment's rewards are multiplied by it; the values to learn should be of order 1.
         duration_ms: length of a record; the last step only serves as its bootstrap.
         encoder: how the observation becomes input spikes; none = a Gaussian population for each dimension over the
-            bounds of the observation space (or `DECLARED_RANGES`), which must be finite. Observations beyond the range
-            of a population are clipped.
+            bounds of the observation space (or `DECLARED_RANGES`), none beyond `UNBOUNDED`. Observations beyond the
+            range of a population are clipped.
 
     Raises:
         InputError: an unknown environment, other spaces than a Box to observe and a Box or Discrete to act in, an
@@ -162,5 +163,5 @@ def _population(env_id: str, observed: Box) -> GaussianPopulation:
     low, high = DECLARED_RANGES.get(env_id, (observed.low.ravel().tolist(), observed.high.ravel().tolist()))
     for dimension, ends in enumerate(zip(low, high, strict=True)):
         rule = "bounded, or the task given an encoder with a range"
-        require(all(map(math.isfinite, ends)), f"dimension {dimension} of {env_id}", rule, ends)
+        require(all(abs(end) <= UNBOUNDED for end in ends), f"dimension {dimension} of {env_id}", rule, ends)
     return GaussianPopulation(tuple(low), tuple(high))

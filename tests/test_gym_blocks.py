@@ -287,6 +287,43 @@ def test_the_generic_loop_is_the_fused_roll_out():
     assert np.sum(fused.trace.reward > 0) >= 2 and np.bitwise_count(fused.record.spikes).sum() > 1000
 
 
+class Broken(gymnasium.Env):
+    """Gives an observation or a reward that is no number, at reset or at step 4."""
+
+    observation_space, action_space = Box(-1.0, 1.0, (2,)), Discrete(2)
+
+    def __init__(self, bad: float, what: str) -> None:
+        self.bad, self.what = bad, what
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.time = 0
+        return np.array([0, self.bad if self.what == "start" else 0], np.float32), {}
+
+    def step(self, action):
+        self.time += 1
+        observed, reward = (self.bad if self.what == what and self.time == 4 else 0.0 for what in ("seen", "reward"))
+        return np.array([0, observed], np.float32), reward, False, False, {}
+
+
+gymnasium.register("Broken-v0", Broken)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("start", "the observation of Broken-v0 must be finite, got {} as its number 1 on reset"),
+        ("seen", "the observation of Broken-v0 must be finite, got {} as its number 1 at step 4"),
+        ("reward", "the reward of Broken-v0 must be finite, got {} as its number 0 at step 4"),
+    ],
+)
+def test_an_environment_that_gives_no_numbers_is_named(bad, what, message):
+    task = GymTask("Broken-v0", {"bad": bad, "what": what, "disable_env_checker": True}, MS, duration_ms=STEPS)
+    with pytest.raises(InputError, match=message.format(bad)):
+        rolled_out(task)
+
+
 def test_an_environment_that_begins_anew_within_a_step_is_refused():
     kwargs = {"vector_kwargs": {"autoreset_mode": AutoresetMode.SAME_STEP}}
     task = GymTask("CartPole-v1", kwargs)

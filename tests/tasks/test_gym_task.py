@@ -109,10 +109,23 @@ def test_bad_input_is_named(make, message):
 
 
 class Unbounded(gymnasium.Env):
-    """An environment whose second observation has no bounds."""
+    """An environment whose second observation has no bounds, or the largest number as its bound."""
 
-    observation_space = Box(np.array([0.0, -np.inf], np.float32), np.array([1.0, np.inf], np.float32))
     action_space = Box(-1.0, 1.0, (1,))
 
+    def __init__(self, bound: float, dtype: type = np.float32) -> None:
+        self.observation_space = Box(np.array([0.0, -bound], dtype), np.array([1.0, bound], dtype), dtype=dtype)
 
-gymnasium.register("Unbounded-v0", Unbounded)
+
+gymnasium.register("Unbounded-v0", Unbounded, kwargs={"bound": np.inf})
+
+
+@pytest.mark.parametrize(
+    ("bound", "dtype"), [(3.4e38, np.float32), (1.01e30, np.float32), (np.finfo(np.float64).max, np.float64)]
+)
+def test_a_bound_of_astronomic_size_is_none(bound, dtype):
+    """Cells spread over such a range would never differ."""
+    with pytest.raises(InputError, match="dimension 1 of Unbounded-v0 must be bounded, or the task given an encoder"):
+        GymTask("Unbounded-v0", {"bound": bound, "dtype": dtype})
+    assert GymTask("Unbounded-v0", {"bound": bound, "dtype": dtype}, encoder=GaussianPopulation((0, -1), (1, 1)))
+    assert GymTask("Unbounded-v0", {"bound": 1e6}).encoder.high == (1.0, 1e6)
