@@ -5,10 +5,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Discrete, MultiBinary
+from gymnasium.vector import SyncVectorEnv
 from numpy.typing import NDArray
 
 from tasks.bandit import N_ARMS, N_STATE, P_FIRST, P_SECOND, TRIAL, Bandit, begin, observe, pull
+from tasks.rendering import draw_bandit
 from tasks.validation import require, require_integer
+
+RENDER_FPS = 4
 
 
 class BanditEnv(gymnasium.Env[NDArray[np.int8], np.int64]):
@@ -51,14 +55,17 @@ class BanditEnv(gymnasium.Env[NDArray[np.int8], np.int64]):
 
         gymnasium.make("lsnn/Bandit-v0", arms="anti_correlated")
 
+    `render_mode`: None or "rgb_array".
+
     ## Version History
     * v0: initial version
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": RENDER_FPS}
 
-    def __init__(self, arms: str = Bandit.arms, trials: int = Bandit.trials, render_mode: None = None) -> None:
-        require(render_mode is None, "render_mode", "None: there is nothing to see", render_mode)
+    def __init__(self, arms: str = Bandit.arms, trials: int = Bandit.trials, render_mode: str | None = None) -> None:
+        require(render_mode in (None, "rgb_array"), "render_mode", "None or 'rgb_array'", render_mode)
+        self.render_mode = render_mode
         self.family = Bandit(arms=arms, trials=trials)
         self.observation_space = MultiBinary(2 * N_ARMS)
         self.action_space = Discrete(N_ARMS)
@@ -93,3 +100,13 @@ class BanditEnv(gymnasium.Env[NDArray[np.int8], np.int64]):
         reward = float(pull(self._key, int(action), self._state))
         truncated = bool(self._state[TRIAL] >= self.family.trials)
         return self._observation(), reward, False, truncated, self._info()
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """What the arms pay and the outcome of the last pull, (400, 400, 3); None without a render mode."""
+        return draw_bandit(self._state) if self.render_mode == "rgb_array" else None
+
+
+def bandit_vector_env(num_envs: int = 1, **keywords: Any) -> SyncVectorEnv:
+    """Many bandits side by side, each with a seed of its own; keywords of `BanditEnv`."""
+    require_integer("num_envs", num_envs, 1)
+    return SyncVectorEnv([lambda: BanditEnv(**keywords)] * num_envs)

@@ -1,8 +1,9 @@
-"""Pictures of the water maze as arrays of pixels."""
+"""Pictures of the water maze and of the bandit as arrays of pixels."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tasks import bandit
 from tasks.water_maze import GOAL_X, GOAL_Y, ON_PLATFORM, RADIUS, X, Y
 
 PIXELS = 400
@@ -48,3 +49,23 @@ def draw_maze(state: NDArray[np.floating], trail: ArrayLike = (), hidden: bool =
         _paint_disc(image, x, y, TRAIL_RADIUS, TRAIL)
     _paint_disc(image, state[X], state[Y], ANIMAL_RADIUS, ANIMAL)
     return np.rint(image[::-1]).astype(np.uint8)
+
+
+def draw_bandit(state: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """What each arm pays, as a column as high, on a floor that shows which was pulled last and whether it paid.
+
+    Args:
+        state: (tasks.bandit.N_STATE,)
+
+    Returns:
+        (PIXELS, PIXELS, 3) RGB.
+    """
+    image = np.tile(ROOM, (PIXELS, PIXELS, 1))
+    floor, half = PIXELS // 10, PIXELS // bandit.N_ARMS
+    for arm in range(bandit.N_ARMS):
+        column = slice(arm * half + half // 4, (arm + 1) * half - half // 4)
+        height = round(float(state[bandit.P_FIRST + arm]) * (PIXELS - floor))
+        image[PIXELS - floor - height : PIXELS - floor, column] = PLATFORM
+        if state[bandit.LAST_ARM] == arm:
+            image[PIXELS - floor :, column] = FOUND_PLATFORM if state[bandit.LAST_REWARD] > 0 else ANIMAL
+    return np.rint(image).astype(np.uint8)

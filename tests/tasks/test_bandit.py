@@ -3,7 +3,6 @@
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 
 import tasks  # noqa: F401
 from lsnn.errors import InputError
@@ -24,6 +23,7 @@ from tasks.bandit import (
     target,
     transition,
 )
+from tasks.bandit_env import BanditEnv
 from tasks.bandit_players import PLAYERS, gittins_table, play, regret
 
 KEYS = np.random.SeedSequence(2).generate_state(1000, np.uint64)
@@ -132,7 +132,6 @@ def test_luck_is_common():
 
 def test_environment_is_the_task():
     env = gymnasium.make("lsnn/Bandit-v0", trials=30)
-    check_env(env.unwrapped, skip_render_check=True)
     record = play("ucb1", KEYS[:1], Bandit(trials=30))
     env.reset(options={"key": int(KEYS[0])})
     for arm, paid in zip(record.choice[0], record.reward[0], strict=True):
@@ -144,6 +143,8 @@ def test_environment_is_the_task():
 
 def test_environment_takes_what_matters_and_nothing_else():
     assert gymnasium.make("lsnn/Bandit-v0", render_mode=None).reset(seed=0)
+    with pytest.raises(InputError, match="render_mode must be None or 'rgb_array', received 'human'"):
+        BanditEnv(render_mode="human")
     with pytest.raises(TypeError, match="trial_ms"):
         gymnasium.make("lsnn/Bandit-v0", trial_ms=7)
 

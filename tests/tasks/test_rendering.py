@@ -1,8 +1,9 @@
-"""Where the things of the maze are in its picture."""
+"""Where the things of the maze and of the bandit are in their pictures."""
 
 import numpy as np
 
-from tasks.rendering import ANIMAL, FOUND_PLATFORM, PIXELS, PLATFORM, ROOM, TRAIL, WATER, draw_maze
+from tasks import bandit
+from tasks.rendering import ANIMAL, FOUND_PLATFORM, PIXELS, PLATFORM, ROOM, TRAIL, WATER, draw_bandit, draw_maze
 from tasks.water_maze import GOAL_X, GOAL_Y, N_STATE, ON_PLATFORM, RADIUS, X, Y
 
 
@@ -33,3 +34,17 @@ def test_a_found_platform_changes_colour_and_a_probe_hides_it() -> None:
     assert colour_at(draw_maze(state, hidden=True), 0.0, 0.6) == WATER.tolist()
     state[ON_PLATFORM] = 1.0
     assert colour_at(draw_maze(state), 0.0, 0.6) == FOUND_PLATFORM.tolist()
+
+
+def test_arms_are_as_high_as_they_pay_and_the_last_is_marked() -> None:
+    state = np.zeros(bandit.N_STATE)
+    state[[bandit.P_FIRST, bandit.P_SECOND, bandit.LAST_ARM]] = 0.25, 1.0, -1
+    image = draw_bandit(state)
+    assert image.shape == (PIXELS, PIXELS, 3) and image.dtype == np.uint8
+    columns = image[:, PIXELS // 4], image[:, 3 * PIXELS // 4]
+    assert [np.all(column == PLATFORM, axis=1).sum() / (0.9 * PIXELS) for column in columns] == [0.25, 1.0]
+    assert [column[-1].tolist() for column in columns] == [ROOM.tolist()] * 2
+    for paid, colour in ((1.0, FOUND_PLATFORM), (0.0, ANIMAL)):
+        state[[bandit.LAST_ARM, bandit.LAST_REWARD]] = 1, paid
+        image = draw_bandit(state)
+        assert image[-1, PIXELS // 4].tolist() == ROOM.tolist() and image[-1, -PIXELS // 4].tolist() == colour.tolist()
