@@ -309,7 +309,7 @@ def git_commit() -> str:
 
 def _git(clone: Path, *arguments: str) -> str:
     command = ["git", "--no-optional-locks", "-C", str(clone), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+    return subprocess.run(command, capture_output=True, errors="replace", check=True, timeout=30).stdout.strip()
 
 
 def checksum(arrays: Mapping[str, np.ndarray]) -> str:

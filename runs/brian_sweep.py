@@ -6,7 +6,6 @@ network itself. `membrane_noise.py` and `exponential_synapses.py` say what depar
 
 import argparse
 import shlex
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from lsnn.files import weights_sha256
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from runs.brian_run import mean_policy, open_session, put_header
+from runs.command import reported
 from runs.evaluate import Session, padded
 from runs.figures import check_numbers
 from runs.folders import output_file
@@ -101,14 +101,13 @@ def sweep_command(sweep: Sweep, arguments: Sequence[str]) -> int:
     parser.add_argument("--overwrite", action="store_true", help="write over what is there")
     asked = parser.parse_args(arguments)
     command = shlex.join(["python", "-m", module, *arguments])
-    try:
+
+    def work() -> None:
         check_numbers(asked)
         if asked.out.name == "" or asked.out.suffix == ".png":
             raise InputError(f"--out must be a file that is no .png, beside which the figure is put, got {asked.out}")
         out, figure = (output_file(path, asked.overwrite) for path in (asked.out, asked.out.with_suffix(".png")))
         run_sweep(sweep, asked.network, asked.strengths, asked.episodes, asked.seed, out, command)
-    except (InputError, store.StoreError) as error:
-        print(f"{module}: {error}", file=sys.stderr)
-        return 2
-    say(f"{describe(out)}\nresult: {out}\nfigure: {write_figure(out, figure)}")
-    return 0
+        say(f"{describe(out)}\nresult: {out}\nfigure: {write_figure(out, figure)}")
+
+    return reported(module, work)

@@ -6,21 +6,33 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-main = typer.Typer(
+from runs.command import SIGNALLED, ending_of_speech, reported, sound_streams
+
+
+class Command(typer.Typer):
+    """Its process speaks through streams that never fail; --help says that it could not be read."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> NoReturn:
+        sound_streams()
+        try:
+            super().__call__(*arguments, **options)
+        except SystemExit as ended:
+            asked_for_help = "--help" in sys.argv[1:] and not ended.code
+            sys.exit(ending_of_speech("lsnn") if asked_for_help else ended.code)
+        sys.exit(0)
+
+
+main = Command(
     name="lsnn",
     help="Spiking networks with adaptive thresholds that learn with frozen weights: meta-train, freeze, test.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-BAD_INPUT = 2
-CANNOT_GO_ON = 3
-SIGNALLED = 128  # plus the signal's number
 
 Minutes = Annotated[float | None, typer.Option(help="End after so many minutes of meta-training.")]
 Threads = Annotated[int | None, typer.Option(help="Threads; default: one a core.", show_default=False)]
@@ -35,19 +47,11 @@ def _reporting(command: Callable[..., int | None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
-        from analysis.results import ResultError
-        from lsnn.errors import ClusterError, DivergedError, InputError
-        from lsnn.store import StoreError
-
-        try:
+        def signalled() -> int:
             ended_by = command(*args, **options)
-        except (InputError, ResultError, StoreError) as error:
-            print(f"lsnn: {error}", file=sys.stderr)
-            raise typer.Exit(BAD_INPUT) from None
-        except (DivergedError, ClusterError) as error:
-            print(f"lsnn: {error}", file=sys.stderr)
-            raise typer.Exit(CANNOT_GO_ON) from None
-        raise typer.Exit(SIGNALLED + ended_by if ended_by else 0)
+            return SIGNALLED + ended_by if ended_by else 0
+
+        raise typer.Exit(reported("lsnn", signalled))
 
     return run
 
@@ -212,6 +216,7 @@ def show_kernel(
     from lsnn.neuron_files import model_of, text_of
 
     print(source_of(model_of(text_of(model))), end="")
+    raise typer.Exit(ending_of_speech("lsnn"))
 
 
 @main.command()

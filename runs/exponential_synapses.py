@@ -11,7 +11,7 @@ postsynaptic potential stays. The strength is tau_syn in ms; 0 is the frozen net
     python -m runs.exponential_synapses NETWORK.h5 --out RESULT.h5
 """
 
-import sys
+from functools import partial
 
 import brian2 as br
 import numpy as np
@@ -19,6 +19,7 @@ import numpy as np
 from lsnn import brian
 from lsnn.network import Network
 from runs.brian_sweep import Sweep, sweep_command
+from runs.command import run_as_script
 
 
 def physics(network: Network, strength: float, keys: np.ndarray, steps: int) -> brian.Physics:
@@ -35,4 +36,4 @@ STRENGTHS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0)
 SWEEP = Sweep("exponential_synapses", "time constant of the synapses", "ms", STRENGTHS, physics)
 
 if __name__ == "__main__":
-    sys.exit(sweep_command(SWEEP, sys.argv[1:]))
+    run_as_script(partial(sweep_command, SWEEP))

@@ -5,12 +5,12 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from analysis.report import write_figure
 from analysis.results import Result
 from lsnn.errors import InputError
-from lsnn.store import StoreError
+from runs.command import reported, sound_streams
 from runs.configuration import open_network
 from runs.evaluate import chosen_conditions, run_test
 from runs.folders import output_folder
@@ -18,7 +18,6 @@ from runs.headline import print_headline
 from runs.progress import say
 
 PRETRAINED = Path(__file__).parent / "pretrained"
-BAD_INPUT = 2
 
 
 def parser_of(description: str | None, pretrained: str) -> argparse.ArgumentParser:
@@ -73,10 +72,7 @@ def draw(result: Path, path: Path, drawing: Callable[[Result], Any]) -> None:
     say(f"\nfigure: {write_figure(result, path, drawing)}")
 
 
-def reporting(main: Callable[[], object]) -> None:
+def reporting(main: Callable[[], None]) -> NoReturn:
     """Run a script; bad input ends in a message and exit code 2."""
-    try:
-        main()
-    except (InputError, StoreError) as error:
-        print(f"{Path(sys.argv[0]).stem}: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+    sound_streams()
+    sys.exit(reported(Path(sys.argv[0]).stem, main))

@@ -8,16 +8,16 @@ are ours: a small network, dense and without Dale's law. Return is that of the f
 """
 
 import argparse
-import sys
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from lsnn.errors import DivergedError, InputError
 from lsnn.learning.config import LearningConfig
 from lsnn.meta import MetaLearner, new_network
 from lsnn.network import NetworkConfig
-from runs.cli import CANNOT_GO_ON
+from runs.command import ending_of_speech, reported, run_as_script
 from runs.figures import check_numbers
+from runs.progress import say
 from tasks.gym_task import GymTask
 
 MS_PER_STEP = 5
@@ -61,32 +61,29 @@ def learner(env_id: str, steps: int | None, iterations: int, episodes: int, seed
     return MetaLearner(task, new_network(task, NETWORK, learning, seed), learning, seed)
 
 
-def main() -> None:
-    """The command."""
+def main(arguments: Sequence[str]) -> int:
+    """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(description="Meta-train a spiking network on a Gymnasium environment.")
     parser.add_argument("env_id", nargs="?", default="CartPole-v1", help="name of the environment")
     parser.add_argument("--iterations", type=int, default=120)
     parser.add_argument("--episodes", type=int, default=32, help="records an iteration, a multiple of 8")
     parser.add_argument("--steps", type=int, help="steps of the environment in a record")
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    try:
-        check_numbers(options)
-        trained = learner(options.env_id, options.steps, options.iterations, options.episodes, options.seed)
-    except InputError as error:
-        parser.error(str(error))
+    options = parser.parse_args(arguments)
+    return ending_of_speech(parser.prog, reported(parser.prog, lambda: _train(options)))
+
+
+def _train(options: argparse.Namespace) -> None:
+    check_numbers(options)
+    trained = learner(options.env_id, options.steps, options.iterations, options.episodes, options.seed)
     start = time.monotonic()
-    print("iteration  return  steps  rate (Hz)  time (s)")
+    say("iteration  return  steps  rate (Hz)  time (s)")
     for iteration in range(options.iterations):
-        try:
-            row = trained.step()
-        except DivergedError as error:
-            print(f"{parser.prog}: {error}", file=sys.stderr)
-            sys.exit(CANNOT_GO_ON)
+        row = trained.step()
         if iteration % 10 == 0 or iteration == options.iterations - 1:
             columns = f"{row['episode_return']:7.1f} {row['episode_steps']:6.0f} {trained.rate_hz.mean():10.1f}"
-            print(f"{iteration:9d} {columns} {time.monotonic() - start:9.0f}", flush=True)
+            say(f"{iteration:9d} {columns} {time.monotonic() - start:9.0f}")
 
 
 if __name__ == "__main__":
-    main()
+    run_as_script(main)

@@ -14,7 +14,6 @@ Leaves in DIR `maze_family.h5` (docs/reference/files.md) and `maze_family.png`.
 
 import argparse
 import shlex
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
@@ -26,11 +25,11 @@ import numpy as np
 
 from analysis.maze_family import describe, write_figure
 from lsnn import store
-from lsnn.errors import InputError
 from lsnn.files import NetworkFile, weights_sha256
 from lsnn.seeds import Study
+from runs.command import reported, run_as_script
 from runs.configuration import Experiment, open_network
-from runs.figures import BAD_INPUT, PRETRAINED, check_numbers
+from runs.figures import PRETRAINED, check_numbers
 from runs.folders import output_folder
 from runs.progress import Meter, meter, say
 from runs.study.apparatus import Subject, run_blocks, study_keys, surgery
@@ -204,13 +203,12 @@ def experiment_command(
 ) -> int:  # fmt: skip
     """Check the shared options, run (options, command) and print the text it returns; returns the exit code."""
     asked = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         check_numbers(asked)
         say(run(asked, shlex.join(["python", "-m", module, *arguments])))
-    except (InputError, store.StoreError) as error:
-        print(f"{module}: {error}", file=sys.stderr)
-        return BAD_INPUT
-    return 0
+
+    return reported(module, work)
 
 
 class Comparison(NamedTuple):
@@ -250,4 +248,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_as_script(main)

@@ -15,7 +15,6 @@ leaves in DIR `maze_rotation.h5` (docs/reference/files.md) and `maze_rotation.pn
 """
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +27,7 @@ from lsnn import store
 from lsnn.blocks import Block
 from lsnn.files import weights_sha256
 from lsnn.seeds import Study
+from runs.command import run_as_script
 from runs.maze_family import (
     SWIMMERS_AT_ONCE,
     Comparison,
@@ -157,4 +157,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_as_script(main)

@@ -11,7 +11,7 @@ drawn from its key and is the same at every strength, up to the factor.
     python -m runs.membrane_noise NETWORK.h5 --out RESULT.h5
 """
 
-import sys
+from functools import partial
 
 import brian2 as br
 import numpy as np
@@ -21,6 +21,7 @@ from lsnn.network import Network
 from lsnn.neurons import NeuronModel
 from lsnn.seeds import EPISODE_NOISE_BRANCH
 from runs.brian_sweep import Sweep, sweep_command
+from runs.command import run_as_script
 
 
 def placed(model: NeuronModel) -> NeuronModel:
@@ -52,4 +53,4 @@ STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5)
 SWEEP = Sweep("membrane_noise", "noise of the free membrane, standard deviation", "b0", STRENGTHS, physics)
 
 if __name__ == "__main__":
-    sys.exit(sweep_command(SWEEP, sys.argv[1:]))
+    run_as_script(partial(sweep_command, SWEEP))

@@ -12,7 +12,6 @@ leaves in DIR a folder a run, `neuron_models.h5` with the tests of all (docs/ref
 
 import argparse
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -22,10 +21,11 @@ import numpy as np
 
 from analysis.neuron_models import describe, write_figure
 from lsnn import store
-from lsnn.errors import DivergedError, InputError
+from lsnn.errors import InputError
 from lsnn.files import load_network
 from lsnn.neurons import MODELS
 from runs import train as training
+from runs.command import reported, run_as_script
 from runs.configuration import Experiment, open_network, overridden
 from runs.evaluate import run_test
 from runs.folders import output_folder
@@ -160,20 +160,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--set", action="append", default=[], help="section.key=value for every model; repeatable")
     asked = parser.parse_args(arguments)
     command = shlex.join(["python", "-m", "runs.neuron_models", *arguments])
-    try:
+
+    def work() -> int:
         if min(*asked.seeds, 0) < 0 or asked.episodes < 1 or asked.threads < 1:
             raise InputError("--seeds must be >= 0, --episodes and --threads >= 1")
         budget = training.budget_of(asked.minutes, asked.iterations, default_minutes=10.0)
         return compare(
             asked.out, asked.models, asked.seeds, budget, asked.episodes, asked.threads, asked.set, command
         )
-    except (InputError, store.StoreError) as error:
-        print(f"runs.neuron_models: {error}", file=sys.stderr)
-        return 2
-    except DivergedError as error:
-        print(f"runs.neuron_models: {error}", file=sys.stderr)
-        return 3
+
+    return reported("runs.neuron_models", work)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_as_script(main)

@@ -21,8 +21,10 @@ def duration(seconds: float) -> str:
 
 def say(text: str) -> None:
     """One line to the user, at once and whole, whoever else speaks; work goes on if nobody can be told any more."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    sayable = text.encode(encoding, "backslashreplace").decode(encoding)
     with suppress(OSError):  # the terminal was closed, or the disk of the log is full
-        print(f"{text}\n", end="", flush=True)
+        print(f"{sayable}\n", end="", flush=True)
 
 
 class Meter:

@@ -343,7 +343,7 @@ def run_cell(spec: Spec, cell: Cell, place: Path, more: Sequence[str], interrupt
     arguments = train_command(spec, cell, place, more)
     with open(place / LOG, "a", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "runs", *arguments], stdout=log, stderr=subprocess.PIPE, text=True,
+            [sys.executable, "-m", "runs", *arguments], stdout=log, stderr=subprocess.PIPE, errors="backslashreplace",
             start_new_session=True,  # Ctrl-C reaches the cell once, through this process
         )  # fmt: skip
         errors = wait(process, interrupted)

@@ -101,7 +101,7 @@ def _failures(folder: Path, cells: list[Cell]) -> dict[str, str]:
 
 def _reason(failure: Path) -> str:
     try:
-        return str(json.loads(failure.read_text())["reason"])
+        return str(json.loads(failure.read_text(encoding="utf-8"))["reason"])
     except (ValueError, KeyError, TypeError):
         return f"unknown: {failure} cannot be read"
 

@@ -405,5 +405,5 @@ def test_a_disk_that_fills_is_said(own, monkeypatch):
     monkeypatch.setattr(training, "save_network", full)
     before = tree(own)
     done = lsnn(*TRAIN, "--iterations", 3, "--resume", own / "checkpoint.lsnn.h5")
-    assert done.exit_code == 2 and "checkpoint.lsnn.h5: cannot be written: No space left" in done.stderr
+    assert done.exit_code == 3 and "checkpoint.lsnn.h5: cannot be written: No space left" in done.stderr
     assert tree(own) == before

@@ -186,7 +186,7 @@ def test_a_full_disk(tmp_path, whole):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     code, errors = end_of(start(tmp_path, preexec_fn=full))
-    assert code == 2 and "Traceback" not in errors
+    assert code == 3 and "Traceback" not in errors
     assert errors.startswith(f"lsnn: {tmp_path / CHECKPOINT}: cannot be written: File too large")
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
     assert done(tmp_path) == 0

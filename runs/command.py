@@ -1,0 +1,103 @@
+"""How commands speak and end: output that cannot be said is lost and stops no work; errors have exit codes."""
+
+import errno
+import io
+import os
+import select
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn, TextIO
+
+BAD_INPUT = 2
+CANNOT_GO_ON = 3  # the fault of the numbers, the cluster or the machine
+SIGNALLED = 128  # plus the signal's number
+
+
+class _Outlet(io.FileIO):
+    """The end of a stream that never fails; `lost` is why something could not be said."""
+
+    def __init__(self, descriptor: int, lost: OSError | None = None):
+        super().__init__(descriptor, "wb", closefd=False)
+        self.lost = lost
+
+    def write(self, data: Any, /) -> int:
+        try:
+            while (written := super().write(data)) is None:  # a full pipe whose writers do not wait
+                select.select([], [self.fileno()], [])
+            return written
+        except OSError as error:  # no reader any more, a full disk, a terminal that is gone
+            self.lost = self.lost or error
+            return memoryview(data).nbytes
+
+
+def sound_streams() -> None:
+    """Standard output and error take every text, whatever their encoding, and lose it where nobody can be told."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # closed: no file of the program's own shall get its number
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout, sys.stderr = _sound(sys.stdout, 1), _sound(sys.stderr, 2)
+
+
+def _sound(stream: TextIO | None, descriptor: int) -> TextIO:
+    if stream is None:
+        closed = OSError(errno.EBADF, "it is closed")
+        return io.TextIOWrapper(io.BufferedWriter(_Outlet(descriptor, closed)), "utf-8", "backslashreplace")
+    if not isinstance(stream, io.TextIOWrapper) or not _ends_in(stream, descriptor):
+        return stream  # somebody else's
+    with suppress(OSError):
+        stream.flush()
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Outlet(descriptor)), stream.encoding, "backslashreplace",
+        line_buffering=stream.line_buffering, write_through=stream.write_through,
+    )  # fmt: skip
+
+
+def _ends_in(stream: TextIO, descriptor: int) -> bool:
+    try:
+        return stream.fileno() == descriptor
+    except OSError:  # in memory
+        return False
+
+
+def lost_output() -> OSError | None:
+    """Why something that was said on standard output has not arrived; None if all has."""
+    sys.stdout.flush()
+    outlet = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return outlet.lost if isinstance(outlet, _Outlet) else None
+
+
+def ending_of_speech(name: str, code: int = 0) -> int:
+    """The exit code of a command whose output is all that it leaves: CANNOT_GO_ON, with a message, if it was lost.
+
+    A reader who has seen enough (`| head`) needs no message.
+    """
+    if code or (lost := lost_output()) is None:
+        return code
+    if lost.errno != errno.EPIPE:
+        print(f"{name}: the standard output cannot be written: {lost.strerror}", file=sys.stderr)
+    return CANNOT_GO_ON
+
+
+def reported(name: str, work: Callable[[], int | None]) -> int:
+    """The exit code of a piece of work; what a user can mend, or the machine's fault, is a message, no traceback."""
+    from analysis.results import ResultError
+    from lsnn.errors import ClusterError, DivergedError, InputError
+    from lsnn.store import StoreError
+
+    try:
+        return work() or 0
+    except (InputError, ResultError) as error:
+        message, code = str(error), BAD_INPUT
+    except (DivergedError, ClusterError, StoreError) as error:
+        message, code = str(error), CANNOT_GO_ON
+    print(f"{name}: {message}", file=sys.stderr)
+    return code
+
+
+def run_as_script(main: Callable[[Sequence[str]], int]) -> NoReturn:
+    """Run `main(arguments)` as a process's command; it ends with the code that comes back."""
+    sound_streams()
+    sys.exit(main(sys.argv[1:]))
