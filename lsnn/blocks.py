@@ -135,6 +135,22 @@ class Block:
             self.passes.replay(first, weights, state, self.rows(first, last))
             self.kept = first
 
+    def first_not_finite(self, weights: Weights, slots: np.ndarray) -> tuple[int, int, float] | None:
+        """Step, slot and value of the first state variable in the record that is NaN or infinite; None if none is.
+
+        Args:
+            weights: of the roll-out; slots: (n_slots,) bool, which of them to look at.
+        """
+        for first, last in self.stretches():
+            if first != self.kept:
+                self.passes.replay(first, weights, copy_of(self.saved[first]), self.rows(first, last))
+                self.kept = first
+            x = self.record.x[: last - first]
+            if len(bad := np.argwhere(~np.isfinite(x) & slots[:, None])):
+                step, slot, lane = bad[0]
+                return first + int(step), int(slot), float(x[step, slot, lane])
+        return None
+
     def back(self, weights: Weights, g_y: np.ndarray, g_z: np.ndarray, gamma: float, detach_reset: bool) -> Gradient:
         """The adjoint of the recorded roll-out: g_y (T, n_out, 8) is dL/dy, g_z (N,) is dL/dz of every spike.
 

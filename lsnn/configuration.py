@@ -15,6 +15,7 @@ from lsnn.errors import InputError
 T = TypeVar("T")
 
 NOTHING = "–"  # no symbol, no unit
+LARGEST = 1e9  # of settings: far above all that makes sense, and their products stay in single precision
 
 _NAMES = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text", type(None): "null"}
 

@@ -27,7 +27,7 @@ import numpy as np
 
 from lsnn import store
 from lsnn.configuration import from_mapping
-from lsnn.errors import InputError
+from lsnn.errors import DivergedError, InputError
 from lsnn.guards import Watch
 from lsnn.kernels.layout import Weights
 from lsnn.meta import LearnerState
@@ -102,6 +102,7 @@ def save_network(
 
     Raises:
         InputError: no place for a file. StoreError: it could not be written; what stood there is unharmed.
+        DivergedError: it could not be read again, as weights that are not finite; what stood there is unharmed.
     """
     with store.write_atomically(path) as file:
         file.attrs.update(store.provenance("network", config, seed, command))
@@ -111,6 +112,20 @@ def save_network(
             put_history(file, history)
         if learner_state is not None:
             _put_learner(file, network, learner_state, seed)
+        require_readable(path, file)
+
+
+def require_readable(path: str | Path, file: h5py.File) -> None:
+    """DivergedError, so that nothing is written, where a network that was put into a file could not be read again."""
+    store.fix_text(file)
+    try:
+        _read_file(file)
+    except InputError as error:
+        reason = str(error).removeprefix(f"{file.filename}: ")
+        raise DivergedError(
+            f"{path}: is not written, since it could not be read again: {reason}; what stood there is unharmed, go on "
+            "from it with a lower learning.learning_rate, or begin anew with lower gains"
+        ) from error
 
 
 def put_neurons(group: h5py.Group, network: Network, beta: np.ndarray) -> None:
@@ -196,18 +211,22 @@ def load_network(path: str | Path) -> NetworkFile:
         InputError: no network file, damaged, or one that breaks a rule; the message says where and which.
     """
     with store.open_for_reading(path, "network") as file:
-        config = store.read_config(file)
-        group = _group(file, "network")
-        network = _read_network(group, _network_config(file, config))
-        checksum = store.read_attribute(group, "checksum", str)
-        history = _read_history(file)
-        seed = store.read_attribute(file, "seed", int)
-        state = _read_learner(file, network, seed) if "optimizer" in file else None
-        if history is not None and state is not None:
-            rows = len(history)
-            _require(file, "history", rows == state.iteration, f"a row for each of {state.iteration} iterations", rows)
-        command, commit = (store.read_attribute(file, name, str) for name in ("command", "git_commit"))
-        return NetworkFile(network, config, seed, command, commit, checksum, history, state)
+        return _read_file(file)
+
+
+def _read_file(file: h5py.File) -> NetworkFile:
+    config = store.read_config(file)
+    group = _group(file, "network")
+    network = _read_network(group, _network_config(file, config))
+    checksum = store.read_attribute(group, "checksum", str)
+    history = _read_history(file)
+    seed = store.read_attribute(file, "seed", int)
+    state = _read_learner(file, network, seed) if "optimizer" in file else None
+    if history is not None and state is not None:
+        rows = len(history)
+        _require(file, "history", rows == state.iteration, f"a row for each of {state.iteration} iterations", rows)
+    command, commit = (store.read_attribute(file, name, str) for name in ("command", "git_commit"))
+    return NetworkFile(network, config, seed, command, commit, checksum, history, state)
 
 
 def _require(group: h5py.Group, name: str, holds: Any, rule: str, found: Any) -> None:

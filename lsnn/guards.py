@@ -2,14 +2,15 @@
 
 | fault | what is seen | what is done instead of the step |
 |---|---|---|
-| `not_finite` | NaN or infinity in the gradient, the return, the rates or the spread | back, weaker recurrent weights |
 | `exploded` | norm of the gradient above `learning.exploded_norm` | back, weaker recurrent weights |
+| `not_finite` | NaN or infinity in the state, gradient, return, spread or the new weights | likewise |
 | `silent`, `overactive` | mean rate below SILENT_HZ, or above OVERACTIVE of what the refractory time allows | back |
 | `narrow` | spread of the policy below a tenth of `learning.min_std` | back |
 | `lost` | return far below that of the iterations before, after one step | back |
 
 Back: the weights return to their average over the last iterations, which a single bad step hardly moves, and the
-optimiser forgets its direction. Each fault is counted in a column of the history; PATIENCE in a row end the run.
+optimiser forgets its direction. Each fault is counted in a column of the history; PATIENCE in a row end the run, and
+so does a start in which no gradient is finite: after AT_ONCE iterations, or all that were asked for.
 """
 
 from typing import NamedTuple
@@ -23,6 +24,7 @@ SILENT_HZ = 0.1
 OVERACTIVE = 0.8
 NARROW = 0.1
 PATIENCE = 30
+AT_ONCE = 5  # iterations without a finite gradient from the first on, after which meta-training has not begun
 WARM_UP, RATE = 20, 0.05  # iterations before a loss can show; rate at which the running return follows
 LOST_DEVIATIONS, LOST_SHARE = 6.0, 0.3  # both must be exceeded: deviations of the return, share of its mean
 
@@ -62,6 +64,7 @@ class Signs(NamedTuple):
     rate_hz: float  # mean over neurons
     spread: float  # of the policy; NaN where it has none
     mean_return: float
+    finite: bool = True  # whether the state in which the roll-outs have ended is
 
 
 class Limits(NamedTuple):
@@ -92,7 +95,7 @@ def fault_of(signs: Signs, limits: Limits, watch: Watch) -> str:
     if signs.spread < NARROW * limits.min_std:
         return "narrow"  # before its gradient, which explodes as 1/spread
     known = [signs.gradient_norm, signs.rate_hz, signs.mean_return]
-    if not np.isfinite(known).all() or np.isinf(signs.spread):
+    if not np.isfinite(known).all() or np.isinf(signs.spread) or not signs.finite:
         return "not_finite"
     if signs.rate_hz < SILENT_HZ:
         return "silent"
@@ -120,6 +123,16 @@ def followed(watch: Watch, signs: Signs, fault: str) -> Watch:
         cause, remedy = FAULTS[fault]
         raise DivergedError(f"meta-training cannot go on, {PATIENCE} iterations in a row: {cause}; {remedy}")
     return Watch(in_a_row=watch.in_a_row + 1) if fault == "lost" else watch._replace(in_a_row=watch.in_a_row + 1)
+
+
+def no_beginning(iterations: int, where: str) -> DivergedError:
+    """The error of a run whose first so many iterations had no finite gradient; where: what left its range first."""
+    when = f"in none of its first {iterations} iterations" if iterations > 1 else "not in its first iteration"
+    return DivergedError(
+        f"meta-training cannot begin, {when} could a step be taken, as the numbers are not finite: {where}; lower "
+        "network.input_gain or network.recurrent_gain, or mend the neuron model (a conductance, for instance, must not "
+        "become negative)"
+    )
 
 
 def counted(fault: str) -> dict[str, float]:

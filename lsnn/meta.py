@@ -61,6 +61,7 @@ class MetaLearner:
         self.adam, self.iteration, self.running_return = Adam(), 0, 0.0
         self.level = first_level(learning)
         self.widest_at, self.watch = 0, guards.Watch()
+        self.out_of_range = ""  # what is not finite, while that has kept every step from being taken
         self.average = {name: array.copy() for name, array in self._averaged_arrays().items()}
         self.threads = Threads(threads) if isinstance(threads, int) else threads
         stretch = int(np.ceil(np.sqrt(task.duration_ms))) if learning.time_checkpoints else 0
@@ -102,13 +103,15 @@ class MetaLearner:
         task = self.task.at_difficulty(self.level) if self.level < 1 else self.task
         self.threads.begin()
         rolled, shards = zip(*self._roll_out(task), strict=True)
-        row = self._measure(task, rolled)
+        row, self.finite = self._measure(task, rolled), all(block.finite for block in rolled)
         for epoch in range(self.learning.epochs):
             if epoch > 0:
                 shards = self._replay()
             signs, fault = self._update(self._gradient(shards), row)
             if fault:
                 break
+        if self.out_of_range and self.iteration + 1 >= guards.AT_ONCE:
+            raise guards.no_beginning(self.iteration + 1, self.out_of_range)
         self.watch = guards.followed(self.watch, signs, fault)
         row |= {"gradient_norm": signs.gradient_norm, **guards.counted(fault), "rate_hz": signs.rate_hz}
         self._follow()
@@ -116,6 +119,11 @@ class MetaLearner:
             self._advance_curriculum(self._counted_return(row["return"], rolled))
         self.iteration += 1
         return row
+
+    def require_beginning(self) -> None:
+        """DivergedError if no iteration has taken a step yet, and the last had no finite gradient."""
+        if self.out_of_range:
+            raise guards.no_beginning(self.iteration, self.out_of_range)
 
     def _roll_out(self, task: Task) -> list[tuple[calls.Rolled, Prepared]]:
         keys = episode_keys(self.seed, TRAIN_BRANCH, self.iteration, self.learning.episodes).reshape(-1, LANES)
@@ -194,17 +202,31 @@ class MetaLearner:
         """A step of the optimiser and of DEEP R, or what the guards want instead; what was seen, and the fault."""
         learning = self.learning
         signs = guards.Signs(
-            guards.finite_norm(gradient), float(self.rate_hz.mean()), row.get("std", np.nan), row["return"]
+            guards.finite_norm(gradient), float(self.rate_hz.mean()), row.get("std", np.nan), row["return"], self.finite
         )
         limits = guards.Limits(learning.exploded_norm, self.network.config.refractory_ms, learning.min_std)
-        fault = guards.fault_of(signs, limits, self.watch)
-        if not fault:
-            self._descend(clip_norm(gradient, learning.gradient_norm))
-        else:
+        fault, where = guards.fault_of(signs, limits, self.watch), ""
+        begun = self.watch.in_a_row < self.iteration
+        if fault == "not_finite" and not begun:
+            where = self._first_out_of_range(gradient)
+        if not fault and not self._descend(clip_norm(gradient, learning.gradient_norm)):
+            fault, where = "not_finite", "the weights after a step are not"
+        self.out_of_range = "" if begun else where
+        if fault:
             self._go_back()
             if fault in ("not_finite", "exploded"):
                 self._calm_down()
         return signs, fault
+
+    def _first_out_of_range(self, gradient: Arrays) -> str:
+        """The first state variable that is NaN or infinite in the roll-outs of this iteration, in words."""
+        look = partial(calls.left_range, weights=self.network.weights(), network=calls.bare(self.network))
+        found = [seen for seen in self.threads.map(look, self.blocks) if seen is not None]
+        if found:
+            return min(found, key=lambda seen: seen[0])[1]
+        names = [name for name, array in gradient.items() if not np.isfinite(array).all()]
+        which = f"the gradient of {', '.join(names)} is not" if names else "its norm, the return or the spread is not"
+        return f"all state variables are, {which}"
 
     def _go_back(self) -> None:
         """In place of a step: the averaged weights, at rest; what is learnt of the gradient's size is kept."""
@@ -220,7 +242,17 @@ class MetaLearner:
         theta[self.network.n_input_synapses :] *= self.learning.exploded_shrink
         self.network.synapses = self.network.synapses._replace(theta=theta)
 
-    def _descend(self, gradient: Arrays) -> None:
+    def _descend(self, gradient: Arrays) -> bool:
+        """A step of the optimiser; whether the kernels can go on with the weights that it leaves."""
+        log_std = self.network.log_std
+        with np.errstate(over="ignore", invalid="ignore"):  # seen at the end
+            self._take(gradient)
+        sound = self.network.is_finite()
+        if not sound:
+            self.network.log_std = log_std
+        return sound
+
+    def _take(self, gradient: Arrays) -> None:
         network, rate = self.network, self.learning_rate()
         change = self.adam.update(gradient, rate)
         change["theta"][: network.n_input_synapses] *= self.learning.input_rate

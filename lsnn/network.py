@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from lsnn.configuration import documented, parameter
+from lsnn.configuration import LARGEST, documented, parameter
 from lsnn.equations.host import host_model
 from lsnn.errors import InputError
 from lsnn.kernels.layout import FULL, PLAIN, TILED, Cells, Readout, Rows, Weights, read_only
@@ -93,6 +93,11 @@ class NetworkConfig:
         return self.dale or self.rewire
 
     @property
+    def population_names(self) -> tuple[str, str, str]:
+        """How the three populations are called; only where signs are held is a neuron excitatory or inhibitory."""
+        return ("excitatory", "inhibitory", "adaptive") if self.dale else ("LIF", "LIF", "adaptive")
+
+    @property
     def models(self) -> tuple[NeuronModel, ...]:
         """The model of the excitatory and inhibitory neurons, and that of the adaptive ones."""
         models: tuple[NeuronModel, ...] = (LIF, model_of(self.adaptive_model))
@@ -121,9 +126,13 @@ class NetworkConfig:
         _require(self.beta >= 0, "beta", "must be >= 0", self.beta)
         _require(self.refractory_ms >= 1, "refractory_ms", "must be >= 1", self.refractory_ms)
         _require(self.surrogate_gamma > 0, "surrogate_gamma", "must be > 0", self.surrogate_gamma)
+        for name in ("b0", "surrogate_width"):
+            value = getattr(self, name)
+            _require(value is None or value >= 1 / LARGEST, name, f"must be >= {1 / LARGEST:g}", value)
         for item in fields(self):
             value = getattr(self, item.name)
             _require(not isinstance(value, float) or np.isfinite(value), item.name, "must be finite", value)
+            _require(not isinstance(value, float) or abs(value) <= LARGEST, item.name, f"must be <= {LARGEST:g}", value)
 
 
 def _require(holds: bool, key: str, rule: str, value) -> None:
@@ -185,6 +194,14 @@ class Network:
         """Where `layout.Record.x` holds the state variables of each group of neurons, by name."""
         return variables_of(self.groups)
 
+    def variable_at(self, slot: int) -> tuple[str, int] | None:
+        """Name of the state variable in a slot, and whose it is (number of the neuron); None: the adjoint's alone."""
+        for group, slots in zip(self.groups, self.variables(), strict=True):
+            for name, part in slots.items():
+                if part.start <= slot < part.stop:
+                    return name, group.neurons.start + slot - part.start
+        return None
+
     @property
     def ring(self) -> int:
         """Rows of the delay ring, d_max + 1."""
@@ -224,6 +241,12 @@ class Network:
             inputs if form == FULL or n <= most else _tiled(inputs, n, most),
             recurrent if form == FULL or n <= most else _tiled(recurrent, n, most),
         ))
+
+    def is_finite(self) -> bool:
+        """Whether the kernels can compute with all that is learnt: finite numbers in single precision."""
+        learnt = (self.signed_theta() * self.effect(), self.readout / (1 - self.kappa()), self.bias, self.log_std)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return all(np.isfinite(array.astype(np.float32)).all() for array in learnt)
 
     def kappa(self) -> np.ndarray:
         """exp(-dt/tau_out), (1,)."""

@@ -15,20 +15,26 @@ SIGNALLED = 128  # plus the signal's number
 
 
 class _Outlet(io.FileIO):
-    """The end of a stream that never fails; `lost` is why something could not be said."""
+    """The end of a stream that takes all at once and never fails; `lost` is why something could not be said.
+
+    It stands without a buffer of bytes, which could not be entered again by the handler of a signal that has to speak.
+    """
 
     def __init__(self, descriptor: int, lost: OSError | None = None):
         super().__init__(descriptor, "wb", closefd=False)
         self.lost = lost
 
     def write(self, data: Any, /) -> int:
+        rest = memoryview(data).cast("B")
+        size = len(rest)
         try:
-            while (written := super().write(data)) is None:  # a full pipe whose writers do not wait
-                select.select([], [self.fileno()], [])
-            return written
+            while rest:
+                if (written := super().write(rest)) is None:  # a full pipe whose writers do not wait
+                    select.select([], [self.fileno()], [])
+                rest = rest[written or 0 :]
         except OSError as error:  # no reader any more, a full disk, a terminal that is gone
             self.lost = self.lost or error
-            return memoryview(data).nbytes
+        return size
 
 
 def sound_streams() -> None:
@@ -44,15 +50,17 @@ def sound_streams() -> None:
 def _sound(stream: TextIO | None, descriptor: int) -> TextIO:
     if stream is None:
         closed = OSError(errno.EBADF, "it is closed")
-        return io.TextIOWrapper(io.BufferedWriter(_Outlet(descriptor, closed)), "utf-8", "backslashreplace")
+        return _text(_Outlet(descriptor, closed), encoding="utf-8")
     if not isinstance(stream, io.TextIOWrapper) or not _ends_in(stream, descriptor):
         return stream  # somebody else's
     with suppress(OSError):
         stream.flush()
-    return io.TextIOWrapper(
-        io.BufferedWriter(_Outlet(descriptor)), stream.encoding, "backslashreplace",
-        line_buffering=stream.line_buffering, write_through=stream.write_through,
-    )  # fmt: skip
+    ways = {"line_buffering": stream.line_buffering, "write_through": stream.write_through}
+    return _text(_Outlet(descriptor), encoding=stream.encoding, **ways)
+
+
+def _text(outlet: _Outlet, **ways: Any) -> TextIO:
+    return io.TextIOWrapper(outlet, errors="backslashreplace", **ways)
 
 
 def _ends_in(stream: TextIO, descriptor: int) -> bool:
@@ -65,7 +73,7 @@ def _ends_in(stream: TextIO, descriptor: int) -> bool:
 def lost_output() -> OSError | None:
     """Why something that was said on standard output has not arrived; None if all has."""
     sys.stdout.flush()
-    outlet = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    outlet = getattr(sys.stdout, "buffer", None)
     return outlet.lost if isinstance(outlet, _Outlet) else None
 
 

@@ -83,6 +83,7 @@ def _train(options: argparse.Namespace) -> None:
         if iteration % 10 == 0 or iteration == options.iterations - 1:
             columns = f"{row['episode_return']:7.1f} {row['episode_steps']:6.0f} {trained.rate_hz.mean():10.1f}"
             say(f"{iteration:9d} {columns} {time.monotonic() - start:9.0f}")
+    trained.require_beginning()
 
 
 if __name__ == "__main__":

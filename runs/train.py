@@ -277,6 +277,8 @@ def train(
         _say_forecast(training, budget)
         training.start_clock()
         _iterate(training, budget, interrupted, checked_interval(checkpoint_every))
+        if interrupted.signal is None:
+            training.learner.require_beginning()
         training.checkpoint()
         path = training.save(NETWORK)
     spent = f"{training.learner.iteration} iterations, {duration(60 * training.minutes)}"

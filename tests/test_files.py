@@ -8,7 +8,7 @@ import pytest
 
 from lsnn import files, store
 from lsnn.configuration import to_mapping
-from lsnn.errors import InputError
+from lsnn.errors import DivergedError, InputError
 from lsnn.files import load_network, save_network, weights_sha256
 from lsnn.meta import LearnerState
 from lsnn.network import NetworkConfig, build_network
@@ -124,6 +124,30 @@ def test_every_data_set_has_units_and_a_description(checkpoint):
         )
         assert len(file["network"]) > 5
     assert bare == []
+
+
+UNREADABLE = {  # array, place in it, value, what is said
+    "a readout": (lambda network, state: network.readout, (1, 1), np.nan, "network/W_out: must be finite"),
+    "a synapse": (lambda network, state: network.synapses.theta, 2, 1e60, "input/weight: must be finite, got -?inf"),
+    "a spread": (lambda network, state: network.log_std, 0, np.inf, "network/log_std: must be finite"),
+    "an average": (lambda network, state: state.average["bias"], 0, -np.inf, "average/bias: must be finite"),
+    "a moment": (lambda network, state: state.second["bias"], 0, -1.0, "second/bias: must have values >= 0"),
+    "no beta": (lambda network, state: network.beta, 3, 1.0, "network/beta: must have values >= 0, and 0"),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_what_could_not_be_read_again_is_not_written(tmp_path, what):
+    array_of, place, value, message = UNREADABLE[what]
+    network = network_of(DALE)
+    state = learner_state(network)
+    path = saved(tmp_path / "c.h5", network, history=history(), learner_state=state)
+    before = path.read_bytes()
+    array_of(network, state)[place] = value
+    rule = f"{path}: is not written, since it could not be read again: /.*{message}.*; what stood there is unharmed"
+    with np.errstate(over="ignore"), pytest.raises(DivergedError, match=rule):
+        saved(path, network, history=history(), learner_state=state)
+    assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == ["c.h5"]
 
 
 def test_hash_of_the_weights_tells_networks_apart():

@@ -5,9 +5,9 @@ import pytest
 
 from lsnn import guards
 from lsnn.errors import DivergedError
-from lsnn.guards import FAULTS, PATIENCE, WARM_UP, Limits, Signs, Watch, fault_of, followed
+from lsnn.guards import AT_ONCE, FAULTS, PATIENCE, WARM_UP, Limits, Signs, Watch, fault_of, followed
 from lsnn.meta import MetaLearner, new_network
-from tests.runs.tiny import FREE, tiny
+from tests.runs.tiny import DALE, FREE, tiny
 
 LIMITS = Limits(exploded_norm=10.0, refractory_ms=3.0, min_std=0.1)
 SOUND = Signs(gradient_norm=1.0, rate_hz=20.0, spread=0.3, mean_return=30.0)
@@ -24,6 +24,7 @@ USED = Watch(iterations=WARM_UP, mean=28.0, variance=4.0)
         (SOUND._replace(mean_return=np.nan), "not_finite"),
         (SOUND._replace(rate_hz=np.nan), "not_finite"),
         (SOUND._replace(spread=np.inf), "not_finite"),
+        (SOUND._replace(finite=False), "not_finite"),
         (SOUND._replace(gradient_norm=10.0), "exploded"),
         (SOUND._replace(rate_hz=0.05), "silent"),
         (SOUND._replace(rate_hz=270.0), "overactive"),
@@ -98,6 +99,12 @@ def scaled_weights(bias):
     return put_in
 
 
+def long_step(learner, monkeypatch):
+    """A step of the optimiser beyond single precision."""
+    update = learner.adam.update
+    monkeypatch.setattr(learner.adam, "update", lambda g, rate: {k: 1e60 * a for k, a in update(g, rate).items()})
+
+
 def narrow(learner, monkeypatch):
     learner.network.log_std[:] = -20.0
 
@@ -110,6 +117,7 @@ INJECTIONS = {
     "not_finite": broken_gradient(np.nan),
     "overflow": broken_gradient(1e200),
     "exploded": broken_gradient(1e9),
+    "long step": long_step,
     "silent": scaled_weights(-1.0),
     "overactive": scaled_weights(3.0),
     "narrow": narrow,
@@ -127,7 +135,7 @@ def test_an_injected_fault_is_found_in_its_iteration(name, monkeypatch):
     assert not np.array_equal(average, before)
     INJECTIONS[name](learner, monkeypatch)
     row = learner.step()
-    fault = "not_finite" if name == "overflow" else name
+    fault = "not_finite" if name in ("overflow", "long step") else name
     assert {key for key in FAULTS if row[key]} == {fault}
     np.testing.assert_array_equal(learner.network.readout, average)
     shrink = 0.9 if fault in ("not_finite", "exploded") else 1.0
@@ -173,3 +181,64 @@ def test_a_network_that_stays_silent_ends_the_run(monkeypatch):
     learner.step()
     with pytest.raises(DivergedError, match="the network is silent, less than 0.1 Hz; raise network.input_gain"):
         learner.step()
+
+
+def poisoned(*settings):
+    """A learner one of whose input synapses is NaN, in the average as well, so that it cannot get away from it."""
+    experiment = tiny(settings)
+    network = new_network(experiment.task, experiment.network, experiment.learning, 0)
+    learner = MetaLearner(experiment.task, network, experiment.learning, 0, threads=1)
+    first = network.n_input_synapses
+    synapse = int(np.flatnonzero(network.synapses.target[:first] == 9)[0])
+    for theta in (network.synapses.theta, learner.average["theta"]):
+        theta[synapse] = np.nan
+    return learner
+
+
+@pytest.mark.parametrize(
+    ("settings", "population"),
+    [
+        (FREE, "LIF"),
+        ((*FREE, "learning.time_checkpoints=true"), "LIF"),
+        ((*DALE, "network.rewire=false"), "inhibitory"),
+    ],
+)
+def test_a_start_without_a_finite_gradient_names_what_left_its_range(settings, population):
+    learner = poisoned(*settings)
+    rows = [learner.step() for _ in range(AT_ONCE - 1)]
+    assert all(row["not_finite"] for row in rows)
+    seen = rf"v of the {population} neurons \(of neuron 9\) is nan at step \d+; lower"
+    with pytest.raises(DivergedError, match=f"cannot begin, in none of its first 4 iterations could .* finite: {seen}"):
+        learner.require_beginning()
+    with pytest.raises(DivergedError, match=f"cannot begin, in none of its first 5 iterations could .* finite: {seen}"):
+        learner.step()
+
+
+def test_it_is_the_first_variable_that_left_its_range():
+    """Of the blocks the one in which it was earliest; without any, the gradient alone."""
+    learner = learner_of()
+    for block, step in zip(learner.blocks, (70, 60), strict=True):
+        block.record.x[step:, 16 + 2, 5] = np.inf  # b of the third adaptive neuron
+        block.record.y[3:, 1] = np.nan
+    gradient = {"theta": np.array([1.0, np.nan]), "bias": np.zeros(1)}
+    seen = learner._first_out_of_range(gradient)
+    assert seen == "b of the adaptive neurons (of neuron 14) is inf at step 60"
+    for block in learner.blocks:
+        block.record.x[:] = 0.0
+    assert learner._first_out_of_range(gradient) == "readout 1 is nan at step 3"
+    for block in learner.blocks:
+        block.record.y[:] = 0.0
+    assert learner._first_out_of_range(gradient) == "all state variables are, the gradient of theta is not"
+
+
+def test_a_start_that_finds_a_finite_gradient_is_none_to_end(monkeypatch):
+    learner = learner_of()
+    learner.iteration, learner.watch = 0, Watch()
+    broken_gradient(np.nan)(learner, monkeypatch)
+    learner.step()
+    with pytest.raises(DivergedError, match="cannot begin, not in its first iteration could a step be taken"):
+        learner.require_beginning()
+    monkeypatch.undo()
+    learner.step()
+    learner.require_beginning()
+    assert learner.watch.iterations == 1

@@ -19,11 +19,16 @@ from lsnn.wiring import Synapses
 
 
 class Rolled(NamedTuple):
-    """What a roll-out shows: reward, acted (8, T); log_spread (n_action,), the mean of what the readout adds."""
+    """What a roll-out shows: reward, acted (8, T); log_spread (n_action,), the mean of what the readout adds.
+
+    finite: whether no state variable is NaN or infinite at the end; a neuron whose v is NaN falls silent for good, and
+    the gradient does not show it.
+    """
 
     reward: np.ndarray
     acted: np.ndarray
     log_spread: np.ndarray
+    finite: bool
 
 
 def bare(network: Network) -> Network:
@@ -59,7 +64,8 @@ def roll_out(
     spread = np.zeros(0)
     if "spread" in network.outputs:
         spread = block.record.y[:, network.columns("spread")].mean(axis=(0, 2), dtype=float)
-    return Rolled(block.trace.reward.T.copy(), block.trace.acted.T.copy(), spread)
+    finite = bool(np.isfinite(block.state.x).all())
+    return Rolled(block.trace.reward.T.copy(), block.trace.acted.T.copy(), spread, finite)
 
 
 def replay(block: Block, weights: Weights) -> None:
@@ -71,6 +77,20 @@ def summed_up(block: Block, network: Network, learning: LearningConfig) -> Prepa
     """What the batch has to know of a block; its advantages stay there."""
     block.prepared = prepare(block, network, learning)
     return block.prepared._replace(advantage=None)
+
+
+def left_range(block: Block, weights: Weights, network: Network) -> tuple[int, str] | None:
+    """Step and description of the first state variable, else readout, in the record that is NaN or infinite."""
+    named = [network.variable_at(slot) is not None for slot in range(network.n_slots)]
+    if found := block.first_not_finite(read_only(weights), np.array(named)):
+        step, slot, value = found
+        name, neuron = network.variable_at(slot) or ("", 0)
+        population = network.config.population_names[network.population()[neuron]]
+        return step, f"{name} of the {population} neurons (of neuron {neuron}) is {value} at step {step}"
+    if len(bad := np.argwhere(~np.isfinite(block.record.y))):
+        step, column, lane = bad[0]
+        return int(step), f"readout {column} is {block.record.y[step, column, lane]} at step {step}"
+    return None
 
 
 def gradient(

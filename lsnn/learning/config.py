@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from lsnn.configuration import documented, parameter
+from lsnn.configuration import LARGEST, documented, parameter
 from lsnn.errors import InputError
 from lsnn.kernels.simd import LANES
 from lsnn.task import Task
@@ -17,6 +17,7 @@ NOT_NEGATIVE = (
     "anneal_iterations", "mean_norm", "input_rate", "recurrent_rate", "weight_decay", "value_weight", "entropy_weight",
     "rate_weight", "auxiliary_weight", "auxiliary_until", "l1", "temperature", "theta_new",
 )  # fmt: skip
+AT_MOST = {"learning_rate": 1.0, "final_learning_rate": 1.0}  # normalised weight: a threshold each iteration
 
 
 @documented
@@ -113,11 +114,15 @@ class LearningConfig:
             _require(getattr(self, name) >= 1, name, "must be >= 1", getattr(self, name))
         for name in POSITIVE:
             _require(getattr(self, name) > 0, name, "must be > 0", getattr(self, name))
+        for name in ("initial_std", "min_std"):
+            _require(getattr(self, name) >= 1 / LARGEST, name, f"must be >= {1 / LARGEST:g}", getattr(self, name))
         for name in NOT_NEGATIVE:
             _require(getattr(self, name) >= 0, name, "must be >= 0", getattr(self, name))
         for item in fields(self):
             value = getattr(self, item.name)
             _require(not isinstance(value, float) or np.isfinite(value), item.name, "must be finite", value)
+            most = AT_MOST.get(item.name, LARGEST)
+            _require(not isinstance(value, float) or value <= most, item.name, f"must be <= {most:g}", value)
 
 
 def _require(holds: bool, key: str, rule: str, value) -> None:

@@ -84,6 +84,20 @@ def test_train_with_a_model_of_ones_own(tmp_path):
     assert tested.exit_code == 0 and "differing spikes: 0 of" in tested.stdout
 
 
+def test_a_model_that_leaves_its_range_ends_the_run_by_name(tmp_path):
+    """Below -72 mV its potential falls for ever: however short, a run that never could take a step has failed."""
+    falling = TEXT.replace("(E_L - v + R*I)", "(E_L - v + R*I - (v - E_L)**2/(2*mV))").replace("exact", "euler")
+    (tmp_path / "falling.toml").write_text(falling.replace("leaky", "falling"))
+    run = tmp_path / "run"
+    words = ("--iterations", 2, "--out", run, "--threads", 1, "--neuron", tmp_path / "falling.toml", *TINY)
+    done = lsnn("train", "water-maze", *words)
+    assert done.exit_code == 3, done.output
+    assert "lsnn: meta-training cannot begin, in none of its first 2 iterations could a step be taken" in done.stderr
+    assert "not finite: v of the adaptive neurons (of neuron " in done.stderr
+    assert [path.name for path in run.iterdir()] == ["checkpoint.lsnn.h5"]
+    assert load_network(run / "checkpoint.lsnn.h5").learner_state.iteration == 0
+
+
 def test_show_kernel_prints_forward_step_and_adjoint(tmp_path):
     shown = lsnn("show-kernel", "izhikevich")
     assert shown.exit_code == 0
@@ -308,11 +322,13 @@ def folder_itself(own):
 
 
 def changed_network(own, change):
-    """The network with a change, sealed and summed again."""
+    """The network with a change, sealed and summed again, whether or not it can be read."""
     path = own / "network.lsnn.h5"
     file = load_network(path)
     change(file)
-    save_network(path, file.network, file.config, file.seed, file.command, file.history, file.learner_state)
+    with pytest.MonkeyPatch.context() as unchecked:
+        unchecked.setattr("lsnn.files.require_readable", lambda path, file: None)
+        save_network(path, file.network, file.config, file.seed, file.command, file.history, file.learner_state)
     return path
 
 
