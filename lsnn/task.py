@@ -13,6 +13,9 @@ the episode's key (`lsnn.kernels.draws`), so whoever calls them sees the same ep
     target(state, parameters, target) -> weight        what an auxiliary or a supervised readout should say at this
                                                        step, from the state before it; weight 0 = nothing now
 
+What is compiled is kept on disk under all that it depends on, the functions and constants of other modules included
+(`lsnn.kernels.dependencies`); numba's own `cache=True` sees changes in one file alone and is replaced where it is met.
+
 The module named by `Encoder.module` holds the compiled function `Encoder.function`:
 
     encode(key, t, observation, parameters, spikes, bit)
