@@ -108,12 +108,17 @@ def draw_takeover(result: Result) -> Figure:
     return add_footer(figure, result, f"{n}; bands: Wilson 95 % intervals")
 
 
+def darks(of: Takeover) -> list[str]:
+    """The swaps that are a while without input."""
+    return [swap for swap in of.choices if swap.startswith("dark_")]
+
+
 def claims_of_takeover(result: Result) -> Claims:
     """Of each swap told, and after each number of finds: whose platform most go to."""
     of = takeover_of(result)
     return {
         (swap, int(number)): claim_of(choice)
-        for swap in (*OTHERS, f"dark_{DARK_MS}")
+        for swap in (*OTHERS, *darks(of))
         for number, choice in zip(of.finds, of.choices[swap], strict=True)
     }
 
@@ -126,13 +131,17 @@ def tell_takeover(result: Result, outcomes: Outcomes) -> list[str]:
     ]
     for swap, (label, _) in OTHERS.items():
         lines.append(f"Given the other's {label}, to the other's: {by_finds(of, [c.share for c in of.choices[swap]])}.")
-    dark = [remembered(choice) for choice in of.choices[f"dark_{DARK_MS}"]]
-    lines.append(f"After {DARK_MS} ms without input, to the own: {by_finds(of, dark)}.")
+    for swap in darks(of):
+        shares = [remembered(choice) for choice in of.choices[swap]]
+        lines.append(f"After {swap.removeprefix('dark_')} ms without input, to the own: {by_finds(of, shares)}.")
     if later := in_search(result):
         shares = ", ".join(f"{OTHERS[swap][0]} {interval(later.choices[swap].share, 2)}" for swap in OTHERS)
+        dark = ", ".join(
+            f"{swap.removeprefix('dark_')} ms {interval(remembered(later.choices[swap]), 2)}" for swap in darks(of)
+        )
         lines.append(
             f"After {of.finds[0]} find and {later.lag_ms} ms into the next search ({later.pairs} pairs that had not "
-            f"found their platforms again), to the other's given its {shares}."
+            f"found their platforms again), to the other's given its {shares}; to the own after {dark} without input."
         )
     return [*lines, carriers(outcomes)]
 
@@ -147,8 +156,9 @@ def carriers(outcomes: Outcomes) -> str:
     asked = {
         "all_but_b": "given all of the other's but its thresholds",
         "other_b_alone": "Given its thresholds with all else erased",
-        f"dark_{DARK_MS}": f"After {DARK_MS} ms without input",
     }
+    dark = [swap for swap, _ in outcomes if swap.startswith("dark_")]
+    asked |= {swap: f"After {swap.removeprefix('dark_')} ms without input" for swap in dark}
     parts = []
     for swap, what in asked.items():
         by_number = {str(number): each for (of, number), each in outcomes.items() if of == swap}
