@@ -24,8 +24,7 @@ from lsnn.blocks import Threads
 from lsnn.kernels.layout import gradient_zeros
 from lsnn.meta import MetaLearner, new_network
 from runs.cluster import crew
-from runs.configuration import Experiment, overridden
-from runs.presets import preset
+from runs.configuration import Experiment, overridden, preset
 
 WARM_UP = 3
 

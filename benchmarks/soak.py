@@ -15,9 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import machine
-from runs.configuration import overridden
+from runs.configuration import overridden, preset
 from runs.forecast import HISTORY_BYTES, forecast, resident_bytes
-from runs.presets import preset
 from runs.train import CHECKPOINT_EVERY, VALIDATE_EVERY, Training, fresh_run, load_compiled
 
 STILL = ("learning.learning_rate=1e-12", "learning.final_learning_rate=1e-12", "learning.weight_decay=0")

@@ -10,8 +10,8 @@ from lsnn import store
 from runs.evaluate import NETWORKS, Session
 from runs.progress import Meter
 from runs.trial_conditions import episodes_of
-from tasks.bandit import ARMS, last_steps, paid_of_trials
-from tasks.bandit_players import PLAYERS, play
+from tasks.bandit.baselines import PLAYERS, play
+from tasks.bandit.task import ARMS, last_steps, paid_of_trials
 
 EPISODES = 2000
 CONDITIONS = NETWORKS

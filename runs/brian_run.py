@@ -28,7 +28,8 @@ from runs.evaluate import Session, keys_of_test, padded
 from runs.maze_conditions import Recording, run_swimmers, write_block
 from runs.progress import meter, say
 from runs.result_file import ConditionWriter, put_network
-from tasks.water_maze import WaterMaze, X, Y
+from tasks.water_maze import WaterMaze
+from tasks.water_maze.dynamics import X, Y
 
 MODES = ("replay", "closed-loop", "standalone")
 EPISODES = 20

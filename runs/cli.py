@@ -106,10 +106,10 @@ def train(
     from runs import train as training
     from runs.cluster import check_options, crew
     from runs.configuration import overridden
+    from runs.configuration import preset as preset_of
     from runs.folders import output_folder
     from runs.neurons import neuron_settings
-    from runs.presets import DEFAULT
-    from runs.presets import preset as preset_of
+    from tasks.family import DEFAULT_PRESET
 
     check_options(scheduler, workers, threads)
     threads = 1 if workers is not None and threads is None else _checked_threads(threads)
@@ -118,7 +118,7 @@ def train(
     files = (training.CHECKPOINT, training.NETWORK)
     settings = [*neuron_settings(neuron), *(settings or [])]
     if resume is None:
-        experiment = overridden(preset_of(task, preset or DEFAULT), settings)
+        experiment = overridden(preset_of(task, preset or DEFAULT_PRESET), settings)
         folder = output_folder(out, f"{task}-seed{checked_seed}", files, overwrite)
         run = training.fresh_run(experiment, checked_seed, _command())
     else:
@@ -326,8 +326,8 @@ def maze(
     from lsnn.errors import InputError
     from runs import maze as main_job
     from runs import train as training
+    from runs.configuration import preset
     from runs.folders import output_folder
-    from runs.presets import preset
 
     threads, checked_seed = _checked_threads(threads), _checked_seed(seed)
     if pretrained and minutes is not None:

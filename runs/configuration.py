@@ -11,7 +11,8 @@ from lsnn.files import NetworkFile, load_network
 from lsnn.learning.config import LearningConfig, outputs_of
 from lsnn.network import NetworkConfig
 from lsnn.task import Encoder, Task
-from runs.families import ENCODERS, family_of
+from tasks import registry
+from tasks.family import DEFAULT_PRESET, Family
 
 SECTIONS = ("task", "network", "learning")
 
@@ -35,8 +36,18 @@ class Experiment:
         return {"task": task, "network": to_mapping(self.network), "learning": to_mapping(self.learning)}
 
 
-def experiment_of(config: Mapping[str, Any]) -> Experiment:
+def preset(task: str, name: str = DEFAULT_PRESET) -> Experiment:
+    """The experiment of that name on a task (a family's name, or a file); InputError for an unknown task or name."""
+    family = registry.family(task)
+    chosen = family.preset(name)
+    return Experiment(family.task(**chosen.task), chosen.network, chosen.learning)
+
+
+def experiment_of(config: Mapping[str, Any], family: Family | None = None) -> Experiment:
     """The experiment of a configuration; keys not given take their defaults.
+
+    Args:
+        family: that of the task, where its name does not tell (a file of one's own).
 
     Raises:
         InputError: an unknown section, key, task or encoder, or a value that breaks its rule.
@@ -46,17 +57,18 @@ def experiment_of(config: Mapping[str, Any]) -> Experiment:
             raise InputError(f"the configuration has no section {section!r}; known: {', '.join(SECTIONS)}")
     values = {section: config.get(section, {}) for section in SECTIONS}
     return Experiment(
-        _task_of(values["task"]),
+        _task_of(values["task"], family),
         from_mapping(NetworkConfig, values["network"], "network"),
         from_mapping(LearningConfig, values["learning"], "learning"),
     )
 
 
-def _task_of(values: object) -> Task:
+def _task_of(values: object, family: Family | None) -> Task:
     if not isinstance(values, Mapping):
         raise InputError(f"task must be a mapping of keys to values, got {values!r:.80}")
     rest = dict(values)
-    task = family_of(rest.pop("name", None)).task
+    name = rest.pop("name", None)
+    task = (family or registry.family(name)).task
     for old, new in getattr(task, "renamed", {}).items():
         if old in rest:
             if new in rest:
@@ -72,9 +84,10 @@ def _encoder_of(values: object) -> Encoder:
         raise InputError(f"task.encoder must be a mapping of keys to values, got {values!r:.80}")
     rest = dict(values)
     kind = rest.pop("kind", None)
-    if not isinstance(kind, str) or kind not in ENCODERS:
-        raise InputError(f"task.encoder.kind must be one of {', '.join(ENCODERS)}, got {kind!r:.80}")
-    return from_mapping(ENCODERS[kind], rest, "task.encoder")
+    known = registry.encoders()
+    if not isinstance(kind, str) or kind not in known:
+        raise InputError(f"task.encoder.kind must be one of {', '.join(known)}, got {kind!r:.80}")
+    return from_mapping(known[kind], rest, "task.encoder")
 
 
 def overridden(experiment: Experiment, settings: Iterable[str]) -> Experiment:
@@ -100,7 +113,7 @@ def overridden(experiment: Experiment, settings: Iterable[str]) -> Experiment:
             config[keys[0]][keys[1]] = value
         else:
             raise InputError(f"--set {'.'.join(keys)}: there is no such key")
-    return experiment_of(config)
+    return experiment_of(config, experiment.task.family)
 
 
 def _parsed(setting: str) -> tuple[list[str], Any]:

@@ -20,10 +20,10 @@ from lsnn.meta import new_network
 from lsnn.network import Network
 from lsnn.seeds import TEST_BRANCH, episode_keys
 from runs.configuration import Experiment
-from runs.families import family_of
 from runs.progress import Meter, meter
 from runs.result_file import SpikeWriter, put_network
 from runs.train import load_compiled
+from tasks import registry
 
 RECORDED = 8
 
@@ -68,8 +68,9 @@ class Session(NamedTuple):
 
 def conditions_of(task: str) -> Any:
     """The module with CONDITIONS, YARDSTICKS, EPISODES and run_conditions of a family; InputError without one."""
-    module = family_of(task).conditions
-    return importlib.import_module(module)
+    registry.family(task)
+    own = "maze" if task == "water-maze" else task.replace("-", "_")
+    return importlib.import_module(f"runs.{own}_conditions")
 
 
 def chosen_conditions(names: Sequence[str], task: str = "water-maze") -> list[str]:

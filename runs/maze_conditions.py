@@ -12,9 +12,10 @@ from lsnn.network import Network
 from runs.evaluate import NETWORKS, Condition, Session, SpikeRecording, policy_of, roll_outs, zero_state
 from runs.progress import Meter
 from runs.result_file import ConditionWriter, put_traces
-from tasks.swimmers import SWIMMERS, best_circle, swim
-from tasks.trials import optimal_steps, trials_table
-from tasks.water_maze import GOAL_X, GOAL_Y, OTHER_X, OTHER_Y, RADIUS, REST, TRIAL, WAIT, WaterMaze, X, Y
+from tasks.water_maze import WaterMaze
+from tasks.water_maze.baselines import SWIMMERS, best_circle, swim
+from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, OTHER_X, OTHER_Y, RADIUS, REST, TRIAL, WAIT, X, Y
+from tasks.water_maze.trials import optimal_steps, trials_table
 
 EPISODES = 512
 CONDITIONS = NETWORKS

@@ -36,8 +36,8 @@ from runs.study.apparatus import Subject, run_blocks, study_keys, surgery
 from runs.study.generalisation import CIRCLE_TRIED_ON, CIRCLES_TRIED, goals_of
 from runs.study.study import subject_of
 from runs.train import load_compiled
-from tasks.swimmers import best_circle, swim
 from tasks.water_maze import WaterMaze
+from tasks.water_maze.baselines import best_circle, swim
 
 EPISODES = 64
 MAZE = WaterMaze()

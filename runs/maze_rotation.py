@@ -44,8 +44,9 @@ from runs.progress import meter
 from runs.study.apparatus import run_blocks, surgery
 from runs.study.generalisation import CIRCLE_TRIED_ON, CIRCLES_TRIED
 from runs.train import load_compiled
-from tasks.swimmers import best_circle, swim
-from tasks.water_maze import GOAL_X, GOAL_Y, ON_PLATFORM, ROTATION, TRIAL, WAIT, WaterMaze, X, Y
+from tasks.water_maze import WaterMaze
+from tasks.water_maze.baselines import best_circle, swim
+from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, ON_PLATFORM, ROTATION, TRIAL, WAIT, X, Y
 
 EPISODES = 512
 MAZE = WaterMaze(rotation_degrees=90.0)

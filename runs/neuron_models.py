@@ -26,11 +26,10 @@ from lsnn.files import load_network
 from lsnn.neurons import MODELS
 from runs import train as training
 from runs.command import reported, run_as_script
-from runs.configuration import Experiment, open_network, overridden
+from runs.configuration import Experiment, open_network, overridden, preset
 from runs.evaluate import run_test
 from runs.folders import output_folder
 from runs.neurons import neuron_settings
-from runs.presets import preset
 from runs.progress import say
 
 TABLE, TEST = "neuron_models.h5", "result.h5"

@@ -10,8 +10,8 @@ from lsnn.seeds import TRAIN_BRANCH, episode_keys
 from runs.evaluate import NETWORKS, Session
 from runs.progress import Meter
 from runs.trial_conditions import episodes_of
-from tasks.regression import last_steps
-from tasks.regression_algorithms import ALGORITHMS, fit
+from tasks.regression.baselines import ALGORITHMS, fit
+from tasks.regression.task import last_steps
 
 EPISODES = 1024
 CONDITIONS = {name: NETWORKS[name] for name in ("frozen", "state_reset", "untrained")}

@@ -3,7 +3,7 @@
     python -m runs.regression_errors --out results/regression
 
 The question of Hochreiter, Younger & Conwell (2001) and of Garg et al. (2022), for spiking neurons. The families of
-functions are ours, after theirs; see `tasks/regression.py`.
+functions are ours, after theirs; see `tasks/regression/`.
 """
 
 from analysis.regression import errors

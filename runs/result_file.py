@@ -23,6 +23,7 @@ _TRIAL_COLUMNS = {
     "episode": ("1", "number of the episode"),
     "trial": ("1", "number of the trial in its episode, from 0"),
     "start_ms": ("ms", "the step before which the animal stands at its start"),
+    "end_ms": ("ms", "the step before which the trial has ended"),
     "latency_ms": ("ms", "search time, or time spent when the episode ended"),
     "path_length": (POOL, "distance swum"),
     "optimal_ms": ("ms", "search time of a straight swim"),

@@ -34,6 +34,10 @@ def run_conditions(session: Session, result: h5py.File, names: Sequence[str], sh
             states, answer = block.trace.task_state.swapaxes(0, 1)[:n], block.trace.action[..., 0].T[:n]
             table = recalls_table(session.task, states, answer)
             table["episode"] += first
-            tables.append(table)
+            tables.append(np.rec.fromarrays(
+                [table["episode"], table["end_ms"] - 1, table["delay_ms"], table["bit"], table["answer"],
+                 ~table["wrong"]],
+                names=list(_UNITS),
+            ))  # fmt: skip
         store.put(group, "episode_key", session.keys, "1", "keys of the episodes; equal keys, equal streams")
         store.put_table(group, "recalls", np.concatenate(tables), _UNITS, _DESCRIPTIONS)

@@ -22,12 +22,12 @@ import numpy as np
 from lsnn.configuration import from_mapping
 from lsnn.errors import InputError
 from lsnn.whole import write_whole
-from runs.configuration import Experiment, open_network, overridden
+from runs.configuration import Experiment, open_network, overridden, preset
 from runs.folders import alone_in, busy, writable
 from runs.interruption import Interruption, interruption
-from runs.presets import DEFAULT, preset
 from runs.progress import say
 from runs.train import CHECKPOINT, NETWORK, Budget, budget_of
+from tasks.family import DEFAULT_PRESET
 
 SPEC, FAILURE, LOG, SUMMARY, FIGURE = "sweep.toml", "failure.json", "log.txt", "summary.h5", "summary.png"
 MOST_CELLS = 100_000
@@ -40,7 +40,7 @@ class Plain:
     """The keys of a specification that are no tables."""
 
     task: str
-    preset: str = DEFAULT
+    preset: str = DEFAULT_PRESET
     iterations: int | None = None
     minutes: float | None = None
     seeds: tuple[int, ...] = (0, 1, 2)

@@ -15,11 +15,11 @@ from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from lsnn.seeds import TEST_BRANCH, VALIDATION_BRANCH, episode_keys
 from lsnn.task import Task
-from runs.configuration import open_network
-from runs.families import family_of
+from runs.configuration import open_network, preset
 from runs.progress import say
 from runs.sweep import FAILURE, FIGURE, SUMMARY, Cell, Spec, finished
-from runs.train import CHECKPOINT, NETWORK, VALIDATION_EPISODES
+from runs.train import CHECKPOINT, NETWORK, VALIDATION_EPISODES, practice_of
+from tasks import registry
 
 PENDING, FINISHED, FAILED, UNFINISHED = range(4)
 STATUS = ("pending", "finished", "failed", "unfinished")
@@ -49,13 +49,14 @@ def write(folder: Path, spec: Spec, cells: list[Cell], command: str) -> Path:
     rows, curves = zip(*(summed_up(folder / cell.name, spec, cell) for cell in cells), strict=True)
     table = np.array([tuple(row[name] for name in COLUMNS) for row in rows], [(name, np.float64) for name in COLUMNS])
     path, labels = folder / SUMMARY, [label_of(spec, cell) for cell in cells[:: len(spec.seeds)]]
-    family = family_of(spec.task)
+    family = registry.family(spec.task)
+    score = family.history_of(preset(spec.task, spec.preset).task)[0].label
     of_oracle = family.oracle is not None
     with store.write_atomically(path) as file:
         file.attrs.update(store.provenance("sweep", _as_mapping(spec), spec.draw_seed, command))
         file.attrs["cells"] = json.dumps([cell.name for cell in cells])
         file.attrs["groups"] = json.dumps(labels)
-        file.attrs["score"] = family.columns[0].label
+        file.attrs["score"] = score
         file.attrs["of_oracle"] = of_oracle
         file.attrs["failures"] = json.dumps(_failures(folder, cells))
         units, descriptions = ({name: column[k] for name, column in COLUMNS.items()} for k in range(2))
@@ -69,7 +70,7 @@ def write(folder: Path, spec: Spec, cells: list[Cell], command: str) -> Path:
     for group, label in enumerate(labels):
         found = table["final_fraction"][(table["group"] == group) & np.isfinite(table["final_fraction"])]
         if len(found):
-            unit = "of the oracle" if of_oracle else family.columns[0].label
+            unit = "of the oracle" if of_oracle else score
             say(f"{label}: {found.mean():.3f} [{found.min():.3f}, {found.max():.3f}] {unit}, n = {len(found)}")
     count = {status: sum(row["status"] == code for row in rows) for code, status in enumerate(STATUS)}
     say(", ".join(f"{number} {status}" for status, number in count.items() if number) + f" of {len(cells)} cells")
@@ -127,7 +128,7 @@ def summed_up(place: Path, spec: Spec, cell: Cell) -> tuple[dict[str, float], Cu
     _, experiment = open_network(place / CHECKPOINT)
     curve = curve_of(history, experiment.task, cell.seed)
     reached = np.flatnonzero(curve.fraction >= ENOUGH)
-    if len(reached) and family_of(spec.task).oracle:
+    if len(reached) and experiment.task.family.oracle:
         first = reached[0]
         row |= {"iterations_to_enough": curve.iteration[first], "minutes_to_enough": curve.minutes[first]}
     if done:
@@ -138,18 +139,19 @@ def summed_up(place: Path, spec: Spec, cell: Cell) -> tuple[dict[str, float], Cu
 
 def curve_of(history: np.ndarray, task: Task, seed: int) -> Curve:
     """Tests on the validation mazes beside the oracle on the same."""
-    family = family_of(task.name)
-    column = f"{family.whole}_{family.columns[0].name}"
+    family = task.family
+    column = f"{family.whole}_{family.history_of(task)[0].name}"
     if column not in (history.dtype.names or ()):
         return Curve(np.zeros(0), np.zeros(0), np.zeros(0))
     rows = history[np.isfinite(history[column])]
-    best = family.best_score(task, episode_keys(seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES))
+    keys = episode_keys(seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES)
+    best = family.best_score(task, keys, practice_of(seed))
     return Curve(rows["iteration"] + 1, rows["minutes"], rows[column] / best)
 
 
 def tested_fraction(network: Network, task: Task, seed: int, episodes: int) -> float:
     """Score of the frozen network, mean policy, on at least so many worlds of the test branch, over the oracle's."""
-    family = family_of(task.name)
+    family = task.family
     keys = episode_keys(seed, TEST_BRANCH, 0, -(-episodes // LANES) * LANES)
     weights, block = network.weights(), Block(task, network, task.duration_ms)
     reward, acted = [], []
@@ -158,5 +160,6 @@ def tested_fraction(network: Network, task: Task, seed: int, episodes: int) -> f
         block.roll_out(weights, np.full(max(1, task.n_action), -np.inf))
         reward.append(block.trace.reward.T.copy())
         acted.append(block.trace.acted.T.copy())
-    score = family.columns[0].name
-    return task.metrics(np.concatenate(reward), np.concatenate(acted))[score] / family.best_score(task, keys)
+    score = family.history_of(task)[0].name
+    measured = task.metrics(np.concatenate(reward), np.concatenate(acted))[score]
+    return measured / family.best_score(task, keys, practice_of(seed))

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +18,9 @@ from lsnn.learning import calls
 from lsnn.meta import LearnerState, MetaLearner, new_network
 from lsnn.network import Network
 from lsnn.refine import refined
-from lsnn.seeds import VALIDATION_BRANCH, episode_keys
+from lsnn.seeds import TRAIN_BRANCH, VALIDATION_BRANCH, episode_keys
+from lsnn.task import Task
 from runs.configuration import Experiment, changed_sections, check_fit, open_network, overridden
-from runs.families import Family, family_of
 from runs.folders import alone_in
 from runs.forecast import check_memory, forecast, worker_forecast
 from runs.interruption import Interruption, interruption
@@ -152,7 +152,7 @@ class Training:
         self.run, self.folder, self.rows = run, folder, list(run.history)
         experiment = run.experiment
         self.learner = MetaLearner(experiment.task, run.network, experiment.learning, run.seed, threads)
-        self.whole = family_of(experiment.task.name).whole
+        self.whole = experiment.task.family.whole
         if run.state is not None:
             self.learner.restore(run.state)
         self.start_clock()
@@ -214,6 +214,11 @@ def validate(learner: MetaLearner) -> Row:
     return task.metrics(*(np.concatenate([getattr(block, name) for block in rolled]) for name in ("reward", "acted")))
 
 
+def practice_of(seed: int) -> Callable[[int], np.ndarray]:
+    """From a number to the keys of so many episodes of a network's own meta-training, for baselines to be tuned on."""
+    return lambda count: episode_keys(seed, TRAIN_BRANCH, 0, count)
+
+
 def load_compiled(experiment: Experiment, network: Network) -> None:
     """Compile the roll-out and its adjoint, or load them from the cache, saying so."""
     say("loading compiled code (the first time it is compiled, which takes up to 90 s) ...")
@@ -226,17 +231,18 @@ def load_compiled(experiment: Experiment, network: Network) -> None:
     say(f"compiled code ready after {time.monotonic() - start:.1f} s")
 
 
-def progress_line(family: Family, rows: Sequence[Row], oracle: Row, budget: Budget) -> str:
-    """The numbers that matter now; the oracle's measures are empty until the whole task was tested, or without one."""
-    row, score = rows[-1], family.columns[0]
+def progress_line(task: Task, rows: Sequence[Row], best: float | None, budget: Budget) -> str:
+    """The numbers that matter now; best: the oracle's score, None until the whole task was tested, or without one."""
+    row, columns = rows[-1], task.family.history_of(task)
+    score = columns[0]
     parts = [f"iteration {len(rows)}"]
-    parts += [f"{column.label} {row[column.name]:{column.form}}" for column in family.columns]
+    parts += [f"{column.label} {row[column.name]:{column.format}}" for column in columns]
     parts += [f"{row['rate_hz']:.0f} Hz", f"level {row['level']:.2f}"]
-    name = f"{family.whole}_{score.name}"
+    name = f"{task.family.whole}_{score.name}"
     tested = next((past[name] for past in reversed(rows) if math.isfinite(past.get(name, math.nan))), None)
     if tested is not None:
-        share = f" = {tested / oracle[score.name]:.2f} of the oracle" if oracle else ""
-        parts.append(f"whole task {tested:{score.form}}{share}")
+        share = f" = {tested / best:.2f} of the oracle" if best else ""
+        parts.append(f"whole task {tested:{score.format}}{share}")
     parts.append(f"{duration(budget.seconds_left(len(rows), row['minutes']))} left")
     return " | ".join(parts)
 
@@ -293,16 +299,16 @@ def train(
 
 
 def _iterate(training: Training, budget: Budget, interrupted: Interruption, checkpoint_every: int) -> None:
-    learner, oracle = training.learner, Row()
-    family = family_of(learner.task.name)
+    learner, best = training.learner, None
+    family = learner.task.family
     with meter() as shown:
         while not interrupted.signal and budget.share(learner.iteration, training.last_minutes) < 1:
             row = training.step()
             if learner.iteration % checkpoint_every == 0:
                 training.checkpoint()
-            if family.oracle and not oracle and learner.iteration % VALIDATE_EVERY == 0:
+            if family.oracle and best is None and learner.iteration % VALIDATE_EVERY == 0:
                 keys = episode_keys(learner.seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES)
-                oracle = family.oracle(learner.task, keys)
+                best = family.best_score(learner.task, keys, practice_of(learner.seed))
                 training.start_clock()
             share = budget.share(learner.iteration, row["minutes"])
-            shown.show(share, progress_line(family, training.rows, oracle, budget))
+            shown.show(share, progress_line(learner.task, training.rows, best, budget))

@@ -14,8 +14,11 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from lsnn.kernels.draws import TASK_STEP, step_key, uniform_of
+from lsnn.learning.config import LearningConfig
 from lsnn.task import Encoder
 from tasks.encoders import FlagCells
+from tasks.family import Family, Latent, Measure, Preset, Trace
+from tasks.presets import SMALL
 from tasks.validation import require, require_integer
 
 # The state (float64, N_STATE). STEP counts within the slot; BIT is that of the slot, KEPT the one to be recalled; LEFT
@@ -174,34 +177,88 @@ class StoreRecall:
             transition(np.uint64(key), 0, wanted, parameters, state)
 
 
-RECALL_DTYPE = np.dtype(
+TRIAL_DTYPE = np.dtype(
     [
         ("episode", np.int32),
-        ("time_ms", np.int32),
+        ("trial", np.int32),
+        ("start_ms", np.int32),
+        ("end_ms", np.int32),
         ("delay_ms", np.int32),
         ("bit", np.int8),
         ("answer", np.float64),
-        ("right", np.bool_),
+        ("wrong", np.bool_),
     ]
 )
+COLUMNS = {
+    "start_ms": ("ms", "the step before which STORE is shown"),
+    "end_ms": ("ms", "the answer was read in the step before this one"),
+    "delay_ms": ("ms", "from the end of STORE to the beginning of RECALL"),
+    "bit": ("1", "the bit that was to be kept"),
+    "answer": ("1", "readout: above 0 names bit 1, below 0 bit 0"),
+    "wrong": ("1", "whether it did not name the bit"),
+}
 
 
 def recalls_table(task: StoreRecall, task_state: ArrayLike, answer: ArrayLike) -> NDArray[np.void]:
-    """One row a RECALL, in order of episode and time.
+    """One row a RECALL, in order of episode and time; a trial lasts from STORE to the answer.
 
     Args:
         task_state: (episodes, steps + 1, N_STATE); row t is the state before step t.
         answer: (episodes, steps), the readout.
 
     Returns:
-        A structured array of RECALL_DTYPE; time_ms is the step at which the answer was read.
+        A structured array of TRIAL_DTYPE.
     """
     states, answers = np.asarray(task_state)[:, :-1], np.asarray(answer)
     read = (states[..., SIGNAL] == RECALL) & (states[..., STEP] == task.slot_ms - 1)
     episode, time = np.nonzero(read)
-    table = np.empty(len(episode), RECALL_DTYPE)
-    table["episode"], table["time_ms"] = episode, time
+    table = np.empty(len(episode), TRIAL_DTYPE)
+    table["episode"], table["trial"] = episode, np.arange(len(episode)) - np.searchsorted(episode, episode)
+    table["end_ms"] = time + 1
     table["delay_ms"] = states[read][:, DELAY] * task.slot_ms
+    table["start_ms"] = table["end_ms"] - table["delay_ms"] - 2 * task.slot_ms
     table["bit"], table["answer"] = states[read][:, KEPT], answers[read]
-    table["right"] = answers[read] * (2 * states[read][:, KEPT] - 1) > 0
+    table["wrong"] = ~(answers[read] * (2 * states[read][:, KEPT] - 1) > 0)
     return table
+
+
+def trials_of(task: StoreRecall, states: NDArray[np.float64], trace: Trace) -> NDArray[np.void]:
+    """The table of recalls of recorded episodes."""
+    return recalls_table(task, states, trace.action[..., 0])
+
+
+def kept_bits(task: StoreRecall, states: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The first bit that each episode has to keep, (E, 1)."""
+    stored = states[..., SIGNAL] == STORE
+    return states[np.arange(len(states)), stored.argmax(axis=1)][:, [KEPT]]
+
+
+def first_stores(task: StoreRecall, states: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The step at which the first STORE is shown, (E,)."""
+    return (states[..., SIGNAL] == STORE).argmax(axis=1)
+
+
+def steps_to_slot(task: StoreRecall, states: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Steps to the end of the slot, (n,)."""
+    return np.maximum(1, task.slot_ms - states[:, STEP]).astype(int)
+
+
+FAMILY = Family(
+    task=StoreRecall,
+    trials=trials_of,
+    measures=(Measure("wrong", "share of wrong answers", format=".3f", better="low", chance=0.5),),
+    title="Store and recall with frozen weights",
+    question="One bit of a stream is marked STORE; random bits follow; at RECALL the readout has to name it. No weight "
+    "changes: what is kept is kept in the state.",
+    columns=COLUMNS,
+    history=(Measure("error", "recall error", format=".3f", better="low", chance=0.5),),
+    presets={
+        "compact": Preset(
+            SMALL, LearningConfig(curriculum=False, learning_rate=5e-3, anneal_iterations=200, average_rate=0.05)
+        )
+    },
+    latent=Latent(("first bit kept",), "1", kept_bits, first_stores),
+    trial_counter=SLOT,
+    steps_to_trial=steps_to_slot,
+    episodes=512,
+)

@@ -13,7 +13,8 @@ from lsnn.meta import new_network
 from lsnn.network import NetworkConfig
 from lsnn.neurons import ALIF, LIF, MODELS
 from lsnn.seeds import TEST_BRANCH, episode_keys
-from tasks.water_maze import TRIAL, WaterMaze
+from tasks.water_maze import WaterMaze
+from tasks.water_maze.dynamics import TRIAL
 
 STEPS = 250
 MEAN = np.full(2, -np.inf)

@@ -16,15 +16,15 @@ from lsnn.network import NetworkConfig
 from lsnn.seeds import TEST_BRANCH, episode_keys
 from lsnn.task import Encoder, Task
 from runs.cli import main
-from runs.configuration import Experiment
-from runs.presets import PRESETS
+from runs.configuration import Experiment, preset
 from tasks.bandit import Bandit
 from tasks.encoders import CoordinateCells, FlagCells, GaussianPopulation, PlaceCells
+from tasks.registry import family
 from tasks.regression import Regression
 from tasks.store_recall import StoreRecall
-from tasks.swimmers import SWIMMERS, best_circle, swim
-from tasks.trials import trials_table
 from tasks.water_maze import WaterMaze
+from tasks.water_maze.baselines import SWIMMERS, best_circle, swim
+from tasks.water_maze.trials import trials_table
 from tests.analysis.make_result import make_result
 
 CLONE = Path(__file__).parents[1]
@@ -149,7 +149,7 @@ def departures(experiment: Experiment) -> set[str]:
 
 
 def test_presets_table_prints_where_the_presets_leave_the_defaults():
-    presets = PRESETS["water-maze"]
+    presets = {name: preset("water-maze", name) for name in family("water-maze").presets}
     keys = set().union(*(departures(experiment) for experiment in presets.values()))
     table = rows(section(PARAMETERS, "Presets"))
     for column, name in enumerate(("compact", "bellec2018", "retention"), start=1):
@@ -160,13 +160,13 @@ def test_presets_table_prints_where_the_presets_leave_the_defaults():
 
 def test_presets_table_of_the_other_families():
     """Every key in which their presets leave the defaults of network and learning."""
-    regression = PRESETS["regression"]
+    regression = {name: preset("regression", name) for name in family("regression").presets}
     presets = {
-        "bandit": PRESETS["bandit"]["compact"],
+        "bandit": preset("bandit"),
         "sine": regression["compact"],
         "quadratic": regression["quadratic"],
         "linear": regression["linear"],
-        "store-recall": PRESETS["store-recall"]["compact"],
+        "store-recall": preset("store-recall"),
     }
     assert regression["network"].network == regression["quadratic"].network
     assert regression["network"].learning == regression["quadratic"].learning
@@ -257,7 +257,7 @@ def test_new_family_of_the_readme_is_learnt(tmp_path, monkeypatch):
     (tmp_path / "delayed_match.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     task = importlib.import_module("delayed_match").DelayedMatch()
-    experiment = PRESETS["store-recall"]["compact"]
+    experiment = preset("store-recall")
     assert isinstance(task, Task) and isinstance(task.encoder, Encoder)
     learning = replace(experiment.learning, episodes=32)
     learner = MetaLearner(task, new_network(task, experiment.network, learning, seed=0), learning, seed=0, threads=1)

@@ -10,13 +10,13 @@ from lsnn.learning.calls import Rolled
 from lsnn.meta import MetaLearner, new_network
 from lsnn.seeds import VALIDATION_BRANCH, episode_keys
 from lsnn.wiring import pair_numbers
-from runs.configuration import overridden
-from runs.presets import COMPACT, preset
+from runs.configuration import overridden, preset
 from tasks.bandit import Bandit
-from tasks.swimmers import swim
+from tasks.water_maze.baselines import swim
 from tests.runs.tiny import FREE, tiny
 
 MOST_ITERATIONS, LAST, LEVEL = 600, 20, 0.2
+COMPACT = preset("water-maze")
 
 
 def test_memory_appears_by_reward_alone():

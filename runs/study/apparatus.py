@@ -12,8 +12,9 @@ from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from lsnn.seeds import STUDY_BRANCH, Study, episode_keys
 from runs.evaluate import padded
-from tasks.trials import trials_table
-from tasks.water_maze import GOAL_X, GOAL_Y, WaterMaze, X, Y
+from tasks.water_maze import WaterMaze
+from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, X, Y
+from tasks.water_maze.trials import trials_table
 
 NEVER = np.iinfo(np.int64).max
 STRETCH = 256  # steps of which state variables are kept where an experiment reads none of them

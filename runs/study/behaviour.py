@@ -18,7 +18,7 @@ from runs.study.apparatus import (
     surgery,
     swim,
 )
-from tasks.water_maze import GOAL_X, GOAL_Y
+from tasks.water_maze.dynamics import GOAL_X, GOAL_Y
 
 WATCHED_MS = 1000
 

@@ -8,7 +8,7 @@ from lsnn.blocks import Block
 from lsnn.kernels.simd import LANES
 from lsnn.seeds import Study
 from runs.study.apparatus import Findings, Item, Subject, run_blocks, study_keys
-from tasks.water_maze import DARK, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
+from tasks.water_maze.dynamics import DARK, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
 
 LAGS_MS = (10, 25, 50, 100, 200, 400, 800, 1200)
 FILTER_MS = 20.0

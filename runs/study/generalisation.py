@@ -19,8 +19,8 @@ from runs.study.apparatus import (
     study_keys,
     surgery,
 )
-from tasks.swimmers import best_circle, swim
 from tasks.water_maze import WaterMaze
+from tasks.water_maze.baselines import best_circle, swim
 
 RADII = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 CIRCLES = (0.25, 0.4, 0.55, 0.7, 0.85)

@@ -33,7 +33,8 @@ from runs.study.apparatus import (
 )
 from runs.study.retention import lift_out
 from runs.study.transplant import apart, disc_points, set_down_in_pairs, shifted
-from tasks.water_maze import GOAL_X, GOAL_Y, PROBE_STEP, WaterMaze, X, Y
+from tasks.water_maze import WaterMaze
+from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, PROBE_STEP, X, Y
 
 DARK_MS = (0, 50, 100, 200, 500, 1000, 2000, 5000)
 CHANGED_MS = (0, 500, 1000)  # after so long, states are changed as well

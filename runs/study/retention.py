@@ -21,7 +21,7 @@ from runs.study.apparatus import (
     surgery,
     swim,
 )
-from tasks.water_maze import DARK, FOUND, ON_PLATFORM, WAIT, WALL
+from tasks.water_maze.dynamics import DARK, FOUND, ON_PLATFORM, WAIT, WALL
 
 BLANK_MS = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 WATCHED_MS = 1000  # of the search after the blank; a longer one counts as not found

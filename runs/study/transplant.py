@@ -27,7 +27,7 @@ from runs.study.apparatus import (
     swim,
 )
 from runs.study.retention import lift_out
-from tasks.water_maze import FOUND, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
+from tasks.water_maze.dynamics import FOUND, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
 
 FINDS, LATER_MS = (1, 2, 4, 8, 16), 30
 WATCHED_MS = 200

@@ -23,7 +23,8 @@ from runs.study.generalisation import goals_of, wedge, yardstick_goals
 from runs.study.retention import retention
 from runs.study.wiring import wiring
 from runs.train import CHECKPOINT, NETWORK, Budget, Run, fresh_run, resumed_run, train
-from tasks.water_maze import TRIAL, WaterMaze
+from tasks.water_maze import WaterMaze
+from tasks.water_maze.dynamics import TRIAL
 
 REFERENCE = "reference"
 SERIES_MS = (150, 300, 600, 2400)

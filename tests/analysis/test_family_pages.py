@@ -7,7 +7,17 @@ from analysis import bandit, regression, store_recall
 from analysis.families import mean_over_episodes, ratio_over_episodes
 from analysis.latencies import Estimate
 from analysis.results import ResultError
-from tasks.store_recall import RECALL_DTYPE
+
+RECALL_DTYPE = np.dtype(
+    [
+        ("episode", np.int32),
+        ("time_ms", np.int32),
+        ("delay_ms", np.int32),
+        ("bit", np.int8),
+        ("answer", np.float64),
+        ("right", np.bool_),
+    ]
+)
 
 
 def lines(axes):

@@ -10,7 +10,7 @@ from lsnn.errors import InputError
 from lsnn.neurons import ALIF, LIF
 from runs import brian_run
 from runs.brian_run import Agreement, run_brian
-from tasks.swimmers import SWIMMERS
+from tasks.water_maze.baselines import SWIMMERS
 
 EPISODES, STEPS, SEED = 10, 200, 5
 

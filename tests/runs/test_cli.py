@@ -18,7 +18,6 @@ from lsnn.files import load_network, save_network
 from runs import cli, maze
 from runs import train as training
 from runs.cli import main
-from runs.presets import PRESETS
 from tests.runs.tiny import FREE, tiny
 from tests.test_neuron_files import TEXT
 
@@ -132,7 +131,7 @@ def test_without_out_a_new_folder_is_taken(tmp_path, monkeypatch):
 
 
 def test_main_job(tmp_path, monkeypatch):
-    monkeypatch.setitem(PRESETS["water-maze"], "compact", tiny())
+    monkeypatch.setattr("runs.configuration.preset", lambda task: tiny())
     monkeypatch.setattr("runs.maze_conditions.EPISODES", 8)
     done = lsnn("maze", "--minutes", 0.005, "--seed", 2, "--out", tmp_path / "maze")
     assert done.exit_code == 0, done.output
@@ -192,7 +191,7 @@ TRAIN = ("train", "water-maze")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("train", "sudoku"), ("task must be one of water-maze, bandit", "'sudoku'")),
+        (("train", "sudoku"), ("task must be one of bandit, regression", "'sudoku'")),
         ((*TRAIN, "--preset", "huge"), ("--preset must be one of compact, bellec2018", "'huge'")),
         ((*TRAIN, "--set", "network.foo=1"), ("network has no key 'foo'", "known: adaptive_model")),
         ((*TRAIN, "--set", "network.tau_a_ms=-3"), ("network.tau_a_ms must be > dt_ms", "-3")),
@@ -362,7 +361,7 @@ def with_another_readout(own):
         (foreign, ("must be an LSNN file", "HDF5 file without its seal")),
         (truncated, ("is damaged, truncated",)),
         (not_a_number, ("W_out: must be finite, got nan",)),
-        (of_another_task, ("task must be one of water-maze", "'sudoku'")),
+        (of_another_task, ("task must be one of bandit", "'sudoku'")),
         (with_an_unknown_key, ("learning has no key 'patience'",)),
         (with_another_encoder, ("must have input cells",)),
         (with_another_readout, ("must have readouts",)),

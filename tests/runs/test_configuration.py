@@ -5,14 +5,14 @@ import json
 import pytest
 
 from lsnn.errors import InputError
-from runs.configuration import experiment_of, open_network, overridden
+from runs.configuration import experiment_of, open_network, overridden, preset
 from runs.figures import PRETRAINED
-from runs.presets import PRESETS, preset
 from tasks.encoders import CoordinateCells, PlaceCells
+from tasks.registry import family, names
 from tests.runs.tiny import FREE, tiny
 
 
-@pytest.mark.parametrize(("task", "name"), [(task, name) for task, names in PRESETS.items() for name in names])
+@pytest.mark.parametrize(("task", "name"), [(task, name) for task in names() for name in family(task).presets])
 def test_preset_goes_through_json_unchanged(task, name):
     experiment = preset(task, name)
     assert experiment_of(json.loads(json.dumps(experiment.as_mapping()))) == experiment
@@ -82,8 +82,8 @@ def test_a_new_encoder_starts_from_its_defaults_whatever_the_order():
         ("task.platform_radius=2", "platform_radius must be a number from 0.001 to 0.9, received 2"),
         ("task.rest_ms=0", "rest_ms must be an integer of at least 1, received 0"),
         ("task.encoder.rate_hz=1500", "rate_hz must be at most 1000 Hz"),
-        ("task.encoder.kind=Rods", "task.encoder.kind must be one of PlaceCells, .* got 'Rods'"),
-        ("task.name=sudoku", "task must be one of water-maze, .*, got 'sudoku'"),
+        ("task.encoder.kind=Rods", "task.encoder.kind must be one of CoordinateCells, .* got 'Rods'"),
+        ("task.name=sudoku", "task must be one of bandit, .*, got 'sudoku'"),
     ],
 )
 def test_bad_setting_is_named(setting, message):
@@ -95,7 +95,7 @@ def test_bad_setting_is_named(setting, message):
     ("config", "message"),
     [
         ({"task": {"name": "water-maze"}, "body": {}}, "no section 'body'"),
-        ({}, "task must be one of water-maze, .*, got None"),
+        ({}, "task must be one of bandit, .*, got None"),
         ({"task": "water-maze"}, "task must be a mapping"),
         ({"task": {"name": "water-maze", "encoder": "PlaceCells"}}, "task.encoder must be a mapping"),
         ({"task": {"name": ["water-maze"]}}, "task must be one of"),

@@ -11,8 +11,7 @@ from lsnn.configuration import from_mapping, to_mapping
 from lsnn.errors import InputError
 from lsnn.learning.config import LearningConfig
 from lsnn.network import NetworkConfig
-from runs.configuration import SECTIONS, experiment_of, overridden
-from runs.presets import preset
+from runs.configuration import SECTIONS, experiment_of, overridden, preset
 
 DEFAULTS = preset("water-maze").as_mapping()
 KEYS = [("network", key) for key in DEFAULTS["network"]] + [("learning", key) for key in DEFAULTS["learning"]]

@@ -20,8 +20,9 @@ from runs.configuration import open_network
 from runs.evaluate import NETWORKS, keys_of_test, run_test, zero_state
 from runs.maze_conditions import steps_to_set_down
 from runs.result_file import threshold_beta
-from tasks.swimmers import swim
-from tasks.water_maze import TRIAL, WaterMaze
+from tasks.water_maze import WaterMaze
+from tasks.water_maze.baselines import swim
+from tasks.water_maze.dynamics import TRIAL
 from tests.runs.tiny import tiny
 
 EPISODES, STEPS, SEED = 12, 200, 5

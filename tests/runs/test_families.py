@@ -15,15 +15,15 @@ from lsnn.files import weights_sha256
 from lsnn.meta import MetaLearner, new_network
 from runs import bandit_regret
 from runs.cli import main
-from runs.configuration import experiment_of, open_network, overridden
+from runs.configuration import experiment_of, open_network, overridden, preset
 from runs.evaluate import NETWORKS, chosen_conditions, conditions_of, keys_of_test, run_test
-from runs.families import FAMILIES
 from runs.figures import PRETRAINED, reporting
 from runs.headline import print_headline
-from runs.presets import PRESETS, preset
 from runs.train import Budget, fresh_run, train
-from tasks.bandit import Bandit, last_steps
-from tasks.bandit_players import play
+from tasks import registry
+from tasks.bandit import Bandit
+from tasks.bandit.baselines import play
+from tasks.bandit.task import last_steps
 from tasks.regression import Regression
 from tasks.store_recall import StoreRecall
 
@@ -52,14 +52,15 @@ def results(tmp_path_factory) -> dict[str, Path]:
 
 
 def test_every_family_has_its_test_its_page_and_presets():
-    for task, family in FAMILIES.items():
+    for task in registry.names():
+        family = registry.family(task)
         module = conditions_of(task)
         assert set(module.CONDITIONS) <= set(NETWORKS) and module.EPISODES > 0 and callable(module.run_conditions)
-        assert family.task.name == task and "compact" in PRESETS[task]
-    assert set(PAGES) == set(FAMILIES) - {"water-maze"}
+        assert family.task.name == task and "compact" in family.presets
+    assert set(PAGES) == set(registry.names()) - {"water-maze"}
 
 
-@pytest.mark.parametrize(("task", "name"), [(task, name) for task in SHORT for name in PRESETS[task]])
+@pytest.mark.parametrize(("task", "name"), [(task, name) for task in SHORT for name in registry.family(task).presets])
 def test_configurations_survive_being_written(task, name):
     experiment = preset(task, name)
     assert experiment_of(experiment.as_mapping()) == experiment

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lsnn.errors import InputError
+from runs.configuration import preset
 from runs.forecast import HISTORY_BYTES, block_bytes, check_memory
-from runs.presets import preset
 from runs.train import CHECKPOINT, NETWORK, Training, fresh_run
 from tests.runs.tiny import DALE, FREE, tiny
 

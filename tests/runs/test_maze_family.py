@@ -17,8 +17,9 @@ from runs import maze_family
 from runs.configuration import open_network
 from runs.figures import PRETRAINED
 from runs.study.apparatus import study_keys
-from tasks.swimmers import swim
-from tasks.water_maze import ON_PLATFORM, WaterMaze
+from tasks.water_maze import WaterMaze
+from tasks.water_maze.baselines import swim
+from tasks.water_maze.dynamics import ON_PLATFORM
 from tests.runs.refusals import assert_not_written_over, assert_one_line
 
 EPISODES, SEED = 12, 3

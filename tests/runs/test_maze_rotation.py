@@ -14,7 +14,8 @@ from runs import maze_rotation
 from runs.configuration import open_network
 from runs.figures import PRETRAINED
 from runs.study.apparatus import study_keys
-from tasks.water_maze import N_STATE, ON_PLATFORM, TRIAL, WAIT, WaterMaze, X, Y
+from tasks.water_maze import WaterMaze
+from tasks.water_maze.dynamics import N_STATE, ON_PLATFORM, TRIAL, WAIT, X, Y
 from tests.runs.refusals import assert_not_written_over, assert_one_line
 
 EPISODES, SEED, DURATION_MS = 16, 5, 400

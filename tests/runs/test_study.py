@@ -33,7 +33,7 @@ from runs.study import (
 from runs.study.apparatus import NEVER, WHOLE, Subject, erase, find_rows, run_blocks, study_keys, surgery, swim
 from runs.study.study import EXPERIMENTS, run_study
 from runs.train import Budget
-from tasks.water_maze import GOAL_X, GOAL_Y, ON_PLATFORM, WAIT, X, Y
+from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, ON_PLATFORM, WAIT, X, Y
 from tests.runs.tiny import trained
 
 EPISODES, SEED = 12, 3

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from lsnn.files import load_network
-from runs.configuration import Experiment, overridden
-from runs.presets import preset
+from runs.configuration import Experiment, overridden, preset
 from runs.train import CHECKPOINT, Budget, fresh_run, train
 
 FREE = (

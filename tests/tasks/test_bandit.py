@@ -6,7 +6,10 @@ import pytest
 
 import tasks  # noqa: F401
 from lsnn.errors import InputError
-from tasks.bandit import (
+from tasks.bandit import Bandit
+from tasks.bandit.baselines import PLAYERS, gittins_table, play, regret
+from tasks.bandit.environment import BanditEnv
+from tasks.bandit.task import (
     ARMS,
     LAST_ARM,
     LAST_REWARD,
@@ -14,7 +17,6 @@ from tasks.bandit import (
     P_FIRST,
     P_SECOND,
     TRIAL,
-    Bandit,
     begin,
     last_steps,
     observe,
@@ -23,8 +25,6 @@ from tasks.bandit import (
     target,
     transition,
 )
-from tasks.bandit_env import BanditEnv
-from tasks.bandit_players import PLAYERS, gittins_table, play, regret
 
 KEYS = np.random.SeedSequence(2).generate_state(1000, np.uint64)
 TASK = Bandit(trials=30, trial_ms=3)
@@ -85,7 +85,7 @@ def test_gittins_index_has_its_tabulated_values():
 
 def test_gittins_index_reaches_beyond_any_number_of_trials(monkeypatch):
     """With many trials the last rows are still means and a little more, not nought."""
-    monkeypatch.setattr("tasks.bandit_players._HORIZON", 30)
+    monkeypatch.setattr("tasks.bandit.baselines._HORIZON", 30)
     index = gittins_table.__wrapped__(60)
     won = np.arange(60)
     np.testing.assert_allclose(index[won, 59 - won], (won + 1) / 61, atol=0.08)

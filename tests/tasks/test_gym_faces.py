@@ -9,9 +9,10 @@ from gymnasium.utils.env_checker import check_env
 
 import tasks  # noqa: F401  (registers the environments)
 from lsnn.errors import InputError
-from tasks.gym_faces import WaterMazeEnv, WaterMazeVectorEnv
-from tasks.rendering import PIXELS, PLATFORM
-from tasks.water_maze import GOAL_X, GOAL_Y, N_STATE, WaterMaze, begin, observe, transition
+from tasks.water_maze import WaterMaze
+from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, N_STATE, begin, observe, transition
+from tasks.water_maze.environment import WaterMazeEnv, WaterMazeVectorEnv
+from tasks.water_maze.rendering import PIXELS, PLATFORM
 
 EVERY_MEMBER = {
     "rest_ms": 3,

@@ -7,7 +7,18 @@ import pytest
 
 from lsnn.errors import InputError
 from tasks.encoders import FlagCells
-from tasks.regression import (
+from tasks.regression import Regression
+from tasks.regression.baselines import (
+    ALGORITHMS,
+    attend,
+    basis,
+    fit,
+    fit_attention,
+    gradient_descent,
+    least_squares,
+    ridge,
+)
+from tasks.regression.task import (
     COEFFICIENTS,
     FUNCTIONS,
     LARGEST_X,
@@ -19,7 +30,6 @@ from tasks.regression import (
     SAMPLE,
     SINE,
     STEP,
-    Regression,
     X,
     Y,
     begin,
@@ -28,16 +38,6 @@ from tasks.regression import (
     observe,
     target,
     transition,
-)
-from tasks.regression_algorithms import (
-    ALGORITHMS,
-    attend,
-    basis,
-    fit,
-    fit_attention,
-    gradient_descent,
-    least_squares,
-    ridge,
 )
 
 KEYS = np.random.SeedSequence(3).generate_state(300, np.uint64)

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from tasks import bandit
-from tasks.rendering import ANIMAL, FOUND_PLATFORM, PIXELS, PLATFORM, ROOM, TRAIL, WATER, draw_bandit, draw_maze
-from tasks.water_maze import GOAL_X, GOAL_Y, N_STATE, ON_PLATFORM, RADIUS, X, Y
+from tasks.bandit import task as bandit
+from tasks.bandit.rendering import draw_bandit
+from tasks.rendering import ANIMAL, FOUND_PLATFORM, PIXELS, PLATFORM, ROOM, TRAIL, WATER
+from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, N_STATE, ON_PLATFORM, RADIUS, X, Y
+from tasks.water_maze.rendering import draw_maze
 
 
 def state_at(x: float, y: float) -> np.ndarray:

@@ -124,10 +124,15 @@ def test_table_has_a_row_a_recall():
     states, acted = np.stack([e[0] for e in episodes]), np.stack([e[2] for e in episodes])
     said = np.stack([np.ones(TASK.duration_ms), 2 * states[1, :-1, KEPT] - 1])
     table = recalls_table(TASK, states, said)
-    np.testing.assert_array_equal(np.stack([table["episode"], table["time_ms"]]), np.nonzero(acted))
-    assert table["right"][table["episode"] == 1].all()
-    np.testing.assert_array_equal(table["right"][table["episode"] == 0], table["bit"][table["episode"] == 0] == 1)
+    np.testing.assert_array_equal(np.stack([table["episode"], table["end_ms"] - 1]), np.nonzero(acted))
+    assert not table["wrong"][table["episode"] == 1].any()
+    np.testing.assert_array_equal(table["wrong"][table["episode"] == 0], table["bit"][table["episode"] == 0] == 0)
     assert set(table["delay_ms"]) <= {4, 8, 12}
+    for episode in (0, 1):
+        own = table[table["episode"] == episode]
+        stored = np.flatnonzero((states[episode, :-1, SIGNAL] == STORE) & (states[episode, :-1, STEP] == 0))
+        np.testing.assert_array_equal(own["start_ms"], stored[: len(own)])
+        np.testing.assert_array_equal(own["trial"], np.arange(len(own)))
 
 
 @pytest.mark.parametrize(

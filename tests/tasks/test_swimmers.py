@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from lsnn.errors import InputError
-from tasks.swimmers import SWIMMERS, best_circle, ladder, swim
-from tasks.trials import trials_table
-from tasks.water_maze import FOUND, GOAL_X, GOAL_Y, ON_PLATFORM, WAIT, WaterMaze, X, Y
+from tasks.water_maze import WaterMaze
+from tasks.water_maze.baselines import SWIMMERS, best_circle, ladder, swim
+from tasks.water_maze.dynamics import FOUND, GOAL_X, GOAL_Y, ON_PLATFORM, WAIT, X, Y
+from tasks.water_maze.trials import trials_table
 
 KEYS = np.random.SeedSequence(5).generate_state(96, np.uint64)
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from tasks.trials import TRIAL_DTYPE, optimal_steps, trials_table
-from tasks.water_maze import GOAL_X, N_STATE, ON_PLATFORM, RADIUS, WAIT, WaterMaze, X
+from tasks.water_maze import WaterMaze
+from tasks.water_maze.dynamics import GOAL_X, N_STATE, ON_PLATFORM, RADIUS, WAIT, X
+from tasks.water_maze.trials import TRIAL_DTYPE, optimal_steps, trials_table
 
 TASK = WaterMaze()
 
@@ -20,7 +21,7 @@ def test_two_trials_by_hand() -> None:
     # found by step 1 (seen in row 2), rest in step 2, set down in row 3, still searching in row 5
     states = episode([0.52, 0.54, 0.56, -0.5, -0.52, -0.50], [0, 0, 1, 0, 0, 0], [0, 0, 1, 0, 0, 0])
     first, second = trials_table(TASK, states[None])
-    assert first.tolist()[:4] == (0, 0, 0, 2) and second.tolist()[:4] == (0, 1, 3, 2)
+    assert first.tolist()[:5] == (0, 0, 0, 2, 2) and second.tolist()[:5] == (0, 1, 3, 5, 2)
     assert first["found"] and not second["found"]
     assert np.isclose(first["path_length"], 0.04) and np.isclose(second["path_length"], 0.04)
     assert first["optimal_ms"] == 2 and second["optimal_ms"] == 53  # (0.33 - 0.3) / 0.02, (1.35 - 0.3) / 0.02

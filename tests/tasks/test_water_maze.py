@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from lsnn.errors import InputError
 from lsnn.task import Task
 from tasks.encoders import FlagCells
-from tasks.water_maze import (
+from tasks.water_maze import WaterMaze
+from tasks.water_maze.dynamics import (
     FOUND,
     GOAL_X,
     GOAL_Y,
@@ -26,15 +27,14 @@ from tasks.water_maze import (
     TRIAL,
     WAIT,
     WALL,
-    WaterMaze,
     X,
     Y,
     begin,
     observe,
-    search_metrics,
     target,
     transition,
 )
+from tasks.water_maze.task import search_metrics
 
 KEY = np.uint64(11)
 EAST, NORTH, SOUTH, STILL = (np.array(action, float) for action in ((1, 0), (0, 1), (0, -1), (0, 0)))

@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from lsnn.kernels.draws import SWIMMER, step_key, uniform_of
-from tasks.bandit import N_ARMS, N_STATE, P_FIRST, Bandit, begin, pull
+from tasks.bandit.task import N_ARMS, N_STATE, P_FIRST, Bandit, begin, pull
 from tasks.validation import require
 
 PLAYERS = ("random", "ucb1", "thompson", "gittins", "oracle")

@@ -1,240 +1,17 @@
-"""The water maze (Morris 1984) as a family of environments; dt = 1 ms.
-
-A circular pool of radius 1 hides a platform, a disc. The animal is set down, swims, finds the platform, rests on it
-and is set down elsewhere; the platform stays. Order within step t: the state shows itself (`observe`), the action
-moves the animal, the reward of step t follows (`transition`). A find at step t is thus seen at t + 1, on the platform;
-the actions of steps t + 1 .. t + rest_ms do nothing, and at t + rest_ms + 1 the animal stands at its next start; with
-dark_ms that much later.
-
-The k-th start is a function of (key, k) alone, whatever the animal did before, and so are rest and dark before it.
-"""
+"""The water maze as a task: its keywords, their rules, its curriculum, and the measures of meta-training."""
 
 import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from lsnn.kernels.draws import TASK_EPISODE, TASK_PAUSE, TASK_STEP, step_key, uniform_of
 from lsnn.task import Encoder
 from tasks.encoders import PlaceCells
 from tasks.validation import require, require_encoder, require_flag, require_integer, require_number
-
-# The state (float64, N_STATE). WAIT counts the steps until the animal is set down: rest on the platform, then dark.
-# FOUND is 1 once the present platform has been found. OTHER is where the platform stands before or after a reversal.
-# ROTATION is in radians. Of the episode are START_RADIUS, RADIUS (of the platform), REST (steps) and REVERSAL (the step
-# before which the platform moves, negative for never). DARK (steps) is that of the pause after the last find.
-X, Y, ON_PLATFORM, WALL, GOAL_X, GOAL_Y, WAIT, TRIAL, FOUND, OTHER_X, OTHER_Y, ROTATION, START_RADIUS = range(13)
-RADIUS, REST, REVERSAL, DARK = range(13, 17)
-N_STATE = 17
-
-# The parameters (float64): see `WaterMaze.parameters`.
-(
-    RADIUS_LOW,
-    RADIUS_HIGH,
-    PLATFORM_CIRCLE,
-    ANYWHERE,
-    ARC_START,
-    ARC_LENGTH,
-    START_RADIUS_LOW,
-    START_RADIUS_HIGH,
-    MAX_ROTATION,
-    SPEED,
-    REWARD,
-    WALL_PENALTY,
-    REST_LOW,
-    REST_HIGH,
-    DARK_LOW,
-    DARK_HIGH,
-    REVERSAL_LOW,
-    REVERSAL_HIGH,
-    PROBE_STEP,
-    REST_EACH_TRIAL,
-    NO_DARK,
-) = range(21)
+from tasks.water_maze.dynamics import N_STATE
 
 EASIEST_START_RADIUS = 0.1  # of the curriculum
-_DRAWS = 64  # bound on the draws of a place that must lie away from a platform
-
-
-@njit(error_model="numpy")
-def _platform_place(stepped, index, parameters):
-    """Centre of a platform drawn on the circle, or over its disc, within the arc; (x, y)."""
-    angle = parameters[ARC_START] + parameters[ARC_LENGTH] * uniform_of(stepped, index)
-    radius = parameters[PLATFORM_CIRCLE]
-    if parameters[ANYWHERE] > 0.0:
-        radius *= math.sqrt(uniform_of(stepped, index + 1))
-    return radius * math.cos(angle), radius * math.sin(angle)
-
-
-@njit(error_model="numpy")
-def _between(low, high, uniform):
-    """A whole number from low to high, both included, from a uniform draw."""
-    return low + math.floor((high - low + 1.0) * uniform)
-
-
-@njit(error_model="numpy")
-def _pause(key, parameters, state):
-    """Draw rest and dark of the pause after the present trial, from a stream of their own."""
-    stepped = step_key(key, int(state[TRIAL]), TASK_PAUSE)
-    if parameters[REST_EACH_TRIAL] > 0.0:
-        state[REST] = _between(parameters[REST_LOW], parameters[REST_HIGH], uniform_of(stepped, 0))
-    low, high = parameters[DARK_LOW], parameters[DARK_HIGH]
-    dark = low * (high / low) ** uniform_of(stepped, 1) if low < high else high  # log-uniform
-    state[DARK] = 0.0 if uniform_of(stepped, 2) < parameters[NO_DARK] else math.floor(dark + 0.5)
-
-
-@njit(error_model="numpy")
-def _reversed_place(key, goal_x, goal_y, radius, parameters):
-    """The platform's place after its move: the first of 64 draws that does not touch the old place, else the last."""
-    stepped = step_key(key, 1, TASK_EPISODE)
-    x, y = goal_x, goal_y
-    for draw in range(_DRAWS):
-        x, y = _platform_place(stepped, 2 * draw, parameters)
-        if math.hypot(x - goal_x, y - goal_y) > 2.0 * radius:
-            break
-    return x, y
-
-
-@njit(error_model="numpy")
-def _set_down(key, state):
-    """Put the animal at the start of its trial, uniform in the start region outside the platform.
-
-    With a reversal, outside both places of the platform, so that the start does not depend on when it is reached.
-    If 64 draws fall on a platform (it may cover the start region), from the whole pool.
-    """
-    stepped = step_key(key, int(state[TRIAL]), TASK_STEP)
-    for draw in range(2 * _DRAWS):
-        limit = state[START_RADIUS] if draw < _DRAWS else 1.0
-        radius = limit * math.sqrt(uniform_of(stepped, 2 * draw))
-        angle = 2.0 * math.pi * uniform_of(stepped, 2 * draw + 1)
-        state[X], state[Y] = radius * math.cos(angle), radius * math.sin(angle)
-        from_goal = math.hypot(state[X] - state[GOAL_X], state[Y] - state[GOAL_Y])
-        from_other = math.hypot(state[X] - state[OTHER_X], state[Y] - state[OTHER_Y])
-        if min(from_goal, from_other) > state[RADIUS]:
-            break
-
-
-@njit(error_model="numpy")
-def begin(key, parameters, state):
-    """The state before step 0: all that is drawn once an episode, and the first start."""
-    stepped = step_key(key, 0, TASK_EPISODE)
-    state[:] = 0.0
-    state[GOAL_X], state[GOAL_Y] = _platform_place(stepped, 0, parameters)
-    low, high = parameters[START_RADIUS_LOW], parameters[START_RADIUS_HIGH]
-    state[START_RADIUS] = low + (high - low) * uniform_of(stepped, 2)
-    state[ROTATION] = parameters[MAX_ROTATION] * (2.0 * uniform_of(stepped, 3) - 1.0)
-    low, high = parameters[RADIUS_LOW], parameters[RADIUS_HIGH]
-    state[RADIUS] = low + (high - low) * uniform_of(stepped, 4)
-    state[REST] = _between(parameters[REST_LOW], parameters[REST_HIGH], uniform_of(stepped, 5))
-    state[REVERSAL] = _between(parameters[REVERSAL_LOW], parameters[REVERSAL_HIGH], uniform_of(stepped, 6))
-    state[OTHER_X], state[OTHER_Y] = state[GOAL_X], state[GOAL_Y]
-    if state[REVERSAL] >= 0.0:
-        state[OTHER_X], state[OTHER_Y] = _reversed_place(
-            key, state[GOAL_X], state[GOAL_Y], state[RADIUS], parameters
-        )
-    _set_down(key, state)
-
-
-@njit(error_model="numpy")
-def observe(state, parameters, observation):
-    """x, y, on-platform, wall contact; in the dark the corner (1, 1), which lies outside the pool, and no flag."""
-    dark = state[WAIT] > 0.0 and state[ON_PLATFORM] == 0.0
-    observation[0] = 1.0 if dark else state[X]
-    observation[1] = 1.0 if dark else state[Y]
-    observation[2] = state[ON_PLATFORM]
-    observation[3] = state[WALL]
-
-
-@njit(error_model="numpy")
-def _velocity(action, parameters, state):
-    """The displacement an action asks for: norm clipped to 1, times speed, turned by the episode's rotation; (x, y)."""
-    x, y = np.float64(action[0]), np.float64(action[1])
-    scale = parameters[SPEED] / max(1.0, math.hypot(x, y))
-    x, y = x * scale, y * scale
-    if state[ROTATION] == 0.0:
-        return x, y
-    cosine, sine = math.cos(state[ROTATION]), math.sin(state[ROTATION])
-    return cosine * x - sine * y, sine * x + cosine * y
-
-
-@njit(error_model="numpy")
-def _advance(x, y, step_x, step_y):
-    """Move within the pool; (x, y, ran into the wall).
-
-    A path that leaves the pool ends where it meets the wall: |position + s step| = 1, the larger root s.
-    """
-    a = step_x * step_x + step_y * step_y
-    if a == 0.0 or (x + step_x) ** 2 + (y + step_y) ** 2 <= 1.0:
-        return x + step_x, y + step_y, False
-    b = x * step_x + y * step_y
-    c = x * x + y * y - 1.0
-    s = min(1.0, (-b + math.sqrt(max(0.0, b * b - a * c))) / a)
-    return x + s * step_x, y + s * step_y, True
-
-
-@njit(error_model="numpy")
-def _swim(key, t, action, parameters, state):
-    """Move the animal through step t and return its reward; a find starts the rest."""
-    step_x, step_y = _velocity(action, parameters, state)
-    state[X], state[Y], wall = _advance(state[X], state[Y], step_x, step_y)
-    state[WALL] = 1.0 if wall else 0.0
-    reward = -parameters[WALL_PENALTY] if wall else 0.0
-    distance = math.hypot(state[X] - state[GOAL_X], state[Y] - state[GOAL_Y])
-    gone = 0.0 <= parameters[PROBE_STEP] <= t
-    if distance <= state[RADIUS] and not gone:
-        reward += parameters[REWARD]
-        state[ON_PLATFORM] = 1.0
-        state[FOUND] = 1.0
-        _pause(key, parameters, state)
-        state[WAIT] = state[REST] + state[DARK]
-    return reward
-
-
-@njit(error_model="numpy")
-def _rest(key, parameters, state):
-    """One step of rest or dark; the last one sets the animal down."""
-    state[WAIT] -= 1.0
-    state[WALL] = 0.0
-    state[ON_PLATFORM] = 1.0 if state[WAIT] > state[DARK] else 0.0
-    if state[WAIT] == 0.0:
-        state[TRIAL] += 1.0
-        _set_down(key, state)
-
-
-@njit(error_model="numpy")
-def transition(key, t, action, parameters, state):
-    """Move the state through step t.
-
-    Reward: +reward on reaching the platform, -wall_penalty on running into the wall (both, if both).
-
-    Args:
-        key: uint64, the episode's.
-        action: (2,), the velocity before clipping, in units of the greatest speed.
-
-    Returns:
-        reward, acted (False while resting or in the dark), terminated (never).
-    """
-    acted = state[WAIT] == 0.0
-    reward = 0.0
-    if acted:
-        reward = _swim(key, t, action, parameters, state)
-    else:
-        _rest(key, parameters, state)
-    if t + 1 == state[REVERSAL]:
-        state[GOAL_X], state[OTHER_X] = state[OTHER_X], state[GOAL_X]
-        state[GOAL_Y], state[OTHER_Y] = state[OTHER_Y], state[GOAL_Y]
-        state[FOUND] = 0.0
-    return reward, acted, False
-
-
-@njit(error_model="numpy")
-def target(state, parameters, target):
-    """The platform's place (x, y); weight 1 once the present platform has been found, 0 before."""
-    target[0] = state[GOAL_X]
-    target[1] = state[GOAL_Y]
-    return state[FOUND]
 
 
 def search_metrics(found: NDArray[np.bool_], acted: NDArray[np.bool_]) -> dict[str, float]:
@@ -318,7 +95,7 @@ class WaterMaze:
     encoder: Encoder = field(default_factory=PlaceCells)
 
     name = "water-maze"
-    dynamics = "tasks.water_maze"
+    dynamics = "tasks.water_maze.dynamics"
     action_kind = "gaussian"
     loss = "reward"
     n_action = 2
@@ -393,7 +170,7 @@ class WaterMaze:
         return shortest + (0 if self.no_dark > 0 else dark)
 
     def parameters(self) -> NDArray[np.float64]:
-        """The numbers the compiled functions need, in the order of the index constants of this module."""
+        """The numbers the compiled functions need, in the order of the index constants of `dynamics`."""
 
         def lowest(name: str) -> float:
             low = getattr(self, f"{name}_min")

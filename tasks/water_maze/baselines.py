@@ -13,24 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from lsnn.kernels.draws import SWIMMER, uniform
 from tasks.validation import require
-from tasks.water_maze import (
-    FOUND,
-    GOAL_X,
-    GOAL_Y,
-    N_STATE,
-    ROTATION,
-    SPEED,
-    WALL,
-    WaterMaze,
-    X,
-    Y,
-    begin,
-    transition,
-)
+from tasks.water_maze.dynamics import FOUND, GOAL_X, GOAL_Y, N_STATE, ROTATION, SPEED, WALL, X, Y, begin, transition
+from tasks.water_maze.task import WaterMaze
 
 SWIMMERS = ("random_walk", "straight_lines", "border", "circling", "memory", "oracle")
 RANDOM_WALK, STRAIGHT_LINES, BORDER, CIRCLING, MEMORY, ORACLE = range(6)
 BORDER_RADIUS = 0.95
+CIRCLE_TRIED_ON = 128  # episodes
 
 
 class Record(NamedTuple):
@@ -133,8 +122,8 @@ def best_circle(
 def ladder(keys: ArrayLike, task: WaterMaze) -> dict[str, Record]:
     """Records of every swimmer on the same keys, from the least to the most informed.
 
-    Circling and memory use the radius at which circling is best on the first 128 keys.
+    Circling and memory use the radius at which circling is best on the first CIRCLE_TRIED_ON keys.
     """
     keys = np.atleast_1d(np.asarray(keys, dtype=np.uint64))
-    circle = best_circle(keys[:128], task)
+    circle = best_circle(keys[:CIRCLE_TRIED_ON], task)
     return {swimmer: swim(swimmer, keys, task, circle) for swimmer in SWIMMERS}

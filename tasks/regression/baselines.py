@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.regression import Regression
+from tasks.regression.task import Regression
 
 Array = NDArray[np.float64]
 

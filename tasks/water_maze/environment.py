@@ -13,9 +13,10 @@ from gymnasium.vector.utils import batch_space
 from numba import njit
 from numpy.typing import NDArray
 
-from tasks.rendering import draw_maze
 from tasks.validation import require, require_integer
-from tasks.water_maze import GOAL_X, GOAL_Y, N_STATE, TRIAL, WaterMaze, X, Y, begin, observe, transition
+from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, N_STATE, TRIAL, X, Y, begin, observe, transition
+from tasks.water_maze.rendering import draw_maze
+from tasks.water_maze.task import WaterMaze
 
 RENDER_FPS = 50
 

@@ -8,8 +8,8 @@ from gymnasium.spaces import Discrete, MultiBinary
 from gymnasium.vector import SyncVectorEnv
 from numpy.typing import NDArray
 
-from tasks.bandit import N_ARMS, N_STATE, P_FIRST, P_SECOND, TRIAL, Bandit, begin, observe, pull
-from tasks.rendering import draw_bandit
+from tasks.bandit.rendering import draw_bandit
+from tasks.bandit.task import N_ARMS, N_STATE, P_FIRST, P_SECOND, TRIAL, Bandit, begin, observe, pull
 from tasks.validation import require, require_integer
 
 RENDER_FPS = 4
@@ -106,7 +106,7 @@ class BanditEnv(gymnasium.Env[NDArray[np.int8], np.int64]):
         return draw_bandit(self._state) if self.render_mode == "rgb_array" else None
 
 
-def bandit_vector_env(num_envs: int = 1, **keywords: Any) -> SyncVectorEnv:
+def vector_env(num_envs: int = 1, **keywords: Any) -> SyncVectorEnv:
     """Many bandits side by side, each with a seed of its own; keywords of `BanditEnv`."""
     require_integer("num_envs", num_envs, 1)
     return SyncVectorEnv([lambda: BanditEnv(**keywords)] * num_envs)

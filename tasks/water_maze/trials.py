@@ -3,13 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.water_maze import GOAL_X, GOAL_Y, ON_PLATFORM, RADIUS, WAIT, WaterMaze, X, Y
+from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, ON_PLATFORM, RADIUS, WAIT, X, Y
+from tasks.water_maze.task import WaterMaze
 
 TRIAL_DTYPE = np.dtype(
     [
         ("episode", np.int32),
         ("trial", np.int32),
         ("start_ms", np.int32),
+        ("end_ms", np.int32),
         ("latency_ms", np.int32),
         ("path_length", np.float64),
         ("optimal_ms", np.int32),
@@ -59,7 +61,7 @@ def _episode_trials(task: WaterMaze, episode: int, states: NDArray[np.floating])
     distance_swum = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(states[:, [X, Y]], axis=0).T))])
     table = np.empty(len(start), TRIAL_DTYPE)
     table["episode"], table["trial"] = episode, np.arange(len(start))
-    table["start_ms"], table["latency_ms"] = start, end - start
+    table["start_ms"], table["end_ms"], table["latency_ms"] = start, end, end - start
     table["path_length"] = distance_swum[end] - distance_swum[start]
     table["start_x"], table["start_y"] = states[start, X], states[start, Y]
     table["goal_x"], table["goal_y"] = states[end - 1, GOAL_X], states[end - 1, GOAL_Y]

@@ -183,7 +183,7 @@ class Regression:
     encoder: Encoder = None  # type: ignore[assignment]
 
     name = "regression"
-    dynamics = "tasks.regression"
+    dynamics = "tasks.regression.task"
     action_kind = "none"
     loss = "target"
     n_action = 1

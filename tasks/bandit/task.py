@@ -96,7 +96,7 @@ class Bandit:
     )
 
     name = "bandit"
-    dynamics = "tasks.bandit"
+    dynamics = "tasks.bandit.task"
     action_kind = "categorical"
     loss = "reward"
     n_action = N_ARMS

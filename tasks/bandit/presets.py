@@ -1,0 +1,26 @@
+"""Presets of the bandit; docs/parameters.md says where their numbers come from."""
+
+from dataclasses import replace
+
+from lsnn.learning.config import LearningConfig
+from tasks.bandit.task import OPPOSED
+from tasks.family import Preset
+from tasks.presets import SMALL
+
+# Over a trial of 20 ms the discount is 0.95 and lambda 0.9, and the value loss is counted 20 times.
+COMPACT = Preset(
+    replace(SMALL, connectivity=0.5, tau_out_ms=10.0, surrogate_gamma=0.2),
+    LearningConfig(
+        curriculum=False,
+        discount=0.9974,
+        gae_lambda=0.9947,
+        value_weight=0.025,
+        auxiliary=True,
+        auxiliary_weight=2.0,
+        rate_weight=0.02,
+        anneal_iterations=1500,
+        average_rate=0.02,
+    ),
+)
+
+PRESETS = {"compact": COMPACT, "anti_correlated": replace(COMPACT, task={"arms": OPPOSED})}

@@ -1,0 +1,263 @@
+"""The contract of a task family: all that the commands need to know of it, in one frozen dataclass.
+
+A family is a module or a package directly in `tasks/`, or a file of one's own, that defines `FAMILY = Family(...)`.
+Only `task`, `trials` and `measures` have no default. Arrays are over E episodes of T steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from lsnn.errors import InputError
+
+if TYPE_CHECKING:
+    from lsnn.learning.config import LearningConfig
+    from lsnn.network import NetworkConfig
+
+Knows = Literal["nothing", "the prior", "the latent"]
+
+DEFAULT_PRESET = "compact"
+TRIAL_COLUMNS = {
+    "episode": ("1", "number of the episode"),
+    "trial": ("1", "number of the trial in its episode, from 0"),
+    "start_ms": ("ms", "the step before which the trial begins"),
+    "end_ms": ("ms", "the step before which it has ended"),
+}
+
+
+class Trace(NamedTuple):
+    """What a policy did in E episodes of T steps: action (E, T, A), reward and acted (E, T)."""
+
+    action: np.ndarray
+    reward: np.ndarray
+    acted: np.ndarray
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is measured of a trial or of an episode.
+
+    Args:
+        name: in files and code. label: in figures. unit: as in `units`, "1" for none. format: of its numbers.
+        better: which of two values is the better one.
+        chance: its value for who knows nothing and tries nothing, if there is such a number.
+        column: of the trials table; none = the one of that name.
+        per: "trial": the mean over trials; "episode": the sum over the trials of an episode, then the mean.
+        censored: a column that is False where the trial was cut off, so that the measure is only a bound.
+    """
+
+    name: str
+    label: str
+    unit: str = "1"
+    format: str = ".3g"
+    better: Literal["high", "low"] = "high"
+    chance: float | None = None
+    column: str | None = None
+    per: Literal["trial", "episode"] = "trial"
+    censored: str | None = None
+
+    def of(self, trials: np.ndarray, episodes: int) -> float:
+        """Its value over all trials of so many episodes; NaN without a trial."""
+        values = np.asarray(trials[self.column or self.name], float)
+        if self.per == "episode":
+            return float(values.sum() / episodes)
+        return float(values.mean()) if len(values) else float("nan")
+
+
+class Played(NamedTuple):
+    """What a baseline leaves of E episodes.
+
+    Args:
+        trials: as `Family.trials` gives them.
+        recordings: name to (E, ...), as in `Family.recordings`; more of them (an action, a reward) may be there.
+        notes: what is to be kept of how it played: name to number.
+    """
+
+    trials: np.ndarray
+    recordings: Mapping[str, np.ndarray] = {}
+    notes: Mapping[str, float] = {}
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A scripted or analytic policy that a result is read beside.
+
+    Args:
+        knows: what it is told of an episode.
+        play: (task, keys (E,) uint64) -> `Played`; with `practice` it is given a third argument, keys of meta-training.
+        practice: the number of episodes of meta-training that it is tuned on.
+    """
+
+    label: str
+    knows: Knows
+    play: Callable[..., Played]
+    practice: int = 0
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Settings of the task that a test goes through: keywords of the task."""
+
+    label: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Latent:
+    """What an episode hides.
+
+    Args:
+        labels: a name a number, or a function of the task that gives them.
+        of: (task, states (E, T + 1, n_state)) -> (E, numbers).
+        moments: (task, states) -> (E,) the step from which a policy can know it, -1 for never; none = not said.
+    """
+
+    labels: tuple[str, ...] | Callable[[Any], tuple[str, ...]]
+    unit: str
+    of: Callable[[Any, np.ndarray], np.ndarray]
+    moments: Callable[[Any, np.ndarray], np.ndarray] | None = None
+
+    def labels_of(self, task: Any) -> tuple[str, ...]:
+        """A name a number."""
+        return self.labels(task) if callable(self.labels) else self.labels
+
+
+@dataclass(frozen=True)
+class Recording:
+    """An array a step that a test may keep of some episodes.
+
+    Args:
+        of: (task, states (E, T + 1, n_state), trace) -> (E, T + extra_rows, ...).
+        extra_rows: 1 where the state after the last step has a row as well.
+    """
+
+    unit: str
+    description: str
+    of: Callable[[Any, np.ndarray, Trace], np.ndarray]
+    extra_rows: Literal[0, 1] = 0
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named experiment: a network, the way it learns, and keywords of the task."""
+
+    network: NetworkConfig
+    learning: LearningConfig
+    task: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Family:
+    """A task family; its task class is given it as the attribute `family`.
+
+    Args:
+        task: the dataclass of its configuration, a `lsnn.task.Task`.
+        trials: (task, states (E, T + 1, n_state), trace) -> structured array, a row a trial, in order of episode and
+            trial, with at least the columns of TRIAL_COLUMNS and those of the measures.
+        measures: what is measured; the first is the score.
+        title, question: what a page says is asked.
+        columns: unit and description of the other columns of the trials.
+        history: the measures of `Task.metrics` that the progress of meta-training shows; the first is the score under
+            the name it has there. Empty: all of them, the first as the score.
+        whole: what columns of the history that hold a test on the whole task begin with.
+        presets: by name; `DEFAULT_PRESET` is the default. Without any, a small network for any task.
+        baselines: by name, from the least to the most informed.
+        oracle: the name of the baseline whose score counts as 1; none where the best score is known to be 0 or 1.
+        variants: by name, what a test goes through; none = the task as it is.
+        recordings: by name, what a test may keep beside actions, rewards, values and spikes.
+        conditions: names of the networks' conditions; none = all that apply, see `network_conditions`.
+        trial_counter: index of the number of the state that counts the trials: whenever it changes, the condition
+            `state_reset` zeroes the network's state; none = there is no such condition.
+        steps_to_trial: (task, states (n, n_state)) -> (n,) steps within which the counter cannot change but in the last
+            one, at least 1; a lower bound, for speed. None = every step is looked at.
+        episodes: how many a test has.
+    """
+
+    task: type[Any]
+    trials: Callable[[Any, np.ndarray, Trace], np.ndarray]
+    measures: tuple[Measure, ...]
+    title: str = ""
+    question: str = ""
+    columns: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    history: tuple[Measure, ...] = ()
+    whole: str = "whole_task"
+    presets: Mapping[str, Preset] = field(default_factory=dict)
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
+    oracle: str | None = None
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    latent: Latent | None = None
+    recordings: Mapping[str, Recording] = field(default_factory=dict)
+    conditions: tuple[str, ...] | None = None
+    trial_counter: int | None = None
+    steps_to_trial: Callable[[Any, np.ndarray], np.ndarray] | None = None
+    episodes: int = 512
+
+    def __post_init__(self) -> None:
+        if not self.measures:
+            raise InputError(f"measures of the family {self.task.name} must name the score at least, got none")
+        if self.oracle is not None and self.oracle not in self.baselines:
+            known = ", ".join(self.baselines) or "none"
+            raise InputError(f"oracle must be one of the baselines ({known}), got {self.oracle!r}")
+        self.task.family = self
+
+    @property
+    def name(self) -> str:
+        """On the command line and in files."""
+        return str(self.task.name)
+
+    @property
+    def score(self) -> Measure:
+        """The measure that a network is judged by."""
+        return self.measures[0]
+
+    def network_conditions(self, task: Any) -> tuple[str, ...]:
+        """Names of the networks' conditions that the test of a task has."""
+        if self.conditions is not None:
+            return self.conditions
+        samples = ("frozen_sampled",) if task.action_kind != "none" else ()
+        reset = ("state_reset",) if self.trial_counter is not None else ()
+        return ("frozen", *samples, *reset, "untrained")
+
+    def preset(self, name: str = DEFAULT_PRESET) -> Preset:
+        """The preset of that name; InputError for an unknown one."""
+        if not self.presets and name == DEFAULT_PRESET:
+            from tasks.presets import ANY_TASK
+
+            return ANY_TASK
+        if name not in self.presets:
+            known = ", ".join(self.presets or (DEFAULT_PRESET,))
+            raise InputError(f"--preset must be one of {known} for {self.name}, got {name!r}")
+        return self.presets[name]
+
+    def history_of(self, task: Any) -> tuple[Measure, ...]:
+        """The measures of `Task.metrics` that progress shows; the first is the score."""
+        if self.history:
+            return self.history
+        shape = (1, task.duration_ms)
+        names = task.metrics(np.zeros(shape), np.ones(shape, bool))
+        return tuple(Measure(name, name.replace("_", " ")) for name in names)
+
+    def play(self, name: str, task: Any, keys: np.ndarray, practice: Callable[[int], np.ndarray]) -> Played:
+        """Let a baseline play; practice: from a number to the keys of so many episodes of meta-training."""
+        baseline = self.baselines[name]
+        return baseline.play(task, keys, *([practice(baseline.practice)] if baseline.practice else []))
+
+    def best_score(self, task: Any, keys: np.ndarray, practice: Callable[[int], np.ndarray]) -> float:
+        """The oracle's score on these episodes; 1 without an oracle, so that a share of it is the score itself."""
+        if self.oracle is None:
+            return 1.0
+        return self.score.of(self.play(self.oracle, task, keys, practice).trials, len(keys))
+
+    def units_of(self, table: np.ndarray) -> tuple[dict[str, str], dict[str, str]]:
+        """Unit and description of every column of a table of trials."""
+        measured = {measure.column or measure.name: (measure.unit, measure.label) for measure in self.measures}
+        names = table.dtype.names or ()
+        known = {name: (measured | dict(TRIAL_COLUMNS) | dict(self.columns)).get(name, ("1", "")) for name in names}
+        return (
+            {name: unit for name, (unit, _) in known.items()},
+            {name: text or name.replace("_", " ") for name, (_, text) in known.items()},
+        )

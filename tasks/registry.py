@@ -1,0 +1,173 @@
+"""Which task families there are, and families from files of one's own.
+
+A family is found by its place: a module or a package directly in `tasks/` that defines FAMILY. Its name on the command
+line is that of the file with hyphens. Names are read from the text alone, so that one family that cannot be imported
+stands in no other's way.
+"""
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from lsnn.errors import InputError
+from tasks.family import Family
+
+FOLDER = Path(__file__).parent
+NAME = "FAMILY"  # by which a module gives its family
+
+
+class Environment(NamedTuple):
+    """A Gymnasium environment of a family: its id, and where its classes are ("module:class"; vector: or None)."""
+
+    id: str
+    single: str
+    vector: str | None
+
+
+@cache
+def modules() -> dict[str, str]:
+    """Name of each family to its module, in order."""
+    files = [*FOLDER.glob("*.py"), *FOLDER.glob("*/__init__.py")]
+    found = {file.stem if file.parent == FOLDER else file.parent.name: file for file in files}
+    return {name.replace("_", "-"): f"tasks.{name}" for name, file in sorted(found.items()) if defines(file, NAME)}
+
+
+def names() -> tuple[str, ...]:
+    """The families, by their names on the command line."""
+    return tuple(modules())
+
+
+def defines(file: Path, name: str) -> bool:
+    """Whether a module binds a name at its top level; of one that does not parse, whether it looks so."""
+    text = file.read_text(encoding="utf-8")
+    try:
+        return name in _bound(ast.parse(text))
+    except (SyntaxError, ValueError, RecursionError):
+        return re.search(rf"^{name}\b", text, re.MULTILINE) is not None
+
+
+def _bound(tree: ast.Module) -> Iterator[str]:
+    """Names that the statements of a module bind by assignment, import, def or class."""
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def family(name: object) -> Family:
+    """The family of that name, or of that file of one's own; InputError for an unknown one or one that fails."""
+    if isinstance(name, Path) or (isinstance(name, str) and (name.endswith(".py") or "/" in name)):
+        return family_of_file(Path(name))
+    if not isinstance(name, str) or name not in modules():
+        raise InputError(f"task must be one of {', '.join(modules())}, or a file NAME.py, got {name!r:.80}")
+    try:
+        module = importlib.import_module(modules()[name])
+    except Exception as error:
+        raise InputError(f"task {name}: its module cannot be imported: {_words(error)}") from error
+    return _checked(module, name)
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
+
+
+def _checked(module: ModuleType, place: object) -> Family:
+    found = getattr(module, NAME, None)
+    if not isinstance(found, Family):
+        raise InputError(f"{place}: must define {NAME} = tasks.family.Family(...), got {found!r:.80}")
+    return found
+
+
+def load(task: str | Path, **keywords: Any) -> Any:
+    """A task by the name of its family, or from a file of one's own, with these keywords: `tasks.load`.
+
+    Raises:
+        InputError: an unknown family, a file that is none, an unknown keyword, or a value that breaks its rule.
+    """
+    found = family(task)
+    try:
+        return found.task(**{**found.preset().task, **keywords})
+    except TypeError as error:
+        raise InputError(f"{found.name}: {error}") from error
+
+
+# Encoders
+
+
+@cache
+def encoders() -> dict[str, type[Any]]:
+    """Encoders by the names of their classes: those that `tasks.encoders` gives."""
+    module = importlib.import_module("tasks.encoders")
+    kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and hasattr(kind, "channels")]
+    return {kind.__name__: kind for kind in kinds if kind.__module__.startswith(module.__name__)}
+
+
+# Environments
+
+
+def environments() -> Iterator[Environment]:
+    """The Gymnasium environments of the families, from their `environment.py`: NameEnv and many of it side by side.
+
+    These are the class NameVectorEnv or a function `vector_env`, where one of the two is there.
+    """
+    for module in modules().values():
+        name = module.removeprefix("tasks.")
+        file, title = FOLDER / name / "environment.py", name.title().replace("_", "")
+        if file.exists():
+            place = f"{module}.environment"
+            many = [f"{place}:{name}" for name in (f"{title}VectorEnv", "vector_env") if defines(file, name)]
+            yield Environment(f"lsnn/{title}-v0", f"{place}:{title}Env", many[0] if many else None)
+
+
+# Files of one's own
+
+_files: dict[str, Path] = {}  # by the name of their module
+
+
+def family_of_file(file: Path) -> Family:
+    """The family that a file of one's own defines; its module's name holds the path and the text it was made from.
+
+    Raises:
+        InputError: no such file, one that cannot be imported, or one without a family.
+    """
+    try:
+        path = file.resolve()
+        text = path.read_bytes()
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{file}: must be a file that defines {NAME}, got: {error}") from error
+    return _checked(_module_of(path, text), file)
+
+
+def _module_of(path: Path, text: bytes) -> ModuleType:
+    digest = hashlib.sha256(str(path).encode() + b"\0" + text).hexdigest()[:12]
+    name = f"task_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{digest}"
+    if name in _files:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{path}: must be a Python file, NAME.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name], _files[name] = module, path
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name], _files[name]
+        raise InputError(f"{path}: cannot be imported: {_words(error)}") from error
+    return module
+
+
+def file_of(task: Any) -> Path | None:
+    """The file of one's own that defines a task; None of a family that comes with the project."""
+    return _files.get(type(task).__module__)

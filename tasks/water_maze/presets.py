@@ -1,0 +1,78 @@
+"""Presets of the water maze; docs/parameters.md says where their numbers come from."""
+
+from dataclasses import replace
+
+from lsnn.learning.config import LearningConfig
+from lsnn.network import NetworkConfig
+from tasks.encoders import CoordinateCells, PlaceCells
+from tasks.family import Preset
+
+# Ours: exploration noise that is held, small steps, an average over the last ones.
+LEARNING = LearningConfig(
+    gae_lambda=0.99,
+    hold_ms=8,
+    mean_norm=1.0,
+    min_std=0.35,
+    gradient_norm=0.2,
+    exploded_norm=2.0,
+    weight_decay=0.2,
+    final_learning_rate=5e-4,
+    anneal_iterations=1500,
+    curriculum_bar=24.0,
+)
+
+# Ours, for two cores: no Dale's law and no rewiring, so that memory appears within minutes.
+COMPACT = Preset(
+    NetworkConfig(
+        n_excitatory=120,
+        n_inhibitory=30,
+        n_adaptive=100,
+        dale=False,
+        rewire=False,
+        connectivity=0.3,
+        d_max_ms=1,
+        tau_m_min_ms=20.0,
+        tau_m_max_ms=20.0,
+        tau_out_ms=6.0,
+        beta=3.4,
+        recurrent_gain=0.4,
+        surrogate_gamma=0.15,
+    ),
+    LEARNING,
+    {"encoder": PlaceCells(reward_cells=40, wall_cells=40)},
+)
+
+# Ours: a stay on the platform, then dark, and only then the next trial. Half the episodes, twice as long, so that some
+# dark fits in; the curriculum goes by what the animals earn while they swim.
+RETENTION = Preset(
+    COMPACT.network,
+    replace(
+        LEARNING,
+        episodes=32,
+        exploded_norm=30.0,
+        curriculum_warm_up=24.0,
+        curriculum_bar=48.0,
+        curriculum_step=0.0025,
+        curriculum_acting=True,
+    ),
+    {
+        **COMPACT.task,
+        "rest_ms": 30,
+        "rest_ms_min": 10,
+        "rest_each_trial": True,
+        "dark_ms": 2000,
+        "dark_ms_min": 10,
+        "no_dark": 0.2,
+        "duration_ms": 4000,
+    },
+)
+
+# The network of Bellec et al. (2018), as recalled. Ours: the damping and the gains at the start, without which the
+# gradient explodes, and the quicker readout.
+BELLEC2018 = Preset(
+    NetworkConfig(tau_out_ms=6.0, input_gain=0.7, recurrent_gain=0.4, surrogate_gamma=0.15),
+    LEARNING,
+    {"encoder": CoordinateCells()},
+)
+
+PRESETS = {"compact": COMPACT, "bellec2018": BELLEC2018, "retention": RETENTION}
