@@ -68,7 +68,7 @@ def _task_of(values: object, family: Family | None) -> Task:
         raise InputError(f"task must be a mapping of keys to values, got {values!r:.80}")
     rest = dict(values)
     name = rest.pop("name", None)
-    task = (family or registry.family(name)).task
+    task = (family if family is not None and family.name == name else registry.family(name)).task
     for old, new in getattr(task, "renamed", {}).items():
         if old in rest:
             if new in rest:
