@@ -11,12 +11,13 @@ PROJECT = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))[
 
 project = "LSNN simulator"
 author = PROJECT["authors"][0]["name"]
+copyright = author
 version = release = PROJECT["version"]
 html_title = f"{project} {version}"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "generated"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "docstrings", "generated"]
 exclude_patterns = ["_build"]
-nitpicky = False
+default_role = "code"
 
 nb_execution_mode = "off"  # notebooks are shown as they stand; a test runs them
 myst_enable_extensions = ["colon_fence"]

@@ -5,6 +5,7 @@
 """
 
 import importlib
+import re
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
@@ -57,7 +58,8 @@ def command_sections() -> str:
 
     group = typer.main.get_command(main)
     text = get_docs_for_click(obj=group, ctx=typer.Context(group), name="lsnn")
-    return text[text.index("## `lsnn ") :]
+    sections = text[text.index("## `lsnn ") :]
+    return re.sub(r"(?<![`\w-])(--[a-z][a-z-]*)(?!`)", r"`\1`", sections)
 
 
 def named(path: str) -> Any:
@@ -72,7 +74,10 @@ class Parameters(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        return self.parse_text_to_nodes(parameter_table(named(self.arguments[0])))
+        found = self.parse_text_to_nodes(parameter_table(named(self.arguments[0])))
+        for made in found:
+            made["classes"].append("parameters")  # type: ignore[index]
+        return found
 
 
 class Commands(SphinxDirective):
