@@ -14,25 +14,43 @@ from runs.command import SIGNALLED, ending_of_speech, reported, sound_streams
 
 
 class Command(typer.Typer):
-    """Its process speaks through streams that never fail; --help says that it could not be read."""
+    """Its process speaks through streams that never fail; --help and --version say that they could not be read."""
 
     def __call__(self, *arguments: Any, **options: Any) -> NoReturn:
         sound_streams()
         try:
             super().__call__(*arguments, **options)
         except SystemExit as ended:
-            asked_for_help = "--help" in sys.argv[1:] and not ended.code
-            sys.exit(ending_of_speech("lsnn") if asked_for_help else ended.code)
+            asked_to_speak = {"--help", "--version"} & set(sys.argv[1:]) and not ended.code
+            sys.exit(ending_of_speech("lsnn") if asked_to_speak else ended.code)
         sys.exit(0)
 
 
 main = Command(
     name="lsnn",
-    help="Spiking networks with adaptive thresholds that learn with frozen weights: meta-train, freeze, test.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        import lsnn
+
+        print(f"lsnn {lsnn.__version__}")
+        raise typer.Exit
+
+
+@main.callback()
+def of_all_commands(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version and exit.")
+    ] = False,
+) -> None:
+    """Spiking networks with adaptive thresholds that learn with frozen weights: meta-train, freeze, test."""
+
 
 Minutes = Annotated[float | None, typer.Option(help="End after so many minutes of meta-training.")]
 Threads = Annotated[int | None, typer.Option(help="Threads; default: one a core.", show_default=False)]

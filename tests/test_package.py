@@ -6,11 +6,14 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+import lsnn
 
 CLONE = Path(__file__).parents[1]
 
@@ -124,3 +127,19 @@ def test_import_takes_less_than_a_second():
     timed = "import time; start = time.perf_counter(); import lsnn; print(time.perf_counter() - start)"
     times = [float(subprocess.check_output([sys.executable, "-c", timed], cwd=CLONE)) for _ in range(3)]
     assert min(times) < 1.0
+
+
+def test_version_is_that_of_the_project_and_costs_nothing_to_have():
+    assert lsnn.__version__ == project()["version"]
+    command = [sys.executable, "-m", "runs", "--version"]
+    assert subprocess.check_output(command, cwd=CLONE, text=True) == f"lsnn {lsnn.__version__}\n"
+    loaded = "import sys, lsnn; print([m for m in ('numpy', 'numba', 'importlib.metadata') if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-S", "-c", loaded], cwd=CLONE, text=True).strip() == "[]"
+
+
+def test_a_clone_that_nobody_has_installed_has_a_version_too(monkeypatch):
+    def unknown(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", unknown)
+    assert lsnn.__version__ == "unknown"

@@ -1,6 +1,7 @@
 """The wheel: it holds all that the packages need and nothing else, and works where there is no clone."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -64,6 +65,7 @@ def test_a_test_and_its_report_without_a_clone(unpacked, tmp_path):
     where = "import runs; print(runs.__file__)"
     found = subprocess.check_output([sys.executable, "-c", where], cwd=tmp_path, env=environment, text=True)
     assert Path(found.strip()) == unpacked / "runs" / "__init__.py"
+    assert re.fullmatch(r"lsnn \d+\.\d+\.\d+\n", lsnn("--version"))
     network = unpacked / "runs" / "pretrained" / "water_maze.lsnn.h5"
     lsnn("test", str(network), "--out", "result.h5", "--episodes", "8", "--condition", "frozen")
     lsnn("report", "result.h5", "--out", "report")

@@ -49,7 +49,7 @@ def test_a_run_whose_words_are_lost_leaves_its_network(tmp_path, redirection):
     assert len(load_network(tmp_path / NETWORK).history) == 1
 
 
-@pytest.mark.parametrize("words", [["show-kernel", "lif"], ["--help"]])
+@pytest.mark.parametrize("words", [["show-kernel", "lif"], ["--help"], ["--version"]])
 @pytest.mark.parametrize("redirection", REDIRECTED)
 def test_a_command_that_only_speaks_fails_where_its_words_are_lost(words, redirection):
     code, output, errors = in_shell(words, redirection)
