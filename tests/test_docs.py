@@ -29,7 +29,8 @@ from tests.analysis.make_result import make_result
 
 CLONE = Path(__file__).parents[1]
 DOCS = CLONE / "docs"
-PAGES = [CLONE / "README.md", *sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)]
+WRITTEN = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
+PAGES = [CLONE / "README.md", CLONE / "CONTRIBUTING.md", *WRITTEN]
 README, PARAMETERS, WATER_MAZE = CLONE / "README.md", DOCS / "reference/parameters.md", DOCS / "families/water_maze.md"
 FIGURES = DOCS / "guide/figures.md"
 DOCUMENTED = (NetworkConfig, LearningConfig)  # their tables are made from their fields

@@ -143,3 +143,13 @@ def test_a_clone_that_nobody_has_installed_has_a_version_too(monkeypatch):
 
     monkeypatch.setattr("importlib.metadata.version", unknown)
     assert lsnn.__version__ == "unknown"
+
+
+def test_what_a_change_has_to_pass_is_made_of_targets_that_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (CLONE / "Makefile").read_text(), flags=re.MULTILINE))
+    workflow = (CLONE / ".github" / "workflows" / "ci.yml").read_text()
+    for text in ((CLONE / ".ci" / "run").read_text(), workflow):
+        asked = set(re.findall(r"make ([a-z-]+)$", text, flags=re.MULTILINE))
+        assert {"lint", "docs", "test"} <= asked <= targets
+    oldest = min(re.findall(r'"(3\.\d+)"', workflow), key=lambda python: int(python.split(".")[1]))
+    assert SpecifierSet(f">={oldest}") == SpecifierSet(project()["requires-python"])
