@@ -216,7 +216,7 @@ def test_damage_is_seen_before_hdf5_parses(result_path, tmp_path, spoil):
 
 
 def test_the_layout_is_documented():
-    text = (Path(__file__).parents[2] / "docs" / "files.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "files.md").read_text()
     named = set(re.findall(r"`(\w+)`", text))
     assert {*CONDITIONS, *Trials._fields, *Network._fields, *Provenance.__dataclass_fields__} - named == set()
 
