@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from analysis.claims import LATENCY_MARGIN, SHARE_MARGIN, Claim, Outcome, decide
+from analysis.claims import FEWEST, LATENCY_MARGIN, SHARE_MARGIN, Claim, Outcome, decide
 from analysis.pages import template
 from analysis.results import Result, ResultError, attribute, text_attribute
 from analysis.study import (
@@ -73,6 +73,7 @@ def study_page(result: Result) -> tuple[str, dict[str, bytes]]:
         weights_unchanged=text_attribute(result.file, "weights_sha256_after") == result.provenance.network_sha256,
         answers=answers(result, outcomes, silent),
         n_claims=sum(len(of) for of in outcomes.values()),
+        fewest=FEWEST,
         share_margin=f"{SHARE_MARGIN:g}",
         latency_margin=f"{100 * LATENCY_MARGIN:.0f} % of the oracle's mean search, {latency_margin(result):.1f} ms",
         experiments=[
