@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from lsnn.configuration import NOTHING, documented, parameter
 from lsnn.kernels.draws import ENCODER, step_key, uniform_of
 from tasks.validation import require, require_integer, require_number
 
@@ -174,6 +175,7 @@ def _require_rate(name: str, rate_hz: float) -> None:
     require(rate_hz * DT_MS <= 1000.0, name, "at most 1000 Hz, so that rate x dt is a probability", rate_hz)
 
 
+@documented
 @dataclass(frozen=True)
 class CoordinateCells:
     """The input of Bellec et al. (2018), as recalled: Gaussian cells for x and for y, reward and wall cells.
@@ -183,13 +185,15 @@ class CoordinateCells:
     pool every coordinate cell fires `background_hz` more, wherever it is.
     """
 
-    cells_per_coordinate: int = 40
-    sharpness: float = 100.0
-    rate_hz: float = 500.0
-    reward_cells: int = 40
-    wall_cells: int = 40
-    flag_rate_hz: float = 500.0
-    background_hz: float = 0.0
+    cells_per_coordinate: int = parameter(40, "cells for each of x and y", unit="cells", source="recalled")
+    sharpness: float = parameter(
+        100.0, "rate = rate_hz exp(-sharpness (x_i - x)^2)", unit="1/pool radius^2", source="recalled"
+    )
+    rate_hz: float = parameter(500.0, "rate of a cell at its centre", unit="Hz", source="recalled")
+    reward_cells: int = parameter(40, "cells that fire on the platform", unit="cells", source="recalled")
+    wall_cells: int = parameter(40, "cells that fire at the wall", unit="cells", source="recalled")
+    flag_rate_hz: float = parameter(500.0, "rate of reward and wall cells", unit="Hz", source="recalled")
+    background_hz: float = parameter(0.0, "noise, fired by every coordinate cell wherever the animal is", unit="Hz")
 
     module = "tasks.encoders"
     function = "encode_coordinates"
@@ -232,6 +236,7 @@ class CoordinateCells:
         return np.array([*head, self.background_hz * DT_MS / 1000.0], float)
 
 
+@documented
 @dataclass(frozen=True)
 class PlaceCells:
     """Place cells on a square grid over the pool, with reward and wall cells (ours).
@@ -242,14 +247,16 @@ class PlaceCells:
     animal is in the pool every place cell fires `background_hz` more, wherever it is.
     """
 
-    grid_side: int = 8
-    width: float = 0.2
-    rate_hz: float = 500.0
-    reward_cells: int = 8
-    wall_cells: int = 8
-    flag_rate_hz: float = 500.0
-    pool_margin: float = 1.1
-    background_hz: float = 0.0
+    grid_side: int = parameter(
+        8, "centres of the place fields are the middles of so many by so many squares", unit="cells"
+    )
+    width: float = parameter(0.2, "standard deviation of a place field", unit="pool radius")
+    rate_hz: float = parameter(500.0, "rate of a cell at its centre", unit="Hz", source="recalled")
+    reward_cells: int = parameter(8, "cells that fire on the platform", unit="cells")
+    wall_cells: int = parameter(8, "cells that fire at the wall", unit="cells")
+    flag_rate_hz: float = parameter(500.0, "rate of reward and wall cells", unit="Hz", source="recalled")
+    pool_margin: float = parameter(1.1, "cells farther from the pool's centre are left out", unit="pool radius")
+    background_hz: float = parameter(0.0, "noise, fired by every place cell wherever the animal is", unit="Hz")
 
     module = "tasks.encoders"
     function = "encode_places"
@@ -320,24 +327,28 @@ class PlaceCells:
         return np.concatenate([head, kept.argmax(axis=1), kept.sum(axis=1)]).astype(float)
 
 
+@documented
 @dataclass(frozen=True)
 class GaussianPopulation:
     """A line of Gaussian cells for each dimension of any bounded observation.
 
     Centres are equally spaced over [low, high], the standard deviation is their spacing; values beyond the range
     are encoded as its end.
-
-    Args:
-        low, high: the range of each dimension; an unbounded dimension needs a range of your choice.
-        grid_side: if above 0, the first two dimensions are encoded together, as places are: by cells on a grid of so
-            many by so many, whose rate is the product of a Gaussian of each.
     """
 
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    cells_per_dimension: int = 16
-    rate_hz: float = 500.0
-    grid_side: int = 0
+    low: tuple[float, ...] = parameter(
+        meaning="least value of each dimension; an unbounded one needs a range of your choice",
+        unit="of the observation",
+    )
+    high: tuple[float, ...] = parameter(meaning="greatest value of each dimension", unit="of the observation")
+    cells_per_dimension: int = parameter(16, "cells on the line of a dimension", unit="cells")
+    rate_hz: float = parameter(500.0, "rate of a cell at its centre", unit="Hz")
+    grid_side: int = parameter(
+        0,
+        "the first two dimensions together, as places are: on a grid of so many by so many, each cell's rate the "
+        "product of a Gaussian of each; 0 = each on a line",
+        unit="cells",
+    )
 
     module = "tasks.encoders"
     function = "encode_population"
@@ -380,17 +391,14 @@ class GaussianPopulation:
         return np.concatenate([[self.cells_per_dimension, self.rate_hz * DT_MS / 1000.0, self.grid_side], ranges])
 
 
+@documented
 @dataclass(frozen=True)
 class FlagCells:
-    """A group of cells for each flag of the observation: they fire at flag_rate_hz while it is up and are silent else.
+    """A group of cells for each flag of the observation: at flag_rate_hz while it is up, silent else."""
 
-    Args:
-        flags: the name of each flag.
-    """
-
-    flags: tuple[str, ...]
-    cells_per_flag: int = 25
-    flag_rate_hz: float = 100.0
+    flags: tuple[str, ...] = parameter(meaning="the name of each flag", unit=NOTHING)
+    cells_per_flag: int = parameter(25, "cells of a group", unit="cells", source="read: `n_in` 100 over 4 groups")
+    flag_rate_hz: float = parameter(100.0, "rate while the flag is up", unit="Hz", source="ours; read: `f0` 50")
 
     module = "tasks.encoders"
     function = "encode_flags"

@@ -6,13 +6,14 @@ Delays and waits are counted in slots between the two.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from lsnn.configuration import NOTHING, documented, parameter
 from lsnn.kernels.draws import TASK_STEP, step_key, uniform_of
 from lsnn.learning.config import LearningConfig
 from lsnn.task import Encoder
@@ -102,30 +103,39 @@ class Slot(NamedTuple):
     y: float | None
 
 
+@documented
 @dataclass(frozen=True)
 class StoreRecall:
     """A family of bit streams; times in ms, delays in slots.
-
-    Args:
-        slot_ms: how long a bit or a signal is shown.
-        delay_min, delay_max: slots between STORE and RECALL, drawn uniformly between these. A RECALL beyond the end
-            of the episode is not asked, so of those asked the long delays are rarer.
-        wait_max: slots before the next STORE, uniform from 0 to this.
-        answer_ms: the last part of a RECALL, in which the readout is taught; it is read at the very last step.
-        duration_ms: length of an episode.
-        encoder: how the flags become input spikes.
 
     Raises:
         InputError: a value breaks its rule.
     """
 
-    slot_ms: int = 100
-    delay_min: int = 0
-    delay_max: int = 30
-    wait_max: int = 5
-    answer_ms: int = 50
-    duration_ms: int = 4000
-    encoder: Encoder = field(default_factory=lambda: FlagCells(("0", "1", "store", "recall")))
+    slot_ms: int = parameter(100, "how long a bit or a signal is shown", unit="ms", source="ours; read: `tau_char` 200")
+    delay_min: int = parameter(0, "fewest slots between STORE and RECALL, drawn uniformly", unit="slots")
+    delay_max: int = parameter(
+        30,
+        "most of them; a RECALL beyond the end of the episode is not asked, so of those asked long delays are rarer",
+        unit="slots",
+        source="ours; read: geometric, `seq_delay` 6 slots expected",
+    )
+    wait_max: int = parameter(5, "slots before the next STORE, uniform from 0 to this", unit="slots")
+    answer_ms: int = parameter(
+        50,
+        "last part of a RECALL, in which the readout is taught; its very last step is the answer",
+        unit="ms",
+        source="ours; read: the mean readout of the whole slot counts",
+    )
+    duration_ms: int = parameter(
+        4000, "length of an episode", unit="ms", source="ours; read: `seq_len` 12 slots of 200 ms"
+    )
+    encoder: Encoder = parameter(
+        factory=lambda: FlagCells(("0", "1", "store", "recall")),
+        meaning="how the flags become input spikes",
+        unit=NOTHING,
+        source="ours; read: four groups of 25 cells",
+    )
 
     name = "store-recall"
     dynamics = "tasks.store_recall"

@@ -4,12 +4,13 @@ A trial lasts `trial_ms`. Throughout it the input says which arm was pulled on t
 its last step the policy pulls an arm.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from lsnn.configuration import NOTHING, documented, parameter
 from lsnn.kernels.draws import TASK_EPISODE, TASK_STEP, step_key, uniform, uniform_of
 from lsnn.task import Encoder
 from tasks.encoders import FlagCells
@@ -72,27 +73,28 @@ def target(state, parameters, target):
     return 1.0 if state[STEP] == parameters[TRIAL_STEPS] - 1.0 else 0.0
 
 
+@documented
 @dataclass(frozen=True)
 class Bandit:
     """A family of two-armed Bernoulli bandits.
-
-    Args:
-        arms: "independent" or "anti_correlated" (what they pay adds up to 1).
-        trials: pulls an episode.
-        trial_ms: length of a trial.
-        reward: earned by a pull that pays; small, so that the values to learn are of order 1.
-        encoder: how the outcome of the trial before becomes input spikes.
 
     Raises:
         InputError: a value breaks its rule.
     """
 
-    arms: str = INDEPENDENT
-    trials: int = 100
-    trial_ms: int = 20
-    reward: float = 0.1
-    encoder: Encoder = field(
-        default_factory=lambda: FlagCells(("first paid", "first did not", "second paid", "second did not"))
+    arms: str = parameter(
+        INDEPENDENT,
+        "what they pay: `independent`, or `anti_correlated`, which adds up to 1",
+        unit=NOTHING,
+        source="recalled: Wang et al. (2018) have both",
+    )
+    trials: int = parameter(100, "pulls an episode", unit="trials", source="recalled: Wang et al. (2018)")
+    trial_ms: int = parameter(20, "length of a trial", unit="ms")
+    reward: float = parameter(0.1, "earned by a pull that pays; small, so that the values to learn are of order 1")
+    encoder: Encoder = parameter(
+        factory=lambda: FlagCells(("first paid", "first did not", "second paid", "second did not")),
+        meaning="how the outcome of the trial before becomes input spikes: a flag for each arm and outcome",
+        unit=NOTHING,
     )
 
     name = "bandit"

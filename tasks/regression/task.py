@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from lsnn.configuration import NOTHING, documented, parameter
 from lsnn.kernels.draws import TASK_EPISODE, TASK_STEP, normal, step_key, uniform_of
 from lsnn.task import Encoder
 from tasks.encoders import GaussianPopulation
@@ -156,31 +157,37 @@ class Example(NamedTuple):
     y: float
 
 
+@documented
 @dataclass(frozen=True)
 class Regression:
     """A family of functions, one an episode.
-
-    Args:
-        function: "sine" (amplitude and phase), "quadratic" (of two variables), "network" (two layers, 2-10-1, tanh) or
-            "linear" (five variables); see `evaluate`.
-        samples: examples an episode.
-        sample_ms: length of a sample.
-        answer_ms: its last part, in which the readout is taught; the answer is read at the very last step.
-        active_dimensions: of `linear`, how many variables matter, the first ones; none = all. For a curriculum.
-        traits_weight: weight of the squared error of a readout that is taught the function's `traits`; 0 = none.
-        encoder: how x_t and y_{t-1} become input spikes; none = a Gaussian population for each over its range.
 
     Raises:
         InputError: a value breaks its rule.
     """
 
-    function: str = "sine"
-    samples: int = 25
-    sample_ms: int = 20
-    answer_ms: int = 5
-    active_dimensions: int | None = None
-    traits_weight: float = 0.0
-    encoder: Encoder = None  # type: ignore[assignment]
+    function: str = parameter(
+        "sine",
+        "`sine` (amplitude and phase), `quadratic` (of two variables), `network` (two layers, 2-10-1, tanh) or "
+        "`linear` (five variables); see `evaluate`",
+        unit=NOTHING,
+        source="ours: after Hochreiter et al. (2001), Bellec et al. (2018) and Garg et al. (2022)",
+    )
+    samples: int = parameter(25, "examples an episode", unit="examples")
+    sample_ms: int = parameter(20, "length of a sample", unit="ms", source="recalled: Bellec et al. (2018)")
+    answer_ms: int = parameter(
+        5, "last part of a sample, in which the readout is taught; its very last step is the answer", unit="ms"
+    )
+    active_dimensions: int | None = parameter(
+        None, "of `linear`, how many variables matter, the first ones; none = all. For a curriculum"
+    )
+    traits_weight: float = parameter(
+        0.0,
+        "weight of the error of a readout that is taught the function's traits, in meta-training only; 0 = none",
+    )
+    encoder: Encoder = parameter(  # type: ignore[assignment]
+        None, "how x_t and y_{t-1} become input spikes; none = a `GaussianPopulation` over their ranges", unit=NOTHING
+    )
 
     name = "regression"
     dynamics = "tasks.regression.task"

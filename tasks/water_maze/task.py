@@ -1,16 +1,18 @@
 """The water maze as a task: its keywords, their rules, its curriculum, and the measures of meta-training."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lsnn.configuration import NOTHING, documented, parameter
 from lsnn.task import Encoder
 from tasks.encoders import PlaceCells
 from tasks.validation import require, require_encoder, require_flag, require_integer, require_number
 from tasks.water_maze.dynamics import N_STATE
 
+RADII = "pool radius"
 EASIEST_START_RADIUS = 0.1  # of the curriculum
 
 
@@ -32,67 +34,77 @@ def search_metrics(found: NDArray[np.bool_], acted: NDArray[np.bool_]) -> dict[s
     return measures
 
 
+@documented
 @dataclass(frozen=True)
 class WaterMaze:
     """A family of water mazes; lengths in units of the pool's radius, times in ms.
 
     The defaults are the geometry of Bellec et al. (2018), as recalled.
 
-    Args:
-        platform_radius: radius of the platform.
-        platform_radius_min: an episode's radius is uniform from this to `platform_radius`; none = always
-            `platform_radius`.
-        platform_circle: distance of the platform's centre from the pool's; with `platform_anywhere` the greatest one.
-        platform_anywhere: the centre is uniform in the disc of radius `platform_circle`, not on the circle.
-        held_out_wedge: (from, to) in degrees, counter-clockwise: no platform is centred in this wedge.
-        platform_in_wedge: instead, every platform is centred in that wedge.
-        start_radius: the animal is set down in the disc of this radius round the centre, outside the platform.
-        start_radius_min: an episode's start radius is uniform from this to `start_radius`; none = always
-            `start_radius`.
-        rest_ms: time on the platform after a find.
-        rest_ms_min: an episode's rest is uniform from this to `rest_ms`; none = always `rest_ms`.
-        rest_each_trial: the rest is drawn for every trial, not once an episode.
-        dark_ms: time between rest and set-down without any input of place or reward (retention).
-        dark_ms_min: a trial's dark is log-uniform from this to `dark_ms`; none = always `dark_ms`.
-        no_dark: share of the trials that have no dark, where it is drawn.
-        reversal_ms: time at which the platform moves, once, to a place that does not touch the old one; -1 = never.
-        reversal_ms_min: an episode's time of reversal is uniform from this to `reversal_ms`, so that with a
-            `reversal_ms` beyond `duration_ms` some episodes have none; none = always `reversal_ms`.
-        probe_ms: time from which the platform is gone; -1 = never.
-        rotation_degrees: an episode's actions are turned by a fixed angle, uniform in +- this (motor adaptation).
-        speed: distance swum in 1 ms by an action of norm 1.
-        reward: earned by reaching the platform.
-        wall_penalty: lost by running into the wall.
-        duration_ms: length of an episode.
-        encoder: how the observation becomes input spikes.
-
     Raises:
         InputError: a value breaks its rule.
     """
 
-    platform_radius: float = 0.3
-    platform_radius_min: float | None = None
-    platform_circle: float = 0.85
-    platform_anywhere: bool = False
-    held_out_wedge: tuple[float, float] | None = None
-    platform_in_wedge: bool = False
-    start_radius: float = 1.0
-    start_radius_min: float | None = None
-    rest_ms: int = 1
-    rest_ms_min: int | None = None
-    rest_each_trial: bool = False
-    dark_ms: int = 0
-    dark_ms_min: int | None = None
-    no_dark: float = 0.0
-    reversal_ms: int = -1
-    reversal_ms_min: int | None = None
-    probe_ms: int = -1
-    rotation_degrees: float = 0.0
-    speed: float = 0.02
-    reward: float = 1.0
-    wall_penalty: float = 0.02
-    duration_ms: int = 2000
-    encoder: Encoder = field(default_factory=PlaceCells)
+    platform_radius: float = parameter(0.3, "radius of the platform", unit=RADII, source="recalled")
+    platform_radius_min: float | None = parameter(
+        None, "an episode's radius is uniform from it to `platform_radius`; none = always that", unit=RADII
+    )
+    platform_circle: float = parameter(
+        0.85,
+        "distance of the platform's centre from the pool's; with `platform_anywhere` the greatest one",
+        unit=RADII,
+        source="recalled",
+    )
+    platform_anywhere: bool = parameter(
+        False,
+        "the centre is uniform in the disc of radius `platform_circle`, not on the circle",
+        unit=NOTHING,
+        source="recalled",
+    )
+    held_out_wedge: tuple[float, float] | None = parameter(
+        None, "no platform is centred in this wedge: from, to, counter-clockwise; none = no wedge", unit="degrees"
+    )
+    platform_in_wedge: bool = parameter(False, "instead, every platform is centred in that wedge", unit=NOTHING)
+    start_radius: float = parameter(
+        1.0,
+        "the animal is released in the disc of this radius round the pool's centre, outside the platform",
+        unit=RADII,
+        source="recalled",
+    )
+    start_radius_min: float | None = parameter(
+        None, "an episode's start radius is uniform from it to `start_radius`; none = always that", unit=RADII
+    )
+    rest_ms: int = parameter(1, "time on the platform after a visit begins", unit="ms", source="recalled")
+    rest_ms_min: int | None = parameter(
+        None, "an episode's rest is uniform from it to `rest_ms`; none = always that", unit="ms"
+    )
+    rest_each_trial: bool = parameter(False, "a rest for every trial in place of one for every episode", unit=NOTHING)
+    dark_ms: int = parameter(
+        0, "time between rest and release without any input of place or reward (retention)", unit="ms"
+    )
+    dark_ms_min: int | None = parameter(
+        None, "a trial's dark is log-uniform from it to `dark_ms`; none = always that", unit="ms"
+    )
+    no_dark: float = parameter(0.0, "share of the trials without dark, where it is drawn")
+    reversal_ms: int = parameter(
+        -1, "time at which the platform moves, once, to a place that does not touch the old one; -1 = never", unit="ms"
+    )
+    reversal_ms_min: int | None = parameter(
+        None,
+        "an episode's reversal is uniform from it to `reversal_ms`, and never if beyond the end; none = always that",
+        unit="ms",
+    )
+    probe_ms: int = parameter(-1, "time from which the platform is gone; -1 = never", unit="ms")
+    rotation_degrees: float = parameter(
+        0.0, "an episode's actions are turned by a fixed angle, uniform in +- this (motor adaptation)", unit="degrees"
+    )
+    speed: float = parameter(
+        0.02, "distance swum in 1 ms by an action of norm 1", unit="pool radius/ms", source="recalled"
+    )
+    reward: float = parameter(1.0, "earned by reaching the platform", source="recalled")
+    wall_penalty: float = parameter(0.02, "lost by running into the wall", source="recalled")
+    duration_ms: int = parameter(2000, "length of an episode", unit="ms", source="recalled")
+    encoder: Encoder = parameter(factory=PlaceCells, meaning="how the observation becomes input spikes", unit=NOTHING)
 
     name = "water-maze"
     dynamics = "tasks.water_maze.dynamics"
