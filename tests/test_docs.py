@@ -17,11 +17,8 @@ from lsnn.seeds import TEST_BRANCH, episode_keys
 from lsnn.task import Encoder, Task
 from runs.cli import main
 from runs.configuration import Experiment, preset
-from tasks.bandit import Bandit
-from tasks.encoders import CoordinateCells, FlagCells, GaussianPopulation, PlaceCells
+from tasks import registry
 from tasks.registry import family
-from tasks.regression import Regression
-from tasks.store_recall import StoreRecall
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import SWIMMERS, best_circle, swim
 from tasks.water_maze.trials import trials_table
@@ -33,11 +30,13 @@ WRITTEN = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.par
 PAGES = [CLONE / "README.md", CLONE / "CONTRIBUTING.md", *WRITTEN]
 README, PARAMETERS, WATER_MAZE = CLONE / "README.md", DOCS / "reference/parameters.md", DOCS / "families/water_maze.md"
 FIGURES = DOCS / "guide/figures.md"
-DOCUMENTED = (NetworkConfig, LearningConfig)  # their tables are made from their fields
+FAMILIES = registry.names()
 CONFIGURATIONS = (
-    WaterMaze, Bandit, Regression, StoreRecall,
-    PlaceCells, CoordinateCells, GaussianPopulation, FlagCells,
-)  # fmt: skip
+    NetworkConfig,
+    LearningConfig,
+    *(registry.family(name).task for name in FAMILIES),
+    *registry.encoders().values(),
+)
 SOURCE = re.compile(r"(recalled|read|ours)(\b.*)?")
 NO_ENTRY = "–"
 
@@ -106,20 +105,19 @@ def defaults(configuration: type) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
-def test_parameter_table_prints_every_default(configuration):
-    table = rows(section(PARAMETERS, f"`{configuration.__name__}`"))
-    assert_same({row[0]: value_of(row[1]) for row in table}, defaults(configuration))
-    assert all(len(row) == 5 and all(row) and SOURCE.fullmatch(row[4]) for row in table)
-
-
-@pytest.mark.parametrize("configuration", DOCUMENTED)
 def test_fields_say_what_they_are_and_their_table_prints_every_default(configuration, generated):
     table = rows(generated.parameter_table(configuration))
     assert_same({row[0]: value_of(row[1]) for row in table}, defaults(configuration))
     assert all(len(row) == 6 and all(row) and SOURCE.fullmatch(row[5]) for row in table)
     assert all(len(row[4].split()) > 1 for row in table)
-    name = f"{configuration.__module__}.{configuration.__name__}"
-    assert f"```{{parameters}} {name}\n```" in section(PARAMETERS, f"`{configuration.__name__}`")
+
+
+def test_the_page_of_parameters_has_every_configuration(generated):
+    page = PARAMETERS.read_text() + generated.task_sections() + generated.encoder_sections()
+    for configuration in CONFIGURATIONS:
+        asked = re.findall(rf"^```{{parameters}} ([\w.]+\.{configuration.__name__})$", page, flags=re.MULTILINE)
+        assert len(asked) == 1 and generated.named(asked[0]) is configuration
+    assert "```{task-parameters}\n```" in page and "```{encoder-parameters}\n```" in page
 
 
 def test_what_a_field_means_stands_in_the_docstring_of_its_configuration():
@@ -144,40 +142,37 @@ def leaves(experiment: Experiment) -> dict[str, Any]:
 
 def departures(experiment: Experiment) -> set[str]:
     """Keys in which an experiment leaves the defaults; those of its encoder from the encoder's own."""
-    plain = Experiment(WaterMaze(encoder=type(experiment.task.encoder)()), NetworkConfig(), LearningConfig())
-    changed = set(differing(leaves(experiment), leaves(plain)))
-    return changed if isinstance(experiment.task.encoder, PlaceCells) else changed | {"task.encoder.kind"}
+    task = experiment.task
+    others = {item.name: getattr(task, item.name) for item in fields(task) if item.name != "encoder"}
+    own = type(task)(**others).encoder  # the one that the task takes with its other settings
+    kind = type(task.encoder)
+    alike = replace(task, encoder=own if isinstance(own, kind) else kind())
+    network = differing(leaves(experiment), leaves(Experiment(alike, NetworkConfig(), LearningConfig())))
+    settings = {key for key in leaves(experiment) if key.count(".") == 1 and key.startswith("task.")}
+    plain = leaves(Experiment(type(task)(), NetworkConfig(), LearningConfig()))
+    changed = set(network) | {key for key in settings if leaves(experiment)[key] != plain[key]}
+    return changed if isinstance(own, kind) else changed | {"task.encoder.kind"}
 
 
-def test_presets_table_prints_where_the_presets_leave_the_defaults():
-    presets = {name: preset("water-maze", name) for name in family("water-maze").presets}
+@pytest.mark.parametrize("name", FAMILIES)
+def test_presets_table_prints_where_the_presets_leave_the_defaults(name, generated):
+    presets = {chosen: preset(name, chosen) for chosen in family(name).presets}
     keys = set().union(*(departures(experiment) for experiment in presets.values()))
-    table = rows(section(PARAMETERS, "Presets"))
-    for column, name in enumerate(("compact", "bellec2018", "retention"), start=1):
-        flat = leaves(presets[name])
+    text = generated.preset_table(name)
+    assert text.splitlines()[0] == "| key | " + " | ".join(presets) + " |"
+    for column, chosen in enumerate(presets, start=1):
+        flat = leaves(presets[chosen])
         code = {key: flat.get(key, MISSING) for key in keys}
-        assert_same({row[0]: value_of(row[column]) for row in table}, code)
+        assert_same({row[0]: value_of(row[column]) for row in rows(text)}, code)
 
 
-def test_presets_table_of_the_other_families():
-    """Every key in which their presets leave the defaults of network and learning."""
-    regression = {name: preset("regression", name) for name in family("regression").presets}
-    presets = {
-        "bandit": preset("bandit"),
-        "sine": regression["compact"],
-        "quadratic": regression["quadratic"],
-        "linear": regression["linear"],
-        "store-recall": preset("store-recall"),
-    }
-    assert regression["network"].network == regression["quadratic"].network
-    assert regression["network"].learning == regression["quadratic"].learning
-    names, flat = tuple(presets), {name: leaves(experiment) for name, experiment in presets.items()}
-    plain = leaves(Experiment(WaterMaze(), NetworkConfig(), LearningConfig()))
-    sections = {key: value for key, value in plain.items() if not key.startswith("task.")}
-    keys = {key for name in names for key in sections if flat[name][key] != sections[key]}
-    table = rows(section(PARAMETERS, "Presets of the other families"))
-    for column, name in enumerate(names, start=1):
-        assert_same({row[0]: value_of(row[column]) for row in table}, {key: flat[name][key] for key in keys})
+def test_families_are_listed_with_their_pages_and_networks(generated):
+    table = {row[0]: row for row in rows(generated.family_table())}
+    assert [re.sub(r"\[(.*)\].*", r"\1", name) for name in table] == list(FAMILIES)
+    networks = {name for row in table.values() for name in re.findall(r"[a-z0-9_]+", row[3])}
+    assert networks == {path.name.removesuffix(".lsnn.h5") for path in (CLONE / "runs/pretrained").glob("*.lsnn.h5")}
+    for row in table.values():
+        assert all(row) and (link := re.search(r"\((.*)\)", row[0])) and (DOCS / "reference" / link[1]).exists()
 
 
 def test_baselines_are_those_of_the_swimmers():
