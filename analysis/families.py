@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 from analysis.latencies import Estimate, estimate
 from analysis.pages import template
 from analysis.plots import draw_column
-from analysis.results import NETWORK_CONDITIONS, Result, ResultError, dataset, subgroup, text_attribute, values
+from analysis.results import (
+    NETWORK_CONDITIONS,
+    Result,
+    ResultError,
+    checksum_attribute,
+    dataset,
+    has_checksum,
+    subgroup,
+    values,
+)
 from analysis.style import BLUE, add_footer, new_figure, styled
 from analysis.verdict import Criterion
 
@@ -93,9 +102,8 @@ def _hashes(result: Result) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
 
     def look(name: str, item: Any) -> None:
-        if name.split("/")[0] in NETWORK_CONDITIONS and "weights_sha256_before" in item.attrs:
-            pair = tuple(text_attribute(item, f"weights_sha256_{when}") for when in ("before", "after"))
-            found.append((name, pair))
+        if name.split("/")[0] in NETWORK_CONDITIONS and has_checksum(item):
+            found.append((name, tuple(checksum_attribute(item, when) for when in ("_before", "_after"))))
 
     result.file.visititems(look)
     return found

@@ -13,7 +13,17 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from analysis.latencies import Estimate, estimate
-from analysis.results import Result, ResultError, dataset, holds, place, subgroup, text_attribute, values
+from analysis.results import (
+    Result,
+    ResultError,
+    checksum_attribute,
+    dataset,
+    holds,
+    place,
+    subgroup,
+    text_attribute,
+    values,
+)
 from analysis.study.measures import names
 from analysis.style import BLACK, LABELS, add_footer, new_figure, png, styled
 from analysis.verdict import interval
@@ -71,8 +81,7 @@ def origins(result: Result, networks: Sequence[str] = NETWORKS) -> list[str]:
     """Where each of these networks that is in the file came from: the file's name, the checksum of its weights."""
     groups = [subgroup(result.file, name) for name in networks if holds(result.file, name)]
     return [
-        f"{group.name.strip('/')}: {text_attribute(group, 'network')} "
-        f"{text_attribute(group, 'weights_sha256_before')[:10]}"
+        f"{group.name.strip('/')}: {text_attribute(group, 'network')} {checksum_attribute(group, '_before')[:10]}"
         for group in groups
     ]
 

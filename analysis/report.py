@@ -167,7 +167,7 @@ def render(result: Result, drawn: dict[Entry, bytes]) -> str:
         made=result.provenance,
         config=json.dumps(result.provenance.config, indent=2, sort_keys=True),
         hashes={
-            name: result.conditions[name].weights_sha256 for name in NETWORK_CONDITIONS if name in result.conditions
+            name: result.conditions[name].checksums for name in NETWORK_CONDITIONS if name in result.conditions
         },
     )
 

@@ -51,13 +51,24 @@ class Trials(NamedTuple):
 
 
 class Network(NamedTuple):
-    """What figures need to know of the network: population code, b0, beta, each (N,); names of codes and inputs."""
+    """What figures need to know of the network: population code, b0, beta, each (N,); names of codes and inputs.
+
+    Neurons are called excitatory and inhibitory only where signs are held (Dale's law).
+    """
 
     population: np.ndarray
     labels: tuple[str, ...]
     b0: np.ndarray
     beta: np.ndarray
     input_channels: tuple[tuple[str, int], ...]
+
+
+class Origin(NamedTuple):
+    """A network that was tested: how it is called in the file, seed and command of its meta-training, if known."""
+
+    name: str
+    seed: int
+    command: str | None
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,8 @@ class Provenance:
     created: str
     git_commit: str
     network_sha256: str
+    network_is_whole: bool  # whether that is the checksum of all a network computes with; else of its weights alone
+    networks: tuple[Origin, ...]
     packages: dict[str, str]
     config: dict[str, Any]
 
@@ -196,6 +209,18 @@ def text_attribute(item: h5py.Group | h5py.Dataset, name: str) -> str:
         return str(value)
 
 
+def checksum_attribute(item: h5py.Group, when: str = "") -> str:
+    """Checksum of a network ("_before", "_after" its run): of all it computes with; of its weights in older files."""
+    name, older = f"frozen_sha256{when}", f"weights_sha256{when}" if when else "network_sha256"
+    with reported(f"{place(item)}, attribute {name!r}"):
+        return text_attribute(item, older if older in item.attrs and name not in item.attrs else name)
+
+
+def has_checksum(item: h5py.Group | h5py.Dataset) -> bool:
+    """Whether it holds what a network did."""
+    return "frozen_sha256_before" in item.attrs or "weights_sha256_before" in item.attrs
+
+
 def json_attribute(item: h5py.Group | h5py.Dataset, name: str, kind: type) -> Any:
     """A JSON attribute that must be a `kind` (dict or list)."""
     text = text_attribute(item, name)
@@ -310,12 +335,9 @@ class Condition:
         return text_attribute(self.group, "policy") if self.name in NETWORK_CONDITIONS else "scripted"
 
     @property
-    def weights_sha256(self) -> tuple[str, str]:
-        """Hash of the weights before and after the condition was run."""
-        return (
-            text_attribute(self.group, "weights_sha256_before"),
-            text_attribute(self.group, "weights_sha256_after"),
-        )
+    def checksums(self) -> tuple[str, str]:
+        """Checksum of the network before and after the condition was run."""
+        return checksum_attribute(self.group, "_before"), checksum_attribute(self.group, "_after")
 
     @property
     def has_recording(self) -> bool:
@@ -372,10 +394,23 @@ class Result:
             seed=self._whole_number("seed"),
             packages=json_attribute(self.file, "packages", dict),
             config=json_attribute(self.file, "config", dict),
-            **{
-                name: text_attribute(self.file, name) for name in ("command", "created", "git_commit", "network_sha256")
-            },
+            network_sha256=checksum_attribute(self.file),
+            network_is_whole="frozen_sha256" in self.file.attrs,
+            networks=tuple(self._networks()),
+            **{name: text_attribute(self.file, name) for name in ("command", "created", "git_commit")},
         )
+
+    def _networks(self) -> Iterator[Origin]:
+        """The network of the root, else those of the groups that name one."""
+        with reported(f"{self.path}: networks"):
+            if "network_seed" in self.file.attrs:
+                command = text_attribute(self.file, "network_command")
+                yield Origin("network", self._whole_number("network_seed"), command)
+                return
+            for name, group in self.file.items():
+                if isinstance(group, h5py.Group) and {"network", "seed"} <= set(group.attrs):
+                    made_by = text_attribute(group, "command") if "command" in group.attrs else None
+                    yield Origin(name, int(attribute(group, "seed")), made_by)
 
     def _whole_number(self, name: str) -> int:
         with reported(f"{self.path}: attribute {name!r}"):
@@ -426,7 +461,15 @@ class Result:
             rule = f"codes must be 0..{len(labels) - 1}"
             raise ResultError(f"{place(population)}: {rule}, has {codes.min()}..{codes.max()}")
         b0, beta = (values(dataset(group, name, population.shape)) for name in ("b0", "beta"))
-        return Network(codes, labels, b0, beta, channels)
+        if not self._signs_are_held():
+            labels = tuple({"excitatory": "LIF", "inhibitory": "LIF"}.get(label, label) for label in labels)
+        own = list(dict.fromkeys(labels))  # populations of one name are one
+        return Network(np.array([own.index(label) for label in labels])[codes], tuple(own), b0, beta, channels)
+
+    def _signs_are_held(self) -> bool:
+        """Whether each neuron of the network excites or inhibits (Dale's law); as it is where nothing says so."""
+        network = self.provenance.config.get("network")
+        return not isinstance(network, dict) or bool(network.get("dale", True))
 
     @cached_property
     def history(self) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from analysis.results import Result
+from analysis.results import Origin, Result
 
 BLUE, SKY, ORANGE, VERMILLION, GREEN, PINK = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#009E73", "#CC79A7"
 BROWN = "#8C6D46"
@@ -73,19 +73,24 @@ def new_figure(width: float, height: float, title: str) -> Figure:
 
 
 def add_footer(figure: Figure, result: Result, n: str) -> Figure:
-    """Print n, seed, commit, network and command below everything else and lay out the rest; returns the figure."""
+    """Print n, seeds, commit, networks and commands below everything else and lay out the rest; returns the figure."""
     made = result.provenance
-    facts = f"{n} · seed {made.seed} · commit {made.git_commit[:10]} · network {made.network_sha256[:10]}"
-    return footer(figure, facts, made.command)
+    where = f"commit {made.git_commit[:10]} · network {made.network_sha256[:10]}"
+    networks = [told_origin(origin) for origin in made.networks]
+    return footer(figure, f"{n} · seed of the episodes {made.seed} · {where}", *networks, f"command: {made.command}")
 
 
-def footer(figure: Figure, facts: str, command: str) -> Figure:
-    """Print facts and command below everything else and lay out the rest; returns the figure."""
+def told_origin(origin: Origin) -> str:
+    """Seed and command of a network's meta-training."""
+    by = f" by: {origin.command}" if origin.command else ""
+    return f"{origin.name}: meta-trained with seed {origin.seed}{by}"
+
+
+def footer(figure: Figure, *facts: str) -> Figure:
+    """Print lines below everything else and lay out the rest; returns the figure."""
     width, height = figure.get_size_inches()
-    lines = [
-        *textwrap.wrap(facts, int(width * FOOTER_CHARACTERS_PER_INCH)),
-        *textwrap.wrap(f"command: {command}", int(width * FOOTER_CHARACTERS_PER_INCH), break_long_words=True),
-    ]
+    characters = int(width * FOOTER_CHARACTERS_PER_INCH)
+    lines = [line for fact in facts for line in textwrap.wrap(fact, characters, break_long_words=True)]
     share = (len(lines) * FOOTER_LINE_INCHES + 0.08) / height
     figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.09, rect=(0, share, 1, 1 - share)))
     figure.text(

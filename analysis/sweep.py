@@ -99,7 +99,7 @@ def sweep_figure(sweep: Sweep) -> Figure:
         f"{sweep.score} · line: mean over seeds (dashed from row 11 on), band: all of them · dots: seeds, bar: mean · "
         f"commit {sweep.commit[:10]}"
     )
-    return footer(figure, facts, sweep.command)
+    return footer(figure, facts, f"command: {sweep.command}")
 
 
 def draw_dots(axes: Axes, sweep: Sweep, column: str, title: str, colours: list[str]) -> None:

@@ -97,13 +97,14 @@ def at_most(rule: str, measured: str, effect: Estimate, bar: float, essential: b
 def weights_unchanged(result: Result) -> Criterion:
     """The weights have one hash before and after every condition, the network's own unless it is the untrained one."""
     rule = "the weights are the same before and after every test"
-    run = {name: result.conditions[name].weights_sha256 for name in NETWORK_CONDITIONS if name in result.conditions}
+    run = {name: result.conditions[name].checksums for name in NETWORK_CONDITIONS if name in result.conditions}
     tested = result.provenance.network_sha256
     changed = [
         name for name, (before, after) in run.items() if before != after or (name != "untrained" and before != tested)
     ]
     own = ", ".join(name for name in run if name != "untrained")
-    measured = f"changed in {', '.join(changed)}" if changed else f"SHA-256 {tested[:12]} throughout ({own})"
+    covered = " of weights, constants and models" if result.provenance.network_is_whole else " of the weights"
+    measured = f"changed in {', '.join(changed)}" if changed else f"SHA-256 {tested[:12]}{covered} throughout ({own})"
     return Criterion(rule, measured, not changed, True)
 
 

@@ -36,7 +36,6 @@ from lsnn.neuron_files import as_json
 from lsnn.neurons import ALIF, LIF
 from lsnn.wiring import Synapses, Wiring, pair_numbers, synapses_of_pairs
 
-POPULATIONS = ("excitatory", "inhibitory", "adaptive")
 MOST_INPUTS = 2**24
 
 _SYNAPSES = {
@@ -74,12 +73,33 @@ class NetworkFile(NamedTuple):
     learner_state: LearnerState | None  # of a checkpoint
 
 
+def network_sha256(network: Network, weights: Weights | None = None) -> str:
+    """SHA-256 of all that a frozen network computes with: what result files hold as `frozen_sha256`.
+
+    Wiring, weights, biases, time constant and columns of the readout, constants and refractory times of the neurons,
+    the text of their models, the spread of the policy, dt.
+
+    Args:
+        weights: of the network, if they are at hand (or are to be held against it).
+    """
+    weights = network.weights() if weights is None else weights
+    texts = {"models": as_json(network.config.models), "outputs": json.dumps(list(network.outputs.items()))}
+    arrays = {name: np.frombuffer(text.encode(), np.uint8) for name, text in texts.items()}
+    arrays |= {f"cells.{key}": array for key, array in weights.cells._asdict().items()}
+    arrays |= {"kappa": weights.readout.kappa, "log_std": network.log_std, "dt_ms": np.array(network.config.dt_ms)}
+    return store.checksum(arrays | _weight_arrays(weights))
+
+
 def weights_sha256(weights: Weights) -> str:
-    """SHA-256 of the wiring, the weights and the biases that the kernels use."""
+    """SHA-256 of wiring, weights and biases alone: `network_sha256` and `weights_sha256_*` of older result files."""
+    return store.checksum(_weight_arrays(weights))
+
+
+def _weight_arrays(weights: Weights) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {"W_out": weights.readout.weight, "bias": weights.readout.bias}
     for name in ("inputs", "recurrent"):
         arrays |= {f"{name}.{key}": getattr(getattr(weights, name), key) for key in ("start", "offset", "weight")}
-    return store.checksum(arrays)
+    return arrays
 
 
 # Writing
@@ -130,8 +150,9 @@ def require_readable(path: str | Path, file: h5py.File) -> None:
 
 def put_neurons(group: h5py.Group, network: Network, beta: np.ndarray) -> None:
     """Write population, tau_m_ms, b0 and the given beta of each neuron."""
-    population = store.put(group, "population", network.population(), "1", f"0..2 stand for {', '.join(POPULATIONS)}")
-    population.attrs["labels"] = json.dumps(POPULATIONS)
+    names = network.config.population_names
+    population = store.put(group, "population", network.population(), "1", f"0..2 stand for {', '.join(names)}")
+    population.attrs["labels"] = json.dumps(names)
     store.put(group, "tau_m_ms", network.tau_m_ms, "ms", "membrane time constant")
     b0 = np.full(len(beta), network.config.b0)
     store.put(group, "b0", b0, "unit of v", "baseline threshold")

@@ -20,7 +20,7 @@ import numpy as np
 from lsnn import brian, store
 from lsnn.blocks import Block, Threads
 from lsnn.errors import InputError
-from lsnn.files import put_history, weights_sha256
+from lsnn.files import network_sha256, put_history
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from runs.configuration import open_network
@@ -102,7 +102,7 @@ def put_header(result: h5py.File, session: Session, seed: int, command: str) -> 
     file, experiment = session.file, session.experiment
     result.attrs.update(store.provenance("result", experiment.as_mapping(), seed, command))
     result.attrs.update(
-        network_sha256=weights_sha256(file.network.weights()), network_command=file.command, network_seed=file.seed,
+        frozen_sha256=network_sha256(file.network), network_command=file.command, network_seed=file.seed,
         simulator=f"Brian2 {version('brian2')}",
     )  # fmt: skip
     put_network(result, file.network, experiment.task.encoder.channels)
@@ -113,7 +113,7 @@ def put_header(result: h5py.File, session: Session, seed: int, command: str) -> 
 def _run_frozen(group: h5py.Group, session: Session, mode: str) -> Agreement:
     """Write what Brian2 computed and compare it, block by block."""
     network, agreement = session.file.network, Agreement()
-    group.attrs.update(policy="mean", mode=mode, weights_sha256_before=weights_sha256(network.weights()))
+    group.attrs.update(policy="mean", mode=mode, frozen_sha256_before=network_sha256(network))
     writer = ConditionWriter(group, session.keys, session.task.duration_ms, ("position", "action", "reward", "value"))
     recording = Recording(group, session, network)
     with meter() as shown:
@@ -125,7 +125,7 @@ def _run_frozen(group: h5py.Group, session: Session, mode: str) -> Agreement:
             shown.show(done / len(session.keys), f"{done} episodes | differing spikes {agreement.differing}")
     writer.finish()
     recording.finish()
-    group.attrs.update(weights_sha256_after=weights_sha256(network.weights()), differing_spikes=agreement.differing)
+    group.attrs.update(frozen_sha256_after=network_sha256(network), differing_spikes=agreement.differing)
     return agreement
 
 

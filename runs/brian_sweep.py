@@ -16,7 +16,7 @@ import numpy as np
 from analysis.brian_experiments import describe, write_figure
 from lsnn import brian, store
 from lsnn.errors import InputError
-from lsnn.files import weights_sha256
+from lsnn.files import network_sha256
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from runs.brian_run import mean_policy, open_session, put_header
@@ -72,7 +72,7 @@ def _run_strength(
 ) -> None:
     """All episodes at one strength; part: share of the whole run that is done, and that this is."""
     network, steps, n_episodes = session.file.network, session.task.duration_ms, len(session.keys)
-    group.attrs.update(policy="mean", strength=strength, weights_sha256_before=weights_sha256(network.weights()))
+    group.attrs.update(policy="mean", strength=strength, frozen_sha256_before=network_sha256(network))
     writer = ConditionWriter(group, session.keys, steps, ("position", "action", "reward", "value"))
     goals = 0
     for number, keys in enumerate(padded(session.keys)):
@@ -86,7 +86,7 @@ def _run_strength(
             f"{sweep.name} {strength:g} {sweep.units} | {done} of {n_episodes} episodes | goals {goals / done:.1f}",
         )
     writer.finish()
-    group.attrs["weights_sha256_after"] = weights_sha256(network.weights())
+    group.attrs["frozen_sha256_after"] = network_sha256(network)
 
 
 def sweep_command(sweep: Sweep, arguments: Sequence[str]) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from lsnn import store
 from lsnn.blocks import Block, Threads
 from lsnn.errors import InputError
-from lsnn.files import NetworkFile, put_history, weights_sha256
+from lsnn.files import NetworkFile, network_sha256, put_history
 from lsnn.kernels.layout import Weights
 from lsnn.kernels.simd import LANES
 from lsnn.meta import new_network
@@ -115,7 +115,7 @@ def run_test(
     load_compiled(experiment, file.network)
     with store.write_atomically(path) as result, meter() as shown:
         result.attrs.update(store.provenance("result", experiment.as_mapping(), seed, command))
-        result.attrs["network_sha256"] = weights_sha256(file.network.weights())
+        result.attrs["frozen_sha256"] = network_sha256(file.network)
         result.attrs["network_command"] = file.command
         result.attrs["network_seed"] = file.seed
         put_network(result, file.network, experiment.task.encoder.channels)
@@ -133,7 +133,7 @@ def roll_outs(
     done: float = 0.0,
     share: float = 1.0,
 ) -> Iterator[tuple[int, Block]]:
-    """Run every episode under a condition, in order; the group gets the policy and the weights' checksums.
+    """Run every episode under a condition, in order; the group gets the policy and the network's checksums.
 
     Yields:
         the number of a block's first episode and the block; lanes beyond the last episode are padding.
@@ -141,7 +141,7 @@ def roll_outs(
     condition, network = NETWORKS[name], session.network_of(name)
     weights = network.weights()
     group.attrs["policy"] = "sampled" if condition.sampled else "mean"
-    group.attrs["weights_sha256_before"] = weights_sha256(weights)
+    group.attrs["frozen_sha256_before"] = network_sha256(network, weights)
     task, total = session.task, len(session.keys)
     blocks = [Block(task, network, task.duration_ms, keep_states=True) for _ in range(session.threads.count)]
     batch = LANES * len(blocks)
@@ -157,7 +157,7 @@ def roll_outs(
             yield first + LANES * number, block
         ended = min(first + batch, total)
         shown.show(done + share * ended / total, f"{name}: {ended} of {total} episodes")
-    group.attrs["weights_sha256_after"] = weights_sha256(weights)
+    group.attrs["frozen_sha256_after"] = network_sha256(network, weights)
 
 
 def policy_of(session: Session, network: Network, condition: Condition) -> dict[str, Any]:

@@ -25,7 +25,7 @@ import numpy as np
 
 from analysis.maze_family import describe, write_figure
 from lsnn import store
-from lsnn.files import NetworkFile, weights_sha256
+from lsnn.files import NetworkFile, network_sha256
 from lsnn.seeds import Study
 from runs.command import reported, run_as_script
 from runs.configuration import Experiment, open_network
@@ -62,6 +62,10 @@ class Frozen(NamedTuple):
     def in_maze(self, maze: WaterMaze) -> WaterMaze:
         """The maze as this network sees it: with the encoder of its meta-training."""
         return replace(maze, encoder=self.experiment.task.encoder)
+
+    def checksum(self) -> str:
+        """Of all that the network computes with."""
+        return network_sha256(self.subject.network, self.subject.weights)
 
 
 def open_frozen(path: Path, episodes: int, threads: int) -> Frozen:
@@ -134,15 +138,15 @@ def put_header(
     """Root attributes, those of the first network among them, and the keys that all players share."""
     first = next(iter(networks.values()))
     result.attrs.update(store.provenance("result", first.experiment.as_mapping(), seed, command))
-    result.attrs.update(experiment=experiment, network_sha256=weights_sha256(first.file.network.weights()))
+    result.attrs.update(experiment=experiment, frozen_sha256=network_sha256(first.file.network))
     store.put(result, "episode_key", keys, "1", "(episode,): keys of the episodes, the same for every player and maze")
 
 
 def network_group(result: h5py.File, name: str, frozen: Frozen) -> h5py.Group:
-    """A group for what a network did, with where it came from; `weights_sha256_after` is set once it has swum."""
+    """A group for what a network did, with where it came from; `frozen_sha256_after` is set once it has swum."""
     group = result.create_group(name)
-    group.attrs.update(network=frozen.path.name, seed=frozen.file.seed, policy="mean")
-    group.attrs["weights_sha256_before"] = weights_sha256(frozen.subject.weights)
+    made = {"network": frozen.path.name, "seed": frozen.file.seed, "command": frozen.file.command}
+    group.attrs.update(made, policy="mean", frozen_sha256_before=frozen.checksum())
     return group
 
 
@@ -167,7 +171,7 @@ def run_grid(networks: Mapping[str, Frozen], keys: np.ndarray, out: Path, seed: 
             group = network_group(result, name, frozen)
             told = part_of(shown, name, number, len(networks) + 1)
             _put_goals(group, network_goals(frozen, keys, told))
-            group.attrs["weights_sha256_after"] = weights_sha256(frozen.subject.weights)
+            group.attrs["frozen_sha256_after"] = frozen.checksum()
         shown.show(len(networks) / (len(networks) + 1), "scripted swimmers")
         for name in SWIMMERS:
             group, circle = result.create_group(name), np.full((len(KINDS), len(RADII), len(REST_MS)), np.nan)

@@ -25,7 +25,6 @@ import numpy as np
 from analysis.maze_rotation import describe, write_figure
 from lsnn import store
 from lsnn.blocks import Block
-from lsnn.files import weights_sha256
 from lsnn.seeds import Study
 from runs.command import run_as_script
 from runs.maze_family import (
@@ -129,7 +128,7 @@ def run_rotation(networks: Mapping[str, Frozen], keys: np.ndarray, out: Path, se
         for number, (name, frozen) in enumerate(networks.items()):
             group = network_group(result, name, frozen)
             _put_measured(group, of_network(frozen, keys, part_of(shown, name, number, len(networks) + 1)))
-            group.attrs["weights_sha256_after"] = weights_sha256(frozen.subject.weights)
+            group.attrs["frozen_sha256_after"] = frozen.checksum()
         shown.show(len(networks) / (len(networks) + 1), "scripted swimmers")
         circle = best_circle(keys[:CIRCLE_TRIED_ON], MAZE, CIRCLES_TRIED)
         for name in SWIMMERS:

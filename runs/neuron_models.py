@@ -93,7 +93,7 @@ def write_table(path: Path, jobs: Sequence[Job], command: str) -> None:
     """The tests of all runs in one file: a group a run, and the swimmers on the same mazes."""
     with store.write_atomically(path) as table:
         table.attrs.update(store.provenance("result", preset("water-maze").as_mapping(), 0, command))
-        table.attrs["network_sha256"] = "one a run"
+        table.attrs["frozen_sha256"] = "one a run"
         for number, job in enumerate(jobs):
             with h5py.File(job.result) as result:
                 _copy(result["frozen"], table.create_group(f"run_{number:02d}"))

@@ -9,7 +9,7 @@ import pytest
 from lsnn import files, store
 from lsnn.configuration import to_mapping
 from lsnn.errors import DivergedError, InputError
-from lsnn.files import load_network, save_network, weights_sha256
+from lsnn.files import load_network, network_sha256, save_network, weights_sha256
 from lsnn.meta import LearnerState
 from lsnn.network import NetworkConfig, build_network
 
@@ -80,7 +80,7 @@ def test_frozen_network_comes_back_with_the_weights_the_kernels_use(tmp_path, co
     network = network_of(config)
     file = load_network(saved(tmp_path / "n.h5", network))
     assert file.learner_state is None
-    assert weights_sha256(file.network.weights()) == weights_sha256(network.weights())
+    assert network_sha256(file.network) == network_sha256(network)
     np.testing.assert_allclose(file.network.synapses.theta, network.synapses.theta, rtol=1e-7)
 
 
@@ -150,11 +150,43 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path, what):
     assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == ["c.h5"]
 
 
-def test_hash_of_the_weights_tells_networks_apart():
+def changed(**changes):
+    """The network of DALE whose configuration is another, all that is learnt and drawn the same."""
+    network = network_of(DALE)
+    return replace(network, config=replace(DALE, **changes))
+
+
+OTHERS = {
+    "a bias": lambda: replace(network_of(DALE), bias=np.array([0.0, 1e-3, 0.0])),
+    "a weight": lambda: network_of(DALE, seed=4),
+    "beta": lambda: replace(network_of(DALE), beta=1.01 * network_of(DALE).beta),
+    "b0": lambda: changed(b0=0.011),
+    "tau_m": lambda: replace(network_of(DALE), tau_m_ms=network_of(DALE).tau_m_ms + 0.5),
+    "tau_a": lambda: changed(tau_a_ms=1300.0),
+    "refractory time": lambda: changed(refractory_ms=4),
+    "tau_out": lambda: changed(tau_out_ms=25.0),
+    "dt": lambda: changed(dt_ms=0.5),
+    "model": lambda: changed(adaptive_model="sfa"),
+    "surrogate": lambda: changed(surrogate="gaussian"),
+    "spread": lambda: replace(network_of(DALE), log_std=np.zeros(2)),
+    "readouts": lambda: replace(network_of(DALE), outputs={"value": 1, "action": 2}),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_the_checksum_tells_networks_apart_that_compute_differently(what):
+    assert network_sha256(network_of(DALE)) == network_sha256(network_of(DALE)) != network_sha256(OTHERS[what]())
+
+
+def test_the_checksum_of_older_results_is_that_of_wiring_weights_and_biases():
     network, other = network_of(DALE), network_of(DALE)
-    assert weights_sha256(network.weights()) == weights_sha256(other.weights())
+    w, older = network.weights(), weights_sha256(network.weights())
+    rows = {f"{part}.{key}": getattr(getattr(w, part), key) for part in ("inputs", "recurrent")
+            for key in ("start", "offset", "weight")}  # fmt: skip
+    assert older == store.checksum({"W_out": w.readout.weight, "bias": w.readout.bias} | rows)
+    assert older == weights_sha256(replace(other, beta=2 * other.beta).weights())
     other.bias[0] += 1e-3
-    assert weights_sha256(network.weights()) != weights_sha256(other.weights())
+    assert older != weights_sha256(other.weights())
 
 
 def test_frozen_network_of_the_paper_is_small(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.claims import FEWEST, LATENCY_MARGIN, SHARE_MARGIN, Claim, Outcome, decide
 from analysis.pages import template
-from analysis.results import Result, ResultError, attribute, text_attribute
+from analysis.results import Result, ResultError, attribute, checksum_attribute
 from analysis.study import (
     behaviour,
     decoding,
@@ -70,7 +70,7 @@ def study_page(result: Result) -> tuple[str, dict[str, bytes]]:
     page = template("study.html.jinja").render(
         file_name=result.path.name,
         made=result.provenance,
-        weights_unchanged=text_attribute(result.file, "weights_sha256_after") == result.provenance.network_sha256,
+        weights_unchanged=checksum_attribute(result.file, "_after") == result.provenance.network_sha256,
         answers=answers(result, outcomes, silent),
         n_claims=sum(len(of) for of in outcomes.values()),
         fewest=FEWEST,

@@ -11,7 +11,7 @@ import h5py
 from lsnn import store
 from lsnn.blocks import Threads
 from lsnn.errors import InputError
-from lsnn.files import NetworkFile, weights_sha256
+from lsnn.files import NetworkFile, network_sha256
 from runs.configuration import Experiment, open_network
 from runs.progress import duration, meter, say
 from runs.result_file import put_network, put_trials
@@ -102,7 +102,7 @@ def run_study(
             variants = findings_of_variants(variants_folder(network), seed, episodes, threads, told)
         for name, findings in variants.items():
             put_findings(result.create_group(name), findings)
-        result.attrs["weights_sha256_after"] = weights_sha256(subject.weights)
+        result.attrs["frozen_sha256_after"] = network_sha256(subject.network, subject.weights)
     say(f"{len(asked) + len(variants)} experiments in {duration(time.monotonic() - start)}: {out}")
 
 
@@ -117,9 +117,9 @@ def train_for_study(network: Path, budget: Budget, threads: int, command: str) -
 def put_study_header(result: h5py.File, file: NetworkFile, experiment: Experiment, seed: int, command: str) -> None:
     """Root attributes and what figures need to know of the network."""
     result.attrs.update(store.provenance("result", experiment.as_mapping(), seed, command))
-    sha = weights_sha256(file.network.weights())
+    sha = network_sha256(file.network)
     result.attrs.update(
-        result_kind="study", network_sha256=sha, network_command=file.command, network_seed=file.seed
+        result_kind="study", frozen_sha256=sha, network_command=file.command, network_seed=file.seed
     )  # fmt: skip
     put_network(result, file.network, experiment.task.encoder.channels)
 

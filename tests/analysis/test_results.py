@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from analysis import results
-from analysis.results import CONDITIONS, Network, Provenance, Result, ResultError, Trials
+from analysis.results import CONDITIONS, NETWORK_CONDITIONS, Network, Origin, Provenance, Result, ResultError, Trials
+from analysis.style import told_origin
+from analysis.verdict import weights_unchanged
 from lsnn import store
 from tests.analysis.make_result import B0, N_NEURONS, RELATIVE_BETA, SHA
 
@@ -20,6 +22,54 @@ def test_provenance_is_that_of_the_file(result):
     assert (made.seed, made.command, made.network_sha256) == (7, "lsnn maze --seed 7", SHA)
     assert made.packages["numpy"] == np.__version__
     assert result.platform_radius == 0.3
+
+
+def test_checksums_are_of_the_whole_network_where_a_file_has_them(result, edited):
+    """In older files they are of its weights alone, and the pages say so."""
+    assert not result.provenance.network_is_whole and result.conditions["frozen"].checksums == (SHA, SHA)
+    assert "of the weights throughout" in weights_unchanged(result).measured
+    whole = "ab" * 32
+
+    def renew(file):
+        file.attrs.update(frozen_sha256=whole)
+        for name in set(NETWORK_CONDITIONS) & set(file):
+            file[name].attrs.update(frozen_sha256_before=whole, frozen_sha256_after=whole)
+
+    with Result(edited(renew)) as newer:
+        assert newer.provenance.network_sha256 == whole and newer.provenance.network_is_whole
+        assert newer.conditions["frozen"].checksums == (whole, whole)
+        criterion = weights_unchanged(newer)
+    assert criterion.met and "weights, constants and models throughout" in criterion.measured
+
+
+def test_networks_are_named_with_their_own_seed_and_command(result, edited):
+    assert result.provenance.networks == ()
+    with Result(edited(lambda file: file.attrs.update(network_seed=4, network_command="lsnn train"))) as one:
+        assert one.provenance.networks == (Origin("network", 4, "lsnn train"),)
+
+    def two(file):
+        for number, name in enumerate(("family", "specialist")):
+            file.create_group(name).attrs.update(network=f"{name}.lsnn.h5", seed=number, policy="mean")
+        file["specialist"].attrs["command"] = "lsnn train"
+
+    with Result(edited(two)) as several:
+        assert several.provenance.networks == (Origin("family", 0, None), Origin("specialist", 1, "lsnn train"))
+        assert [told_origin(origin) for origin in several.provenance.networks] == [
+            "family: meta-trained with seed 0", "specialist: meta-trained with seed 1 by: lsnn train",
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("dale", "labels"), [(True, ("excitatory", "inhibitory", "adaptive")), (False, ("LIF", "adaptive"))]
+)
+def test_neurons_excite_or_inhibit_only_where_signs_are_held(edited, dale, labels):
+    def change(file):
+        file.attrs["config"] = json.dumps(json.loads(file.attrs["config"]) | {"network": {"dale": dale}})
+
+    with Result(edited(change)) as opened:
+        network = opened.network
+    assert network.labels == labels
+    np.testing.assert_array_equal(np.bincount(network.population), [50, 20, 30] if dale else [70, 30])
 
 
 def test_conditions_come_in_the_order_of_the_ladder(result):
@@ -94,7 +144,7 @@ def test_a_file_without_history_has_none(edited):
         ("packages", None, "needs a text attribute 'packages', found nothing"),
         ("command", 3, "needs a text attribute 'command', found int64"),
         ("seed", "seven", "attribute 'seed': cannot be read"),
-        ("network_sha256", None, "needs a text attribute 'network_sha256', found nothing"),
+        ("network_sha256", None, "needs a text attribute 'frozen_sha256', found nothing"),
     ],
 )
 def test_faulty_root_attributes(edited, attribute, value, message):
@@ -127,7 +177,7 @@ def open_all(path):
     with Result(path) as result:
         frozen = result.conditions["frozen"]
         return (
-            frozen.goals, frozen.goal, frozen.episode_key, frozen.policy, frozen.weights_sha256, result.network,
+            frozen.goals, frozen.goal, frozen.episode_key, frozen.policy, frozen.checksums, result.network,
             result.platform_radius, result.history, frozen.traces, frozen.spikes.between(0, 0, 9),
             frozen.input_spikes.between(2, 0, 9), frozen.traces.thresholds(0, 0, 9, result.network),
         )  # fmt: skip
@@ -153,7 +203,7 @@ def test_the_unspoilt_file_reads(result_path):
             "missing: trial, start_ms",
         ),
         (lambda f: f["frozen"].attrs.__delitem__("policy"), "/frozen: needs a text attribute 'policy'"),
-        (lambda f: f["frozen"].attrs.__delitem__("weights_sha256_after"), "'weights_sha256_after', found nothing"),
+        (lambda f: f["frozen"].attrs.__delitem__("weights_sha256_after"), "'frozen_sha256_after', found nothing"),
         (lambda f: f.__delitem__("network"), "needs a group 'network', found nothing"),
         (lambda f: f["network"].attrs.__setitem__("input_channels", "[[1]]"), "'input_channels'.*cannot be read"),
         (lambda f: f["network/population"].attrs.__setitem__("labels", '["one"]'), r"codes must be 0\.\.0, has 0\.\.2"),
@@ -218,7 +268,8 @@ def test_damage_is_seen_before_hdf5_parses(result_path, tmp_path, spoil):
 def test_the_layout_is_documented():
     text = (Path(__file__).parents[2] / "docs" / "reference" / "files.md").read_text()
     named = set(re.findall(r"`(\w+)`", text))
-    assert {*CONDITIONS, *Trials._fields, *Network._fields, *Provenance.__dataclass_fields__} - named == set()
+    made = set(Provenance.__dataclass_fields__) - {"network_is_whole", "networks"}  # follow from others
+    assert {*CONDITIONS, *Trials._fields, *Network._fields, *made} - named == set()
 
 
 def test_the_schema_is_that_of_the_writer():

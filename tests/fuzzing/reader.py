@@ -14,7 +14,7 @@ import numpy as np
 from analysis.results import Result, ResultError
 from lsnn import store
 from lsnn.errors import InputError
-from lsnn.files import load_network, weights_sha256
+from lsnn.files import load_network, network_sha256
 
 SPARE_BYTES = 3 * 2**30  # the largest data set that is read takes 1 GiB
 
@@ -23,7 +23,7 @@ def network_digest(path: Path) -> str:
     """Of a network file: the weights, and all that learning needs to go on."""
     file = load_network(path)
     arrays = {"log_std": file.network.log_std}
-    told = [weights_sha256(file.network.weights()), file.seed, file.config]
+    told = [network_sha256(file.network), file.seed, file.config]
     if file.learner_state is not None:
         for name, value in file.learner_state._asdict().items():
             if isinstance(value, dict):

@@ -10,7 +10,7 @@ from analysis.results import CONDITIONS as KNOWN
 from analysis.results import Result, text_attribute
 from lsnn.blocks import Block
 from lsnn.errors import InputError
-from lsnn.files import load_network, weights_sha256
+from lsnn.files import load_network, network_sha256
 from lsnn.learning.config import LearningConfig
 from lsnn.meta import new_network
 from lsnn.network import NetworkConfig
@@ -137,12 +137,12 @@ def test_number_of_episodes_need_not_fill_blocks(folder, path, tmp_path):
 
 def test_weights_are_untouched(folder, result):
     network = load_network(folder / "network.lsnn.h5").network
-    sha = weights_sha256(network.weights())
+    sha = network_sha256(network)
     for name in NETWORKS:
-        before, after = (text_attribute(result[name], f"weights_sha256_{when}") for when in ("before", "after"))
+        before, after = (text_attribute(result[name], f"frozen_sha256_{when}") for when in ("before", "after"))
         assert before == after
         assert (before == sha) == (name != "untrained")
-    assert text_attribute(result, "network_sha256") == sha
+    assert text_attribute(result, "frozen_sha256") == sha
 
 
 def test_weights_cannot_be_written_to(folder):
@@ -173,7 +173,7 @@ def test_sampled_actions_scatter_about_the_mean(result):
 def test_untrained_is_the_network_of_the_same_seed(folder, result):
     _, experiment = open_network(folder / "network.lsnn.h5")
     network = new_network(experiment.task, experiment.network, experiment.learning, 0)
-    assert text_attribute(result["untrained"], "weights_sha256_before") == weights_sha256(network.weights())
+    assert text_attribute(result["untrained"], "frozen_sha256_before") == network_sha256(network)
 
 
 def test_state_reset_is_a_network_that_starts_anew_with_every_trial(folder, result):

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from analysis.report import PAGES, write_report
 from lsnn.blocks import Block
 from lsnn.configuration import from_mapping, to_mapping
-from lsnn.files import weights_sha256
+from lsnn.files import network_sha256
 from lsnn.meta import MetaLearner, new_network
 from runs import bandit_regret
 from runs.cli import main
@@ -69,12 +69,12 @@ def test_configurations_survive_being_written(task, name):
 
 @every_family
 def test_weights_are_untouched_and_spikes_kept(results, task):
-    sha = weights_sha256(open_network(results[task] / "network.lsnn.h5")[0].network.weights())
+    sha = network_sha256(open_network(results[task] / "network.lsnn.h5")[0].network)
     found = {}
 
     def look(name, item):
-        if "weights_sha256_before" in item.attrs:
-            found[name] = (item.attrs["weights_sha256_before"].decode(), item.attrs["weights_sha256_after"].decode())
+        if "frozen_sha256_before" in item.attrs:
+            found[name] = (item.attrs["frozen_sha256_before"].decode(), item.attrs["frozen_sha256_after"].decode())
 
     with h5py.File(results[task] / "result.h5") as result:
         result.visititems(look)

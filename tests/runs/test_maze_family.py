@@ -11,7 +11,7 @@ from analysis.latencies import Estimate
 from analysis.results import Result, ResultError
 from lsnn import store
 from lsnn.blocks import Block
-from lsnn.files import weights_sha256
+from lsnn.files import network_sha256
 from lsnn.seeds import Study
 from runs import maze_family
 from runs.configuration import open_network
@@ -126,13 +126,13 @@ def test_swimmers_in_parts_are_those_in_one(small, monkeypatch):
 
 
 def test_origin_of_the_networks(network, path):
-    sha = weights_sha256(open_network(network)[0].network.weights())
+    sha = network_sha256(open_network(network)[0].network)
     with h5py.File(path) as file:
-        assert file.attrs["network_sha256"].decode() == sha
+        assert file.attrs["frozen_sha256"].decode() == sha
         for name in ("family", "specialist"):
             of = file[name].attrs
             assert (of["network"].decode(), of["seed"]) == ("network.lsnn.h5", 0)
-            assert of["weights_sha256_before"] == of["weights_sha256_after"] == sha.encode()
+            assert of["frozen_sha256_before"] == of["frozen_sha256_after"] == sha.encode()
 
 
 def test_text_and_figure_show_the_shares(path, grid):

@@ -536,7 +536,7 @@ def test_study_is_the_same_file_again_and_describes_itself(folder, tmp_path, stu
         for name in names:
             assert {"units", "description"} <= set(first[name].attrs), name
             np.testing.assert_array_equal(first[name][()], again[name][()])
-        assert first.attrs["weights_sha256_after"] == first.attrs["network_sha256"]
+        assert first.attrs["frozen_sha256_after"] == first.attrs["frozen_sha256"]
 
 
 def test_one_experiment_alone_is_what_it_is_among_the_others(folder, tmp_path, study_of_8):
@@ -562,7 +562,7 @@ def test_weights_that_change_under_an_experiment_are_seen(folder, tmp_path, monk
     monkeypatch.setattr(Block, "roll_out", learning)
     run_study(folder / "network.lsnn.h5", tmp_path / "s.h5", SEED, 8, 1, "lsnn study", only=("probe",))
     with h5py.File(tmp_path / "s.h5") as file:
-        assert file.attrs["weights_sha256_after"] != file.attrs["network_sha256"]
+        assert file.attrs["frozen_sha256_after"] != file.attrs["frozen_sha256"]
 
 
 @pytest.mark.parametrize("settings", [["network.adaptive_model=sfa"], ["network.n_adaptive=0"], ["task.rest_ms_min=1"]])
