@@ -1,26 +1,23 @@
-"""Blocks that live on the workers of a Dask cluster; the same calls as `blocks.Threads`, the same bits.
+"""Blocks that live on workers: local processes (`process_crew`) or those of a Dask cluster (`dask_crew`).
 
-What is asked of a block (roll out, prepare, gradient) is sent to the worker that holds it, one message a worker and
-call; roll-outs never travel. Since every call is a pure function of the block and its arguments, a block whose worker
-is lost is made again elsewhere by repeating the calls of this iteration. Messages go beside Dask's task scheduling
-(blocks have a place already, and a task costs some 20 ms, since the client sends its messages at most every 10 ms):
-straight to a worker if this process can reach it, else through the scheduler. The client is given; Dask itself is not
-imported here.
+The calls are those of `blocks.Threads`, and so are the bits. What is asked of a block (roll out, prepare, gradient) is
+sent to the worker that holds it, one message a worker and call; roll-outs never travel. Since every call is a pure
+function of the block and its arguments, a block whose worker is lost, or gives no sign of life, is made again elsewhere
+by repeating the calls of this iteration.
 """
 
-import asyncio
 import hashlib
 import importlib.util
 import pickle
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import llvmlite.binding
 
@@ -28,10 +25,10 @@ from lsnn.errors import ClusterError
 
 Result = TypeVar("Result")
 
-POLL_S = 0.5  # before another look at which workers are there, after one was lost
+POLL_S = 0.5  # before another look at which workers are there
 FORGET_S = 24 * 3600.0  # after which a worker drops the blocks of a run that went silent
 WAIT_S = 300.0  # for the first worker, or for another when the last one was lost
-REACH_S = 5.0  # for an answer of a worker that can be reached without the scheduler
+MOST_LOSSES = 20  # of workers in one iteration
 PACKAGES = ("numba", "numpy", "brian2", "sympy", "gymnasium")  # that bits depend on, as far as they are there
 MISSING = "missing"  # a worker's answer when it does not hold a block in the state it should
 
@@ -62,17 +59,6 @@ class Held(NamedTuple):
 _held: dict[str, dict[int, Held]] = {}  # of this worker, by run and shard
 _used_at: dict[str, float] = {}
 _lock = threading.Lock()
-
-
-async def work_aside(*message: Any) -> bytes:
-    """`work` in a thread of its own, so that the worker stays in touch with the scheduler; its answers as a pickle.
-
-    Dask would look into every array of the answers in turn, and holds up the worker's next message by that.
-    """
-    try:
-        return await asyncio.to_thread(lambda: pickle.dumps(work(*message)))
-    except Exception as error:
-        return pickle.dumps(Failed(error))
 
 
 def work(
@@ -146,25 +132,61 @@ def fingerprint(modules: tuple[str, ...]) -> str:
     return digest.hexdigest()[:16]
 
 
+def answered(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
+    """On a worker: what the call gives, pickled, or `Failed`."""
+    try:
+        return pickle.dumps(function(*arguments))
+    except Exception as error:
+        try:
+            return pickle.dumps(Failed(error))
+        except Exception:  # an error that cannot be sent
+            return pickle.dumps(Failed(RuntimeError(repr(error))))
+
+
+class Lost(NamedTuple):
+    """In place of an answer: the worker is gone, or gives no sign of life; and why."""
+
+    reason: str
+
+
+class Crew(Protocol):
+    """Workers, wherever they are, and a way to them that ends, whatever happens to them."""
+
+    address: str  # as messages name it
+
+    def workers(self, renew: bool) -> dict[str, int]:
+        """Those that can be asked, by address, and how many threads each has.
+
+        renew: also such as were lost and are back. Raises ClusterError if nobody can say.
+        """
+
+    def ask(self, function: Callable[..., Any], messages: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
+        """What `function(*message)` gives on each worker; `Failed` where it raises an error, `Lost` if none comes."""
+
+    def let_go(self, run: str) -> None:
+        """The run has ended; workers that stay need not hold its blocks."""
+
+
 class Cluster:
-    """Runs functions over blocks on the workers of a Dask client; results come in the order of the blocks.
+    """Runs functions over blocks on a crew of workers; results come in the order of the blocks.
 
     Args:
-        client: a `distributed.Client`; run: a name that no other run on these workers has.
-        modules: those of the task and its encoder.
+        run: a name that no other run on these workers has; modules: those of the task and its encoder.
+        tell: what to do with a line about a worker that was lost.
     """
 
-    def __init__(self, client: Any, run: str, modules: tuple[str, ...] = ()):
-        self.client, self.run, self.modules = client, run, modules
-        self.address = client.scheduler.address
+    def __init__(
+        self, crew: Crew, run: str, modules: tuple[str, ...] = (), tell: Callable[[str], None] = lambda text: None
+    ):
+        self.crew, self.run, self.modules, self.tell = crew, run, modules, tell
         self.workers: dict[str, int] = {}  # address: threads
         self.spread_over: dict[str, int] = {}  # those that the blocks were last shared out to
-        self.near: dict[str, bool] = {}  # address: whether it can be reached without the scheduler
         self.homes: dict[int, str] = {}
         self.applied: dict[int, int] = {}
         self.calls: list[bytes] = []
         self.arguments: list[dict[int, tuple[Any, ...]]] = []
         self.make, self.count, self.epoch, self.lost = b"", 0, 0, 0
+        self.losses = 0  # of workers, in this iteration
 
     def blocks(self, make: Callable[[], Any], count: int) -> list[int]:
         """Handles of so many blocks, each to be made by `make()` where it is needed."""
@@ -173,9 +195,9 @@ class Cluster:
 
     def begin(self) -> None:
         """An iteration begins: what blocks held no longer matters, and new workers get their share."""
-        self.calls, self.arguments, self.epoch = [], [], self.epoch + 1
+        self.calls, self.arguments, self.epoch, self.losses = [], [], self.epoch + 1, 0
         self.applied = dict.fromkeys(range(self.count), 0)
-        self._look()
+        self._look(renew=True)
         if self.workers != self.spread_over or len(self.homes) != self.count:
             slots, self.spread_over = self._slots(), dict(self.workers)
             self.homes = {shard: slots[shard * len(slots) // self.count] for shard in range(self.count)}
@@ -191,22 +213,18 @@ class Cluster:
             answers |= self._ask(todo)
         return [answers[shard] for shard in blocks]
 
-    def _look(self) -> None:
+    def _look(self, renew: bool) -> None:
         """See which workers there are; wait for one if there is none."""
         end, found = time.monotonic() + WAIT_S, dict[str, int]()
         while not found:
             if time.monotonic() > end:
-                raise ClusterError(f"no worker at {self.address} for {WAIT_S:g} s")
-            with self._scheduler_there():
-                found = dict(self.client.nthreads())
-                if not found:
-                    with suppress(TimeoutError):
-                        self.client.wait_for_workers(1, timeout=WAIT_S)
-                    found = dict(self.client.nthreads())
+                raise ClusterError(f"no worker at {self.crew.address} for {WAIT_S:g} s")
+            found = self.crew.workers(renew)
             for address in self._check([address for address in found if address not in self.workers]):
                 del found[address]
             if not found:
                 time.sleep(POLL_S)
+                renew = True
         self.workers = found
 
     def _check(self, addresses: list[str]) -> list[str]:
@@ -218,26 +236,19 @@ class Cluster:
         if not addresses:
             return []
         own, lost = fingerprint(self.modules), []
-        with self._scheduler_there():
-            answers = self.client.run(fingerprint, self.modules, workers=addresses, on_error="return")
+        answers = self.crew.ask(fingerprint, dict.fromkeys(addresses, (self.modules,)))
         for address, theirs in answers.items():
-            if isinstance(theirs, OSError):
+            if isinstance(theirs, Lost):
                 lost.append(address)
-            elif isinstance(theirs, Exception):
-                raise ClusterError(f"worker {address} cannot run this package: {type(theirs).__name__}: {theirs}")
+            elif isinstance(theirs, Failed):
+                error = theirs.error
+                raise ClusterError(f"worker {address} cannot run this package: {type(error).__name__}: {error}")
             elif theirs != own:
                 raise ClusterError(
                     f"worker {address} must have the sources, the packages ({', '.join(PACKAGES)}) and the kind of "
                     f"processor of this machine (fingerprint {own}), has {theirs}; the same bits could not come out"
                 )
-        self.near |= dict(zip(addresses, self.client.sync(self._reach, addresses), strict=True))
         return lost
-
-    async def _reach(self, addresses: list[str]) -> list[bool]:
-        """Which workers answer this process itself."""
-        calls = (asyncio.wait_for(self.client.rpc(address).identity(), REACH_S) for address in addresses)
-        answers = await asyncio.gather(*calls, return_exceptions=True)
-        return [not isinstance(answer, BaseException) for answer in answers]
 
     def _slots(self) -> list[str]:
         """Addresses, each as often as it has threads."""
@@ -265,41 +276,27 @@ class Cluster:
             homed = {shard for shard, where in self.homes.items() if where == home}
             calls, done = self.calls[first:], len(self.calls)
             messages[home] = (self.run, self.make, calls, jobs, done, self.workers[home], homed)
+        found = self.crew.ask(work, messages)
+        if gone := {home: answer.reason for home, answer in found.items() if isinstance(answer, Lost)}:
+            self._without(gone)
         answers: dict[int, Any] = {}
-        for home, found in self._sent(messages).items():
-            answers |= self._answers_of(found, by_home[home])
+        for home, answer in found.items():
+            if home not in gone:
+                answers |= self._answers_of(answer, by_home[home])
         return answers
 
-    def _sent(self, messages: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
-        """What each worker answers to its message; an error where the worker was lost."""
-
-        async def one(home: str, message: tuple[Any, ...]) -> Any:
-            if not self.near[home]:
-                through = await self.client.run(work_aside, *message, workers=[home], on_error="return")
-                return through[home] if isinstance(through[home], Exception) else pickle.loads(through[home])
-            try:
-                found = await self.client.rpc(home).run(function=pickle.dumps(work_aside), args=pickle.dumps(message))
-            except OSError as error:
-                return error
-            if found["status"] != "OK":
-                raise ClusterError(f"worker {home} could not read a message: {found.get('exception_text', found)}")
-            return pickle.loads(found["result"])
-
-        async def each() -> list[Any]:
-            return await asyncio.gather(*(one(home, message) for home, message in messages.items()))
-
-        with self._scheduler_there():
-            return dict(zip(messages, self.client.sync(each), strict=True))
-
-    @contextmanager
-    def _scheduler_there(self) -> Iterator[None]:
-        """ClusterError if the scheduler is lost: it alone knows the workers."""
-        try:
-            if self.client.status != "running":
-                raise OSError("its connection is closed")
-            yield
-        except OSError as error:
-            raise ClusterError(f"the scheduler at {self.address} was lost: {error}") from error
+    def _without(self, gone: Mapping[str, str]) -> None:
+        """Go on without these workers; ClusterError if it was not the first time, over and over."""
+        for home, reason in gone.items():
+            self.losses += 1
+            self.tell(f"worker {home} was lost: {reason}; its blocks are run elsewhere")
+            if self.losses > MOST_LOSSES:
+                raise ClusterError(
+                    f"{self.losses} workers were lost in one iteration, the last, {home}: {reason}; have they the "
+                    "memory that the forecast names?"
+                )
+        self.workers = {home: threads for home, threads in self.workers.items() if home not in gone}
+        self._look(renew=not self.workers)
 
     def _job(self, shard: int, first: int) -> Job:
         """Calls that the block has not seen; those sent along begin with number `first`."""
@@ -308,14 +305,10 @@ class Cluster:
         calls = [(k - first, self.arguments[k][shard]) for k in todo if shard in self.arguments[k]]
         return Job(shard, self.epoch, applied, calls)
 
-    def _answers_of(self, found: list[Any] | Failed | Exception, shards: list[int]) -> dict[int, Any]:
-        """What a worker answered; nothing where it was lost or has lost its blocks."""
+    def _answers_of(self, found: list[Any] | Failed, shards: list[int]) -> dict[int, Any]:
+        """What a worker answered; nothing where it has lost its blocks."""
         if isinstance(found, Failed):
             raise found.error
-        if isinstance(found, Exception):
-            time.sleep(POLL_S)  # until the scheduler has noticed, too
-            self._look()
-            return {}
         answers = {}
         for shard, answer in zip(shards, found, strict=True):
             if isinstance(answer, str) and answer == MISSING:
@@ -327,11 +320,5 @@ class Cluster:
         return answers
 
     def forget(self) -> None:
-        """The run has ended: workers that are still there let go of its blocks."""
-        with suppress(OSError):
-            self.client.run(forget, self.run, on_error="ignore")
-
-    def close(self) -> None:
-        """Let the workers go; a scheduler that others started stays."""
-        self.forget()
-        self.client.close()
+        """The run has ended."""
+        self.crew.let_go(self.run)

@@ -29,7 +29,7 @@ TOLD = ("b", "v", "spikes")
 READ = {Outcome.MORE: "can be read", Outcome.SAME: "cannot be read to within the margin", Outcome.LESS: "is misread"}
 COLOURS = {
     "b": GREEN, "v": BLUE, "spikes": VERMILLION, "spikes, excitatory": ORANGE, "spikes, inhibitory": PINK,
-    "spikes, adaptive": SKY, "own place": GREY,
+    "spikes, LIF": ORANGE, "spikes, adaptive": SKY, "own place": GREY,
 }  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def test_analysis_reads_all_of_it(path):
     with Result(path) as result:
         assert tuple(result.conditions) == KNOWN
         assert result.provenance.config == json.loads(json.dumps(tiny().as_mapping()))
-        assert result.network.labels == ("excitatory", "inhibitory", "adaptive")
+        assert result.network.labels == ("LIF", "adaptive")  # without Dale's law
         assert sum(size for _, size in result.network.input_channels) == tiny().task.encoder.n_inputs
         assert len(result.history["goals"]) == 2
         assert result.platform_radius == 0.6
