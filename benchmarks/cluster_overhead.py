@@ -1,6 +1,9 @@
-"""What Dask costs: iterations on 2 local workers beside 2 threads, and the pieces from which growth is simulated.
+"""What workers cost: iterations on 2 of them beside 2 threads, and the pieces from which growth is simulated.
 
     python -m benchmarks.cluster_overhead --preset compact --iterations 40 --out benchmarks/cluster.json
+
+With `--scheduler ADDRESS` they are those of a Dask scheduler, which must have as many threads as `--workers` says; else
+local processes.
 
 Both learners make the same iterations in turn, so that whatever else the machine does meets both alike; `overhead` is
 the ratio of their median times - 1, with the spread of the ratios. The same bits are asserted. The pieces are the time
@@ -71,11 +74,11 @@ def pieces(learner: MetaLearner, repeats: int) -> dict[str, float]:
     }  # fmt: skip
 
 
-def measure(experiment: Experiment, iterations: int, workers: int) -> dict[str, Any]:
+def measure(experiment: Experiment, iterations: int, workers: int, scheduler: str | None = None) -> dict[str, Any]:
     """Times of both in turn."""
     alone = learner_of(experiment, Threads(1))
     single = [seconds_of(alone.step) for _ in range(WARM_UP + max(3, iterations // 8))][WARM_UP:]
-    with crew(experiment.task, 1, workers=workers) as cluster:
+    with crew(experiment.task, 1, scheduler, None if scheduler else workers) as cluster:
         learners = {"threads": learner_of(experiment, Threads(workers)), "workers": learner_of(experiment, cluster)}
         times: dict[str, list[float]] = {name: [] for name in learners}
         for _ in range(WARM_UP + iterations):
@@ -101,11 +104,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--preset", default="compact")
     parser.add_argument("--iterations", type=int, default=40)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--scheduler", help="address of a Dask scheduler in place of local workers")
     parser.add_argument("--set", action="append", default=[], help="section.key=value, as for lsnn train")
     parser.add_argument("--out", type=Path, default=Path("results/cluster.json"))
     options = parser.parse_args(arguments)
     experiment = overridden(preset("water-maze", options.preset), options.set)
-    found = measure(experiment, options.iterations, options.workers) | {"preset": options.preset, "set": options.set}
+    found = measure(experiment, options.iterations, options.workers, options.scheduler)
+    found |= {"preset": options.preset, "set": options.set}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(found, indent=1) + "\n")
     low, middle, high = found["ratio_quartiles"]

@@ -112,8 +112,8 @@ def train(
     neuron: Annotated[
         str | None, typer.Option(help="Model of the adaptive neurons: a name or a TOML file (lsnn show-kernel).")
     ] = None,
-    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, tcp://...: run there.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Run in so many local processes, through Dask.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, tls://...: run there.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Run in so many local processes.")] = None,
     checkpoint_every: Annotated[
         int | None, typer.Option(help="Iterations from checkpoint to checkpoint; default: 25.", show_default=False)
     ] = None,

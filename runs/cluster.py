@@ -56,7 +56,7 @@ def _dask_crew(stack: ExitStack, scheduler: str | None) -> DaskCrew:
 
     try:
         client = stack.enter_context(Client(scheduler, timeout=CONNECT_S))
-    except (OSError, ValueError, TimeoutError) as error:
+    except (OSError, ValueError, TypeError) as error:  # TypeError: a tls:// address without certificates
         rule = "--scheduler must be the address of a Dask scheduler"
         raise InputError(f"{rule}, got {scheduler}: {error}") from error
     if client.scheduler.address.startswith("tcp://"):
