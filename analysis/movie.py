@@ -3,6 +3,8 @@
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import CalledProcessError
+from tempfile import gettempdir
 from typing import NamedTuple
 
 import matplotlib
@@ -15,6 +17,9 @@ from matplotlib.patches import Circle
 from analysis.raster import Window, draw_populations, goal_found_first, window_of_first_find
 from analysis.results import Condition, Network, Result, ResultError, dataset, values
 from analysis.style import BLUE, DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
+from lsnn.errors import StoreError
+from lsnn.scratch import scratch_folder
+from lsnn.whole import write_whole
 
 STEP_MS, FRAMES_PER_SECOND, DOTS_PER_INCH = 10, 8, 72
 WRITERS = {".mp4": FFMpegWriter, ".gif": PillowWriter}
@@ -56,8 +61,12 @@ def file_of(out: Path) -> Path:
 
 
 @styled
-def write_movie(result_path: str | Path, out: Path) -> Path:
-    """Write the movie of a result file of `lsnn test`; returns its path. ResultError if the file holds no recording."""
+def write_movie(result_path: str | Path, out: Path, overwrite: bool = True) -> Path:
+    """Write the movie of a result file of `lsnn test`; returns its path.
+
+    Raises:
+        ResultError: the file holds no recording. StoreError: the movie cannot be written.
+    """
     target = file_of(out)
     with matplotlib.rc_context({"animation.ffmpeg_path": ffmpeg()}):
         with Result(result_path) as result:
@@ -65,11 +74,22 @@ def write_movie(result_path: str | Path, out: Path) -> Path:
             figure, stage = draw_stage(result)
         frames = range(0, len(stage.path), STEP_MS)
         film = FuncAnimation(figure, lambda ms: move(stage, ms), frames=frames, blit=False)
-        try:
-            film.save(str(target), writer=WRITERS[target.suffix](fps=FRAMES_PER_SECOND), dpi=DOTS_PER_INCH)
-        except OSError as error:
-            raise ResultError(f"{target}: the movie cannot be written there: {error}") from error
-    return target
+        content = encoded(film, target)
+    return write_whole(target, content, overwrite)
+
+
+def encoded(film: FuncAnimation, target: Path) -> bytes:
+    """The bytes of a movie; writers want a file, which they have in a folder of their own."""
+    writer = WRITERS[target.suffix](fps=FRAMES_PER_SECOND)
+    try:
+        with scratch_folder() as folder:
+            film.save(str(folder / f"movie{target.suffix}"), writer=writer, dpi=DOTS_PER_INCH)
+            return (folder / f"movie{target.suffix}").read_bytes()
+    except (OSError, CalledProcessError) as error:  # ffmpeg tells what kept it from writing on its last line
+        told = getattr(error, "stderr", None) or str(error)
+        said = told.decode(errors="replace") if isinstance(told, bytes) else told
+        place = f"in {gettempdir()}, where it is made"
+        raise StoreError(target, f"{place}: {said.strip().splitlines()[-1]}") from error
 
 
 def draw_stage(result: Result) -> tuple[Figure, Stage]:

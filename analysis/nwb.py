@@ -6,22 +6,26 @@ Episodes follow each other on one clock, `GAP_S` of nothing between them; step t
 from datetime import datetime
 from pathlib import Path
 
+import h5py
 import numpy as np
 from pynwb import NWBHDF5IO, NWBFile, TimeSeries
 from pynwb.behavior import Position, SpatialSeries
 from pynwb.file import Subject
 
 from analysis.results import Condition, Network, Result, ResultError
+from lsnn.whole import writing
 
 GAP_S = 1.0
 MS = 1e-3
 UNIDENTIFIED = "http://purl.obolibrary.org/obo/NCBITaxon_32644"  # the taxon 'unidentified': readers ask for a species
 
 
-def write_nwb(result_path: str | Path, out: Path) -> Path:
+def write_nwb(result_path: str | Path, out: Path, overwrite: bool = True) -> Path:
     """Write the episodes of `frozen` whose spikes a result file holds; returns the path.
 
-    Raises ResultError for a file without recorded spikes, or a place that cannot be written to.
+    Raises:
+        ResultError: a file without recorded spikes. InputError: no place for a file, or (without `overwrite`) one
+            that exists. StoreError: it could not be written.
     """
     with Result(result_path) as result:
         result.require("frozen")
@@ -29,11 +33,8 @@ def write_nwb(result_path: str | Path, out: Path) -> Path:
         if not frozen.has_recording:
             raise ResultError(f"{result.path}: /frozen needs spikes and traces to be exported, has none")
         content = nwb_of(result, frozen)
-        try:
-            with NWBHDF5IO(str(out), "w") as sink:
-                sink.write(content)
-        except OSError as error:
-            raise ResultError(f"{out}: cannot be written: {error}") from error
+        with writing(out, overwrite) as sink, h5py.File(sink, "w") as file, NWBHDF5IO(file=file, mode="w") as nwb:
+            nwb.write(content)
     return out
 
 

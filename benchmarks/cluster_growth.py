@@ -20,12 +20,15 @@ Assumptions, all to the cluster's disadvantage or stated:
 """
 
 import argparse
+import io
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+
+from lsnn.whole import write_whole
 
 CALLS, WITH_WEIGHTS = 2, 2
 WORKERS = np.unique(np.round(np.logspace(0, 3, 61)).astype(int))
@@ -63,7 +66,9 @@ def draw(found: dict, bandwidth: float, path: Path) -> None:
         title=f"Simulated growth, {found['preset']}: a block takes {1e3 * found['block_s']:.0f} ms",
     )  # fmt: skip
     axes.legend(frameon=False)
-    figure.savefig(path, dpi=150, metadata={"Software": None})
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=150, metadata={"Software": None})
+    write_whole(path, image.getvalue())
 
 
 def main(arguments: list[str]) -> int:

@@ -26,6 +26,7 @@ from benchmarks.machine import machine
 from lsnn.blocks import Threads
 from lsnn.kernels.layout import gradient_zeros
 from lsnn.meta import MetaLearner, new_network
+from lsnn.whole import write_whole
 from runs.cluster import crew
 from runs.configuration import Experiment, overridden, preset
 
@@ -112,7 +113,7 @@ def main(arguments: list[str]) -> int:
     found = measure(experiment, options.iterations, options.workers, options.scheduler)
     found |= {"preset": options.preset, "set": options.set}
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(found, indent=1) + "\n")
+    write_whole(options.out, f"{json.dumps(found, indent=1)}\n".encode())
     low, middle, high = found["ratio_quartiles"]
     print(f"{options.workers} workers / {options.workers} threads: {middle:.3f} (quartiles {low:.3f} to {high:.3f})")
     return 0

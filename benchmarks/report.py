@@ -1,11 +1,14 @@
 """The results as a table in Markdown and as a figure."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.ticker import NullFormatter
+
+from lsnn.whole import write_whole
 
 matplotlib.use("agg")
 
@@ -94,7 +97,9 @@ def figure(results: dict[str, Any], path: Path) -> None:
             draw(axis, results[section])
         else:
             axis.set_axis_off()
-    chart.savefig(path, dpi=120)
+    image = io.BytesIO()
+    chart.savefig(image, format="png", dpi=120)
+    write_whole(path, image.getvalue())
     plt.close(chart)
 
 

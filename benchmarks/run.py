@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,8 @@ from benchmarks import workloads
 from benchmarks.machine import machine, pin_to_cores
 from benchmarks.report import figure, table, unmeasured
 from benchmarks.workloads import SECTIONS, Bench
+from lsnn.scratch import scratch_folder
+from lsnn.whole import write_whole
 
 HERE = Path(__file__).parent
 
@@ -60,15 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pin_to_cores(options.cores)
     options.out.mkdir(parents=True, exist_ok=True)
     results = {"machine": machine(), "quick": options.quick, "repeats": options.repeats, "versions": {}}
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), options.quick, options.repeats, options.limit_s, results)
+    with scratch_folder() as folder:
+        bench = Bench(folder, options.quick, options.repeats, options.limit_s, results)
         for section in options.only:
             load = os.getloadavg()[0]
             print(f"{section} (load average {load:.1f}) ...", flush=True)
             getattr(workloads, f"run_{section}")(bench)
             results[section]["load_average_before"] = load
-            (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    (options.out / "table.md").write_text(table(results))
+            write_whole(options.out / "results.json", f"{json.dumps(results, indent=1)}\n".encode())
+    write_whole(options.out / "table.md", table(results).encode())
     figure(results, options.out / "figure.png")
     print(table(results))
     for name in bench.disagreeing:

@@ -8,13 +8,13 @@ the process, median time of an iteration; and at the end the files with their fo
 import argparse
 import json
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.machine import machine
+from lsnn.scratch import scratch_folder
 from runs.configuration import overridden, preset
 from runs.forecast import HISTORY_BYTES, forecast, resident_bytes
 from runs.train import CHECKPOINT_EVERY, VALIDATE_EVERY, Training, fresh_run, load_compiled
@@ -68,8 +68,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--set", action="append", default=[], help="section.key=value, as for lsnn train")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        found = run(options.minutes, options.threads, options.set, Path(folder))
+    with scratch_folder() as folder:
+        found = run(options.minutes, options.threads, options.set, folder)
     print(json.dumps(found, indent=1))
     return 0 if found["flat"] else 1
 

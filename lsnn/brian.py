@@ -12,7 +12,6 @@ Eight episodes run side by side as eight copies of the network in the same group
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -31,6 +30,7 @@ from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from lsnn.neurons import NeuronModel
 from lsnn.populations import Group
+from lsnn.scratch import scratch_folder
 from lsnn.task import Task
 
 READOUT = "dr/dt = -r/tau_out : 1"
@@ -280,7 +280,7 @@ def _standalone(folder: str) -> Iterator[None]:
 @contextmanager
 def standalone_replay(network: Network, steps: int, physics: Physics = FROZEN) -> Iterator[Replay]:
     """Yields `replay` for recordings of `steps` ms as one C++ program of Brian2's; needs a C++ compiler and make."""
-    with tempfile.TemporaryDirectory() as folder, _standalone(folder):
+    with scratch_folder() as path, _standalone(folder := str(path)):
         simulation, recorded = _replaying(network, steps, physics)
         simulation.run(steps)
         br.get_device().build(directory=folder, run=False)

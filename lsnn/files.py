@@ -113,18 +113,20 @@ def save_network(
     command: str,
     history: np.ndarray | None = None,
     learner_state: LearnerState | None = None,
+    folder: int | None = None,
 ) -> None:
     """Write a network atomically; with a learner's state, a checkpoint to go on from.
 
     Args:
         config: the sections task, network and learning, as JSON can hold them.
         history: (iterations,) structured, float64 columns.
+        folder: descriptor of the folder of `path`, if it is held open (`lsnn.whole.writing`).
 
     Raises:
         InputError: no place for a file. StoreError: it could not be written; what stood there is unharmed.
         DivergedError: it could not be read again, as weights that are not finite; what stood there is unharmed.
     """
-    with store.write_atomically(path) as file:
+    with store.write_atomically(path, folder=folder) as file:
         file.attrs.update(store.provenance("network", config, seed, command))
         file.attrs["iterations"] = 0 if history is None else len(history)
         _put_network(file.create_group("network"), network)

@@ -58,7 +58,9 @@ class Agreement(NamedTuple):
         return Agreement(v=max(self.v, other.v), b=max(self.b, other.b), place=max(self.place, other.place), **counts)
 
 
-def run_brian(network_path: Path, mode: str, episodes: int, seed: int, out: Path, command: str) -> int:
+def run_brian(
+    network_path: Path, mode: str, episodes: int, seed: int, out: Path, command: str, overwrite: bool = True
+) -> int:
     """Run a frozen network in Brian2, write the result file and print how many spikes differ.
 
     Returns:
@@ -74,7 +76,7 @@ def run_brian(network_path: Path, mode: str, episodes: int, seed: int, out: Path
     if mode == "standalone" and (missing := brian.missing_for_standalone()):
         say(f"C++ standalone needs {missing}, which this machine lacks: Brian2's numpy target runs instead (replay)")
         mode = "replay"
-    with store.write_atomically(out) as result:
+    with store.write_atomically(out, overwrite) as result:
         put_header(result, session, seed, command)
         agreement = _run_frozen(result.create_group("frozen"), session, mode)
         run_swimmers(session, result)

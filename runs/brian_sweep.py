@@ -42,8 +42,9 @@ class Sweep(NamedTuple):
 
 
 def run_sweep(
-    sweep: Sweep, network_path: Path, strengths: Sequence[float], episodes: int, seed: int, out: Path, command: str
-) -> None:
+    sweep: Sweep, network_path: Path, strengths: Sequence[float], episodes: int, seed: int, out: Path, command: str,
+    overwrite: bool = True,
+) -> None:  # fmt: skip
     """Swim the same mazes at every strength and write a result file with a group for each.
 
     Raises:
@@ -57,7 +58,7 @@ def run_sweep(
     for model in session.file.network.config.models:
         if model.name not in ("lif", "alif"):
             raise InputError(f"{network_path}: {sweep.name} is for networks of lif and alif neurons, got {model.name}")
-    with store.write_atomically(out) as result, meter() as shown:
+    with store.write_atomically(out, overwrite) as result, meter() as shown:
         put_header(result, session, seed, command)
         result.attrs["experiment"] = sweep.name
         store.put(result, "strength", np.array(strengths, float), sweep.units, sweep.description)
@@ -106,8 +107,10 @@ def sweep_command(sweep: Sweep, arguments: Sequence[str]) -> int:
         check_numbers(asked)
         if asked.out.name == "" or asked.out.suffix == ".png":
             raise InputError(f"--out must be a file that is no .png, beside which the figure is put, got {asked.out}")
-        out, figure = (output_file(path, asked.overwrite) for path in (asked.out, asked.out.with_suffix(".png")))
-        run_sweep(sweep, asked.network, asked.strengths, asked.episodes, asked.seed, out, command)
+        files = (asked.out, asked.out.with_suffix(".png"))
+        out, figure = (output_file(path, asked.overwrite, [asked.network]) for path in files)
+        numbers = (asked.strengths, asked.episodes, asked.seed)
+        run_sweep(sweep, asked.network, *numbers, out, command, asked.overwrite)
         say(f"{describe(out)}\nresult: {out}\nfigure: {write_figure(out, figure)}")
 
     return reported(module, work)

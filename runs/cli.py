@@ -137,13 +137,14 @@ def train(
     settings = [*neuron_settings(neuron), *(settings or [])]
     if resume is None:
         experiment = overridden(preset_of(task, preset or DEFAULT_PRESET), settings)
-        folder = output_folder(out, f"{task}-seed{checked_seed}", files, overwrite)
+        given = [Path(neuron)] if neuron else []
+        folder = output_folder(out, f"{task}-seed{checked_seed}", files, overwrite, given)
         run = training.fresh_run(experiment, checked_seed, _command())
     else:
         run = training.resumed_run(resume, task, preset, seed, settings, _command())
         place = resume.parent if out is None else out
         same = not settings and (place / training.CHECKPOINT).resolve() == resume.resolve()
-        folder = output_folder(place, "", files, overwrite or same)
+        folder = output_folder(place, "", files, overwrite or same, [] if same else [resume])
     with crew(run.experiment.task, threads, scheduler, workers) as hands:
         return training.train(run, budget, folder, hands, interval)[1]
 
@@ -201,8 +202,9 @@ def test(
     recorded = evaluate.recorded_episodes(spikes)
     file, experiment = open_network(network)
     names = evaluate.chosen_conditions(condition or [], experiment.task.name)
-    output_file(out, overwrite)
-    evaluate.run_test(out, file, experiment, names, checked_seed, _command(), episodes, recorded, threads)
+    output_file(out, overwrite, [network])
+    command = _command()
+    evaluate.run_test(out, file, experiment, names, checked_seed, command, episodes, recorded, threads, overwrite)
     print_headline(out)
 
 
@@ -220,8 +222,8 @@ def brian(
     from runs.brian_run import run_brian
     from runs.folders import output_file
 
-    output_file(out, overwrite)
-    raise typer.Exit(run_brian(network, mode, episodes, _checked_seed(seed), out, _command()))
+    output_file(out, overwrite, [network])
+    raise typer.Exit(run_brian(network, mode, episodes, _checked_seed(seed), out, _command(), overwrite))
 
 
 @main.command("show-kernel")
@@ -257,6 +259,7 @@ def study(
     from lsnn.errors import InputError
     from runs.folders import output_file
     from runs.study.study import run_study, train_for_study
+    from runs.study.variants import variants_folder
     from runs.train import budget_of
 
     threads, checked_seed = _checked_threads(threads), _checked_seed(seed)
@@ -267,10 +270,10 @@ def study(
     if train and only:
         raise InputError("--train is for the experiments that need more networks; leave out --only")
     budget = budget_of(minutes, iterations, default_minutes=5.0)
-    output_file(out, overwrite)
+    output_file(out, overwrite, [network, *variants_folder(network).glob("*/*")])
     if train and (ended_by := train_for_study(network, budget, threads, _command())):
         return ended_by
-    run_study(network, out, checked_seed, episodes, threads, _command(), only or ())
+    run_study(network, out, checked_seed, episodes, threads, _command(), only or (), overwrite)
     return 0
 
 
@@ -304,8 +307,8 @@ def movie(
     from runs.folders import output_file
     from runs.progress import say
 
-    output_file(file_of(out), overwrite)
-    say(f"movie: {write_movie(result, out)}")
+    output_file(file_of(out), overwrite, [result])
+    say(f"movie: {write_movie(result, out, overwrite)}")
 
 
 @main.command()
@@ -324,8 +327,8 @@ def export(
         from analysis.nwb import write_nwb
     except ModuleNotFoundError as error:
         raise InputError(f"--nwb needs the extra 'nwb' (pip install -e .[nwb]): {error}") from None
-    output_file(nwb, overwrite)
-    say(f"NWB: {write_nwb(result, nwb)}")
+    output_file(nwb, overwrite, [result])
+    say(f"NWB: {write_nwb(result, nwb, overwrite)}")
 
 
 @main.command()
@@ -352,13 +355,14 @@ def maze(
         raise InputError(f"--minutes has no meaning with --pretrained, got {minutes:g}")
     budget = training.budget_of(minutes, None, default_minutes=10.0)
     network = main_job.pretrained_network() if pretrained else None
-    files = (training.CHECKPOINT, training.NETWORK, main_job.RESULT, main_job.REPORT)
-    folder = output_folder(out, f"maze-pretrained-seed{seed}" if pretrained else f"maze-seed{seed}", files, overwrite)
+    files = (training.CHECKPOINT, training.NETWORK, *main_job.FILES)
+    name, given = f"maze-pretrained-seed{seed}" if pretrained else f"maze-seed{seed}", [network] if network else []
+    folder = output_folder(out, name, files, overwrite, given)
     if network is not None:
-        main_job.test_and_report(network, folder, checked_seed, threads, _command())
+        main_job.test_and_report(network, folder, checked_seed, threads, _command(), overwrite)
         return 0
     run = training.fresh_run(preset("water-maze"), checked_seed, _command())
-    return main_job.maze(run, budget, folder, threads, _command())
+    return main_job.maze(run, budget, folder, threads, _command(), overwrite)
 
 
 if __name__ == "__main__":

@@ -100,20 +100,20 @@ def keys_of_test(seed: int, episodes: int) -> np.ndarray:
 
 def run_test(
     path: Path, file: NetworkFile, experiment: Experiment, names: Sequence[str], seed: int, command: str,
-    episodes: int | None = None, recorded: int = RECORDED, threads: int = 2,
+    episodes: int | None = None, recorded: int = RECORDED, threads: int = 2, overwrite: bool = True,
 ) -> None:  # fmt: skip
     """Test a network under the named conditions, and every yardstick, on the same episodes; writes a result file.
 
     episodes: how many; None = as many as the family's test has.
 
     Raises:
-        InputError: no place for the file. StoreError: it could not be written.
+        InputError: no place for the file, or it exists (unless `overwrite`). StoreError: it could not be written.
     """
     module = conditions_of(experiment.task.name)
     keys = keys_of_test(seed, episodes or module.EPISODES)
     session = Session(file, experiment, keys, min(recorded, len(keys)), Threads(threads))
     load_compiled(experiment, file.network)
-    with store.write_atomically(path) as result, meter() as shown:
+    with store.write_atomically(path, overwrite) as result, meter() as shown:
         result.attrs.update(store.provenance("result", experiment.as_mapping(), seed, command))
         result.attrs["frozen_sha256"] = network_sha256(file.network)
         result.attrs["network_command"] = file.command

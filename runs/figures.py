@@ -47,7 +47,8 @@ def options_from(parser: argparse.ArgumentParser, *files: str) -> argparse.Names
     """The options of the command line; InputError for a bad number, or a folder that holds one of the files already."""
     options = parser.parse_args()
     check_numbers(options)
-    output_folder(options.out, "", files, options.overwrite)
+    inputs = [path for path in vars(options).values() if isinstance(path, Path) and path != options.out]
+    output_folder(options.out, "", files, options.overwrite, inputs)
     return options
 
 
@@ -62,7 +63,10 @@ def tested(options: argparse.Namespace, network: Path, task: str, path: Path) ->
         raise InputError(f"{network}: must be a network for {task}, got {experiment.task.name}")
     command = shlex.join(["python", "-m", f"runs.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
     names = chosen_conditions([], task)
-    run_test(path, file, experiment, names, options.seed, command, options.episodes, threads=options.threads)
+    run_test(
+        path, file, experiment, names, options.seed, command, options.episodes, threads=options.threads,
+        overwrite=options.overwrite,
+    )  # fmt: skip
     print_headline(path)
     return path
 

@@ -2,23 +2,25 @@
 
 from pathlib import Path
 
-from analysis.report import write_report
+from analysis.report import ENTRIES, write_report
 from lsnn.errors import InputError
 from runs.configuration import open_network
 from runs.evaluate import NETWORKS, run_test
+from runs.folders import alone_in
 from runs.headline import print_headline
 from runs.progress import say
 from runs.train import Budget, Run, train
 
 PRETRAINED = Path(__file__).parent / "pretrained" / "water_maze.lsnn.h5"
 RESULT, REPORT = "result.h5", "report.html"
+FILES = (RESULT, REPORT, *(f"{entry.name}.png" for entry in ENTRIES))  # of test and report
 
 
-def maze(run: Run, budget: Budget, folder: Path, threads: int, command: str) -> int:
+def maze(run: Run, budget: Budget, folder: Path, threads: int, command: str, overwrite: bool) -> int:
     """Train, test and report; returns the number of the signal that ended it early, or 0."""
     network, ended_by = train(run, budget, folder, threads)
     if not ended_by:
-        test_and_report(network, folder, run.seed, threads, command)
+        test_and_report(network, folder, run.seed, threads, command, overwrite)
     return ended_by
 
 
@@ -29,10 +31,11 @@ def pretrained_network() -> Path:
     return PRETRAINED
 
 
-def test_and_report(network: Path, folder: Path, seed: int, threads: int, command: str) -> None:
+def test_and_report(network: Path, folder: Path, seed: int, threads: int, command: str, overwrite: bool) -> None:
     """Test a network under every condition and write the report; the main numbers are printed."""
     file, experiment = open_network(network)
     result = folder / RESULT
-    run_test(result, file, experiment, list(NETWORKS), seed, command, threads=threads)
-    print_headline(result)
-    say(f"\nreport: {write_report(result, folder)}")
+    with alone_in(folder):
+        run_test(result, file, experiment, list(NETWORKS), seed, command, threads=threads, overwrite=overwrite)
+        print_headline(result)
+        say(f"\nreport: {write_report(result, folder, overwrite)}")

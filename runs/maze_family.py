@@ -30,7 +30,7 @@ from lsnn.seeds import Study
 from runs.command import reported, run_as_script
 from runs.configuration import Experiment, open_network
 from runs.figures import PRETRAINED, check_numbers
-from runs.folders import output_folder
+from runs.folders import alone_in, output_folder
 from runs.progress import Meter, meter, say
 from runs.study.apparatus import Subject, run_blocks, study_keys, surgery
 from runs.study.generalisation import CIRCLE_TRIED_ON, CIRCLES_TRIED, goals_of
@@ -231,10 +231,12 @@ def carry_out(
 ) -> str:
     """The experiment on the networks of these files (none = left out): what it found, in words, and its files."""
     networks = {name: open_frozen(path, asked.episodes, asked.threads) for name, path in paths.items() if path}
-    folder = output_folder(asked.out, "", (comparison.result, comparison.figure), asked.overwrite)
+    files, inputs = (comparison.result, comparison.figure), filter(None, paths.values())
+    folder = output_folder(asked.out, "", files, asked.overwrite, inputs)
     result, keys = folder / comparison.result, study_keys(asked.seed, comparison.number, asked.episodes)
-    comparison.run(networks, keys, result, asked.seed, command)
-    figure = comparison.write_figure(result, folder / comparison.figure)
+    with alone_in(folder):
+        comparison.run(networks, keys, result, asked.seed, command)
+        figure = comparison.write_figure(result, folder / comparison.figure)
     return f"{comparison.describe(result)}\nresult: {result}\nfigure: {figure}"
 
 

@@ -32,7 +32,7 @@ from runs.folders import output_folder
 from runs.neurons import neuron_settings
 from runs.progress import say
 
-TABLE, TEST = "neuron_models.h5", "result.h5"
+TABLE, FIGURE, TEST = "neuron_models.h5", "neuron_models.png", "result.h5"
 EPISODES = 256
 SWIMMERS = ("circling", "memory", "oracle")
 TESTED = ("goal", "trials", "reward", "position", "episode_key")  # of a condition: what the table keeps
@@ -83,7 +83,7 @@ def check_complete(job: Job, experiment: Experiment, budget: training.Budget, ep
     history = file.history
     spent = 0.0 if history is None else budget.share(len(history), float(history["minutes"][-1]))
     longer = budget.iterations is not None and spent > 1
-    with h5py.File(job.result) as result:
+    with store.open_for_reading(job.result, "result") as result:
         tested = len(result["frozen/episode_key"])
     if made != experiment or spent < 1 or longer or tested != episodes:
         raise InputError(f"{job.folder}: must be a run of these settings, budget and episodes; name another --out")
@@ -95,7 +95,7 @@ def write_table(path: Path, jobs: Sequence[Job], command: str) -> None:
         table.attrs.update(store.provenance("result", preset("water-maze").as_mapping(), 0, command))
         table.attrs["frozen_sha256"] = "one a run"
         for number, job in enumerate(jobs):
-            with h5py.File(job.result) as result:
+            with store.open_for_reading(job.result, "result") as result:
                 _copy(result["frozen"], table.create_group(f"run_{number:02d}"))
                 for name in SWIMMERS if number == 0 else ():
                     _copy(result[name], table.create_group(name))
@@ -132,7 +132,7 @@ def compare(
         given = [*models, *seeds]
         raise InputError(f"--models and --seeds must be given once each, files under different names, got {given}")
     experiments = {model: experiment_of(model, settings) for model in models}
-    output_folder(folder, "", (), overwrite=True)
+    output_folder(folder, "", (TABLE, FIGURE), overwrite=True, inputs=map(Path, models))
     for job in jobs:
         if job.result.exists():
             check_complete(job, experiments[job.model], budget, episodes)
@@ -141,7 +141,7 @@ def compare(
             if not run_job(job, experiments[job.model], budget, episodes, threads, command):
                 return 1
     write_table(folder / TABLE, jobs, command)
-    figure = write_figure(folder / TABLE, (folder / TABLE).with_suffix(".png"))
+    figure = write_figure(folder / TABLE, folder / FIGURE)
     say(f"{describe(folder / TABLE)}\ntable: {folder / TABLE}\nfigure: {figure}")
     return 0
 

@@ -21,9 +21,9 @@ import numpy as np
 
 from lsnn.configuration import from_mapping
 from lsnn.errors import InputError
-from lsnn.whole import write_whole
+from lsnn.whole import refuse_inputs, write_whole
 from runs.configuration import Experiment, open_network, overridden, preset
-from runs.folders import alone_in, busy, writable
+from runs.folders import alone_in, busy, require_same, writable
 from runs.interruption import Interruption, interruption
 from runs.progress import say
 from runs.train import CHECKPOINT, NETWORK, Budget, budget_of
@@ -261,10 +261,13 @@ def sweep(path: Path, out: Path, more: Sequence[str], jobs: int, retry_failed: b
     spec, text = read_spec_and_text(path)
     folder = writable(out)
     cells = cells_of(spec)
-    with alone_in(folder), interruption() as interrupted, ThreadPoolExecutor(jobs) as pool:
+    for name in (SUMMARY, FIGURE):
+        refuse_inputs(folder / name, [path])
+    with alone_in(folder) as held, interruption() as interrupted, ThreadPoolExecutor(jobs) as pool:
         claim(folder, path, spec, cells, text)
 
         def run(number: int, cell: Cell) -> None:
+            require_same(folder, held)
             place = folder / cell.name
             if finished(place, cell.budget):
                 (place / FAILURE).unlink(missing_ok=True)
@@ -278,6 +281,7 @@ def sweep(path: Path, out: Path, more: Sequence[str], jobs: int, retry_failed: b
             run_cell(spec, cell, place, more, interrupted)
 
         list(pool.map(run, itertools.count(1), cells))  # what one of them raises is raised here
+        require_same(folder, held)
     sweep_summary.write(folder, spec, cells, command)
     if interrupted.signal is None:
         return 0
@@ -298,7 +302,8 @@ def claim(folder: Path, path: Path, spec: Spec, cells: list[Cell], text: bytes) 
                 f"has a {SPEC} whose cell {changed[0]} is none of {path}"
             )
     require_own_cells(folder, spec, cells)
-    write_whole(kept, text)
+    if not (kept.exists() and kept.samefile(path)):
+        write_whole(kept, text)
 
 
 def require_own_cells(folder: Path, spec: Spec, cells: list[Cell]) -> None:

@@ -150,6 +150,7 @@ class Training:
 
     def __init__(self, run: Run, folder: Path, threads: int | Threads | Cluster):
         self.run, self.folder, self.rows = run, folder, list(run.history)
+        self.held: int | None = None  # descriptor of the folder
         experiment = run.experiment
         self.learner = MetaLearner(experiment.task, run.network, experiment.learning, run.seed, threads)
         self.whole = experiment.task.family.whole
@@ -191,6 +192,7 @@ class Training:
             run.command,
             history_table(self.rows),
             state,
+            self.held,
         )
         return path
 
@@ -277,7 +279,7 @@ def train(
     """
     training = Training(run, folder, threads)
     begun = training.learner.iteration
-    with alone_in(folder), interruption() as interrupted:
+    with alone_in(folder) as training.held, interruption() as interrupted:
         training.checkpoint()
         load_compiled(run.experiment, run.network)
         _say_forecast(training, budget)

@@ -5,17 +5,16 @@ and membranes are in the units of the equations; Brian2's own defaults hold (flo
 a form is named float32, and save for a comparison of spikes, which is made without fast mathematics.
 """
 
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import ExitStack
 
 import brian2 as br
 import numpy as np
 
 from benchmarks.peers.harness import Seconds
 from benchmarks.peers.problem import Problem, Synapses, in_equation_units
+from lsnn.scratch import scratch_folder
 
 EQUATIONS = """
 dv/dt = (I - v)/tau_m : 1
@@ -131,7 +130,8 @@ class Standalone(Runtime):
         br.prefs.devices.cpp_standalone.openmp_threads = threads
         if strict:
             br.prefs.codegen.cpp.extra_compile_args_gcc = STRICT_FLAGS
-        self.folder = Path(tempfile.mkdtemp())
+        self.scratch = ExitStack()
+        self.folder = self.scratch.enter_context(scratch_folder())
         br.set_device("cpp_standalone", build_on_run=False, directory=str(self.folder))
         self.animals = Animals(problem, problem.episodes, replayed(problem))
         self.animals.net.run(problem.steps * self.animals.clock.dt, namespace={})
@@ -143,7 +143,7 @@ class Standalone(Runtime):
         return Seconds(br.get_device()._last_run_time)
 
     def __del__(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.scratch.close()
 
 
 def models(problem: Problem, dtype) -> dict[str, Callable[[], Runtime]]:

@@ -64,8 +64,9 @@ def check_subject(path: Path, experiment: Experiment) -> None:
 
 
 def run_study(
-    network: Path, out: Path, seed: int, episodes: int, threads: int, command: str, only: Collection[str] = ()
-) -> None:
+    network: Path, out: Path, seed: int, episodes: int, threads: int, command: str, only: Collection[str] = (),
+    overwrite: bool = True,
+) -> None:  # fmt: skip
     """Run the experiments on a network, and those on the variants that stand beside it; writes the result file.
 
     Args:
@@ -86,7 +87,7 @@ def run_study(
         require_variants(variants_folder(network), experiment, file.seed)
     load_compiled(experiment, file.network)
     asked = [name for name in names if name in only or not only]
-    with store.write_atomically(out) as result, meter() as shown:
+    with store.write_atomically(out, overwrite) as result, meter() as shown:
         put_study_header(result, file, experiment, seed, command)
         for number, name in enumerate(asked):
             share = number / (len(asked) + 1)
