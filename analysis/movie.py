@@ -4,12 +4,11 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import CalledProcessError
-from tempfile import gettempdir
 from typing import NamedTuple
 
 import matplotlib
 import numpy as np
-from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
+from matplotlib.animation import FFMpegWriter, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
@@ -72,24 +71,26 @@ def write_movie(result_path: str | Path, out: Path, overwrite: bool = True) -> P
         with Result(result_path) as result:
             result.require("frozen")
             figure, stage = draw_stage(result)
-        frames = range(0, len(stage.path), STEP_MS)
-        film = FuncAnimation(figure, lambda ms: move(stage, ms), frames=frames, blit=False)
-        content = encoded(film, target)
+        content = filmed(figure, stage, target)
     return write_whole(target, content, overwrite)
 
 
-def encoded(film: FuncAnimation, target: Path) -> bytes:
-    """The bytes of a movie; writers want a file, which they have in a folder of their own."""
+def filmed(figure: Figure, stage: Stage, target: Path) -> bytes:
+    """The bytes of the movie; writers want a file, which they have in a folder of their own."""
     writer = WRITERS[target.suffix](fps=FRAMES_PER_SECOND)
     try:
         with scratch_folder() as folder:
-            film.save(str(folder / f"movie{target.suffix}"), writer=writer, dpi=DOTS_PER_INCH)
-            return (folder / f"movie{target.suffix}").read_bytes()
+            made = folder / f"movie{target.suffix}"
+            with writer.saving(figure, str(made), DOTS_PER_INCH):
+                for ms in range(0, len(stage.path), STEP_MS):
+                    move(stage, ms)
+                    writer.grab_frame()
+            return made.read_bytes()
     except (OSError, CalledProcessError) as error:  # ffmpeg tells what kept it from writing on its last line
         told = getattr(error, "stderr", None) or str(error)
         said = told.decode(errors="replace") if isinstance(told, bytes) else told
-        place = f"in {gettempdir()}, where it is made"
-        raise StoreError(target, f"{place}: {said.strip().splitlines()[-1]}") from error
+        last = (said.strip().splitlines() or [type(error).__name__])[-1]
+        raise StoreError(target, f"it is made in the folder for temporary files: {last}") from error
 
 
 def draw_stage(result: Result) -> tuple[Figure, Stage]:
@@ -116,7 +117,7 @@ def draw_stage(result: Result) -> tuple[Figure, Stage]:
     return figure, Stage(window, path, line, animal, cursors)
 
 
-def move(stage: Stage, ms: int) -> list:
+def move(stage: Stage, ms: int) -> None:
     """The frame at so many ms from the start of the window; the path shown is that of the present search."""
     window = stage.window
     downs = window.set_downs_ms[window.set_downs_ms <= window.start_ms + ms]
@@ -125,7 +126,6 @@ def move(stage: Stage, ms: int) -> list:
     stage.animal.set_data(*stage.path[ms : ms + 1].T)
     for cursor in stage.cursors:
         cursor.set_xdata([window.start_ms + ms - window.find_ms] * 2)
-    return [stage.line, stage.animal, *stage.cursors]
 
 
 def draw_pool(axes: Axes, condition: Condition, window: Window, radius: float) -> tuple[object, object]:
