@@ -110,7 +110,11 @@ def _as_type(value: Any, option: Any, place: str) -> Any:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return float(value) if number and abs(value) <= 1e300 and math.isfinite(value) else None
     if option is int:
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
+        if not isinstance(value, int) or isinstance(value, bool):
+            return None
+        if abs(value) >= 2**63:
+            raise InputError(f"{place} must be below 2**63, got {value!r:.80}")
+        return value
     return value if option is not type(None) and isinstance(value, option) else None
 
 

@@ -37,6 +37,8 @@ from lsnn.neurons import ALIF, LIF
 from lsnn.wiring import Synapses, Wiring, pair_numbers, synapses_of_pairs
 
 MOST_INPUTS = 2**24
+LARGEST_WEIGHT = float(np.finfo(np.float32).max)
+LARGEST_LOG_STD = 80.0  # beyond it single precision holds no spread
 
 _SYNAPSES = {
     "source": ("i", "1", "presynaptic cell: number of the input cell, or of the neuron"),
@@ -244,9 +246,10 @@ def _read_file(file: h5py.File) -> NetworkFile:
     checksum = store.read_attribute(group, "checksum", str)
     history = _read_history(file)
     seed = store.read_attribute(file, "seed", int)
+    _require(file, "@seed", 0 <= seed < 2**63, "a value in 0..2**63 - 1", seed)
     state = _read_learner(file, network, seed) if "optimizer" in file else None
-    if history is not None and state is not None:
-        rows = len(history)
+    if state is not None:
+        rows = 0 if history is None else len(history)
         _require(file, "history", rows == state.iteration, f"a row for each of {state.iteration} iterations", rows)
     command, commit = (store.read_attribute(file, name, str) for name in ("command", "git_commit"))
     return NetworkFile(network, config, seed, command, commit, checksum, history, state)
@@ -279,14 +282,15 @@ def _read_network(group: h5py.Group, config: NetworkConfig) -> Network:
     _check_models(group, config)
     tau_m_ms, beta = _read_neurons(group, config)
     key = store.read_attribute(group, "wiring_key", int)
+    _require(group, "@wiring_key", 0 <= key < 2**63, "a value in 0..2**63 - 1", key)
     wiring = Wiring(key, n_in, config.n_neurons, config.d_max_ms, source_signs(config, n_in))
     synapses, weight = _read_synapses(group, wiring)
     n_out = sum(outputs.values())
     network = Network(
         config, wiring, tau_m_ms, beta, synapses,
-        store.read(group, "W_out", "f", (config.n_neurons, n_out)),
-        store.read(group, "bias", "f", (n_out,)),
-        store.read(group, "log_std", "f", (None,)),
+        _read_single(group, "W_out", (config.n_neurons, n_out)),
+        _read_single(group, "bias", (n_out,)),
+        _read_single(group, "log_std", (None,), LARGEST_LOG_STD),
         outputs,
     )  # fmt: skip
     stored, found = store.read_attribute(group, "checksum", str), _checksum(group)
@@ -297,6 +301,15 @@ def _read_network(group: h5py.Group, config: NetworkConfig) -> Network:
     network.synapses = synapses._replace(theta=theta)
     network.readout = network.readout * (1 - network.kappa())
     return network
+
+
+def _read_single(
+    group: h5py.Group, name: str, shape: tuple[int | None, ...], largest: float = LARGEST_WEIGHT
+) -> np.ndarray:
+    """A data set whose numbers the kernels hold in single precision."""
+    array = store.read(group, name, "f", shape)
+    _require(group, name, np.abs(array) <= largest, f"values in -{largest:g}..{largest:g}", array)
+    return array
 
 
 def _check_models(group: h5py.Group, config: NetworkConfig) -> None:
@@ -317,19 +330,22 @@ def _check_models(group: h5py.Group, config: NetworkConfig) -> None:
 def _read_outputs(group: h5py.Group) -> dict[str, int]:
     text = store.read_attribute(group, "outputs", str)
     try:
-        outputs = {str(name): int(width) for name, width in json.loads(text)}
-    except (ValueError, TypeError, RecursionError) as error:
-        place = f"{group.file.filename}: /network/@outputs"
-        raise InputError(f"{place}: must be a list of [name, width], got {text!r:.80}") from error
-    _require(group, "@outputs", all(width >= 0 for width in outputs.values()), "widths >= 0", text)
-    return outputs
+        outputs = [(name, width) for name, width in json.loads(text)]
+        sound = all(isinstance(name, str) and type(width) is int for name, width in outputs)
+    except (ValueError, TypeError, RecursionError):
+        sound = False
+    if not sound:
+        raise InputError(f"{group.file.filename}: /network/@outputs: must be a list of [name, width], got {text!r:.80}")
+    _require(group, "@outputs", len(dict(outputs)) == len(outputs), "each name once", text)
+    _require(group, "@outputs", all(width >= 0 for _, width in outputs), "widths >= 0", text)
+    return dict(outputs)
 
 
 def _read_neurons(group: h5py.Group, config: NetworkConfig) -> tuple[np.ndarray, np.ndarray]:
     """tau_m_ms and beta, (N,) each."""
     shape = (config.n_neurons,)
     population = store.read(group, "population", "i", shape)
-    tau_m_ms, b0, beta = (store.read(group, name, "f", shape) for name in ("tau_m_ms", "b0", "beta"))
+    tau_m_ms, b0, beta = (_read_single(group, name, shape) for name in ("tau_m_ms", "b0", "beta"))
     sizes = (config.n_excitatory, config.n_inhibitory, config.n_adaptive)
     kind = np.repeat(np.arange(3), sizes)
     _require(group, "population", population == kind, f"the sizes of the configuration, {sizes}", population)
@@ -353,7 +369,7 @@ def _read_synapses(group: h5py.Group, wiring: Wiring) -> tuple[Synapses, np.ndar
         for key, limit in (("source", n_sources), ("target", wiring.n_neurons)):
             inside = (columns[key] >= 0) & (columns[key] < limit)
             _require(synapses, key, inside, f"values in 0..{limit - 1}", columns[key])
-        columns["source"] = columns["source"] + first
+        columns["source"] = columns["source"] + np.int32(first)
         parts.append(columns)
     joined = {key: np.concatenate([part[key] for part in parts]) for key in _SYNAPSES}
     weight = joined.pop("weight").astype(float)
@@ -383,7 +399,14 @@ def _read_history(file: h5py.File) -> np.ndarray | None:
     if "history" not in file:
         return None
     names = getattr(getattr(file["history"], "dtype", None), "names", None) or ()
-    return store.read_table(file, "history", dict.fromkeys(names, "f"), finite=False)
+    columns = dict.fromkeys(("iteration", "minutes", *names), "f")
+    history = store.read_table(file, "history", columns, finite=False)
+    iteration, minutes = history["iteration"], history["minutes"]
+    _require(file, "history", len(history) > 0, "a row", len(history))
+    _require(file, "history[iteration]", iteration == np.arange(len(history)), "the numbers 0, 1, ...", iteration)
+    rising = np.isfinite(minutes) & (np.diff(minutes, prepend=0) >= 0)
+    _require(file, "history[minutes]", rising, "finite values that rise from 0 on", minutes)
+    return history[list(names)]
 
 
 def _read_learner(file: h5py.File, network: Network, seed: int) -> LearnerState:
@@ -405,20 +428,23 @@ def _read_learner(file: h5py.File, network: Network, seed: int) -> LearnerState:
     _require(curriculum, "@level", level == -1 or 0 <= level <= 1, "the value -1 or one in 0..1", level)
     _require(curriculum, "@running_return", np.isfinite(running_return), "a finite value", running_return)
     widest_at = store.read_attribute(curriculum, "widest_at", int)
+    _require(curriculum, "@widest_at", 0 <= widest_at <= iteration, f"a value in 0..{iteration}", widest_at)
     first, second = (_read_moments(optimizer, name, network) if step else {} for name in ("first", "second"))
-    watch = _read_watch(_group(file, "guards"))
+    watch = _read_watch(_group(file, "guards"), iteration)
     average = _read_learnt(_group(optimizer, "average"), network, ("theta", "readout", "bias"))
     stored, found = store.read_attribute(optimizer, "checksum", str), _learner_checksum(file)
     _require(optimizer, "@checksum", stored == found, f"that of its data sets and numbers, {found}", stored)
     return LearnerState(iteration, level, widest_at, running_return, step, first, second, average, watch)
 
 
-def _read_watch(group: h5py.Group) -> Watch:
+def _read_watch(group: h5py.Group, iteration: int) -> Watch:
     iterations, in_a_row = (store.read_attribute(group, key, int) for key in ("iterations", "in_a_row"))
     mean, variance = (store.read_attribute(group, key, float) for key in ("mean", "variance"))
     watch = Watch(iterations, mean, variance, in_a_row)
-    sound = np.isfinite(watch).all() and min(iterations, in_a_row, variance) >= 0
+    sound = np.isfinite([mean, variance]).all() and min(iterations, in_a_row, variance) >= 0
     _require(group, "@iterations, ...", sound, "finite numbers, none but the mean below 0", tuple(watch))
+    counted = max(iterations, in_a_row) <= iteration
+    _require(group, "@iterations, ...", counted, f"counts of at most {iteration}", tuple(watch))
     return watch
 
 

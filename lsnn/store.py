@@ -25,7 +25,6 @@ import numpy as np
 
 from lsnn import sealed
 from lsnn.errors import InputError
-from lsnn.errors import StoreError as StoreError
 from lsnn.sealed import readable
 from lsnn.soundness import LARGEST_READ_BYTES
 from lsnn.whole import writing

@@ -91,16 +91,16 @@ def ending_of_speech(name: str, code: int = 0) -> int:
 
 def reported(name: str, work: Callable[[], int | None]) -> int:
     """The exit code of a piece of work; what a user can mend, or the machine's fault, is a message, no traceback."""
-    from analysis.results import ResultError
-    from lsnn.errors import ClusterError, DivergedError, InputError
-    from lsnn.store import StoreError
+    from lsnn.errors import ClusterError, DivergedError, InputError, StoreError
 
     try:
         return work() or 0
-    except (InputError, ResultError) as error:
+    except InputError as error:
         message, code = str(error), BAD_INPUT
     except (DivergedError, ClusterError, StoreError) as error:
         message, code = str(error), CANNOT_GO_ON
+    except MemoryError as error:
+        message, code = f"this machine has not enough memory: {error}", CANNOT_GO_ON
     print(f"{name}: {message}", file=sys.stderr)
     return code
 

@@ -11,6 +11,7 @@ from lsnn.files import NetworkFile, load_network
 from lsnn.learning.config import LearningConfig, outputs_of
 from lsnn.network import NetworkConfig
 from lsnn.task import Encoder, Task
+from runs.forecast import check_block
 from tasks import registry
 from tasks.family import DEFAULT_PRESET, Family
 
@@ -132,6 +133,7 @@ def open_network(path: Any) -> tuple[NetworkFile, Experiment]:
     file = load_network(path)
     try:
         experiment = experiment_of(file.config)
+        check_block(experiment)
     except InputError as error:
         raise InputError(f"{path}: /@config: {error}") from error
     check_fit(path, file, experiment)
@@ -143,7 +145,7 @@ def check_fit(path: Any, file: NetworkFile, experiment: Experiment) -> None:
     task, network = experiment.task, file.network
     needed = {
         "input cells": (task.encoder.n_inputs, network.n_in),
-        "readouts": (outputs_of(task, experiment.learning), dict(network.outputs)),
+        "readouts": (list(outputs_of(task, experiment.learning).items()), list(network.outputs.items())),  # in order
         "spreads of the policy": (task.n_action if task.action_kind == "gaussian" else 0, len(network.log_std)),
     }
     for what, (wanted, found) in needed.items():

@@ -34,8 +34,9 @@ def learner_state(network):
 
 
 def history():
-    rows = [(0.0, 1.5, np.nan), (1.0, np.inf, 2.0)]
-    return np.array(rows, [(name, np.float64) for name in ("iteration", "first_search_ms", "whole_pool_goals")])
+    rows = [(0.0, 0.5, 1.5, np.nan), (1.0, 0.5, np.inf, 2.0)]
+    names = ("iteration", "minutes", "first_search_ms", "whole_pool_goals")
+    return np.array(rows, [(name, np.float64) for name in names])
 
 
 def saved(path, network, **more):
@@ -93,7 +94,7 @@ def test_where_it_comes_from_is_kept(checkpoint):
 
 def test_before_the_first_update_there_are_no_moments(tmp_path):
     network = network_of(FREE)
-    state = learner_state(network)._replace(iteration=0, level=-1.0, adam_step=0, first={}, second={})
+    state = learner_state(network)._replace(iteration=0, level=-1.0, widest_at=0, adam_step=0, first={}, second={})
     file = load_network(saved(tmp_path / "c.h5", network, learner_state=state))
     assert file.learner_state[:7] == state[:7] and file.history is None
 
@@ -291,6 +292,29 @@ def test_a_mutation_that_changes_nothing_still_loads(checkpoint):
         (attribute("network", "n_in", 13), "must have"),
         (attribute("network", "n_in", 2**40), "@n_in: must have a value in 0..16777216, got 1099511627776"),
         (attribute("network", "outputs", "{"), "@outputs: must be a list of"),
+        *((attribute("network", "outputs", text), "@outputs: must be a list of") for text in (
+            '[["action", 1e999]]', '[["action", NaN]]', '[["action", 2.0], ["value", 1]]', '[["action", "3"]]',
+            '[["action", true]]', '[[3, 3]]', '[["action"]]', "3", "null", '{"action": 3}', "[" * 9000,
+        )),
+        (attribute("network", "outputs", f'[["action", {2**70}], ["value", 1]]'), "W_out: must have shape"),
+        (attribute("network", "outputs", '[["action", 1000000000]]'), "W_out: must have shape"),
+        (attribute("network", "outputs", '[["action", 2], ["action", 1]]'), "@outputs: must have each name once"),
+        (attribute("network", "wiring_key", -1), r"@wiring_key: must have a value in 0..2\*\*63 - 1, got -1"),
+        (attribute("network", "wiring_key", np.uint64(2**63)), r"@wiring_key: must have a value in"),
+        (attribute("network", "wiring_key", 1.0), "@wiring_key: must be of type int, got 1.0"),
+        (attribute("network", "n_in", -1), "@n_in: must have a value in"),
+        (attribute("/", "seed", -1), r"/@seed: must have a value in 0..2\*\*63 - 1, got -1"),
+        (attribute("/", "seed", np.uint64(2**63)), "/@seed: must have a value in"),
+        (attribute("/", "seed", np.inf), "/@seed: must be of type int, got inf"),
+        (replaced("network/input/source", np.zeros(3, np.int8)), "input/target: must have shape"),
+        (entry("network/W_out", (0, 0), 1e300), "W_out: must have values in -3.40282e\\+38..3.40282e\\+38, got 1e"),
+        (entry("network/log_std", 0, 700.0), "log_std: must have values in -80..80, got 700.0"),
+        (entry("network/beta", -1, 1e39), "beta: must have values in -3.4"),
+        (set_config('"n_excitatory": 8', f'"n_excitatory": {2**70}'), "network.n_excitatory must be below"),
+        (set_config('"n_excitatory": 8', '"n_excitatory": 1000000000'), "population: must have shape"),
+        (set_config('"n_excitatory": 8', '"n_excitatory": -1'), "n_excitatory must be >= 0, got -1"),
+        (set_config('"d_max_ms": 10', '"d_max_ms": 1e999'), "network.d_max_ms must be a whole number, got inf"),
+        (set_config('"tau_a_ms": 1200.0', '"tau_a_ms": 1e999'), "network.tau_a_ms must be a finite number, got inf"),
         (attribute("network", "neuron_models", "{"), "@neuron_models: must have the name of the model 'lif'"),
         (attribute("network", "outputs", '[["action", -3]]'), "@outputs: must have widths >= 0"),
         (set_config('"n_excitatory": 8', '"n_excitatory": 9'), "population: must have shape"),
@@ -303,6 +327,19 @@ def test_a_mutation_that_changes_nothing_still_loads(checkpoint):
         (entry("optimizer/second/bias", 0, -1.0), "second/bias: must have values >= 0, got -1.0"),
         (attribute("rng", "seed", 12), "@seed: must have the seed of the file, 11, got 12"),
         (attribute("rng", "iteration", 3), "history: must have a row for each of 3 iterations, got 2"),
+        (attribute("rng", "iteration", 10**9), "history: must have a row for each of 1000000000 iterations, got 2"),
+        (attribute("rng", "iteration", -1), "@iteration: must have a value >= 0, got -1"),
+        (attribute("optimizer", "step", -1), "@step: must have a value >= 0, got -1"),
+        (attribute("curriculum", "widest_at", 10**9), "@widest_at: must have a value in 0..2, got 1000000000"),
+        (attribute("curriculum", "widest_at", -1), "@widest_at: must have a value in 0..2, got -1"),
+        (attribute("curriculum", "running_return", np.inf), "@running_return: must have a finite value"),
+        (attribute("guards", "iterations", 10**9), "@iterations, ...: must have counts of at most 2"),
+        (attribute("guards", "in_a_row", np.uint64(2**64 - 1)), "@iterations, ...: must have counts of at most 2"),
+        (entry("history", "minutes", np.nan), r"history\[minutes\]: must have finite values that rise from 0 on"),
+        (entry("history", "minutes", -1.0), r"history\[minutes\]: must have finite values that rise from 0 on"),
+        (entry("history", "iteration", 1e9), r"history\[iteration\]: must have the numbers 0, 1, ..., got 1000000000"),
+        (lambda file: replaced("history", history()[:0])(file), "history: must have a row, got 0"),
+        (lambda file: replaced("history", history()[["iteration"]])(file), "history: must have a column 'minutes'"),
         (attribute("curriculum", "level", 1.5), "@level: must have the value -1 or one in 0..1, got 1.5"),
         (attribute("guards", "variance", -1.0), "must have finite numbers, none but the mean below 0"),
         (lambda file: file.__delitem__("rng"), "rng: must have the form of a group, got NoneType"),

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from analysis.results import Result
-from lsnn import store
+from lsnn.errors import StoreError
 from lsnn.files import load_network, save_network
 from runs import cli, maze
 from runs import train as training
@@ -415,7 +415,7 @@ def test_the_network_of_the_clone_may_be_missing(tmp_path, monkeypatch, nothing_
 
 def test_a_disk_that_fills_is_said(own, monkeypatch):
     def full(path, *arguments):
-        raise store.StoreError(path, "No space left on device")
+        raise StoreError(path, "No space left on device")
 
     monkeypatch.setattr(training, "save_network", full)
     before = tree(own)

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lsnn.errors import ClusterError, DivergedError, InputError
+from lsnn.errors import ClusterError, DivergedError, InputError, StoreError
 from lsnn.files import load_network
-from lsnn.store import StoreError
 from runs import command
 from runs.progress import say
 from runs.train import NETWORK

@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from lsnn.errors import InputError
+from lsnn.files import load_network, save_network
 from runs.configuration import experiment_of, open_network, overridden, preset
 from runs.figures import PRETRAINED
 from tasks.encoders import CoordinateCells, PlaceCells
@@ -117,6 +119,45 @@ def test_a_network_file_holds_its_experiment(folder):
     file, experiment = open_network(folder / "network.lsnn.h5")
     assert experiment == tiny(FREE)
     assert file.network.config == experiment.network
+
+
+def resealed(source, path, **changed):
+    """A copy of a network file with other outputs, columns of the readout in their order, or another configuration."""
+    file = load_network(source)
+    network = file.network
+    if "outputs" in changed:
+        columns = np.concatenate([np.r_[network.columns(name)] for name in changed["outputs"]])
+        network.readout, network.bias = network.readout[:, columns], network.bias[columns]
+        network.outputs = {name: network.outputs[name] for name in changed["outputs"]}
+    config = {**file.config, "task": {**file.config["task"], **changed.get("task", {})}}
+    save_network(path, network, config, file.seed, file.command, file.history)
+    return path
+
+
+def test_columns_of_the_readout_in_another_order_are_refused(folder, tmp_path):
+    """They are taken by their place."""
+    source = folder / "network.lsnn.h5"
+    assert open_network(resealed(source, tmp_path / "same.h5", outputs=("action", "value")))[1] == tiny(FREE)
+    path = resealed(source, tmp_path / "turned.h5", outputs=("value", "action"))
+    wanted, found = r"\[\('action', 2\), \('value', 1\)\]", r"\[\('value', 1\), \('action', 2\)\]"
+    with pytest.raises(InputError, match=f"turned.h5: .*must have readouts {wanted}, got {found}"):
+        open_network(path)
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({"duration_ms": 10**9}, "eight episodes of 1000000000 steps must fit into"),
+        ({"duration_ms": 2**62}, "must fit into"),
+        ({"duration_ms": 2**70}, r"task.duration_ms must be below 2\*\*63, got 1180591620717411303424"),
+        ({"duration_ms": -1}, "duration_ms"),
+        ({"rest_ms": 2**70}, r"task.rest_ms must be below 2\*\*63"),
+    ],
+)
+def test_counts_that_no_machine_holds_are_refused(folder, tmp_path, task, message):
+    path = resealed(folder / "network.lsnn.h5", tmp_path / "n.h5", task=task)
+    with pytest.raises(InputError, match=f"n.h5: /@config: .*{message}"):
+        open_network(path)
 
 
 @pytest.mark.parametrize("path", sorted(PRETRAINED.glob("*.lsnn.h5")), ids=lambda path: path.name)

@@ -9,13 +9,11 @@ import textwrap
 import threading
 from pathlib import Path
 
-import h5py
 import pytest
 from typer.testing import CliRunner
 
-from analysis import movie
 from lsnn import store
-from lsnn.errors import InputError, StoreError
+from lsnn.errors import StoreError
 from lsnn.files import load_network
 from runs import sweep as sweeping
 from runs import train as training

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from lsnn import store
-from lsnn.errors import InputError
+from lsnn.errors import InputError, StoreError
 from lsnn.files import load_network, save_network
 from lsnn.meta import MetaLearner
-from lsnn.store import StoreError
 from runs import train as training
 from runs.train import Budget, budget_of, fresh_run, resumed_run, train
 from tests.runs.tiny import DALE, FREE, assert_same_run, tiny, trained
