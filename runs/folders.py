@@ -26,10 +26,10 @@ def output_folder(
         InputError: no folder, one that cannot be written to, or one that holds such a file (unless `overwrite`).
     """
     folder, inputs = _fresh(RESULTS / default) if out is None else Path(out), list(inputs)
-    for name in files:
-        refuse_inputs(folder / name, inputs)
     if not overwrite:
         refuse_to_overwrite(folder, files)
+    for name in files:
+        refuse_inputs(folder / name, inputs)
     return writable(folder)
 
 
