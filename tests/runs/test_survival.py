@@ -118,6 +118,26 @@ def test_stopped_by_a_signal(tmp_path, whole, number):
     goes_on_to_the_bits_of(whole, tmp_path)
 
 
+def test_one_ctrl_c_ends_a_run_with_workers_even_if_one_of_them_is_stopped(tmp_path, whole):
+    """Ctrl-C reaches all processes of the terminal's foreground."""
+    psutil = pytest.importorskip("psutil")
+    program = "from lsnn import process_crew; from runs.cli import main; process_crew.SILENT_S = 3; main()"
+    words = ["train", "water-maze", "--iterations", str(ITERATIONS), "--workers", "2", "--out", str(tmp_path)]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    process = subprocess.Popen([sys.executable, "-c", program, *words, *SETTINGS], cwd=CLONE, **options)
+    wait_for(process, "iteration")
+    workers = [child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())]
+    assert len(workers) == 2
+    workers[0].suspend()
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (128 + signal.SIGINT, "")
+    assert f"was lost: no sign of life of process {workers[0].pid} for 3 s, so it was killed" in output
+    assert "stopped by SIGINT" in output
+    assert not any(worker.is_running() for worker in workers)
+    goes_on_to_the_bits_of(whole, tmp_path)
+
+
 def test_a_closed_terminal_leaves_a_checkpoint_and_a_network(tmp_path):
     """The bar is drawn on a terminal that is gone when the signal comes."""
     terminal, slave = pty.openpty()
