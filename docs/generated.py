@@ -8,7 +8,7 @@
 
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from lsnn.network import NetworkConfig
 from runs.configuration import Experiment, preset
 from tasks import registry
 
-HEAD = ("name", "default", "unit", "symbol", "meaning", "source")
+HEAD = ("name", "default", "meaning", "unit", "symbol", "source")
 FAMILY_PAGES = Path(__file__).parent / "families"
 
 
@@ -45,19 +45,18 @@ def default_of(item: "Field[Any]") -> Any:
     return item.default if item.default_factory is MISSING else item.default_factory()
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def parameter_table(configuration: Any) -> str:
-    """Name, default, unit, symbol, meaning and source of every field of a configuration made by `parameter`."""
+    """Name, default, meaning, unit, symbol and source of every field of a configuration made by `parameter`."""
     rows = []
     for item in fields(configuration):
         known = item.metadata
-        cells = (known["unit"], known["symbol"], known["meaning"], known["source"])
-        rows.append((f"`{item.name}`", shown(default_of(item)), *cells))
+        rows.append((f"`{item.name}`", shown(default_of(item)), *(known[name] for name in HEAD[2:])))
     return table(HEAD, rows)
 
 
@@ -173,7 +172,7 @@ class Parameters(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         found = self.parse_text_to_nodes(parameter_table(named(self.arguments[0])))
         for made in found:
-            made["classes"].append("parameters")  # type: ignore[index]
+            made["classes"].append("parameters")
         return found
 
 
