@@ -1,7 +1,7 @@
 """The pages of the families other than the maze: what is asked, a table of conditions, criteria, figures."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,7 +39,7 @@ class Page(NamedTuple):
     title: str
     asked: str
     head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
     note: str
     criteria: list[Criterion]
     drawings: tuple[Drawing, ...]

@@ -127,7 +127,7 @@ def heat_maps(result: Result) -> Figure:
             fontweight="bold",
         )  # fmt: skip
     bar = figure.colorbar(image, ax=panels, fraction=0.05, aspect=40, label="finds, share of the oracle's")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     n = grid.goals["oracle"].shape[-1]
     return add_footer(figure, result, f"n = {n} episodes a maze, the same keys in all · {' · '.join(origins(result))}")
 

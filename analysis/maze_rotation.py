@@ -193,8 +193,8 @@ def draw_courses(axes: Axes, player: Player, oracle: Player, line: str, label: s
             axes.fill_between(middle, low, high, color=colour, alpha=0.15, linewidth=0)
             since = course_of(player, oracle, groups[group]).straight_ms.value
             if since < player.duration_ms:
-                at, look = int(since) // BIN_MS, {"markersize": 9, "markeredgecolor": DARK, "zorder": 5}
-                axes.plot(BIN_MS * (at + 0.5), course[at], "o", color=colour, **look)
+                at = int(since) // BIN_MS
+                axes.plot(BIN_MS * (at + 0.5), course[at], "o", color=colour, ms=9, mec=DARK, zorder=5)
 
 
 def draw_shares(axes: Axes, players: dict[str, Player]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.animation import FFMpegWriter, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from analysis.raster import Window, draw_populations, goal_found_first, window_of_first_find
@@ -29,9 +30,9 @@ class Stage(NamedTuple):
 
     window: Window
     path: np.ndarray  # (ms, 2)
-    line: object
-    animal: object
-    cursors: list
+    line: Line2D
+    animal: Line2D
+    cursors: list[Line2D]
 
 
 def ffmpeg() -> str:
@@ -128,7 +129,7 @@ def move(stage: Stage, ms: int) -> None:
         cursor.set_xdata([window.start_ms + ms - window.find_ms] * 2)
 
 
-def draw_pool(axes: Axes, condition: Condition, window: Window, radius: float) -> tuple[object, object]:
+def draw_pool(axes: Axes, condition: Condition, window: Window, radius: float) -> tuple[Line2D, Line2D]:
     """Pool and platform; returns path and animal, to be moved."""
     clear_axes(axes)
     pool = axes.add_patch(Circle((0, 0), 1, facecolor="#F3F7FA", edgecolor=GREY, linewidth=1.2))

@@ -24,6 +24,7 @@ import numpy as np
 
 from benchmarks.machine import machine
 from lsnn.blocks import Threads
+from lsnn.cluster import Cluster
 from lsnn.kernels.layout import gradient_zeros
 from lsnn.meta import MetaLearner, new_network
 from lsnn.whole import write_whole
@@ -55,6 +56,7 @@ def swallow(block: Any, weights: Any) -> None:
 def pieces(learner: MetaLearner, repeats: int) -> dict[str, float]:
     """Medians of what an iteration on a cluster is made of; the learner has workers."""
     cluster, weights = learner.threads, learner.network.weights()
+    assert isinstance(cluster, Cluster)
 
     def each(function, *arguments) -> float:
         def once() -> float:

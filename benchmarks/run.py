@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks import workloads
 from benchmarks.machine import machine, pin_to_cores
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = options_of(arguments)
     pin_to_cores(options.cores)
     options.out.mkdir(parents=True, exist_ok=True)
-    results = {"machine": machine(), "quick": options.quick, "repeats": options.repeats, "versions": {}}
+    results: dict[str, Any] = {"machine": machine(), "quick": options.quick, "repeats": options.repeats, "versions": {}}
     with scratch_folder() as folder:
         bench = Bench(folder, options.quick, options.repeats, options.limit_s, results)
         for section in options.only:

@@ -30,7 +30,8 @@ def run(minutes: float, threads: int, settings: list[str], folder: Path) -> dict
     training = Training(fresh_run(experiment, 0, "benchmarks.soak"), folder, threads)
     load_compiled(experiment, training.run.network)
     said = forecast(experiment, training.run.network, True, threads)
-    seconds, memory, start = [], [], time.monotonic()
+    seconds: list[float] = []
+    memory, start = [], time.monotonic()
     while time.monotonic() - start < 60 * minutes or len(seconds) < WARM_UP + 10:
         before = time.perf_counter()
         training.step()

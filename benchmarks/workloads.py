@@ -191,9 +191,7 @@ def closed_loop(bench: Bench) -> dict[str, Any]:
     if "failed" not in brian:
         ours = bench.checked(loop, "one_block", problem)
         theirs = bench.checked(ONE_ANIMAL.module, ONE_ANIMAL.variant, problem)
-        with np.load(ours) as a, np.load(theirs) as b:
-            apart, fired = (a["spikes"] ^ b["spikes"]) & 1, a["spikes"] & 1
-        brian["float64"] = {"agrees": bool(fired.any() and not apart.any()), "spikes": int(fired.sum())}
+        brian["float64"] = same_spikes(ours, theirs) if ours and theirs else {"agrees": False}
         if not brian["float64"]["agrees"]:
             bench.disagreeing.append(ONE_ANIMAL.name)
         per_ms = {name: r["forward_median_s"] / r["animal_ms"] for name, r in (engine | {"brian": brian}).items()}
@@ -201,6 +199,13 @@ def closed_loop(bench: Bench) -> dict[str, Any]:
         one = per_ms["brian"] / (LANES * per_ms["one_block"])
         bench.results["frozen.ratio_closed_loop_one_animal"] = one
     return without_files(engine | {"brian": brian | {"label": ONE_ANIMAL.label}})
+
+
+def same_spikes(ours: Path, theirs: Path) -> dict[str, Any]:
+    """Whether the first of the animals fired the same spikes, and how many."""
+    with np.load(ours) as a, np.load(theirs) as b:
+        apart, fired = (a["spikes"] ^ b["spikes"]) & 1, a["spikes"] & 1
+    return {"agrees": bool(fired.any() and not apart.any()), "spikes": int(fired.sum())}
 
 
 def run_W3(bench: Bench) -> None:

@@ -7,6 +7,7 @@ which is the state, while the network thinks.
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 import gymnasium
 import numpy as np
@@ -16,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from lsnn.errors import InputError
-from lsnn.task import ActionKind, Encoder
+from lsnn.task import ActionKind, Encoder, Loss
 from tasks.encoders import GaussianPopulation
 from tasks.validation import require, require_encoder, require_integer, require_number
 
@@ -77,7 +78,7 @@ class GymTask:
 
     name = "gym"
     dynamics = "tasks.gym_task"
-    loss = "reward"
+    loss: ClassVar[Loss] = "reward"
     n_target = 0
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ Delays and waits are counted in slots between the two.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from lsnn.configuration import NOTHING, documented, parameter
 from lsnn.kernels.draws import TASK_STEP, step_key, uniform_of
 from lsnn.learning.config import LearningConfig
-from lsnn.task import Encoder
+from lsnn.task import ActionKind, Encoder, Loss
 from tasks.encoders import FlagCells
 from tasks.family import Family, Latent, Measure, Preset, Trace
 from tasks.presets import SMALL
@@ -139,8 +139,8 @@ class StoreRecall:
 
     name = "store-recall"
     dynamics = "tasks.store_recall"
-    action_kind = "none"
-    loss = "target"
+    action_kind: ClassVar[ActionKind] = "none"
+    loss: ClassVar[Loss] = "target"
     n_action = 1
     n_state = N_STATE
     n_observation = 4

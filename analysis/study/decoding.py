@@ -137,7 +137,8 @@ def by_number(result: Result, name: str) -> dict[int, Estimate]:
     for size in sorted({min(size, total) for size in SUBSET_SIZES}):
         drawn = [generator.choice(total, size, replace=False) for _ in range(SUBSETS if size < total else 1)]
         means = [errors(features[:, chosen], of.goal)[0].mean() for chosen in drawn]
-        found[size] = Estimate(float(np.mean(means)), *np.percentile(means, (2.5, 97.5)), len(of.goal))
+        low, high = np.percentile(means, (2.5, 97.5))
+        found[size] = Estimate(float(np.mean(means)), float(low), float(high), len(of.goal))
     return found
 
 

@@ -3,8 +3,8 @@
 What a text claims is decided by `analysis.claims`: an experiment lists its claims by name, and tells what came of them.
 """
 
-from collections.abc import Callable, Hashable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -28,8 +28,8 @@ def enough(used: np.ndarray, what: str) -> np.ndarray:
     return used
 
 
-Claims = dict[Hashable, Claim]
-Outcomes = Mapping[Hashable, Outcome]
+Claims = dict[Any, Claim]  # by whatever an experiment compares
+Outcomes = Mapping[Any, Outcome]
 
 
 def no_claims(_: Result) -> Claims:

@@ -2,8 +2,9 @@
 
 import base64
 import json
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -90,7 +91,7 @@ def study_page(result: Result) -> tuple[str, dict[str, bytes]]:
 
 def decided(result: Result, present: list[Entry]) -> tuple[dict[str, Outcomes], dict[str, str]]:
     """What came of the claims of each experiment, all corrected together; why of some nothing can be said."""
-    claims: dict[tuple[str, Hashable], Claim] = {}
+    claims: dict[tuple[str, Any], Claim] = {}
     able, silent = [], {}
     for entry in present:
         try:
@@ -98,7 +99,7 @@ def decided(result: Result, present: list[Entry]) -> tuple[dict[str, Outcomes], 
             able.append(entry.name)
         except TooFew as reason:
             silent[entry.name] = str(reason)
-    outcomes: dict[str, dict[Hashable, Outcome]] = {name: {} for name in able}
+    outcomes: dict[str, dict[Any, Outcome]] = {name: {} for name in able}
     for (name, key), outcome in decide(claims).items():
         outcomes[name][key] = outcome
     return dict(outcomes), silent

@@ -132,8 +132,8 @@ def tell_takeover(result: Result, outcomes: Outcomes) -> list[str]:
     for swap, (label, _) in OTHERS.items():
         lines.append(f"Given the other's {label}, to the other's: {by_finds(of, [c.share for c in of.choices[swap]])}.")
     for swap in darks(of):
-        shares = [remembered(choice) for choice in of.choices[swap]]
-        lines.append(f"After {swap.removeprefix('dark_')} ms without input, to the own: {by_finds(of, shares)}.")
+        own = [remembered(choice) for choice in of.choices[swap]]
+        lines.append(f"After {swap.removeprefix('dark_')} ms without input, to the own: {by_finds(of, own)}.")
     if later := in_search(result):
         shares = ", ".join(f"{OTHERS[swap][0]} {interval(later.choices[swap].share, 2)}" for swap in OTHERS)
         dark = ", ".join(

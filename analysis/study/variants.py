@@ -1,5 +1,7 @@
 """Networks meta-trained for a study: held-out wedge, series of tau_a, controls."""
 
+from collections.abc import Mapping
+
 import h5py
 import numpy as np
 from matplotlib.figure import Figure
@@ -38,7 +40,7 @@ def draw_wedge(result: Result) -> Figure:
     )
 
 
-def bars(figure: Figure, groups: dict[str, tuple[Estimate, ...]], labels: tuple[str, ...]) -> None:
+def bars(figure: Figure, groups: Mapping[str, tuple[Estimate, ...]], labels: tuple[str, ...]) -> None:
     """Groups of bars with intervals: fraction of the oracle's goals."""
     axes = figure.subplots()
     for number, label in enumerate(labels):

@@ -45,7 +45,7 @@ def draw_wiring(result: Result, name: str = OWN) -> Figure:
     draw_matrix(figure.add_subplot(grid[:, 0]), of, network.population, network.labels)
     for row, (degree, (own, random)) in enumerate(of.degrees.items()):
         axes = figure.add_subplot(grid[row, 1])
-        bins = np.linspace(0, max(own.max(), random.max()) + 1, 30)
+        bins = np.linspace(0, max(own.max(), random.max()) + 1, 30).tolist()
         axes.hist(random.ravel(), bins, density=True, color=GREY, alpha=0.5, label=f"{len(random)} random wirings")
         axes.hist(own, bins, density=True, histtype="step", color=BLUE, linewidth=2, label="network")
         axes.set(title=degree.replace("_", "-"), ylabel="density", ylim=(0, 1.3 * axes.get_ylim()[1]))
@@ -54,7 +54,7 @@ def draw_wiring(result: Result, name: str = OWN) -> Figure:
         axes = figure.add_subplot(grid[row, 2])
         weights, before = of.weight[chosen], of.initial[chosen]
         limit = np.quantile(np.abs(weights), 0.995) if len(weights) else 1.0
-        bins = np.linspace(-limit, limit, 61)
+        bins = np.linspace(-limit, limit, 61).tolist()
         if np.isfinite(before).any():
             known = before[np.isfinite(before)]
             axes.hist(known, bins, density=True, color=GREY, alpha=0.5, label="before meta-training")

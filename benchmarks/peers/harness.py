@@ -102,7 +102,7 @@ def main(arguments: list[str]) -> int:
     model = module.models(problem, dtype)[options.variant]()
     result = measure(model, options.repeats, bare_mb) | {"imported_mb": imported_mb} if options.repeats else {}
     found = outcome(model)
-    np.savez(options.out, **found)
+    np.savez(options.out, allow_pickle=False, **found)
     print(json.dumps(result | getattr(model, "facts", {})))
     return 0
 

@@ -7,6 +7,7 @@ at the synapses alone, padded to the largest fan-in, and once more in the backwa
 fit into memory. The input currents of all steps are computed before the scan.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -41,10 +42,34 @@ def step_neurons(constants, gamma, refractory, state, current):
     return v, b, blocked, z
 
 
-class Network:
+class Network(ABC):
     """What the forms have in common; a form says how spikes become currents."""
 
     batch_last = False
+
+    @abstractmethod
+    def initial_weights(self) -> dict[str, np.ndarray]:
+        """The weights of the synapses, in the form's own layout."""
+
+    @abstractmethod
+    def synaptic_gradient(self, g) -> dict[str, np.ndarray]:
+        """The gradient in the order of the problem's synapses."""
+
+    @abstractmethod
+    def input_currents(self, weights, x):
+        """What the inputs cause in every step."""
+
+    @abstractmethod
+    def empty_line(self, shape):
+        """Of the delays, before the first step."""
+
+    @abstractmethod
+    def arriving(self, weights, line, from_input):
+        """The current of a step, and the line without it."""
+
+    @abstractmethod
+    def sent(self, weights, line, z):
+        """The line with the spikes of a step."""
 
     def __init__(self, problem: Problem, dtype):
         self.problem, self.dtype = problem, dtype

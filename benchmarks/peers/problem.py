@@ -13,7 +13,7 @@ Shapes: T steps, E episodes (8 a block), N neurons, S synapses.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -121,7 +121,8 @@ def load(path: Path) -> Problem:
         }
         rest = {name: file[name] for name in Problem._fields if name not in parts}
     scalars = {name: rest[name].item() for name in ("tau_a_ms", "tau_out_ms", "b0", "gamma", "refractory", "d_max")}
-    return Problem(**parts, **rest | scalars)
+    fields: dict[str, Any] = {**parts, **rest, **scalars}
+    return Problem(**fields)
 
 
 def episodes_apart(bits: np.ndarray) -> np.ndarray:

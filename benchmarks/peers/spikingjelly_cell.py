@@ -16,6 +16,11 @@ from benchmarks.peers.torch_eager import Loop, Spike
 class AdaptiveThresholdNode(neuron.SimpleBaseNode):
     """A leaky neuron with soft reset, refractoriness and B = 1 + beta b."""
 
+    v: torch.Tensor
+    b: torch.Tensor
+    z: torch.Tensor
+    blocking: tuple[torch.Tensor, ...]
+
     def __init__(self, problem: Problem, alpha: torch.Tensor, beta: torch.Tensor):
         super().__init__(v_reset=None, surrogate_function=lambda u: Spike.apply(u, problem.gamma))
         self.alpha, self.beta, self.rho, self.refractory = alpha, beta, problem.rho, problem.refractory

@@ -259,7 +259,8 @@ class Compiled(Loop):
         if not hasattr(self, "compiled"):
             self.compiled = torch.compile(self.stretch, dynamic=False)
         currents, state = self.input_currents().unbind(), self.rest()
-        spikes, readouts = [], []
+        spikes: list[torch.Tensor] = []
+        readouts: list[torch.Tensor] = []
         for first in range(0, len(currents), STRETCH):
             part = self.compiled(currents[first : first + STRETCH], state)
             spikes, readouts, state = spikes + part[0], readouts + part[1], part[2]

@@ -5,6 +5,7 @@ its last step the policy pulls an arm.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numba import njit
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lsnn.configuration import NOTHING, documented, parameter
 from lsnn.kernels.draws import TASK_EPISODE, TASK_STEP, step_key, uniform, uniform_of
-from lsnn.task import Encoder
+from lsnn.task import ActionKind, Encoder, Loss
 from tasks.encoders import FlagCells
 from tasks.validation import require, require_integer, require_number
 
@@ -99,8 +100,8 @@ class Bandit:
 
     name = "bandit"
     dynamics = "tasks.bandit.task"
-    action_kind = "categorical"
-    loss = "reward"
+    action_kind: ClassVar[ActionKind] = "categorical"
+    loss: ClassVar[Loss] = "reward"
     n_action = N_ARMS
     n_state = N_STATE
     n_observation = 2 * N_ARMS

@@ -7,7 +7,7 @@ its last step the readout has to name y_t. So the answer to sample t may use t e
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lsnn.configuration import NOTHING, documented, parameter
 from lsnn.kernels.draws import TASK_EPISODE, TASK_STEP, normal, step_key, uniform_of
-from lsnn.task import Encoder
+from lsnn.task import ActionKind, Encoder, Loss
 from tasks.encoders import GaussianPopulation
 from tasks.validation import require, require_integer, require_number
 
@@ -191,8 +191,8 @@ class Regression:
 
     name = "regression"
     dynamics = "tasks.regression.task"
-    action_kind = "none"
-    loss = "target"
+    action_kind: ClassVar[ActionKind] = "none"
+    loss: ClassVar[Loss] = "target"
     n_action = 1
     n_state = N_STATE
 

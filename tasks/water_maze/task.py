@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsnn.configuration import NOTHING, documented, parameter
-from lsnn.task import Encoder
+from lsnn.task import ActionKind, Encoder, Loss
 from tasks.encoders import PlaceCells
 from tasks.validation import require, require_encoder, require_flag, require_integer, require_number
 from tasks.water_maze.dynamics import N_STATE
@@ -108,8 +109,8 @@ class WaterMaze:
 
     name = "water-maze"
     dynamics = "tasks.water_maze.dynamics"
-    action_kind = "gaussian"
-    loss = "reward"
+    action_kind: ClassVar[ActionKind] = "gaussian"
+    loss: ClassVar[Loss] = "reward"
     n_action = 2
     n_state = N_STATE
     n_observation = 4
