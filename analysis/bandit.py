@@ -15,6 +15,7 @@ from analysis.families import (
     ratio_over_episodes,
 )
 from analysis.latencies import Estimate
+from analysis.reading import FLAG, SHARE, check_layout, subgroup
 from analysis.results import NETWORK_CONDITIONS, Result
 from analysis.style import COLOURS, GREEN, GREY, LABELS, ORANGE, PALE, SILVER, add_footer, new_figure, styled
 from analysis.verdict import Criterion, answered, at_most, interval
@@ -28,6 +29,7 @@ TO_THOMPSON = 1.2
 HISTORY = (("paid", "pulls that paid"), ("late_paid", "in the last quarter"))
 SHOWN = {**{name: (LABELS[name], COLOURS[name]) for name in NETWORK_CONDITIONS}, **PLAYERS}
 GAPS = ((0.0, 0.2), (0.2, 0.5), (0.5, 1.0))
+LAYOUT = {"probability": ("episode 2", SHARE), "choice": ("episode trial", FLAG)}
 
 
 def expected_loss(result: Result, name: str, arms: str) -> np.ndarray:
@@ -87,7 +89,10 @@ def adaptation(result: Result) -> Figure:
 
 def page(result: Result) -> Page:
     """What the report says of a result file of this family."""
-    found = conditions_in(result, tuple(SHOWN), ("frozen", "thompson"))
+    found, lengths = conditions_in(result, tuple(SHOWN), ("frozen", "thompson")), {}
+    for name in found:
+        for arms in ARMS:
+            check_layout(subgroup(subgroup(result.file, name), arms), LAYOUT, lengths)
     rows = [(SHOWN[name][0], *_cells(result, name)) for name in found]
     drawings = (
         Drawing(

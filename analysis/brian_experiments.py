@@ -24,7 +24,8 @@ from analysis.latencies import (
     search_time,
 )
 from analysis.plots import plain_search_axis
-from analysis.results import Condition, Result, dataset, subgroup, text_attribute, values
+from analysis.reading import ResultError, dataset, label_attribute, subgroup, values
+from analysis.results import Condition, Result
 from analysis.style import BLUE, COLOURS, DARK, LABELS, VERMILLION, add_footer, new_figure, png, styled
 from lsnn.whole import write_whole
 
@@ -45,11 +46,13 @@ class Sweep(NamedTuple):
 def sweep_of(result: Result) -> Sweep:
     """The experiment in an open file; ResultError if it holds none."""
     strength = dataset(result.file, "strength", (None,))
+    if not strength.size:
+        raise ResultError(f"{result.path}: /strength must hold a strength, holds none")
     names = [f"strength_{number:02d}" for number in range(len(strength))]
     return Sweep(
-        text_attribute(result.file, "experiment").replace("_", " "),
-        text_attribute(strength, "description"),
-        text_attribute(strength, "units"),
+        label_attribute(result.file, "experiment").replace("_", " "),
+        label_attribute(strength, "description"),
+        label_attribute(strength, "units"),
         values(strength),
         [Condition(subgroup(result.file, name), name) for name in names],
     )

@@ -10,16 +10,8 @@ from matplotlib.figure import Figure
 from analysis.latencies import Estimate, estimate
 from analysis.pages import template
 from analysis.plots import draw_column
-from analysis.results import (
-    NETWORK_CONDITIONS,
-    Result,
-    ResultError,
-    checksum_attribute,
-    dataset,
-    has_checksum,
-    subgroup,
-    values,
-)
+from analysis.reading import ResultError, dataset, subgroup, values
+from analysis.results import NETWORK_CONDITIONS, Result, checksum_attribute, has_checksum
 from analysis.style import BLUE, add_footer, new_figure, styled
 from analysis.verdict import Criterion
 
@@ -75,7 +67,7 @@ def ratio_over_episodes(above: np.ndarray, below: np.ndarray) -> Estimate:
 def learning_curves(result: Result, columns: tuple[tuple[str, str], ...], logarithmic: bool = False) -> Figure:
     """Columns of the history (name, label) through meta-training."""
     history = result.history
-    if missing := [name for name, _ in columns if name not in history]:
+    if missing := [name for name in ("iteration", *(name for name, _ in columns)) if name not in history]:
         raise ResultError(f"{result.path}: /history needs the column {missing[0]!r}, has {sorted(history)}")
     figure = new_figure(5.2 * len(columns), 4.6, "Meta-training: the learning curve")
     for axes, (name, label) in zip(np.atleast_1d(figure.subplots(1, len(columns))), columns, strict=True):

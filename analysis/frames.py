@@ -4,7 +4,8 @@ import numpy as np
 import pandas
 import xarray
 
-from analysis.results import Condition, attributes, values
+from analysis.reading import attributes, values
+from analysis.results import Condition
 
 ARRAYS = {"position": ("episode", "row", "axis"), "action": ("episode", "time_ms", "axis"),
           "reward": ("episode", "time_ms"), "value": ("episode", "time_ms")}  # fmt: skip

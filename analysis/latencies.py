@@ -25,7 +25,8 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import bootstrap
 
-from analysis.results import Condition, ResultError
+from analysis.reading import ResultError
+from analysis.results import Condition
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000

@@ -13,18 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from analysis.latencies import Estimate, estimate
-from analysis.results import (
-    Result,
-    ResultError,
-    checksum_attribute,
-    dataset,
-    holds,
-    place,
-    subgroup,
-    text_attribute,
-    values,
-)
-from analysis.study.measures import names
+from analysis.reading import COUNT, ResultError, Rule, array, dataset, holds, label_attribute, names, place, subgroup
+from analysis.results import Result, checksum_attribute
 from analysis.style import BLACK, LABELS, add_footer, new_figure, png, styled
 from analysis.verdict import interval
 from lsnn.whole import write_whole
@@ -67,11 +57,13 @@ class Grid(NamedTuple):
 def grid_of(result: Result) -> Grid:
     """The grid in an open file; ResultError if it holds none."""
     kinds = names(result.file, "kinds")
-    radius, rest_ms = (values(dataset(result.file, name, (None,))) for name in ("radius", "rest_ms"))
+    radius, rest_ms = (array(result.file, name, (None,), Rule(0)) for name in ("radius", "rest_ms"))
     n_episodes = len(dataset(result.file, "episode_key", (None,)))
     shape = (len(kinds), len(radius), len(rest_ms), n_episodes)
     present = [name for name in (*PLAYERS, "oracle") if name not in NETWORKS or holds(result.file, name)]
-    goals = {name: values(dataset(subgroup(result.file, name), "goals", shape)).astype(float) for name in present}
+    if 0 in shape:
+        raise ResultError(f"{place(result.file)}: must hold a maze and an episode, holds {shape} of kinds, radii, ...")
+    goals = {name: array(subgroup(result.file, name), "goals", shape, COUNT).astype(float) for name in present}
     if not goals["oracle"].sum(-1).all():
         raise ResultError(f"{place(result.file)}: the oracle finds nothing in some maze, so nothing is a share of it")
     return Grid(kinds, radius, rest_ms, goals)
@@ -81,7 +73,7 @@ def origins(result: Result, networks: Sequence[str] = NETWORKS) -> list[str]:
     """Where each of these networks that is in the file came from: the file's name, the checksum of its weights."""
     groups = [subgroup(result.file, name) for name in networks if holds(result.file, name)]
     return [
-        f"{group.name.strip('/')}: {text_attribute(group, 'network')} {checksum_attribute(group, '_before')[:10]}"
+        f"{group.name.strip('/')}: {label_attribute(group, 'network')} {checksum_attribute(group, '_before')[:10]}"
         for group in groups
     ]
 

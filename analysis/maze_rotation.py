@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 
 from analysis.latencies import Estimate, estimate
 from analysis.maze_family import origins
-from analysis.results import Result, dataset, subgroup, values
+from analysis.reading import COUNT, FINITE, GAPS, ResultError, Rule, array, dataset, place, subgroup
+from analysis.results import Result
 from analysis.study.measures import mean, points, ratio
 from analysis.style import BLUE, COLOURS, DARK, GREY, LABELS, ORANGE, VERMILLION, add_footer, new_figure, png, styled
 from analysis.verdict import interval
@@ -66,10 +67,11 @@ class Course(NamedTuple):
 def player_of(result: Result, name: str) -> Player:
     """The episodes of a player in an open file."""
     group, n_episodes = subgroup(result.file, name), len(dataset(result.file, "episode_key", (None,)))
-    goals, rotation, first = (
-        values(dataset(group, column, (n_episodes,))) for column in ("goals", "rotation", "first_find_ms")
-    )
-    progress = values(dataset(group, "progress", (n_episodes, None))).astype(float)
+    progress = array(group, "progress", (n_episodes, None), GAPS).astype(float)
+    if not progress.size:
+        raise ResultError(f"{place(group)}: needs an episode and a step, has {progress.shape}")
+    goals, rotation = (array(group, name, (n_episodes,), of) for name, of in (("goals", COUNT), ("rotation", FINITE)))
+    first = array(group, "first_find_ms", (n_episodes,), Rule(-1, progress.shape[1], whole=True))
     late = in_bins(progress[:, -LATE_MS:], np.zeros(n_episodes, int), LATE_MS)[:, 0]
     return Player(goals.astype(float), rotation, first, in_bins(progress, first), late, progress.shape[1])
 

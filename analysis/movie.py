@@ -15,7 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from analysis.raster import Window, draw_populations, goal_found_first, window_of_first_find
-from analysis.results import Condition, Network, Result, ResultError, dataset, values
+from analysis.reading import ResultError, dataset, values
+from analysis.results import Condition, Network, Result
 from analysis.style import BLUE, DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
 from lsnn.errors import StoreError
 from lsnn.scratch import scratch_folder
@@ -146,7 +147,7 @@ def preferred_angles(condition: Condition, network: Network) -> np.ndarray:
     """Direction from the pool's centre of the mean place at which each neuron spiked in recorded episodes, (N,)."""
     spikes, total = condition.spikes, np.zeros((len(network.population), 2))
     for episode in spikes.episodes.tolist():
-        time, neuron = spikes.between(episode, 0, condition.duration_ms)
+        time, neuron = spikes.between(episode, 0, condition.duration_ms, len(total))
         np.add.at(total, neuron, condition.position(episode)[time])
     return np.arctan2(total[:, 1], total[:, 0])
 

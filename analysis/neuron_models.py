@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from analysis.brian_experiments import look, search
 from analysis.latencies import FIRST, SECOND, Estimate, goals_per_episode, goals_ratio, search_time
 from analysis.plots import plain_search_axis
-from analysis.results import Condition, Result, ResultError, attribute, place, reported, subgroup, text_attribute
+from analysis.reading import COUNT, KEY, ResultError, Rule, label_attribute, number_attribute, place, subgroup
+from analysis.results import Condition, Result
 from analysis.style import BLUE, LABELS, VERMILLION, add_footer, new_figure, png, styled
 from analysis.verdict import search_text
 from lsnn.whole import write_whole
@@ -38,14 +39,10 @@ def runs_of(result: Result) -> list[Run]:
         raise ResultError(f"{place(result.file)}: needs groups run_00, run_01, .., found none")
     runs = []
     for group in groups:
-        with reported(place(group)):
-            numbers = {name: float(attribute(group, name)) for name in Run._fields[1:6]}
-        if missing := [name for name, value in numbers.items() if not np.isfinite(value)]:
-            raise ResultError(f"{place(group)}: needs a number as attribute {missing[0]!r}")
+        rules = {"seed": KEY, "iterations": COUNT, "minutes": Rule(0), "rate_hz": Rule(0), "exploded": COUNT}
+        numbers: dict[str, Any] = {name: number_attribute(group, name, rule) for name, rule in rules.items()}
         condition = Condition(group, group.name.strip("/"))
-        counts = {name: int(numbers[name]) for name in ("seed", "iterations", "exploded")}
-        model = text_attribute(group, "model")
-        runs.append(Run(model, minutes=numbers["minutes"], rate_hz=numbers["rate_hz"], condition=condition, **counts))
+        runs.append(Run(label_attribute(group, "model"), condition=condition, **numbers))
     return runs
 
 

@@ -12,7 +12,8 @@ from pynwb import NWBHDF5IO, NWBFile, TimeSeries
 from pynwb.behavior import Position, SpatialSeries
 from pynwb.file import Subject
 
-from analysis.results import Condition, Network, Result, ResultError
+from analysis.reading import ResultError
+from analysis.results import Condition, Network, Result
 from lsnn.whole import writing
 
 GAP_S = 1.0
@@ -90,7 +91,7 @@ def add_units(content: NWBFile, frozen: Condition, network: Network, starts: np.
     recorded, length = frozen.spikes, frozen.duration_ms * MS
     times: list[list[np.ndarray]] = [[] for _ in network.population]
     for episode, start in zip(recorded.episodes.tolist(), starts, strict=True):
-        time, neuron = recorded.between(episode, 0, frozen.duration_ms)
+        time, neuron = recorded.between(episode, 0, frozen.duration_ms, len(network.population))
         order = np.argsort(neuron, kind="stable")
         bounds = np.searchsorted(neuron[order], np.arange(len(network.population) + 1))
         for number in range(len(network.population)):

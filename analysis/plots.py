@@ -7,7 +7,8 @@ from matplotlib.patches import Circle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from analysis.latencies import Estimate, goals_per_episode, goals_ratio, search_by_trial
-from analysis.results import NETWORK_CONDITIONS, Condition, Result, ResultError
+from analysis.reading import ResultError
+from analysis.results import NETWORK_CONDITIONS, Condition, Result
 from analysis.style import (
     BLUE,
     COLOURS,

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.results import Condition, Network, Result, ResultError, Spikes, Traces
+from analysis.reading import ResultError
+from analysis.results import Condition, Network, Result, Spikes, Traces
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, VERMILLION, add_footer, new_figure, styled
 
 BEFORE_MS, AFTER_MS, COMPARED_MS = 150, 350, 50
@@ -146,12 +147,7 @@ def draw_raster(
     colours: tuple[str, ...],
 ) -> None:
     """Spikes as ticks, cells sorted into groups (cells,) from the top down, each group named at the right."""
-    time, cell = spikes.between(window.episode, window.start_ms, window.stop_ms)
-    if len(cell) and not 0 <= cell.min() <= cell.max() < len(group):
-        raise ResultError(
-            f"{spikes.neuron.file.filename}: {spikes.neuron.name}: cells must be 0..{len(group) - 1}, "
-            f"has {cell.min()}..{cell.max()}"
-        )
+    time, cell = spikes.between(window.episode, window.start_ms, window.stop_ms, len(group))
     order = np.argsort(group, kind="stable")
     rank = np.empty(len(order), int)
     rank[order] = np.arange(len(order))

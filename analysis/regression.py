@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from analysis.families import Drawing, Page, array, conditions_in, learning_curves, ratio_over_episodes
 from analysis.latencies import Estimate
+from analysis.reading import FINITE, ResultError, check_layout, checked_label, reported, subgroup
 from analysis.results import Result
 from analysis.style import (
     BLACK,
@@ -42,7 +43,9 @@ HISTORY = (("error_1", "squared error after 1 example"), ("error_20", "after 20 
 
 def function_of(result: Result) -> str:
     """Name of the family of functions."""
-    return str(result.provenance.config["task"]["function"])
+    where = f"{result.path}: attribute 'config', key task.function"
+    with reported(where):
+        return checked_label(where, result.provenance.config["task"]["function"])
 
 
 def squared_error(result: Result, name: str) -> np.ndarray:
@@ -111,9 +114,20 @@ def alike(result: Result) -> Figure:
     return add_footer(figure, result, f"n = {len(own)} functions")
 
 
+def check_samples(result: Result, found: list[str]) -> None:
+    """ResultError unless all predictions are of the same samples, two at least."""
+    lengths: dict[str, int] = {}
+    check_layout(subgroup(result.file, "examples"), {"y": ("episode sample", FINITE)}, lengths)
+    if lengths["sample"] < 2:
+        raise ResultError(f"{result.path}: /examples must have 2 samples of each function, has 1")
+    for name in found:
+        check_layout(subgroup(result.file, name), {"prediction": ("episode sample", FINITE)}, lengths)
+
+
 def page(result: Result) -> Page:
     """What the report says of a result file of this family."""
     found, function = conditions_in(result, tuple(SHOWN), ("frozen", "ridge")), function_of(result)
+    check_samples(result, found)
     ratio, wanted = late_to_first(result, "frozen"), WANTED.get(function, 0.5)
     rule = f"its error after 20 examples is at most {wanted:g} of that after 1"
     drawings = (

@@ -23,7 +23,8 @@ from analysis.latencies import (
 from analysis.pages import template
 from analysis.plots import ladder, learning_curve, search_times, swim_paths
 from analysis.raster import first_find
-from analysis.results import NETWORK_CONDITIONS, Condition, Result, ResultError
+from analysis.reading import ResultError
+from analysis.results import NETWORK_CONDITIONS, Condition, Result
 from analysis.study.report import is_study, study_page
 from analysis.style import LABELS, png
 from analysis.verdict import interval, judge, search_text, summary

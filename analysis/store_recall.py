@@ -6,7 +6,8 @@ from scipy.stats import binomtest
 
 from analysis.claims import share_claim
 from analysis.families import Drawing, Page, conditions_in, learning_curves, ratio_over_episodes
-from analysis.results import Result, subgroup, table
+from analysis.reading import FLAG, ResultError, Rule, dataset, place, subgroup, table
+from analysis.results import Result
 from analysis.style import BLUE, COLOURS, GREY, LABELS, ORANGE, PALE, add_footer, new_figure, styled
 from analysis.verdict import ABOVE, BELOW, Question, answered, interval
 
@@ -17,8 +18,14 @@ DELAY_BINS = 8
 
 
 def recalls(result: Result, name: str) -> dict[str, np.ndarray]:
-    """The columns of a condition's table of recalls."""
-    return table(subgroup(result.file, name), "recalls")
+    """The columns of a condition's table of recalls, of which there is at least one."""
+    group = subgroup(result.file, name)
+    n_episodes = len(dataset(group, "episode_key", (None,)))
+    rules = {"episode": Rule(0, n_episodes - 1, whole=True), "delay_ms": Rule(0), "right": FLAG}
+    rows = table(group, "recalls", rules, needed=tuple(rules))
+    if not len(rows["episode"]):
+        raise ResultError(f"{place(group)}, table 'recalls': must have a row, has none")
+    return rows | {"episode": rows["episode"].astype(np.int64)}
 
 
 def error_of(result: Result, name: str):

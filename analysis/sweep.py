@@ -6,20 +6,26 @@ Reads the summary that `runs/sweep_summary.py` writes (docs/guide/sweeps.md); ba
 from pathlib import Path
 from typing import NamedTuple
 
+import h5py
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.results import (
+from analysis.reading import (
+    COUNT,
+    GAPS,
     ResultError,
-    dataset,
+    Rule,
+    array,
+    checked_label,
     json_attribute,
+    label_attribute,
     opened,
+    place,
     reported,
     subgroup,
     table,
     text_attribute,
-    values,
 )
 from analysis.style import DARK, GREY, footer, new_figure, png, styled
 from lsnn.whole import write_whole
@@ -44,22 +50,30 @@ class Sweep(NamedTuple):
 
 def read_sweep(path: Path) -> Sweep:
     """The summary in a file; ResultError if it is none."""
-    with reported(str(path)):
-        with opened(path) as file:
-            if (kind := text_attribute(file, "kind")) != "sweep":
-                raise ResultError(f"{path}: must be the summary of a sweep, is a {kind} file")
-            cells, group = table(file, "cells"), subgroup(file, "curves")
-            offsets = values(dataset(group, "cell_offsets", (len(cells["group"]) + 1,))).astype(np.int64)
-            columns = [values(dataset(group, name, (None,))) for name in ("iteration", "minutes", "fraction")]
-            curves = [
-                (columns[0][a:b], columns[1][a:b], columns[2][a:b])
-                for a, b in zip(offsets[:-1], offsets[1:], strict=True)
-            ]
-            return Sweep(
-                cells, curves, json_attribute(file, "groups", list), json_attribute(file, "failures", dict),
-                text_attribute(file, "score"), bool(file.attrs.get("of_oracle", True)),
-                text_attribute(file, "command"), text_attribute(file, "git_commit"),
-            )  # fmt: skip
+    with opened(path) as file, reported(str(path)):
+        if (kind := label_attribute(file, "kind")) != "sweep":
+            raise ResultError(f"{path}: must be the summary of a sweep, is a {kind} file")
+        groups = [checked_label(f"{path}: attribute 'groups'", text) for text in json_attribute(file, "groups", list)]
+        rules = {"group": Rule(0, len(groups) - 1, whole=True), "status": Rule(0, 3, whole=True)}
+        cells = table(file, "cells", rules, GAPS, (*rules, "final_fraction", "iterations_to_enough"))
+        return Sweep(
+            cells, _curves(subgroup(file, "curves"), len(cells["group"])), groups,
+            json_attribute(file, "failures", dict), label_attribute(file, "score"),
+            bool(file.attrs.get("of_oracle", True)), text_attribute(file, "command"),
+            label_attribute(file, "git_commit"),
+        )  # fmt: skip
+
+
+def _curves(group: h5py.Group, n_cells: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Iterations, minutes and fractions of each cell's tests."""
+    offsets = array(group, "cell_offsets", (n_cells + 1,), COUNT).astype(np.int64)
+    columns = [array(group, "iteration", (None,))]
+    columns += [array(group, name, columns[0].shape) for name in ("minutes", "fraction")]
+    if offsets[0] != 0 or offsets[-1] != len(columns[0]) or np.any(np.diff(offsets) < 0):
+        raise ResultError(f"{place(group)}: cell_offsets must rise from 0 to the {len(columns[0])} tests")
+    return [
+        (columns[0][a:b], columns[1][a:b], columns[2][a:b]) for a, b in zip(offsets[:-1], offsets[1:], strict=True)
+    ]
 
 
 def band(curves: list[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -41,7 +41,8 @@ def walk(file: h5py.File) -> Iterator[h5d.DatasetID]:
 
     Raises:
         Unsound: a link other than a hard one, an object under two names, a view of other files, external storage, an
-            unknown filter, or a type other than numbers and text of fixed length; in the file, a group or an attribute.
+            unknown filter, a type other than numbers and text of fixed length, or data that are declared and not
+            stored; in the file, a group or an attribute.
     """
     seen, found = {_address(file.id)}, []
     todo: list[tuple[str, h5g.GroupID]] = [("/", file["/"].id)]
@@ -128,11 +129,21 @@ def _check_data_set(item: h5d.DatasetID, place: str) -> None:
             raise Unsound(f"{place}: must have no filters but {', '.join(_FILTERS.values())}, got number {code}")
     _check_type(item.get_type(), place)
     if made.get_layout() == h5d.CHUNKED:
-        chunk, shape = made.get_chunk(), item.shape
-        if (size := math.prod(chunk) * item.get_type().get_size()) > LARGEST_CHUNK_BYTES:
-            raise Unsound(f"{place}: must have chunks of at most {LARGEST_CHUNK_BYTES} bytes, got {size}")
-        if (count := math.prod(-(-n // c) for n, c in zip(shape, chunk, strict=True))) > MOST_CHUNKS:
-            raise Unsound(f"{place}: must have at most {MOST_CHUNKS} chunks, got {count}")
+        _check_chunks(item, place, made.get_chunk())
+        return
+    size = item.get_space().get_simple_extent_npoints() * item.get_type().get_size()
+    if (stored := item.get_storage_size()) != size:
+        raise Unsound(f"{place}: must be stored in full, {size} bytes, got {stored}")
+
+
+def _check_chunks(item: h5d.DatasetID, place: str, chunk: tuple[int, ...]) -> None:
+    """Unsound unless the chunks are of a size that can be read, and all of them are stored."""
+    if (size := math.prod(chunk) * item.get_type().get_size()) > LARGEST_CHUNK_BYTES:
+        raise Unsound(f"{place}: must have chunks of at most {LARGEST_CHUNK_BYTES} bytes, got {size}")
+    if (count := math.prod(-(-n // c) for n, c in zip(item.shape, chunk, strict=True))) > MOST_CHUNKS:
+        raise Unsound(f"{place}: must have at most {MOST_CHUNKS} chunks, got {count}")
+    if (stored := item.get_num_chunks()) != count:
+        raise Unsound(f"{place}: must be stored in full, {count} chunks, got {stored}")
 
 
 def _check_contents(item: h5d.DatasetID, place: str) -> None:

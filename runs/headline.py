@@ -5,8 +5,9 @@ from pathlib import Path
 
 from analysis.families import Page
 from analysis.latencies import FIRST, FROM_SECOND, SECOND, goals_per_episode, goals_ratio, search_time
+from analysis.reading import holds
 from analysis.report import PAGES
-from analysis.results import Condition, Result, holds
+from analysis.results import Condition, Result
 from analysis.verdict import Criterion, interval, judge, search_text
 from runs.progress import say
 

@@ -365,12 +365,16 @@ def test_huge_declared_size_is_refused_before_reading(tmp_path):
     with store.write_atomically(path) as file:
         file.attrs.update({"kind": "network", "schema_version": store.SCHEMA_VERSION})
         file.create_dataset("weight", (2**40, 3), "f4", chunks=(2**24, 3))
-        file.create_dataset("trials", (2**40,), TRIALS.dtype, chunks=(2**24,))
-    with pytest.raises(InputError, match=r"/weight: must take at most 1073741824 bytes, got float32 of shape"):
+    with pytest.raises(InputError, match=r"/weight: must be stored in full, 65536 chunks, got 0"):
         read_weight(path, shape=(None, 3))
-    with pytest.raises(InputError, match="/trials: must take at most"):
-        with store.open_for_reading(path, "network") as file:
-            store.read_table(file, "trials", {"trial": "i"})
+
+
+def test_what_is_larger_than_asked_for_is_refused_before_reading(network_file):
+    with pytest.raises(InputError, match=r"/weight: must take at most 40 bytes, got float32 of shape \(4, 3\)"):
+        read_weight(network_file, largest_bytes=40)
+    with pytest.raises(InputError, match="/trials: must take at most 20 bytes"):
+        with store.open_for_reading(network_file, "network") as file:
+            store.read_table(file, "trials", {"trial": "i"}, largest_bytes=20)
 
 
 @pytest.mark.parametrize(

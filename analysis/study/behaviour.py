@@ -10,9 +10,10 @@ from scipy.sparse import csr_array
 
 from analysis.claims import SHARE_MARGIN, Outcome, claim, sort_out
 from analysis.latencies import Estimate, Searches, began, estimate, median_of, of_medians, searches
-from analysis.results import Result, attribute, subgroup
+from analysis.reading import attribute, names, subgroup
+from analysis.results import Result
 from analysis.study.interventions import band
-from analysis.study.measures import Claims, Outcomes, Swum, array, enough, latency_margin, mean, names, swum
+from analysis.study.measures import Claims, Outcomes, Swum, array, enough, latency_margin, mean, swum
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, VERMILLION, add_footer, clear_axes, new_figure, styled
 from analysis.verdict import interval, search_text
 

@@ -15,9 +15,10 @@ from threadpoolctl import threadpool_limits
 
 from analysis.claims import SHARE_MARGIN, Outcome, claim, sort_out
 from analysis.latencies import Estimate
-from analysis.results import Result, subgroup
+from analysis.reading import names, subgroup
+from analysis.results import Result
 from analysis.study.interventions import band
-from analysis.study.measures import Claims, Outcomes, array, enough, mean, names, ratio
+from analysis.study.measures import Claims, Outcomes, array, enough, mean, ratio
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
 

@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 
 from analysis.claims import SHARE_MARGIN, Outcome, claim, sort_out
 from analysis.latencies import Estimate
-from analysis.results import Result, attribute, subgroup
+from analysis.reading import attribute, names, subgroup
+from analysis.results import Result
 from analysis.study.interventions import band
-from analysis.study.measures import Claims, Outcomes, array, names, ratio
+from analysis.study.measures import Claims, Outcomes, array, ratio
 from analysis.style import BLUE, ORANGE, add_footer, new_figure, styled
 from analysis.verdict import interval
 

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from analysis.claims import SHARE_MARGIN, Outcome, claim, sort_out
 from analysis.latencies import Estimate
-from analysis.results import Result, subgroup
+from analysis.reading import subgroup
+from analysis.results import Result
 from analysis.study.measures import (
     Claims,
     Outcomes,

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from analysis.claims import LATENCY_MARGIN, Claim, Outcome
 from analysis.latencies import Estimate, estimate
-from analysis.results import Condition, Result, ResultError, attribute, dataset, place, reported, subgroup, values
+from analysis.reading import COUNT, GAPS, ResultError, dataset, number_attribute, place, reported, subgroup, values
+from analysis.results import Condition, Result
 
 FEWEST = 5  # animals from which something is said
 
@@ -52,19 +53,14 @@ class Swum(Condition):
     def __init__(self, group: h5py.Group, name: str) -> None:
         self.group, self.name = group, name
         self.n_episodes = len(dataset(group, "episode_key", (None,)))
-        self.duration_ms = int(attribute(group, "duration_ms"))
+        self.duration_ms = int(number_attribute(group, "duration_ms", COUNT))
         if self.n_episodes < 1:
             raise ResultError(f"{place(group)}: needs an episode, has none")
 
 
-def names(group: h5py.Group, name: str) -> list[str]:
-    """An attribute that lists names."""
-    return [str(text) for text in np.atleast_1d(attribute(group, name))]
-
-
 def array(group: h5py.Group, name: str, n_axes: int) -> np.ndarray:
-    """A data set of an experiment, with so many axes."""
-    return values(dataset(group, name, (None,) * n_axes))
+    """A data set of an experiment, with so many axes; NaN where something was not measured."""
+    return values(dataset(group, name, (None,) * n_axes), rule=GAPS)
 
 
 def swum(result: Result, experiment: str, condition: str) -> Swum:

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 
 from analysis.claims import sort_out
 from analysis.latencies import Estimate
-from analysis.results import Result, ResultError, attribute, place, subgroup
-from analysis.study.measures import Claims, Outcomes, array, enough, names
+from analysis.reading import ResultError, attribute, names, place, subgroup
+from analysis.results import Result
+from analysis.study.measures import Claims, Outcomes, array, enough
 from analysis.study.transplant import WHOSE, Choice, choice_of, claim_of
 from analysis.style import BLUE, DARK, GREY, SILVER, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval

@@ -10,7 +10,8 @@ import numpy as np
 
 from analysis.claims import FEWEST, LATENCY_MARGIN, SHARE_MARGIN, Claim, Outcome, decide
 from analysis.pages import template
-from analysis.results import Result, ResultError, attribute, checksum_attribute
+from analysis.reading import ResultError, attribute, subgroup
+from analysis.results import Result, checksum_attribute
 from analysis.study import (
     behaviour,
     decoding,
@@ -23,6 +24,7 @@ from analysis.study import (
     variants,
     wiring,
 )
+from analysis.study.layouts import check_experiment
 from analysis.study.measures import Entry, Outcomes, TooFew, latency_margin, mean
 from analysis.style import png
 from analysis.verdict import interval
@@ -63,6 +65,8 @@ def is_study(result: Result) -> bool:
 def study_page(result: Result) -> tuple[str, dict[str, bytes]]:
     """The page as HTML and its figures by name; ResultError if the file holds no experiment."""
     present = [entry for entry in ENTRIES if entry.name in result.file]
+    for entry in present:
+        check_experiment(subgroup(result.file, entry.name), entry.name)
     if not present:
         raise ResultError(f"{result.path}: a study must hold an experiment, has none")
     outcomes, silent = decided(result, present)

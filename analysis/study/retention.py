@@ -9,9 +9,10 @@ from scipy.optimize import curve_fit
 
 from analysis.claims import Outcome, claim, sort_out
 from analysis.latencies import Estimate
-from analysis.results import Result, attribute, subgroup
+from analysis.reading import attribute, names, subgroup
+from analysis.results import Result
 from analysis.study.interventions import band
-from analysis.study.measures import Claims, Outcomes, array, enough, latency_margin, mean, names
+from analysis.study.measures import Claims, Outcomes, array, enough, latency_margin, mean
 from analysis.style import BLUE, GREEN, GREY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
 

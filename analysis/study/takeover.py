@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 
 from analysis.claims import sort_out
 from analysis.latencies import Estimate
-from analysis.results import Result, subgroup
-from analysis.study.measures import Claims, Outcomes, TooFew, array, names
+from analysis.reading import names, subgroup
+from analysis.results import Result
+from analysis.study.measures import Claims, Outcomes, TooFew, array
 from analysis.study.transplant import WHOSE, Choice, choice_of, claim_of
 from analysis.style import BLUE, DARK, GREEN, ORANGE, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval

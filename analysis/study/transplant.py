@@ -11,8 +11,9 @@ from scipy.stats import binomtest
 
 from analysis.claims import SHARE_MARGIN, Claim, Outcome, claim, share_claim, sort_out
 from analysis.latencies import Estimate, estimate
-from analysis.results import Result, subgroup
-from analysis.study.measures import Claims, Outcomes, array, enough, mean, names
+from analysis.reading import names, subgroup
+from analysis.results import Result
+from analysis.study.measures import Claims, Outcomes, array, enough, mean
 from analysis.style import DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
 from analysis.verdict import interval
 

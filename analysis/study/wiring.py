@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import ks_2samp
 
-from analysis.results import Result, attribute, subgroup
+from analysis.reading import Rule, attribute, check, place, subgroup
+from analysis.results import Result
 from analysis.study.measures import Outcomes, array
 from analysis.style import BLUE, DARK, GREY, ORANGE, add_footer, new_figure, styled
 
@@ -31,6 +32,10 @@ def wiring_of(result: Result, name: str) -> Wiring:
     group = subgroup(result.file, name)
     source, target, weight, initial = (array(group, n, 1) for n in ("source", "target", "weight", "initial_weight"))
     degrees = {name: (array(group, name, 1), array(group, f"random_{name}", 2)) for name in ("in_degree", "out_degree")}
+    cells, neurons = len(degrees["out_degree"][0]), len(degrees["in_degree"][0])
+    check(f"{place(group)}/source", source, Rule(0, cells - 1, whole=True))
+    check(f"{place(group)}/target", target, Rule(0, neurons - 1, whole=True))
+    check(f"{place(group)}, attribute 'n_inputs'", attribute(group, "n_inputs"), Rule(cells - neurons, cells - neurons))
     return Wiring(
         source, target, weight, initial, degrees, int(attribute(group, "n_inputs")), bool(attribute(group, "rewired"))
     )

@@ -5,7 +5,8 @@ import pytest
 
 from analysis.brian_experiments import describe, lost_from, strength_curves, survived, sweep_of, write_figure
 from analysis.latencies import Estimate, goals_per_episode
-from analysis.results import Result, ResultError
+from analysis.reading import ResultError
+from analysis.results import Result
 from lsnn import store
 
 

@@ -6,7 +6,7 @@ import pytest
 from analysis import bandit, regression, store_recall
 from analysis.families import mean_over_episodes, ratio_over_episodes
 from analysis.latencies import Estimate
-from analysis.results import ResultError
+from analysis.reading import ResultError
 
 RECALL_DTYPE = np.dtype(
     [
@@ -209,9 +209,16 @@ FROZEN = recalls((0, 0, True), (0, 99, False), (1, 100, True), (2, 799, False), 
 RESET = recalls((0, 0, True), (0, 99, False), (1, 100, True), (2, 799, True), (2, 700, False))
 
 
+def of_recalls(frozen, reset):
+    """Arrays of a result file by the recalls of two conditions."""
+    keys = np.arange(frozen["episode"].max() + 1)
+    tables = {"frozen/recalls": frozen, "state_reset/recalls": reset}
+    return tables | {"frozen/episode_key": keys, "state_reset/episode_key": keys}
+
+
 @pytest.fixture
 def recalled(by_hand):
-    return by_hand({"frozen/recalls": FROZEN, "state_reset/recalls": RESET})
+    return by_hand(of_recalls(FROZEN, RESET))
 
 
 def test_share_of_wrong_answers_is_that_of_all_recalls(recalled):
@@ -237,7 +244,7 @@ def test_store_and_recall_is_judged_by_its_errors(recalled, by_hand):
 
     def met(wrong, n):
         table = recalls(*((0, 100, k >= wrong) for k in range(n)))
-        page = store_recall.page(by_hand({"frozen/recalls": table, "state_reset/recalls": table}))
+        page = store_recall.page(by_hand(of_recalls(table, table)))
         return [criterion.met for criterion in page.criteria]
 
     assert met(0, 20) == [None, False]  # 0.95^20 = 0.36

@@ -25,7 +25,8 @@ from analysis.latencies import (
     still_searching,
     times_drawn,
 )
-from analysis.results import Condition, ResultError, Trials
+from analysis.reading import ResultError
+from analysis.results import Condition, Trials
 
 DURATION_MS = 100
 

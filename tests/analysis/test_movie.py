@@ -7,7 +7,8 @@ from PIL import Image
 
 from analysis import movie
 from analysis.movie import file_of, preferred_angles, write_movie
-from analysis.results import Result, ResultError
+from analysis.reading import ResultError
+from analysis.results import Result
 
 
 def test_movie_moves_and_shows_the_whole_window(result_path, tmp_path, monkeypatch):
@@ -40,7 +41,7 @@ def test_preferred_place_is_where_the_spikes_were(result_path):
         angles = preferred_angles(frozen, result.network)
         total = np.zeros(2)
         for episode in frozen.spikes.episodes.tolist():
-            time, neuron = frozen.spikes.between(episode, 0, frozen.duration_ms)
+            time, neuron = frozen.spikes.between(episode, 0, frozen.duration_ms, 100)
             total += frozen.position(episode)[time[neuron == 7]].sum(axis=0)
     assert angles[7] == pytest.approx(np.arctan2(total[1], total[0]))
 

@@ -6,7 +6,8 @@ from nwbinspector import Importance, inspect_nwbfile
 from pynwb import NWBHDF5IO
 
 from analysis.nwb import write_nwb
-from analysis.results import Result, ResultError
+from analysis.reading import ResultError
+from analysis.results import Result
 
 
 @pytest.fixture(scope="module")

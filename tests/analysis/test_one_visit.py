@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.claims import decide
-from analysis.results import ResultError
+from analysis.reading import ResultError
 from analysis.study import one_visit
 from analysis.study.measures import TooFew
 

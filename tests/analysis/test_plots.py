@@ -17,7 +17,8 @@ from analysis.plots import (
     swim_paths,
 )
 from analysis.raster import first_find, goal_found_first, window_of_first_find
-from analysis.results import Result, ResultError
+from analysis.reading import ResultError
+from analysis.results import Result
 from analysis.style import LABELS, png
 
 FIGURES = (swim_paths, search_times, ladder, learning_curve, first_find)
@@ -116,7 +117,7 @@ def test_running_mean_by_hand():
 def test_raster_shows_every_spike_around_the_find(result):
     frozen = result.conditions["frozen"]
     window = window_of_first_find(frozen, frozen.traces)
-    time, _ = frozen.spikes.between(window.episode, window.start_ms, window.stop_ms)
+    time, _ = frozen.spikes.between(window.episode, window.start_ms, window.stop_ms, 100)
     network = first_find(result).axes[2]
     drawn = sum(len(lines.get_segments()) for lines in network.collections)
     assert drawn == len(time) > 0
@@ -151,17 +152,22 @@ def test_platforms_have_the_radius_of_their_episode_and_the_place_of_the_first_f
         assert goal_found_first(frozen, 0)[0] == 0.25 != frozen.goal[0, 0]
 
 
-def test_a_radius_that_cannot_be_is_named(edited):
+@pytest.mark.parametrize(
+    ("radius", "rule"), [(0.0, r"lie in \(0, 1\]"), (1.5, r"lie in \(0, 1\]"), (np.nan, "hold finite numbers, holds n")]
+)
+def test_a_radius_that_cannot_be_is_named(edited, radius, rule):
     def change(file):
-        file["frozen/platform_radius"] = np.full(len(file["frozen/goal"]), np.nan)
+        file["frozen/platform_radius"] = np.full(len(file["frozen/goal"]), radius)
 
-    with Result(edited(change)) as other, pytest.raises(ResultError, match=r"platform_radius: must lie in \(0, 1\]"):
+    with Result(edited(change)) as other, pytest.raises(ResultError, match=f"platform_radius: must {rule}"):
         swim_paths(other)
 
 
 def test_windows_that_miss_the_first_find(edited):
     def change(file):
-        file["frozen/traces/start_ms"][:] = 599
+        trials = file["frozen/trials"][:]
+        trials["found"] = False
+        file["frozen/trials"][:] = trials
 
     with Result(edited(change)) as other, pytest.raises(ResultError, match="no window holds the first find"):
         first_find(other)
@@ -171,7 +177,8 @@ def test_cells_beyond_the_network(edited):
     def change(file):
         file["frozen/spikes/neuron"][:] = 100
 
-    with Result(edited(change)) as other, pytest.raises(ResultError, match=r"cells must be 0\.\.99, has 100\.\.100"):
+    rule = "neuron: must hold whole numbers in 0..99, holds 100"
+    with Result(edited(change)) as other, pytest.raises(ResultError, match=rule):
         first_find(other)
 
 

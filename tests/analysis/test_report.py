@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from analysis.reading import ResultError
 from analysis.report import ENTRIES, write_report
-from analysis.results import ResultError
 from tests.analysis.make_result import SHA, SWIMMERS, make_result
 
 NAMES = {entry.name for entry in ENTRIES}

@@ -9,12 +9,13 @@ import h5py
 import numpy as np
 import pytest
 
-from analysis import results
-from analysis.results import CONDITIONS, NETWORK_CONDITIONS, Network, Origin, Provenance, Result, ResultError, Trials
+from analysis import reading, results
+from analysis.reading import ResultError
+from analysis.results import CONDITIONS, NETWORK_CONDITIONS, Network, Origin, Provenance, Result, Trials
 from analysis.style import told_origin
 from analysis.verdict import weights_unchanged
 from lsnn import store
-from tests.analysis.make_result import B0, N_NEURONS, RELATIVE_BETA, SHA
+from tests.analysis.make_result import B0, N_INPUTS, N_NEURONS, RELATIVE_BETA, SHA
 
 
 def test_provenance_is_that_of_the_file(result):
@@ -101,7 +102,7 @@ def test_spikes_of_an_episode_are_a_slice(result):
     start, stop = group["episode_offsets"][1:3]
     time, neuron = group["time_ms"][start:stop], group["neuron"][start:stop]
     inside = (time >= 100) & (time < 200)
-    got_time, got_neuron = result.conditions["frozen"].spikes.between(1, 100, 200)
+    got_time, got_neuron = result.conditions["frozen"].spikes.between(1, 100, 200, N_NEURONS)
     np.testing.assert_array_equal(got_time, time[inside])
     np.testing.assert_array_equal(got_neuron, neuron[inside])
     assert len(got_time) > 0
@@ -143,7 +144,7 @@ def test_a_file_without_history_has_none(edited):
         ("config", "[1, 2]", "attribute 'config' must be a JSON dict"),
         ("packages", None, "needs a text attribute 'packages', found nothing"),
         ("command", 3, "needs a text attribute 'command', found int64"),
-        ("seed", "seven", "attribute 'seed': cannot be read"),
+        ("seed", "seven", "attribute 'seed': must be a number, is .*'seven'"),
         ("network_sha256", None, "needs a text attribute 'frozen_sha256', found nothing"),
     ],
 )
@@ -178,8 +179,8 @@ def open_all(path):
         frozen = result.conditions["frozen"]
         return (
             frozen.goals, frozen.goal, frozen.episode_key, frozen.policy, frozen.checksums, result.network,
-            result.platform_radius, result.history, frozen.traces, frozen.spikes.between(0, 0, 9),
-            frozen.input_spikes.between(2, 0, 9), frozen.traces.thresholds(0, 0, 9, result.network),
+            result.platform_radius, result.history, frozen.traces, frozen.spikes.between(0, 0, 9, N_NEURONS),
+            frozen.input_spikes.between(2, 0, 9, N_INPUTS), frozen.traces.thresholds(0, 0, 9, result.network),
         )  # fmt: skip
 
 
@@ -206,7 +207,10 @@ def test_the_unspoilt_file_reads(result_path):
         (lambda f: f["frozen"].attrs.__delitem__("weights_sha256_after"), "'frozen_sha256_after', found nothing"),
         (lambda f: f.__delitem__("network"), "needs a group 'network', found nothing"),
         (lambda f: f["network"].attrs.__setitem__("input_channels", "[[1]]"), "'input_channels'.*cannot be read"),
-        (lambda f: f["network/population"].attrs.__setitem__("labels", '["one"]'), r"codes must be 0\.\.0, has 0\.\.2"),
+        (
+            lambda f: f["network/population"].attrs.__setitem__("labels", '["one"]'),
+            "population: must hold whole numbers in 0..0, holds 1",
+        ),
         (lambda f: replace(f, "network/beta", np.zeros(3)), r"beta: must have shape \(100\), has \(3,\)"),
         (lambda f: f.__delitem__("frozen/traces/v"), "/frozen/traces: needs a data set 'v'"),
         (lambda f: replace(f, "frozen/traces/episode", np.zeros(9)), r"episode: must have shape \(3\), has \(9,\)"),
@@ -231,7 +235,8 @@ def test_trials_out_of_range(edited, column, value):
         rows[column][5] = value
         file["frozen/trials"][:] = rows
 
-    with pytest.raises(ResultError, match=f"/frozen, table 'trials': column '{column}' has {int(value)}, out of range"):
+    rule = f"/frozen, table 'trials': column '{column}': must hold whole numbers .*, holds {int(value)}"
+    with pytest.raises(ResultError, match=rule):
         open_all(edited(change))
 
 
@@ -241,8 +246,17 @@ def test_a_huge_declared_size_is_refused_unread(edited):
         file["network"].create_dataset("population", (2**40,), "i1", chunks=(2**20,))
         file["network/population"].attrs["labels"] = json.dumps(["a"])
 
-    with pytest.raises(ResultError, match="population: must take at most"):
+    with pytest.raises(ResultError, match="population: must be stored in full, 1048576 chunks, got 0"):
         open_all(edited(change))
+
+
+def test_what_is_larger_than_can_be_read_is_refused_unread(result_path, monkeypatch):
+    monkeypatch.setattr(reading, "LARGEST_READ_BYTES", 100)
+    with Result(result_path) as result, pytest.raises(ResultError, match="goal: must take at most 100 bytes"):
+        assert result.conditions["frozen"].goal.size
+    monkeypatch.setattr(reading, "LARGEST_READ_BYTES", 4000)
+    with Result(result_path) as result, pytest.raises(ResultError, match="position: must take at most 4000 bytes"):
+        result.conditions["frozen"].position(0)
 
 
 def test_what_is_no_result_file(tmp_path):

@@ -7,7 +7,8 @@ import pytest
 
 from analysis.claims import Outcome, decide
 from analysis.latencies import Estimate
-from analysis.results import ResultError, Trials
+from analysis.reading import ResultError
+from analysis.results import Trials
 from analysis.study import behaviour, decoding, generalisation, interventions, report, retention, transplant, variants
 from analysis.study.measures import TooFew, latency_margin, oracle_ms, swum
 from analysis.study.wiring import tell_wiring
@@ -609,8 +610,8 @@ def test_degrees_are_tested_against_random_wirings(by_hand):
     arrays = {
         "source": [0, 1, 2, 3, 4], "target": [0, 1, 2, 3, 0], "weight": [1.0, -1.0, 2.0, -4.0, 0.0],
         "initial_weight": [0.5, -0.5, np.nan, 1.0, np.nan],
-        "in_degree": [1, 1, 1, 3], "out_degree": [4, 5, 6, 7],
-        "random_in_degree": [[4, 4, 6, 6]], "random_out_degree": [[4, 5, 6, 7]],
+        "in_degree": [1, 1, 1, 3], "out_degree": [4, 5, 6, 7, 5, 6],
+        "random_in_degree": [[4, 4, 6, 6]], "random_out_degree": [[4, 5, 6, 7, 5, 6]],
     }  # fmt: skip
     placed = {f"wiring/{name}": np.array(array) for name, array in arrays.items()}
     told = tell_wiring(by_hand(placed, {"wiring": {"n_inputs": 2, "rewired": True}}), {})

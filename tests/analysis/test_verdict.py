@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from analysis.latencies import Estimate
-from analysis.results import Result, ResultError
+from analysis.reading import ResultError
+from analysis.results import Result
 from analysis.verdict import (
     answered,
     at_least,

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.results import Result, ResultError
+from analysis.reading import ResultError
+from analysis.results import Result
 from lsnn import store
 from lsnn.errors import InputError
 from lsnn.files import load_network, network_sha256
@@ -45,7 +46,7 @@ def result_digest(path: Path) -> str:
             told += [condition.goals.tolist(), condition.policy, result.radius_of(condition, 0)]
             if condition.has_recording:
                 windows = condition.traces.thresholds(0, 0, condition.traces.width_ms, result.network)
-                times, neurons = condition.spikes.between(0, 0, condition.duration_ms)
+                times, neurons = condition.spikes.between(0, 0, condition.duration_ms, len(result.network.population))
                 arrays |= {f"{name}.thresholds": windows, f"{name}.times": times, f"{name}.neurons": neurons}
         return store.checksum(arrays) + json.dumps(told)
 

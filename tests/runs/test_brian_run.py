@@ -4,7 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from analysis.results import Result, text_attribute
+from analysis.reading import text_attribute
+from analysis.results import Result
 from lsnn import brian
 from lsnn.errors import InputError
 from lsnn.neurons import ALIF, LIF

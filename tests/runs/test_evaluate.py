@@ -6,8 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
+from analysis.reading import text_attribute
 from analysis.results import CONDITIONS as KNOWN
-from analysis.results import Result, text_attribute
+from analysis.results import Result
 from lsnn.blocks import Block
 from lsnn.errors import InputError
 from lsnn.files import load_network, network_sha256

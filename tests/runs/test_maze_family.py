@@ -8,7 +8,8 @@ import pytest
 
 from analysis import maze_family as analysis
 from analysis.latencies import Estimate
-from analysis.results import Result, ResultError
+from analysis.reading import ResultError
+from analysis.results import Result
 from lsnn import store
 from lsnn.blocks import Block
 from lsnn.files import network_sha256

@@ -6,7 +6,8 @@ import pytest
 
 from analysis.latencies import goals_per_episode
 from analysis.neuron_models import describe, model_rows, offsets, runs_of
-from analysis.results import Result, ResultError
+from analysis.reading import ResultError
+from analysis.results import Result
 from lsnn.errors import InputError
 from runs import neuron_models
 from runs.train import Budget

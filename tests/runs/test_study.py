@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from analysis.reading import attribute
 from analysis.report import write_report
-from analysis.results import attribute
 from lsnn.blocks import Block, Threads, copy_of
 from lsnn.errors import InputError
 from lsnn.learning.config import LearningConfig

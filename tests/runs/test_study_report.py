@@ -8,8 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from analysis.claims import Outcome
+from analysis.reading import ResultError
 from analysis.report import write_report
-from analysis.results import Result, ResultError
+from analysis.results import Result
 from analysis.study.report import ENTRIES, answers, decided
 from lsnn.store import fix_text, seal
 from runs.cli import main

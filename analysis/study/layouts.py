@@ -1,0 +1,111 @@
+"""What the groups of a study file hold (docs/reference/files.md), checked before anything is said of it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import h5py
+
+from analysis.reading import COUNT, GAPS, ResultError, Rule, check_layout, names, number_attribute, place
+from analysis.study.measures import Swum
+
+BOOL = Rule(0, 1, whole=True, kinds="b")
+INDEX = Rule(0, whole=True, kinds="iu")
+STEP = Rule(-1, whole=True, kinds="iu")  # -1: never
+REACHED = Rule(-1, 2, whole=True, kinds="iu")  # own, other's or neither platform; -1: not run
+SPOT = Rule(-10, 10, gaps=True)  # pool radii; NaN: no platform
+TIME = Rule(0, gaps=True)
+DRAW = Rule(0, 2**20, whole=True, kinds="iu")
+
+
+class Layout(NamedTuple):
+    """Data sets with their axes and rules; attributes that list names of an axis, and those that are numbers.
+
+    Groups below hold trials of episodes: those of the axis "animal". An axis "pair_animal" has two animals a pair.
+    """
+
+    data: Mapping[str, tuple[str, Rule]]
+    names: Mapping[str, str] = {}
+    numbers: Mapping[str, Rule] = {}
+
+
+GOALS = {name: ("point animal", INDEX) for name in ("goals", "circling", "oracle")}
+WIRING = Layout(
+    {name: ("synapse", INDEX) for name in ("source", "target")}
+    | {name: ("synapse", GAPS) for name in ("weight", "initial_weight")}
+    | {"in_degree": ("neuron", INDEX), "random_in_degree": ("draw neuron", INDEX)}
+    | {"out_degree": ("cell", INDEX), "random_out_degree": ("draw cell", INDEX)},
+    numbers={"n_inputs": Rule(0, 2**24, whole=True), "rewired": Rule(0, 1)},
+)
+LAYOUTS = {
+    "ablation": Layout({"moment_ms": ("animal", STEP)}),
+    "silence": Layout({"moment_ms": ("animal", STEP), "silent_ms": ("silence", INDEX)}),
+    "clamp": Layout({"first_find_ms": ("animal", STEP), "held_after_ms": ("delay", INDEX)}),
+    "transplant": Layout(
+        {"path": ("swap pair_animal step 2", SPOT), "goal": ("pair_animal 2", SPOT), "found": ("pair_animal", BOOL),
+         "apart": ("pair_animal", BOOL)}, {"swaps": "swap"},
+    ),
+    "takeover": Layout(
+        {"lag_ms": ("state", INDEX), "finds": ("state", INDEX), "reached": ("state swap pair_animal", REACHED),
+         "moment_ms": ("state pair_animal", STEP), "apart": ("pair_animal", BOOL)}, {"swaps": "swap"},
+    ),
+    "one_visit": Layout(
+        {"reached": ("dark change pair_animal", REACHED), "dark_ms": ("dark", INDEX), "rate_hz": ("dark", TIME),
+         "found": ("pair_animal", BOOL), "apart": ("pair_animal", BOOL)}, {"changes": "change"}, {"watched_ms": COUNT},
+    ),
+    "decoding": Layout(
+        {name: (f"arm lag animal {features}", GAPS)
+         for name, features in (("b", "adaptive"), ("v", "neuron"), ("spikes", "neuron"), ("place", "2"))}
+        | {"goal": ("animal 2", SPOT), "lag_ms": ("lag", INDEX)}, {"arms": "arm"},
+    ),
+    "retention": Layout(
+        {"blank_ms": ("blank", INDEX), "search_ms": ("arm 2 blank animal", TIME), "valid": ("arm animal", BOOL)},
+        {"arms": "arm"}, {"tau_a_ms": TIME},
+    ),
+    "reversal": Layout(
+        {"found_before": ("animal", BOOL), "path": ("animal step 2", SPOT), "old_goal": ("animal 2", SPOT),
+         "new_goal": ("animal 2", SPOT)}, numbers={"reversal_ms": COUNT},
+    ),
+    "probe": Layout(
+        {"found_before": ("animal", BOOL), "goal": ("animal 2", SPOT), "path": ("state animal step 2", SPOT)},
+        {"states": "state"},
+    ),
+    "generalisation": Layout(
+        GOALS | {"curve": ("point", INDEX), "value": ("point", GAPS), "draw": ("animal", DRAW)},
+        numbers={"trained_radius": Rule(0, 1)},
+    ),
+    "wedge": Layout({name: ("place animal", INDEX) for name in ("goals", "circling", "oracle")}),
+    "tau_a": Layout(
+        {"tau_a_ms": ("network", TIME), "blank_ms": ("blank", INDEX), "search_ms": ("network 2 blank animal", TIME)}
+    ),
+    "controls": Layout(
+        {"goals": ("network 2 animal", INDEX), "circling": ("animal", INDEX), "oracle": ("animal", INDEX)},
+        {"networks": "network"},
+    ),
+    "wiring": WIRING,
+    "wiring_rewired": WIRING,
+}  # fmt: skip
+
+
+def check_experiment(group: h5py.Group, name: str) -> None:
+    """ResultError unless the group of an experiment holds what its layout says."""
+    layout, lengths = LAYOUTS[name], dict[str, int]()
+    check_layout(group, layout.data, lengths)
+    if lengths.get("pair_animal", 0) % 2:
+        raise ResultError(f"{place(group)}: must hold two animals a pair, holds {lengths['pair_animal']}")
+    for attribute, axis in layout.names.items():
+        listed = names(group, attribute)
+        if len(listed) != lengths[axis] or len(set(listed)) < len(listed):
+            rule = f"{lengths[axis]} names, each once"
+            raise ResultError(f"{place(group)}, attribute {attribute!r}: must be {rule}, is {listed!r:.200}")
+    for attribute, rule in layout.numbers.items():
+        number_attribute(group, attribute, rule)
+    for condition in group.values():
+        if isinstance(condition, h5py.Group):
+            _check_condition(condition, lengths.get("animal"))
+
+
+def _check_condition(group: h5py.Group, animals: int | None) -> None:
+    found = Swum(group, group.name)
+    if animals not in (None, found.n_episodes):
+        raise ResultError(f"{place(group)}: must hold {animals} animals, holds {found.n_episodes}")
+    found.trials  # noqa: B018  checked where it is read
