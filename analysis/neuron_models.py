@@ -88,9 +88,9 @@ def model_rows(result: Result) -> Figure:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, columnspacing=1.2)
     n, iterations = runs[0].condition.n_episodes, sorted({run.iterations for run in runs})
     span = f"{iterations[0]}" if len(iterations) == 1 else f"{iterations[0]} to {iterations[-1]}"
-    return add_footer(
-        figure, result, f"{span} iterations; a marker a seed; bars: 95 % bootstrap over n = {n} mazes"
-    )
+    seeds = ", ".join(map(str, sorted({run.seed for run in runs})))
+    facts = f"{span} iterations; a marker a seed of meta-training ({seeds}); bars: 95 % bootstrap over n = {n} mazes"
+    return add_footer(figure, result, facts)
 
 
 def offsets(runs: Sequence[Run]) -> list[float]:

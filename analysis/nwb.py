@@ -14,6 +14,7 @@ from pynwb.file import Subject
 
 from analysis.reading import ResultError
 from analysis.results import Condition, Network, Result
+from analysis.style import told_origin
 from lsnn.whole import writing
 
 GAP_S = 1.0
@@ -48,6 +49,7 @@ def nwb_of(result: Result, frozen: Condition) -> NWBFile:
         identifier=f"{made.network_sha256}-{made.seed}-{made.created}",
         session_start_time=datetime.fromisoformat(made.created),
         experiment_description=made.command,
+        notes="; ".join(map(told_origin, made.networks)) or None,
         keywords=["simulation", "spiking neural network", "water maze"],
         subject=Subject(
             subject_id=f"network-{made.network_sha256[:10]}",

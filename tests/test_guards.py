@@ -6,6 +6,7 @@ import pytest
 from lsnn import guards
 from lsnn.errors import DivergedError
 from lsnn.guards import AT_ONCE, FAULTS, PATIENCE, WARM_UP, Limits, Signs, Watch, fault_of, followed
+from lsnn.learning.shard import Prepared, batch_statistics
 from lsnn.meta import MetaLearner, new_network
 from tests.runs.tiny import DALE, FREE, tiny
 
@@ -155,6 +156,15 @@ def test_a_fault_in_any_epoch_is_kept_in_the_history_and_ends_the_iteration(monk
     assert learner.step()["lost"] == 1 and learner.watch.in_a_row == 1
     learner.step()
     assert learner.watch.iterations == 1  # iterations, not epochs
+
+
+@pytest.mark.parametrize("total", [1e301, -1e308, np.inf, np.nan])
+def test_advantages_of_any_size_have_statistics(total):
+    """The guards see in the gradient that they are none."""
+    shard = Prepared(None, 10.0, total, np.inf, np.array([3, 4]))
+    found = batch_statistics([shard], 1000, 1.0)
+    assert not found.advantage_std > 0 or found.advantage_std == np.inf or abs(found.advantage_mean) > 1e150
+    np.testing.assert_array_equal(found.rate_hz, [3 / 8, 4 / 8])
 
 
 def test_a_return_that_is_not_finite_leaves_the_curriculum_alone(monkeypatch):

@@ -28,7 +28,7 @@ class Rolled(NamedTuple):
     reward: np.ndarray
     acted: np.ndarray
     log_spread: np.ndarray
-    finite: bool
+    finite: bool = True
 
 
 def bare(network: Network) -> Network:

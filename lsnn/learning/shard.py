@@ -18,6 +18,8 @@ from lsnn.learning.rates import rate_gradient, spike_counts
 from lsnn.learning.returns import advantages
 from lsnn.network import Network
 
+LARGEST_ROOT = 1e150  # whose square is finite
+
 
 class Prepared(NamedTuple):
     """What a shard tells the batch before its gradient."""
@@ -67,7 +69,8 @@ def batch_statistics(shards: Sequence[Prepared], steps: int, dt_ms: float) -> Ba
     seconds = len(shards) * LANES * steps * dt_ms / 1000
     n = max(sum(shard.decisions for shard in shards), 1.0)
     mean = sum(shard.advantage_sum for shard in shards) / n
-    variance = sum(shard.advantage_square for shard in shards) / n - mean**2
+    square = mean**2 if abs(mean) < LARGEST_ROOT else np.inf  # which the guards see in the gradient
+    variance = sum(shard.advantage_square for shard in shards) / n - square
     rate_hz = np.sum([shard.spike_count for shard in shards], axis=0) / seconds
     return BatchStatistics(n, mean, float(np.sqrt(max(variance, 1e-12))), rate_hz, seconds)
 
