@@ -1,6 +1,6 @@
 """The frozen network in Brian2 under physics it was not trained for: how strong a departure its memory survives.
 
-Reads the files of `runs/membrane_noise.py` and `runs/exponential_synapses.py`: groups strength_00, strength_01, .. laid
+Reads the files of the experiments membrane-noise and exponential-synapses: groups strength_00, strength_01, .. laid
 out as conditions, the data set `strength`, and the scripted swimmers on the same mazes. The memory survives a strength
 at which the network makes more goals than circling, which remembers nothing, by a tenth of the oracle's goals, and is
 lost at one at which it does not (`analysis.claims`: else it is not decided).

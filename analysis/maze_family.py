@@ -1,4 +1,4 @@
-"""Frozen networks over a grid of mazes: finds as a share of the oracle's (reads the file of `runs/maze_family.py`).
+"""Frozen networks over a grid of mazes: finds as a share of the oracle's (reads the file of experiment maze-family).
 
 A share is a ratio of sums over the episodes of one maze; the mean over a grid gives every maze the same weight.
 """

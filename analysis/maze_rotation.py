@@ -1,4 +1,4 @@
-"""How soon an animal swims straight when its actions are turned (reads the file of `runs/maze_rotation.py`).
+"""How soon an animal swims straight when its actions are turned (reads the file of the experiment maze-rotation).
 
 Progress is the approach to the platform's centre in a step of search after the first find, in units of the greatest
 speed: 1 = straight at greatest speed. The course of a group of animals is their progress in bins of 50 ms since the

@@ -1,4 +1,4 @@
-"""How far each neuron model got on the maze in the same budget (reads the file of `runs/neuron_models.py`)."""
+"""How far each neuron model got on the maze in the same budget (reads the file of the experiment neuron-models)."""
 
 from collections.abc import Sequence
 from pathlib import Path

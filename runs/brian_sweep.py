@@ -1,11 +1,9 @@
 """A frozen network in Brian2 whose physics departs more and more from that of its training (docs/reference/files.md).
 
 The maze steps within Brian2's run; every strength meets the same platforms and starts, and strength 0 is the frozen
-network itself. `membrane_noise.py` and `exponential_synapses.py` say what departs.
+network itself. The experiments membrane-noise and exponential-synapses say what departs.
 """
 
-import argparse
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,15 +18,13 @@ from lsnn.files import network_sha256
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from runs.brian_run import mean_policy, open_session, put_header
-from runs.command import reported
+from runs.command import command_line
 from runs.evaluate import Session, padded
-from runs.figures import check_numbers
-from runs.folders import output_file
+from runs.experiments.options import check_numbers
+from runs.folders import output_folder
 from runs.maze_conditions import run_swimmers, write_block
 from runs.progress import Meter, meter, say
 from runs.result_file import ConditionWriter
-
-EPISODES = 64
 
 
 class Sweep(NamedTuple):
@@ -90,27 +86,12 @@ def _run_strength(
     group.attrs["frozen_sha256_after"] = network_sha256(network)
 
 
-def sweep_command(sweep: Sweep, arguments: Sequence[str]) -> int:
-    """The command line of a sweep: result file, figure beside it, a line a strength; returns the exit code."""
-    module = f"runs.{sweep.name}"
-    parser = argparse.ArgumentParser(f"python -m {module}", description=f"{sweep.description}, in {sweep.units}")
-    parser.add_argument("network", type=Path, help="a network file")
-    parser.add_argument("--out", type=Path, required=True, help="the result file to write; the figure goes beside it")
-    parser.add_argument("--strengths", type=float, nargs="+", default=sweep.strengths, help="rising from 0 on")
-    parser.add_argument("--episodes", type=int, default=EPISODES)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--overwrite", action="store_true", help="write over what is there")
-    asked = parser.parse_args(arguments)
-    command = shlex.join(["python", "-m", module, *arguments])
-
-    def work() -> None:
-        check_numbers(asked)
-        if asked.out.name == "" or asked.out.suffix == ".png":
-            raise InputError(f"--out must be a file that is no .png, beside which the figure is put, got {asked.out}")
-        files = (asked.out, asked.out.with_suffix(".png"))
-        out, figure = (output_file(path, asked.overwrite, [asked.network]) for path in files)
-        numbers = (asked.strengths, asked.episodes, asked.seed)
-        run_sweep(sweep, asked.network, *numbers, out, command, asked.overwrite)
-        say(f"{describe(out)}\nresult: {out}\nfigure: {write_figure(out, figure)}")
-
-    return reported(module, work)
+def carry_out(
+    sweep: Sweep, network: Path, out: Path, strengths: Sequence[float] | None, episodes: int, seed: int, overwrite: bool
+) -> None:
+    """The sweep as a command: result file and figure in a folder, a line a strength."""
+    check_numbers(episodes=episodes, seed=seed)
+    folder = output_folder(out, "", (f"{sweep.name}.h5", f"{sweep.name}.png"), overwrite, inputs=[network])
+    result, figure = folder / f"{sweep.name}.h5", folder / f"{sweep.name}.png"
+    run_sweep(sweep, network, strengths or sweep.strengths, episodes, seed, result, command_line(), overwrite)
+    say(f"{describe(result)}\nresult: {result}\nfigure: {write_figure(result, figure)}")

@@ -1,16 +1,14 @@
 """The `lsnn` command. Arguments and files are checked before anything is compiled; modules load when needed."""
 
-import functools
 import os
-import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from runs.command import SIGNALLED, ending_of_speech, reported, sound_streams
+from runs.command import command_line, ending_of_speech, reporting, sound_streams
+from runs.experiments.discovery import Experiments
 
 
 class Command(typer.Typer):
@@ -60,24 +58,6 @@ Settings = Annotated[
 ]
 
 
-def _reporting(command: Callable[..., int | None]) -> Callable[..., None]:
-    """Bad input ends in a message and exit code 2, not in a traceback; a command returns the signal that ended it."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **options: Any) -> None:
-        def signalled() -> int:
-            ended_by = command(*args, **options)
-            return SIGNALLED + ended_by if ended_by else 0
-
-        raise typer.Exit(reported("lsnn", signalled))
-
-    return run
-
-
-def _command() -> str:
-    return shlex.join(["lsnn", *sys.argv[1:]]).encode("utf-8", "backslashreplace").decode()
-
-
 def _checked_threads(threads: int | None, jobs: int = 1) -> int:
     """Those asked for, else an equal part of the cores for each of so many jobs."""
     from lsnn.errors import InputError
@@ -99,7 +79,7 @@ def _checked_seed(seed: int | None, default: int = 0) -> int:
 
 
 @main.command()
-@_reporting
+@reporting
 def train(
     task: Annotated[str, typer.Argument(help="Family: water-maze, bandit, regression, store-recall.")],
     preset: Annotated[str | None, typer.Option(help="Named configuration; default: compact.")] = None,
@@ -139,9 +119,9 @@ def train(
         experiment = overridden(preset_of(task, preset or DEFAULT_PRESET), settings)
         given = [Path(neuron)] if neuron else []
         folder = output_folder(out, f"{task}-seed{checked_seed}", files, overwrite, given)
-        run = training.fresh_run(experiment, checked_seed, _command())
+        run = training.fresh_run(experiment, checked_seed, command_line())
     else:
-        run = training.resumed_run(resume, task, preset, seed, settings, _command())
+        run = training.resumed_run(resume, task, preset, seed, settings, command_line())
         place = resume.parent if out is None else out
         same = not settings and (place / training.CHECKPOINT).resolve() == resume.resolve()
         folder = output_folder(place, "", files, overwrite or same, [] if same else [resume])
@@ -150,7 +130,7 @@ def train(
 
 
 @main.command()
-@_reporting
+@reporting
 def sweep(
     spec: Annotated[Path, typer.Argument(help="What to run, a TOML file (docs/guide/sweeps.md).")],
     out: Annotated[Path, typer.Option(help="Folder with a folder a cell; the same command goes on with it.")],
@@ -164,14 +144,14 @@ def sweep(
     from runs import sweep as sweeping
 
     more = ["--threads", str(_checked_threads(threads, jobs))]
-    ended_by = sweeping.sweep(spec, out, more, jobs, retry_failed, _command())
+    ended_by = sweeping.sweep(spec, out, more, jobs, retry_failed, command_line())
     if not ended_by and any(out.glob(f"*/{sweeping.FAILURE}")):
         raise typer.Exit(1)
     return ended_by
 
 
 @main.command()
-@_reporting
+@reporting
 def test(
     network: Annotated[Path, typer.Argument(help="A network file.")],
     out: Annotated[Path, typer.Option(help="The result file to write.")],
@@ -203,13 +183,13 @@ def test(
     file, experiment = open_network(network)
     names = evaluate.chosen_conditions(condition or [], experiment.task.name)
     output_file(out, overwrite, [network])
-    command = _command()
+    command = command_line()
     evaluate.run_test(out, file, experiment, names, checked_seed, command, episodes, recorded, threads, overwrite)
     print_headline(out)
 
 
 @main.command()
-@_reporting
+@reporting
 def brian(
     network: Annotated[Path, typer.Argument(help="A network file.")],
     out: Annotated[Path, typer.Option(help="The result file to write.")],
@@ -223,11 +203,11 @@ def brian(
     from runs.folders import output_file
 
     output_file(out, overwrite, [network])
-    raise typer.Exit(run_brian(network, mode, episodes, _checked_seed(seed), out, _command(), overwrite))
+    raise typer.Exit(run_brian(network, mode, episodes, _checked_seed(seed), out, command_line(), overwrite))
 
 
 @main.command("show-kernel")
-@_reporting
+@reporting
 def show_kernel(
     model: Annotated[str, typer.Argument(help="A neuron model: a name, or a TOML file of one's own.")],
 ) -> None:
@@ -240,7 +220,7 @@ def show_kernel(
 
 
 @main.command()
-@_reporting
+@reporting
 def study(
     network: Annotated[Path, typer.Argument(help="A network file of the water maze.")],
     out: Annotated[Path, typer.Option(help="The result file to write.")],
@@ -271,14 +251,14 @@ def study(
         raise InputError("--train is for the experiments that need more networks; leave out --only")
     budget = budget_of(minutes, iterations, default_minutes=5.0)
     output_file(out, overwrite, [network, *variants_folder(network).glob("*/*")])
-    if train and (ended_by := train_for_study(network, budget, threads, _command())):
+    if train and (ended_by := train_for_study(network, budget, threads, command_line())):
         return ended_by
-    run_study(network, out, checked_seed, episodes, threads, _command(), only or (), overwrite)
+    run_study(network, out, checked_seed, episodes, threads, command_line(), only or (), overwrite)
     return 0
 
 
 @main.command()
-@_reporting
+@reporting
 def report(
     result: Annotated[Path, typer.Argument(help="A result file.")],
     out: Annotated[Path, typer.Option(help="Folder for report.html and its figures.")],
@@ -296,7 +276,7 @@ def report(
 
 
 @main.command()
-@_reporting
+@reporting
 def movie(
     result: Annotated[Path, typer.Argument(help="A result file of `lsnn test`.")],
     out: Annotated[Path, typer.Option(help="The .mp4 or .gif to write; no suffix: MP4 if ffmpeg is there, else GIF.")],
@@ -312,7 +292,7 @@ def movie(
 
 
 @main.command()
-@_reporting
+@reporting
 def export(
     result: Annotated[Path, typer.Argument(help="A result file of `lsnn test`.")],
     nwb: Annotated[Path, typer.Option(help="The NWB file to write.")],
@@ -331,8 +311,17 @@ def export(
     say(f"NWB: {write_nwb(result, nwb, overwrite)}")
 
 
+experiments = typer.Typer(cls=Experiments, no_args_is_help=True)
+main.add_typer(experiments, name="experiment")
+
+
+@experiments.callback()
+def experiment() -> None:
+    """Experiments behind figures and tables: `lsnn experiment NAME --help` says what one asks, and its options."""
+
+
 @main.command()
-@_reporting
+@reporting
 def maze(
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="Take the network that comes with the clone.")
@@ -359,10 +348,10 @@ def maze(
     name, given = f"maze-pretrained-seed{seed}" if pretrained else f"maze-seed{seed}", [network] if network else []
     folder = output_folder(out, name, files, overwrite, given)
     if network is not None:
-        main_job.test_and_report(network, folder, checked_seed, threads, _command(), overwrite)
+        main_job.test_and_report(network, folder, checked_seed, threads, command_line(), overwrite)
         return 0
-    run = training.fresh_run(preset("water-maze"), checked_seed, _command())
-    return main_job.maze(run, budget, folder, threads, _command(), overwrite)
+    run = training.fresh_run(preset("water-maze"), checked_seed, command_line())
+    return main_job.maze(run, budget, folder, threads, command_line(), overwrite)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
 """How commands speak and end: output that cannot be said is lost and stops no work; errors have exit codes."""
 
 import errno
+import functools
 import io
 import os
 import select
+import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
+
+import typer
 
 BAD_INPUT = 2
 CANNOT_GO_ON = 3  # the fault of the numbers, the cluster or the machine
@@ -105,7 +109,20 @@ def reported(name: str, work: Callable[[], int | None]) -> int:
     return code
 
 
-def run_as_script(main: Callable[[Sequence[str]], int]) -> NoReturn:
-    """Run `main(arguments)` as a process's command; it ends with the code that comes back."""
-    sound_streams()
-    sys.exit(main(sys.argv[1:]))
+def reporting(command: Callable[..., int | None]) -> Callable[..., None]:
+    """Bad input ends in a message and exit code 2, not in a traceback; a command returns the signal that ended it."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        def signalled() -> int:
+            ended_by = command(*args, **options)
+            return SIGNALLED + ended_by if ended_by else 0
+
+        raise typer.Exit(reported("lsnn", signalled))
+
+    return run
+
+
+def command_line() -> str:
+    """What the user typed, as files keep it."""
+    return shlex.join(["lsnn", *sys.argv[1:]]).encode("utf-8", "backslashreplace").decode()

@@ -204,6 +204,17 @@ def code_of(page: Path) -> list[str]:
     return [*re.findall(r"`([^`\n]+)`", rest), *indented, *"".join(fenced).splitlines()]
 
 
+def command_and_words(name: str, words: str) -> tuple[Any, str]:
+    """The command of that name, or of the experiment that its words begin with, and what follows."""
+    group = typer.main.get_command(main)
+    assert name in group.commands, name
+    if name != "experiment" or not (of := re.match(r" ([a-z][a-z-]*)(.*)", words)):
+        return group.commands[name], words
+    command = group.commands[name].get_command(typer.Context(group), of[1])
+    assert command is not None, of[1]
+    return command, of[2]
+
+
 @every_page
 def test_commands_and_their_options_exist(page):
     group = typer.main.get_command(main)
@@ -213,9 +224,9 @@ def test_commands_and_their_options_exist(page):
         if match and match[1].startswith("-"):
             assert match[1] in of_all, line
         elif match:
-            assert match[1] in group.commands, line
-            options = {name for parameter in group.commands[match[1]].params for name in parameter.opts}
-            assert set(re.findall(r"--[a-z][a-z-]*", match[2])) <= options, line
+            command, words = command_and_words(match[1], match[2])
+            options = {"--help"}.union(*(parameter.opts for parameter in command.params))
+            assert set(re.findall(r"--[a-z][a-z-]*", words)) <= options, line
 
 
 def test_readme_names_every_command():

@@ -65,10 +65,11 @@ def test_a_task_that_changes_its_module_or_a_constant(folder):
     assert begun(folder, "package.match") == "120.0 1"
 
 
-@pytest.mark.parametrize("command", [["runs", "train", "bandit"], ["runs", "--help"], ["runs.bandit_regret"]])
+@pytest.mark.parametrize("command", ["train bandit", "--help", "experiment bandit-regret"])
 def test_without_a_compiler_commands_end_in_a_message(command):
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
-    ran = subprocess.run([sys.executable, "-m", *command], cwd=CLONE, env=environment, capture_output=True, text=True)
+    words = [sys.executable, "-m", "runs", *command.split()]
+    ran = subprocess.run(words, cwd=CLONE, env=environment, capture_output=True, text=True)
     assert ran.returncode == 2 and ran.stderr.startswith("lsnn: NUMBA_DISABLE_JIT must not be set")
     assert len(ran.stderr.splitlines()) == 1
 

@@ -1,4 +1,18 @@
-"""What a script does with bad input: exit code 2, one line that says why, nothing written."""
+"""What an experiment does with bad input: exit code 2, one line that says why, nothing written."""
+
+import sys
+
+from typer.testing import CliRunner
+
+from runs.cli import main
+
+
+def experiment(name, *words):
+    """The exit code of `lsnn experiment NAME WORDS`; what it says is passed on."""
+    done = CliRunner().invoke(main, ["experiment", name, *map(str, words)])
+    print(done.stdout, end="")
+    print(done.stderr, end="", file=sys.stderr)
+    return done.exit_code
 
 
 def assert_one_line(code, capsys, message):

@@ -8,12 +8,12 @@ from lsnn import brian
 from lsnn.kernels.simd import LANES
 from lsnn.meta import new_network
 from lsnn.seeds import TEST_BRANCH, episode_keys
-from runs import exponential_synapses, membrane_noise
-from runs.brian_sweep import run_sweep, sweep_command
-from tests.runs.refusals import assert_one_line
+from runs.brian_sweep import run_sweep
+from runs.experiments import exponential_synapses, membrane_noise
+from tests.runs.refusals import assert_not_written_over, assert_one_line, experiment
 from tests.runs.tiny import tiny
 
-SWEEPS = [membrane_noise.SWEEP, exponential_synapses.SWEEP]
+SWEEPS = [membrane_noise.sweep(), exponential_synapses.sweep()]
 KEYS = episode_keys(0, TEST_BRANCH, 0, LANES)
 
 
@@ -88,7 +88,7 @@ def test_a_synapse_of_one_target_follows_its_closed_form(network):
 @pytest.mark.parametrize("sweep", SWEEPS, ids=lambda sweep: sweep.name)
 def test_every_strength_meets_the_same_mazes_and_strength_0_is_the_frozen_network(saved, sweep, tmp_path):
     out = tmp_path / "sweep.h5"
-    run_sweep(sweep, saved, [0.0, sweep.strengths[-1]], 8, 3, out, "python -m runs.sweep")
+    run_sweep(sweep, saved, [0.0, sweep.strengths[-1]], 8, 3, out, "lsnn experiment")
     session_keys = episode_keys(3, TEST_BRANCH, 0, 8)
     with Result(out) as result:
         none, some = result.file["strength_00"], result.file["strength_01"]
@@ -114,22 +114,21 @@ def test_strengths_must_rise_from_0(saved, strengths, tmp_path):
     from lsnn.errors import InputError
 
     with pytest.raises(InputError, match="strengths must be finite and rise from 0 on, got"):
-        run_sweep(membrane_noise.SWEEP, saved, strengths, 8, 0, tmp_path / "sweep.h5", "x")
+        run_sweep(membrane_noise.sweep(), saved, strengths, 8, 0, tmp_path / "sweep.h5", "x")
     assert not (tmp_path / "sweep.h5").exists()
 
 
-@pytest.mark.parametrize("out", ["noise.png", "."])
-def test_the_figure_does_not_take_the_place_of_the_result(saved, out, capsys):
-    code = sweep_command(membrane_noise.SWEEP, [str(saved), "--out", out, "--strengths", "0", "--episodes", "1"])
-    assert_one_line(code, capsys, "--out must be a file that is no .png")
-
-
 def test_command_leaves_result_and_figure_and_prints_a_line_a_strength(saved, tmp_path, capsys):
-    out = tmp_path / "noise.h5"
-    arguments = [str(saved), "--out", str(out), "--strengths", "0", "0.5", "--episodes", "8"]
-    assert sweep_command(membrane_noise.SWEEP, arguments) == 0
+    words = [saved, "--out", tmp_path / "noise", "--strength", "0", "--strength", "0.5", "--episodes", "8"]
+    assert experiment("membrane-noise", *words) == 0
+    out = tmp_path / "noise" / "membrane_noise.h5"
     assert out.is_file() and out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     said = capsys.readouterr().out
     assert "trials 1 and 2" in said and "memory" in said
-    assert sweep_command(membrane_noise.SWEEP, arguments) == 2
-    assert "must not exist yet" in capsys.readouterr().err
+    assert_not_written_over(lambda: experiment("membrane-noise", *words), out, capsys)
+
+
+def test_bad_numbers_are_named(saved, tmp_path, capsys):
+    words = [saved, "--out", tmp_path / "noise", "--episodes", "0"]
+    assert_one_line(experiment("exponential-synapses", *words), capsys, "--episodes must be >= 1, got 0")
+    assert not (tmp_path / "noise").exists()

@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 from analysis.results import Result
 from lsnn.errors import StoreError
 from lsnn.files import load_network, save_network
-from runs import cli, maze
+from runs import maze
 from runs import train as training
 from runs.cli import main
+from runs.command import command_line
 from tests.runs.tiny import FREE, tiny
 from tests.test_neuron_files import TEXT
 
@@ -230,7 +231,7 @@ def test_names_that_no_file_can_have(own, tmp_path, nothing_compiles):
 
 def test_a_command_that_is_no_unicode_can_be_kept(monkeypatch):
     monkeypatch.setattr("sys.argv", ["lsnn", "train", "--out", "d\udce9"])
-    assert cli._command().encode() == rb"lsnn train --out 'd\udce9'"
+    assert command_line().encode() == rb"lsnn train --out 'd\udce9'"
 
 
 def test_a_film_is_not_written_over(result, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from lsnn.errors import InputError
 from lsnn.files import load_network, save_network
 from runs.configuration import experiment_of, open_network, overridden, preset
-from runs.figures import PRETRAINED
+from runs.experiments.options import PRETRAINED
 from tasks.encoders import CoordinateCells, PlaceCells
 from tasks.registry import family, names
 from tests.runs.tiny import FREE, tiny

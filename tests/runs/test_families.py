@@ -13,11 +13,10 @@ from lsnn.blocks import Block
 from lsnn.configuration import from_mapping, to_mapping
 from lsnn.files import network_sha256
 from lsnn.meta import MetaLearner, new_network
-from runs import bandit_regret
 from runs.cli import main
 from runs.configuration import experiment_of, open_network, overridden, preset
 from runs.evaluate import NETWORKS, chosen_conditions, conditions_of, keys_of_test, run_test
-from runs.figures import PRETRAINED, reporting
+from runs.experiments.options import PRETRAINED
 from runs.headline import print_headline
 from runs.train import Budget, fresh_run, train
 from tasks import registry
@@ -26,6 +25,7 @@ from tasks.bandit.baselines import play
 from tasks.bandit.task import last_steps
 from tasks.regression import Regression
 from tasks.store_recall import StoreRecall
+from tests.runs.refusals import assert_one_line, experiment
 
 SMALL = ("network.n_excitatory=8", "network.n_inhibitory=4", "network.n_adaptive=8", "learning.episodes=16")
 SHORT = {
@@ -118,20 +118,15 @@ def test_a_test_without_the_frozen_network_ends_well(results, tmp_path):
 
 
 @pytest.mark.parametrize("words", [("--seed", "-1"), ("--episodes", "0"), ("--threads", "0")])
-def test_bad_numbers_of_the_scripts_are_named(words, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["bandit_regret.py", "--out", str(tmp_path / "out"), *words])
-    with pytest.raises(SystemExit) as ended:
-        reporting(bandit_regret.main)
-    assert ended.value.code == 2 and f"{words[0]} must be >= " in capsys.readouterr().err
+def test_bad_numbers_of_the_experiments_are_named(words, tmp_path, capsys):
+    code = experiment("bandit-regret", "--out", tmp_path / "out", *words)
+    assert_one_line(code, capsys, f"{words[0]} must be >= ")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_script_writes_over_no_figure(tmp_path, monkeypatch, capsys):
+def test_an_experiment_writes_over_no_figure(tmp_path, capsys):
     (tmp_path / "bandit_regret.png").write_bytes(b"mine")
-    monkeypatch.setattr("sys.argv", ["bandit_regret.py", "--out", str(tmp_path)])
-    with pytest.raises(SystemExit):
-        reporting(bandit_regret.main)
-    assert "bandit_regret.png" in capsys.readouterr().err
+    assert_one_line(experiment("bandit-regret", "--out", tmp_path), capsys, "bandit_regret.png")
     assert [path.name for path in tmp_path.iterdir()] == ["bandit_regret.png"]
 
 

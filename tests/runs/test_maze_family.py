@@ -14,14 +14,14 @@ from lsnn import store
 from lsnn.blocks import Block
 from lsnn.files import network_sha256
 from lsnn.seeds import Study
-from runs import maze_family
 from runs.configuration import open_network
-from runs.figures import PRETRAINED
+from runs.experiments.maze_family import grid as maze_family
+from runs.experiments.options import PRETRAINED
 from runs.study.apparatus import study_keys
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import swim
 from tasks.water_maze.dynamics import ON_PLATFORM
-from tests.runs.refusals import assert_not_written_over, assert_one_line
+from tests.runs.refusals import assert_not_written_over, assert_one_line, experiment
 
 EPISODES, SEED = 12, 3
 SMALL = {
@@ -48,7 +48,7 @@ def network(folder):
 
 def command(network, out, *words):
     options = ["--episodes", str(EPISODES), "--seed", str(SEED), "--threads", "1", "--out", str(out)]
-    return maze_family.main(["--specialist", str(network), *options, *words])
+    return experiment("maze-family", "--specialist", network, *options, *words)
 
 
 @pytest.fixture(scope="module")

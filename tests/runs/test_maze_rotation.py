@@ -10,13 +10,13 @@ from analysis import maze_rotation as analysis
 from analysis.results import Result
 from lsnn.blocks import Block
 from lsnn.seeds import Study
-from runs import maze_rotation
 from runs.configuration import open_network
-from runs.figures import PRETRAINED
+from runs.experiments.maze_rotation import rotation as maze_rotation
+from runs.experiments.options import PRETRAINED
 from runs.study.apparatus import study_keys
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.dynamics import N_STATE, ON_PLATFORM, TRIAL, WAIT, X, Y
-from tests.runs.refusals import assert_not_written_over, assert_one_line
+from tests.runs.refusals import assert_not_written_over, assert_one_line, experiment
 
 EPISODES, SEED, DURATION_MS = 16, 5, 400
 
@@ -28,7 +28,7 @@ def network(folder):
 
 @pytest.fixture(scope="module")
 def maze():
-    """A shorter maze in place of the script's, with a rest that shows and a platform that is found."""
+    """A shorter maze in place of the experiment's, with a rest that shows and a platform that is found."""
     with pytest.MonkeyPatch.context() as patch:
         task = replace(maze_rotation.MAZE, duration_ms=DURATION_MS, rest_ms=7, platform_radius=0.6)
         patch.setattr(maze_rotation, "MAZE", task)
@@ -37,7 +37,7 @@ def maze():
 
 def command(network, out, *words):
     options = ["--episodes", str(EPISODES), "--seed", str(SEED), "--threads", "1", "--out", str(out)]
-    return maze_rotation.main([str(network), "--specialist", str(network), *options, *words])
+    return experiment("maze-rotation", network, "--specialist", network, *options, *words)
 
 
 @pytest.fixture(scope="module")

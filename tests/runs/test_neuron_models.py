@@ -9,8 +9,9 @@ from analysis.neuron_models import describe, model_rows, offsets, runs_of
 from analysis.reading import ResultError
 from analysis.results import Result
 from lsnn.errors import InputError
-from runs import neuron_models
+from runs.experiments.neuron_models import comparison as neuron_models
 from runs.train import Budget
+from tests.runs.refusals import assert_one_line, experiment
 from tests.runs.tiny import FREE
 from tests.test_neuron_files import TEXT
 
@@ -93,12 +94,11 @@ def test_settings_of_a_model():
 
 def test_bad_arguments(tmp_path, capsys):
     for words, message in (
-        (("--models", "hodgkin"), "no neuron model or file 'hodgkin'"),
+        (("--model", "hodgkin"), "no neuron model or file 'hodgkin'"),
         (("--iterations", "0"), "--iterations must be >= 1"),
-        (("--seeds", "-1"), "--seeds must be >= 0"),
+        (("--seed", "-1"), "--seed must be >= 0"),
     ):
-        assert neuron_models.main(["--out", str(tmp_path / "out"), *words]) == 2
-        assert message in capsys.readouterr().err
+        assert_one_line(experiment("neuron-models", "--out", tmp_path / "out", *words), capsys, message)
     assert not (tmp_path / "out").exists()
 
 

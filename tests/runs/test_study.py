@@ -16,7 +16,7 @@ from lsnn.meta import new_network
 from lsnn.seeds import Study
 from runs.cli import main
 from runs.configuration import open_network, overridden
-from runs.figures import PRETRAINED
+from runs.experiments.options import PRETRAINED
 from runs.study import (
     apparatus,
     behaviour,

@@ -1,17 +1,5 @@
-"""How far each neuron model gets on the maze in the same budget of meta-training (ours; no figure of the paper).
+"""One network a neuron model and seed: meta-trained, tested, and the tests of all in one table."""
 
-Every model takes the place of the adaptive neurons of `compact`, the other neurons stay LIF; seeds, mazes, learning
-and budget are the same. `lif` has no adaptation: what it holds of the platform is in membranes and spikes alone. After
-meta-training the weights are frozen and tested with the policy's mean action on mazes of the test branch, beside the
-scripted swimmers. A run that is complete in the folder is not repeated, so more seeds or models can be added.
-
-    python -m runs.neuron_models --iterations 3000 --seeds 1 2 3 --out DIR
-
-leaves in DIR a folder a run, `neuron_models.h5` with the tests of all (docs/reference/files.md), `neuron_models.png`.
-"""
-
-import argparse
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,9 +11,7 @@ from analysis.neuron_models import describe, write_figure
 from lsnn import store
 from lsnn.errors import InputError
 from lsnn.files import load_network
-from lsnn.neurons import MODELS
 from runs import train as training
-from runs.command import reported, run_as_script
 from runs.configuration import Experiment, open_network, overridden, preset
 from runs.evaluate import run_test
 from runs.folders import output_folder
@@ -33,7 +19,6 @@ from runs.neurons import neuron_settings
 from runs.progress import say
 
 TABLE, FIGURE, TEST = "neuron_models.h5", "neuron_models.png", "result.h5"
-EPISODES = 256
 SWIMMERS = ("circling", "memory", "oracle")
 TESTED = ("goal", "trials", "reward", "position", "episode_key")  # of a condition: what the table keeps
 # Sub-steps of a non-linear upswing multiply the gradient: a lower damping keeps it finite.
@@ -130,7 +115,7 @@ def compare(
     jobs = [Job(model, seed, folder / f"{Path(model).stem}-seed{seed}") for model in models for seed in seeds]
     if len({job.folder for job in jobs}) < len(jobs):
         given = [*models, *seeds]
-        raise InputError(f"--models and --seeds must be given once each, files under different names, got {given}")
+        raise InputError(f"--model and --seed must be given once each, files under different names, got {given}")
     experiments = {model: experiment_of(model, settings) for model in models}
     output_folder(folder, "", (TABLE, FIGURE), overwrite=True, inputs=map(Path, models))
     for job in jobs:
@@ -144,32 +129,3 @@ def compare(
     figure = write_figure(folder / TABLE, folder / FIGURE)
     say(f"{describe(folder / TABLE)}\ntable: {folder / TABLE}\nfigure: {figure}")
     return 0
-
-
-def main(arguments: Sequence[str]) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser("python -m runs.neuron_models", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="the folder of all files")
-    parser.add_argument("--models", nargs="+", default=list(MODELS), help="names, or TOML files of one's own")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parser.add_argument("--iterations", type=int, help="of meta-training, the same for every run")
-    parser.add_argument("--minutes", type=float, help="in place of iterations; default 10")
-    parser.add_argument("--episodes", type=int, default=EPISODES, help="mazes of each test")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--set", action="append", default=[], help="section.key=value for every model; repeatable")
-    asked = parser.parse_args(arguments)
-    command = shlex.join(["python", "-m", "runs.neuron_models", *arguments])
-
-    def work() -> int:
-        if min(*asked.seeds, 0) < 0 or asked.episodes < 1 or asked.threads < 1:
-            raise InputError("--seeds must be >= 0, --episodes and --threads >= 1")
-        budget = training.budget_of(asked.minutes, asked.iterations, default_minutes=10.0)
-        return compare(
-            asked.out, asked.models, asked.seeds, budget, asked.episodes, asked.threads, asked.set, command
-        )
-
-    return reported("runs.neuron_models", work)
-
-
-if __name__ == "__main__":
-    run_as_script(main)

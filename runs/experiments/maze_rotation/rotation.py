@@ -1,20 +1,5 @@
-"""A frozen network whose motor output is turned by an unknown angle (ours; no figure of the paper).
+"""Progress of every step of a search under rotated actions, of networks and scripted swimmers, and its file."""
 
-An episode's actions are turned by an angle uniform in +-90 degrees, fixed for the episode; the rest of the maze is the
-paper's. How long does the animal swim until its path is straight? NETWORK was meta-trained with such rotations, the
-specialist without; both take the policy's mean action. The scripted swimmers memory and oracle know the angle. All meet
-the same mazes, starts and angles. What is measured is the progress of every step of a search after the first find,
-
-    progress[t] = (distance to the platform's centre before step t - after it) / speed,
-
-from -1 to 1 = straight at greatest speed. `analysis/maze_rotation.py` says when a path counts as straight.
-
-    python -m runs.maze_rotation NETWORK.lsnn.h5 --out DIR
-
-leaves in DIR `maze_rotation.h5` (docs/reference/files.md) and `maze_rotation.png`.
-"""
-
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,16 +11,12 @@ from analysis.maze_rotation import describe, write_figure
 from lsnn import store
 from lsnn.blocks import Block
 from lsnn.seeds import Study
-from runs.command import run_as_script
-from runs.maze_family import (
+from runs.experiments.frozen_networks import (
     SWIMMERS_AT_ONCE,
     Comparison,
     Frozen,
     Told,
-    carry_out,
-    experiment_command,
     network_group,
-    parser_of,
     part_of,
     put_header,
 )
@@ -47,10 +28,8 @@ from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import best_circle, swim
 from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, ON_PLATFORM, ROTATION, TRIAL, WAIT, X, Y
 
-EPISODES = 512
 MAZE = WaterMaze(rotation_degrees=90.0)
 SWIMMERS = ("memory", "oracle")
-RESULT, FIGURE = "maze_rotation.h5", "maze_rotation.png"
 
 
 class Measured(NamedTuple):
@@ -143,18 +122,4 @@ def _put_measured(group: h5py.Group, found: Measured) -> None:
         store.put(group, name, values, *DESCRIPTIONS[name])
 
 
-def run(asked: argparse.Namespace, command: str) -> str:
-    """The experiment with these options."""
-    comparison = Comparison(Study.MAZE_ROTATION, RESULT, FIGURE, run_rotation, describe, write_figure)
-    return carry_out(comparison, {"rotated": asked.network, "specialist": asked.specialist}, asked, command)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """The command line; returns the exit code."""
-    parser = parser_of("runs.maze_rotation", __doc__, EPISODES)
-    parser.add_argument("network", type=Path, help="a network meta-trained with rotation")
-    return experiment_command("runs.maze_rotation", arguments, parser, run)
-
-
-if __name__ == "__main__":
-    run_as_script(main)
+COMPARISON = Comparison(Study.MAZE_ROTATION, "maze_rotation", run_rotation, describe, write_figure)

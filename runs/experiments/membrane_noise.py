@@ -8,20 +8,24 @@ the exact discrete form of dv/dt = (I - v)/tau_m + sigma sqrt(2/tau_m) xi. The s
 baseline threshold b0: the standard deviation that a membrane without input and spikes would have. An episode's noise is
 drawn from its key and is the same at every strength, up to the factor.
 
-    python -m runs.membrane_noise NETWORK.h5 --out RESULT.h5
+Leaves in the folder `membrane_noise.h5` (docs/reference/files.md) and `membrane_noise.png`: platform visits and escape
+latency against the strength.
 """
 
-from functools import partial
+from typing import TYPE_CHECKING
 
-import brian2 as br
 import numpy as np
 
-from lsnn import brian
-from lsnn.network import Network
 from lsnn.neurons import NeuronModel
 from lsnn.seeds import EPISODE_NOISE_BRANCH
-from runs.brian_sweep import Sweep, sweep_command
-from runs.command import run_as_script
+from runs.experiments.options import Folder, Overwrite, OwnNetwork, Seed, Strengths, SweptEpisodes
+
+if TYPE_CHECKING:
+    from lsnn import brian
+    from lsnn.network import Network
+    from runs.brian_sweep import Sweep
+
+STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5)
 
 
 def placed(model: NeuronModel) -> NeuronModel:
@@ -36,8 +40,12 @@ def noise_of(keys: np.ndarray, steps: int, n_neurons: int) -> np.ndarray:
     return np.concatenate([generator.standard_normal((steps, n_neurons)) for generator in generators], axis=1)
 
 
-def physics(network: Network, strength: float, keys: np.ndarray, steps: int) -> brian.Physics:
+def physics(network: "Network", strength: float, keys: np.ndarray, steps: int) -> "brian.Physics":
     """The frozen network with noise of sd `strength` b0 on every membrane."""
+    import brian2 as br
+
+    from lsnn import brian
+
     c = network.config
     return brian.Physics(
         models=tuple(map(placed, network.config.models)),
@@ -49,8 +57,22 @@ def physics(network: Network, strength: float, keys: np.ndarray, steps: int) -> 
     )
 
 
-STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5)
-SWEEP = Sweep("membrane_noise", "noise of the free membrane, standard deviation", "b0", STRENGTHS, physics)
+def sweep() -> "Sweep":
+    """What departs, and how its strength is measured."""
+    from runs.brian_sweep import Sweep
 
-if __name__ == "__main__":
-    run_as_script(partial(sweep_command, SWEEP))
+    return Sweep("membrane_noise", "noise of the free membrane, standard deviation", "b0", STRENGTHS, physics)
+
+
+def experiment(
+    network: OwnNetwork,
+    out: Folder,
+    strength: Strengths = None,
+    episodes: SweptEpisodes = 64,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Run the network at every strength and draw what it still finds."""
+    from runs.brian_sweep import carry_out
+
+    carry_out(sweep(), network, out, strength, episodes, seed, overwrite)
