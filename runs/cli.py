@@ -78,6 +78,14 @@ def _checked_seed(seed: int | None, default: int = 0) -> int:
     return default if seed is None else seed
 
 
+def _checked_episodes(episodes: int | None) -> int | None:
+    from lsnn.errors import InputError
+
+    if episodes is not None and episodes < 1:
+        raise InputError(f"--episodes must be >= 1, got {episodes}")
+    return episodes
+
+
 @main.command()
 @reporting
 def train(
@@ -170,15 +178,12 @@ def test(
     overwrite: Overwrite = False,
 ) -> None:
     """Test a frozen network on episodes it never met, beside its controls and the family's yardsticks."""
-    from lsnn.errors import InputError
     from runs import evaluate
     from runs.configuration import open_network
     from runs.folders import output_file
     from runs.headline import print_headline
 
-    threads, checked_seed = _checked_threads(threads), _checked_seed(seed)
-    if episodes is not None and episodes < 1:
-        raise InputError(f"--episodes must be >= 1, got {episodes}")
+    threads, checked_seed, episodes = _checked_threads(threads), _checked_seed(seed), _checked_episodes(episodes)
     recorded = evaluate.recorded_episodes(spikes)
     file, experiment = open_network(network)
     names = evaluate.chosen_conditions(condition or [], experiment.task.name)
@@ -326,9 +331,13 @@ def maze(
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="Take the network that comes with the clone.")
     ] = False,
+    preset: Annotated[str | None, typer.Option(help="Named configuration; default: compact.")] = None,
     minutes: Minutes = None,
+    iterations: Annotated[int | None, typer.Option(help="End after so many iterations of it.")] = None,
+    episodes: Annotated[int | None, typer.Option(help="Mazes of the test; default: 512.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for all files; default: a new one in results/.")] = None,
+    settings: Settings = None,
     threads: Threads = None,
     overwrite: Overwrite = False,
 ) -> int:
@@ -336,22 +345,23 @@ def maze(
     from lsnn.errors import InputError
     from runs import maze as main_job
     from runs import train as training
-    from runs.configuration import preset
     from runs.folders import output_folder
 
-    threads, checked_seed = _checked_threads(threads), _checked_seed(seed)
-    if pretrained and minutes is not None:
-        raise InputError(f"--minutes has no meaning with --pretrained, got {minutes:g}")
-    budget = training.budget_of(minutes, None, default_minutes=10.0)
+    threads, checked_seed, mazes = _checked_threads(threads), _checked_seed(seed), _checked_episodes(episodes)
+    of_training = {"--preset": preset, "--minutes": minutes, "--iterations": iterations, "--set": settings or None}
+    if pretrained and (given := [name for name, value in of_training.items() if value is not None]):
+        raise InputError(f"{', '.join(given)}: no meaning with --pretrained, whose network has learnt already")
+    budget = training.budget_of(minutes, iterations, default_minutes=10.0)
+    experiment = main_job.experiment_of(preset, settings or [])
     network = main_job.pretrained_network() if pretrained else None
     files = (training.CHECKPOINT, training.NETWORK, *main_job.FILES)
     name, given = f"maze-pretrained-seed{seed}" if pretrained else f"maze-seed{seed}", [network] if network else []
     folder = output_folder(out, name, files, overwrite, given)
     if network is not None:
-        main_job.test_and_report(network, folder, checked_seed, threads, command_line(), overwrite)
+        main_job.test_and_report(network, folder, checked_seed, threads, command_line(), overwrite, mazes)
         return 0
-    run = training.fresh_run(preset("water-maze"), checked_seed, command_line())
-    return main_job.maze(run, budget, folder, threads, command_line(), overwrite)
+    run = training.fresh_run(experiment, checked_seed, command_line())
+    return main_job.maze(run, budget, folder, threads, command_line(), overwrite, mazes)
 
 
 if __name__ == "__main__":

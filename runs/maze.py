@@ -1,26 +1,35 @@
 """The main job: meta-train on water mazes, freeze, test on mazes never met, report (`lsnn maze`, `make maze`)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.report import ENTRIES, write_report
 from lsnn.errors import InputError
-from runs.configuration import open_network
+from runs.configuration import Experiment, open_network, overridden, preset
 from runs.evaluate import NETWORKS, run_test
 from runs.folders import alone_in
 from runs.headline import print_headline
 from runs.progress import say
 from runs.train import Budget, Run, train
+from tasks.family import DEFAULT_PRESET
 
 PRETRAINED = Path(__file__).parent / "pretrained" / "water_maze.lsnn.h5"
 RESULT, REPORT = "result.h5", "report.html"
 FILES = (RESULT, REPORT, *(f"{entry.name}.png" for entry in ENTRIES))  # of test and report
 
 
-def maze(run: Run, budget: Budget, folder: Path, threads: int, command: str, overwrite: bool) -> int:
+def experiment_of(name: str | None, settings: Sequence[str]) -> Experiment:
+    """A preset of the maze (default: compact) with some keys changed; InputError for a bad name, key or value."""
+    return overridden(preset("water-maze", name or DEFAULT_PRESET), settings)
+
+
+def maze(
+    run: Run, budget: Budget, folder: Path, threads: int, command: str, overwrite: bool, episodes: int | None
+) -> int:
     """Train, test and report; returns the number of the signal that ended it early, or 0."""
     network, ended_by = train(run, budget, folder, threads)
     if not ended_by:
-        test_and_report(network, folder, run.seed, threads, command, overwrite)
+        test_and_report(network, folder, run.seed, threads, command, overwrite, episodes)
     return ended_by
 
 
@@ -31,11 +40,19 @@ def pretrained_network() -> Path:
     return PRETRAINED
 
 
-def test_and_report(network: Path, folder: Path, seed: int, threads: int, command: str, overwrite: bool) -> None:
-    """Test a network under every condition and write the report; the main numbers are printed."""
+def test_and_report(
+    network: Path, folder: Path, seed: int, threads: int, command: str, overwrite: bool, episodes: int | None
+) -> None:
+    """Test a network under every condition and write the report; the main numbers are printed.
+
+    Args:
+        episodes: mazes of the test; None: as many as `lsnn test` runs.
+    """
     file, experiment = open_network(network)
     result = folder / RESULT
     with alone_in(folder):
-        run_test(result, file, experiment, list(NETWORKS), seed, command, threads=threads, overwrite=overwrite)
+        run_test(
+            result, file, experiment, list(NETWORKS), seed, command, episodes, threads=threads, overwrite=overwrite
+        )
         print_headline(result)
         say(f"\nreport: {write_report(result, folder, overwrite)}")

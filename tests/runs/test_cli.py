@@ -19,7 +19,8 @@ from runs import maze
 from runs import train as training
 from runs.cli import main
 from runs.command import command_line
-from tests.runs.tiny import FREE, tiny
+from runs.configuration import open_network, overridden, preset
+from tests.runs.tiny import FREE
 from tests.test_neuron_files import TEXT
 
 CLONE = Path(__file__).parents[2]
@@ -131,11 +132,15 @@ def test_without_out_a_new_folder_is_taken(tmp_path, monkeypatch):
         assert (tmp_path / "results" / name / "network.lsnn.h5").is_file()
 
 
-def test_main_job(tmp_path, monkeypatch):
-    monkeypatch.setattr("runs.configuration.preset", lambda task: tiny())
-    monkeypatch.setattr("runs.maze_conditions.EPISODES", 8)
-    done = lsnn("maze", "--minutes", 0.005, "--seed", 2, "--out", tmp_path / "maze")
+def test_main_job(tmp_path):
+    words = ("--preset", "bellec2018", "--iterations", 2, "--episodes", 8, "--threads", 1, *TINY)
+    done = lsnn("maze", *words, "--seed", 2, "--out", tmp_path / "maze")
     assert done.exit_code == 0, done.output
+    file, experiment = open_network(tmp_path / "maze" / "network.lsnn.h5")
+    assert (file.seed, len(file.history)) == (2, 2)
+    assert experiment == overridden(preset("water-maze", "bellec2018"), FREE)
+    with Result(tmp_path / "maze" / "result.h5") as result:
+        assert result.conditions["frozen"].n_episodes == 8
     names = {path.name for path in (tmp_path / "maze").iterdir()}
     assert {"network.lsnn.h5", "checkpoint.lsnn.h5", "result.h5", "report.html", "ladder.png"} <= names
     assert "state_reset" in done.stdout and "report.html" in done.stdout
@@ -143,8 +148,7 @@ def test_main_job(tmp_path, monkeypatch):
 
 def test_main_job_with_the_network_of_the_clone(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(maze, "PRETRAINED", folder / "network.lsnn.h5")
-    monkeypatch.setattr("runs.maze_conditions.EPISODES", 8)
-    done = lsnn("maze", "--pretrained", "--out", tmp_path / "maze")
+    done = lsnn("maze", "--pretrained", "--episodes", 8, "--out", tmp_path / "maze")
     assert done.exit_code == 0, done.output
     assert (tmp_path / "maze" / "report.html").is_file()
     assert not (tmp_path / "maze" / "network.lsnn.h5").exists()
@@ -208,7 +212,16 @@ TRAIN = ("train", "water-maze")
         ((*TRAIN, "--seed", "-1"), ("--seed", "-1")),
         ((*TRAIN, "--threads", "0"), ("--threads must be >= 1, got 0",)),
         ((*TRAIN, "--neuron", "hodgkin"), ("no neuron model or file 'hodgkin'", "known models: lif, alif")),
-        (("maze", "--pretrained", "--minutes", "3"), ("--minutes", "--pretrained")),
+        (("maze", "--pretrained", "--minutes", "3"), ("--minutes: no meaning with --pretrained",)),
+        (
+            ("maze", "--pretrained", "--preset", "compact", "--iterations", "3", "--set", "network.beta=1"),
+            ("--preset, --iterations, --set: no meaning with --pretrained",),
+        ),
+        (("maze", "--preset", "huge"), ("--preset must be one of compact, bellec2018", "'huge'")),
+        (("maze", "--set", "network.foo=1"), ("network has no key 'foo'",)),
+        (("maze", "--minutes", "1", "--iterations", "3"), ("exclude each other",)),
+        (("maze", "--iterations", "0"), ("--iterations must be >= 1, got 0",)),
+        (("maze", "--episodes", "0"), ("--episodes must be >= 1, got 0",)),
         (("maze", "--seed", "-4"), ("--seed", "-4")),
     ],
 )

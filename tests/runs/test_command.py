@@ -65,17 +65,18 @@ def test_bad_input_has_its_exit_code_whoever_hears_of_it(redirection):
 
 
 def small_maze(network):
-    """A program: the main job with 8 mazes and a network that is quickly tested."""
+    """A program: the main job with a network that is quickly tested."""
     return (
-        f"from pathlib import Path; from runs import maze, maze_conditions; from runs.cli import main; "
-        f"maze_conditions.EPISODES = 8; maze.PRETRAINED = Path({str(network)!r}); main()"
+        f"from pathlib import Path; from runs import maze; from runs.cli import main; "
+        f"maze.PRETRAINED = Path({str(network)!r}); main()"
     )
 
 
 @pytest.mark.parametrize("terminal", NOT_UTF8)
 def test_the_main_job_reports_on_a_terminal_that_is_not_utf8(folder, tmp_path, terminal):
     program = f'-c "{small_maze(folder / NETWORK)}"'
-    code, output, errors = in_shell(["maze", "--pretrained", "--out", tmp_path], program=program, **NOT_UTF8[terminal])
+    words = ["maze", "--pretrained", "--episodes", "8", "--out", tmp_path]
+    code, output, errors = in_shell(words, program=program, **NOT_UTF8[terminal])
     assert (code, errors) == (0, "")
     assert rb"\u2212" in output  # the minus signs of the verdict
     assert (tmp_path / "report.html").is_file()
