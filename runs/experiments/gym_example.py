@@ -6,7 +6,7 @@ are ours: a small network, dense and without Dale's law. Return is that of the f
 """
 
 import time
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lsnn.meta import MetaLearner
 
 MS_PER_STEP = 5
-NETWORK = {
+NETWORK: dict[str, Any] = {
     "n_excitatory": 60,
     "n_inhibitory": 20,
     "n_adaptive": 20,
