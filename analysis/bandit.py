@@ -8,15 +8,15 @@ from analysis.claims import SHARE_MARGIN
 from analysis.families import (
     Drawing,
     Page,
-    array,
     conditions_in,
     learning_curves,
     mean_over_episodes,
     ratio_over_episodes,
 )
 from analysis.latencies import Estimate
-from analysis.reading import FLAG, SHARE, check_layout, subgroup
+from analysis.reading import FLAG, SHARE
 from analysis.results import NETWORK_CONDITIONS, Result
+from analysis.schema2 import check_trials, hidden, per_trial
 from analysis.style import COLOURS, GREEN, GREY, LABELS, ORANGE, PALE, SILVER, add_footer, new_figure, styled
 from analysis.verdict import Criterion, answered, at_most, interval
 
@@ -34,8 +34,7 @@ LAYOUT = {"probability": ("episode 2", SHARE), "choice": ("episode trial", FLAG)
 
 def expected_loss(result: Result, name: str, arms: str) -> np.ndarray:
     """What the better arm would have paid more on average, trial by trial, (E, K)."""
-    probability = array(result, f"{name}/{arms}", "probability", 2)
-    choice = array(result, f"{name}/{arms}", "choice", 2).astype(np.intp)
+    probability, choice = hidden(result, f"{name}/{arms}"), per_trial(result, f"{name}/{arms}", "arm").astype(np.intp)
     return probability.max(axis=1)[:, None] - np.take_along_axis(probability, choice, axis=1)
 
 
@@ -73,7 +72,7 @@ def _draw_regret(axes: Axes, total: np.ndarray, name: str, label: str, colour: s
 def adaptation(result: Result) -> Figure:
     """Share of pulls of the better arm by trial, for easy and hard pairs of independent arms."""
     figure = new_figure(12, 4.8, "How soon the choice adapts: pulls of the better arm")
-    probability = array(result, "frozen/independent", "probability", 2)
+    probability = hidden(result, "frozen/independent")
     gap = np.abs(probability[:, 0] - probability[:, 1])
     for axes, (low, high) in zip(figure.subplots(1, len(GAPS), sharey=True), GAPS, strict=True):
         chosen = (gap >= low) & (gap < high)
@@ -92,7 +91,7 @@ def page(result: Result) -> Page:
     found, lengths = conditions_in(result, tuple(SHOWN), ("frozen", "thompson")), {}
     for name in found:
         for arms in ARMS:
-            check_layout(subgroup(subgroup(result.file, name), arms), LAYOUT, lengths)
+            check_trials(result, f"{name}/{arms}", LAYOUT, {"arm": FLAG}, (2, SHARE), lengths)
     rows = [(SHOWN[name][0], *_cells(result, name)) for name in found]
     drawings = (
         Drawing(

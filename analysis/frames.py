@@ -17,16 +17,20 @@ def trials_frame(condition: Condition) -> pandas.DataFrame:
 
 
 def episodes_dataset(condition: Condition, episodes: slice = slice(None)) -> xarray.Dataset:
-    """Paths, actions, rewards, values and platforms of some episodes, with units and descriptions as attributes.
+    """Paths, actions, rewards, values and platforms of recorded episodes, with units and descriptions as attributes.
 
     Dimensions: episode, time_ms, row (of a path: before step `row`), axis (x, y). Only the episodes asked for are read.
+
+    Args:
+        episodes: a slice of `condition.recorded`.
     """
-    numbers = np.arange(condition.n_episodes)[episodes]
+    numbers = condition.recorded[episodes]
     found = {
         name: (dimensions, values(condition.group[name], episodes), attributes(condition.group[name]))
         for name, dimensions in ARRAYS.items()
         if name in condition.group
     }
-    found["goal"] = ("episode", "axis"), condition.goal[episodes], attributes(condition.group["goal"])
+    source = condition.group["latent" if "latent" in condition.group else "goal"]
+    found["goal"] = ("episode", "axis"), condition.goal[numbers], attributes(source)
     times = {"time_ms": np.arange(condition.duration_ms), "row": np.arange(condition.duration_ms + 1)}
     return xarray.Dataset(found, {"episode": numbers, "axis": ["x", "y"], **times}, {"condition": condition.name})

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from analysis.raster import Window, draw_populations, goal_found_first, window_of_first_find
-from analysis.reading import ResultError, dataset, values
+from analysis.reading import ResultError
 from analysis.results import Condition, Network, Result
 from analysis.style import BLUE, DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
 from lsnn.errors import StoreError
@@ -168,7 +168,6 @@ def draw_sorted_thresholds(axes: Axes, condition: Condition, window: Window, net
 
 def draw_value(axes: Axes, condition: Condition, window: Window) -> None:
     """The value readout."""
-    shape = (condition.n_episodes, condition.duration_ms)
-    value = values(dataset(condition.group, "value", shape), window.episode, slice(window.start_ms, window.stop_ms))
+    value = condition.recording("value", window.episode, slice(window.start_ms, window.stop_ms))
     axes.plot(np.arange(window.start_ms, window.stop_ms) - window.find_ms, value, color=BLUE, linewidth=1.2)
     axes.set(ylabel="value", xlabel="time since the first find (ms)")

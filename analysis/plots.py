@@ -7,7 +7,7 @@ from matplotlib.patches import Circle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from analysis.latencies import Estimate, goals_per_episode, goals_ratio, search_by_trial
-from analysis.reading import ResultError
+from analysis.reading import ResultError, place
 from analysis.results import NETWORK_CONDITIONS, Condition, Result
 from analysis.style import (
     BLUE,
@@ -65,9 +65,12 @@ def short_label(name: str) -> str:
 
 
 def episode_at(condition: Condition, quantile: float) -> int:
-    """The episode at a quantile of goals."""
+    """The episode at a quantile of goals; of those whose paths are kept, the one nearest to it in rank."""
     ranked = np.argsort(condition.goals, kind="stable")
-    return int(ranked[round(quantile * (len(ranked) - 1))])
+    kept = np.flatnonzero(np.isin(ranked, condition.recorded))
+    if not len(kept):
+        raise ResultError(f"{place(condition.group)}: needs the path of an episode, has none (lsnn test --record)")
+    return int(ranked[kept[np.argmin(np.abs(kept - round(quantile * (len(ranked) - 1))))]])
 
 
 def draw_episode(axes: Axes, condition: Condition, episode: int, platform_radius: float, size: float = 1.0) -> None:

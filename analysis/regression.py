@@ -4,10 +4,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.families import Drawing, Page, array, conditions_in, learning_curves, ratio_over_episodes
+from analysis.families import Drawing, Page, conditions_in, learning_curves, ratio_over_episodes
 from analysis.latencies import Estimate
-from analysis.reading import FINITE, ResultError, check_layout, checked_label, reported, subgroup
+from analysis.reading import FINITE, ResultError, check_layout, checked_label, holds, reported, subgroup
 from analysis.results import Result
+from analysis.schema2 import check_trials, per_trial
 from analysis.style import (
     BLACK,
     BROWN,
@@ -50,7 +51,7 @@ def function_of(result: Result) -> str:
 
 def squared_error(result: Result, name: str) -> np.ndarray:
     """(E, K)."""
-    return (array(result, name, "prediction", 2) - array(result, "examples", "y", 2)) ** 2
+    return (per_trial(result, name, "prediction") - per_trial(result, name, "y")) ** 2
 
 
 def late_to_first(result: Result, name: str) -> Estimate:
@@ -64,7 +65,7 @@ def likeness(result: Result, name: str) -> tuple[float, float]:
 
     Over all episodes and all samples with at least `LATE` examples before them.
     """
-    own, other = (array(result, condition, "prediction", 2)[:, LATE:].ravel() for condition in ("frozen", name))
+    own, other = (per_trial(result, condition, "prediction")[:, LATE:].ravel() for condition in ("frozen", name))
     length = np.linalg.norm(own) * np.linalg.norm(other)
     cosine = float(own @ other / length) if length > 0 else float("nan")
     return cosine, float(np.sqrt(np.mean((own - other) ** 2)))
@@ -84,7 +85,7 @@ def errors(result: Result) -> Figure:
     axes.set_ylim(low / 30, 2 * high)
     axes.grid(axis="y", color=PALE, linewidth=0.6)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    n = len(array(result, "examples", "y", 2))
+    n = len(squared_error(result, "frozen"))
     return add_footer(figure, result, f"bands: 95 % of the mean (normal) · n = {n} functions, the same for all")
 
 
@@ -101,10 +102,10 @@ def alike(result: Result) -> Figure:
     """Distance between the frozen network's predictions and each algorithm's, by number of examples."""
     figure = new_figure(10, 5.2, f"Which algorithm does the frozen network act like? ({function_of(result)})")
     axes = figure.subplots()
-    own = array(result, "frozen", "prediction", 2)
+    own = per_trial(result, "frozen", "prediction")
     for name, (label, colour) in ALGORITHMS.items():
         if name in result.file:
-            distance = np.sqrt(np.mean((own - array(result, name, "prediction", 2)) ** 2, axis=0))
+            distance = np.sqrt(np.mean((own - per_trial(result, name, "prediction")) ** 2, axis=0))
             axes.plot(np.arange(len(distance)), distance, color=colour, label=label)
     truth = np.sqrt(squared_error(result, "frozen").mean(axis=0))
     axes.plot(np.arange(len(truth)), truth, ":", color=COLOURS["frozen"], linewidth=3, label="the true y")
@@ -117,11 +118,13 @@ def alike(result: Result) -> Figure:
 def check_samples(result: Result, found: list[str]) -> None:
     """ResultError unless all predictions are of the same samples, two at least."""
     lengths: dict[str, int] = {}
-    check_layout(subgroup(result.file, "examples"), {"y": ("episode sample", FINITE)}, lengths)
-    if lengths["sample"] < 2:
-        raise ResultError(f"{result.path}: /examples must have 2 samples of each function, has 1")
+    if holds(result.file, "examples"):  # schema 2
+        check_layout(subgroup(result.file, "examples"), {"y": ("episode sample", FINITE)}, lengths)
+    older = {"prediction": ("episode sample", FINITE)}
     for name in found:
-        check_layout(subgroup(result.file, name), {"prediction": ("episode sample", FINITE)}, lengths)
+        check_trials(result, name, older, {"prediction": FINITE, "y": FINITE}, None, lengths)
+    if lengths.get("sample", lengths.get("trial", 0)) < 2:
+        raise ResultError(f"{result.path}: must have 2 samples of each function, has 1")
 
 
 def page(result: Result) -> Page:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from analysis import bandit, regression, store_recall
+from analysis import bandit, generic, regression, store_recall
 from analysis.families import Page, render_page
 from analysis.latencies import (
     FIRST,
@@ -34,7 +34,8 @@ PAGES: dict[str, Callable[[Result], Page]] = {
     "bandit": bandit.page,
     "regression": regression.page,
     "store-recall": store_recall.page,
-}  # of the families other than the water maze, by the name of the task
+}  # of the families other than the water maze that have one of their own, by the name of the task
+MAZE = "water-maze"
 
 TRIALS_LISTED = (0, 1, 2, 4, 9)
 
@@ -64,7 +65,7 @@ ENTRIES = (
         "Left: the frozen episode with the median number of goals, not the best one. Right, above: the same maze and "
         "starts for others; below: frozen episodes by their rank in goals. The platform is invisible to the animal.",
         swim_paths,
-        lambda result: True,
+        lambda result: len(result.conditions["frozen"].recorded) > 0,
     ),
     Entry(
         "search_times",
@@ -105,7 +106,7 @@ def write_report(result_path: str | Path, out_dir: str | Path, overwrite: bool =
         if is_study(result):
             page, images = study_page(result)
         else:
-            page, images = _family_page(result) if result.task in PAGES else _maze_page(result)
+            page, images = _maze_page(result) if result.task == MAZE else _family_page(result)
     return write_page(Path(out_dir), page, images, overwrite, [Path(result_path)])
 
 
@@ -143,9 +144,14 @@ def _maze_page(result: Result) -> tuple[str, dict[str, bytes]]:
     return render(result, drawn), {entry.name: image for entry, image in drawn.items()}
 
 
+def page_of(result: Result) -> Page:
+    """What is said of a result file of another family than the maze."""
+    return PAGES.get(result.task, generic.page)(result)
+
+
 def _family_page(result: Result) -> tuple[str, dict[str, bytes]]:
     """The page of another family and its figures, by name."""
-    page = PAGES[result.task](result)
+    page = page_of(result)
     images = {drawing.name: png(drawing.draw(result)) for drawing in page.drawings}
     coded = {name: base64.b64encode(image).decode("ascii") for name, image in images.items()}
     return render_page(result, page, coded), images

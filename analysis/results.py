@@ -16,6 +16,7 @@ import numpy as np
 
 from analysis.reading import (
     COUNT,
+    FINITE,
     FLAG,
     GAPS,
     KEY,
@@ -39,7 +40,7 @@ from analysis.reading import (
     values,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSIONS = (2, 3)
 NETWORK_CONDITIONS = ("frozen", "frozen_sampled", "state_reset", "untrained")
 SWIMMERS = ("random_walk", "straight_lines", "border", "circling", "memory", "oracle")
 CONDITIONS = NETWORK_CONDITIONS + SWIMMERS
@@ -210,15 +211,42 @@ class Condition:
 
     def __init__(self, group: h5py.Group, name: str) -> None:
         self.group, self.name = group, name
-        self._position = dataset(group, "position", (None, None, 2))
-        self.n_episodes, self.duration_ms = self._position.shape[0], self._position.shape[1] - 1
+        if "duration_ms" in group.attrs:
+            where, shape = place(group), dataset(group, "episode_key", (None,)).shape
+            self.n_episodes, self.duration_ms = shape[0], int(number_attribute(group, "duration_ms", COUNT))
+        else:  # schema 2, which kept every path
+            position = dataset(group, "position", (None, None, 2))
+            where, shape = place(position), position.shape
+            self.n_episodes, self.duration_ms = shape[0], shape[1] - 1
         if self.n_episodes < 1 or self.duration_ms < 1:
-            raise ResultError(f"{place(self._position)}: needs an episode and a step, has shape {self._position.shape}")
+            raise ResultError(f"{where}: needs an episode and a step, has shape {shape}")
 
     @cached_property
     def goal(self) -> np.ndarray:
         """Centre of the first platform of each episode, (E, 2)."""
-        return array(self.group, "goal", (self.n_episodes, 2), PLACE)
+        if not holds(self.group, "latent"):
+            return array(self.group, "goal", (self.n_episodes, 2), PLACE)
+        return array(self.group, "latent", (self.n_episodes, 3), PLACE)[:, :2]
+
+    @cached_property
+    def recorded(self) -> np.ndarray:
+        """Numbers of the episodes of which paths, actions and so on are kept, rising, (K,)."""
+        if not holds(self.group, "recorded_episode"):
+            return np.arange(self.n_episodes if holds(self.group, "position") else 0)
+        numbers = array(self.group, "recorded_episode", (None,), Rule(0, self.n_episodes - 1, whole=True))
+        if np.any(np.diff(numbers.astype(np.int64)) <= 0):
+            raise ResultError(f"{place(self.group)}/recorded_episode: must rise, has {numbers[:9].tolist()}")
+        return numbers.astype(np.int64)
+
+    def recording(
+        self, name: str, episode: int, steps: slice, *behind: int, extra: int = 0, rule: Rule = FINITE
+    ) -> np.ndarray:
+        """Some steps of what is kept of an episode under that name, of (T + extra, *behind)."""
+        source = dataset(self.group, name, (len(self.recorded), self.duration_ms + extra, *behind))
+        rows = np.flatnonzero(self.recorded == episode)
+        if not len(rows):
+            raise ResultError(f"{place(source)}: holds the episodes {self.recorded.tolist()}, not episode {episode}")
+        return values(source, int(rows[0]), steps, rule=rule)
 
     @cached_property
     def episode_key(self) -> np.ndarray:
@@ -283,7 +311,7 @@ class Condition:
 
     def position(self, episode: int, start_ms: int = 0, stop_ms: int | None = None) -> np.ndarray:
         """Path of an episode, rows start_ms..stop_ms of (T + 1, 2); row t is the place before step t."""
-        return values(self._position, episode, slice(start_ms, stop_ms), rule=PLACE)
+        return self.recording("position", episode, slice(start_ms, stop_ms), 2, extra=1, rule=PLACE)
 
 
 class Result:
@@ -312,8 +340,9 @@ class Result:
         if kind != "result":
             raise ResultError(f"{self.path}: must be a result file, is a {kind} file")
         version = int(number_attribute(self.file, "schema_version", COUNT))
-        if version != SCHEMA_VERSION:
-            raise ResultError(f"{self.path}: schema_version must be {SCHEMA_VERSION}, is {version}")
+        if version not in SCHEMA_VERSIONS:
+            known = " or ".join(map(str, SCHEMA_VERSIONS))
+            raise ResultError(f"{self.path}: schema_version must be {known}, is {version}")
         return Provenance(
             schema_version=version,
             seed=int(number_attribute(self.file, "seed", KEY)),
@@ -359,10 +388,14 @@ class Result:
 
     def radius_of(self, condition: Condition, episode: int) -> float:
         """Radius of an episode's platform, in pool radii; where the file has none, that of all, `platform_radius`."""
-        if not holds(condition.group, "platform_radius"):
+        group, n = condition.group, condition.n_episodes
+        if holds(group, "latent"):
+            radius = float(values(found := dataset(group, "latent", (n, 3)), episode)[2])
+        elif holds(group, "platform_radius"):
+            radius = float(values(found := dataset(group, "platform_radius", (n,)), episode))
+        else:
             return self.platform_radius
-        found = dataset(condition.group, "platform_radius", (condition.n_episodes,))
-        return radius_in(place(found), float(values(found, episode)))
+        return radius_in(place(found), radius)
 
     @property
     def platform_radius(self) -> float:

@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 
 from analysis.claims import share_claim
 from analysis.families import Drawing, Page, conditions_in, learning_curves, ratio_over_episodes
-from analysis.reading import FLAG, ResultError, Rule, dataset, place, subgroup, table
+from analysis.reading import FLAG, ResultError, Rule, dataset, holds, place, subgroup, table
 from analysis.results import Result
 from analysis.style import BLUE, COLOURS, GREY, LABELS, ORANGE, PALE, add_footer, new_figure, styled
 from analysis.verdict import ABOVE, BELOW, Question, answered, interval
@@ -18,14 +18,20 @@ DELAY_BINS = 8
 
 
 def recalls(result: Result, name: str) -> dict[str, np.ndarray]:
-    """The columns of a condition's table of recalls, of which there is at least one."""
+    """The columns of a condition's table of recalls, of which there is at least one.
+
+    Schema 2 called the table `recalls`, and had a column `right` where there is `wrong` now.
+    """
     group = subgroup(result.file, name)
     n_episodes = len(dataset(group, "episode_key", (None,)))
-    rules = {"episode": Rule(0, n_episodes - 1, whole=True), "delay_ms": Rule(0), "right": FLAG}
-    rows = table(group, "recalls", rules, needed=tuple(rules))
+    older = holds(group, "recalls")
+    told = "right" if older else "wrong"
+    rules = {"episode": Rule(0, n_episodes - 1, whole=True), "delay_ms": Rule(0), told: FLAG}
+    rows = table(group, "recalls" if older else "trials", rules, needed=tuple(rules))
     if not len(rows["episode"]):
-        raise ResultError(f"{place(group)}, table 'recalls': must have a row, has none")
-    return rows | {"episode": rows["episode"].astype(np.int64)}
+        raise ResultError(f"{place(group)}: must have a recall, has none")
+    right = rows[told].astype(bool) if older else ~rows[told].astype(bool)
+    return rows | {"episode": rows["episode"].astype(np.int64), "right": right}
 
 
 def error_of(result: Result, name: str):

@@ -29,7 +29,8 @@ from lsnn.sealed import readable
 from lsnn.soundness import LARGEST_READ_BYTES
 from lsnn.whole import writing
 
-SCHEMA_VERSION = 2  # 1 had text of variable length
+SCHEMA_VERSION = 2  # of networks and sweeps; 1 had text of variable length
+RESULT_SCHEMA_VERSION = 3  # 2 said nothing of its family and kept every path
 
 _PACKAGES = ("numpy", "numba", "h5py", "brian2")
 _KIND_NAMES = {"f": "floating", "i": "signed integer", "u": "unsigned integer", "b": "boolean", "S": "byte string"}
@@ -272,7 +273,7 @@ def provenance(kind: str, config: Mapping[str, Any], seed: int, command: str) ->
     Raises ValueError for a configuration that JSON cannot hold exactly (NaN and infinity included).
     """
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": RESULT_SCHEMA_VERSION if kind == "result" else SCHEMA_VERSION,
         "kind": kind,
         "config": json.dumps(config, sort_keys=True, allow_nan=False),
         "git_commit": git_commit(),

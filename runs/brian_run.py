@@ -20,14 +20,14 @@ import numpy as np
 from lsnn import brian, store
 from lsnn.blocks import Block, Threads
 from lsnn.errors import InputError
-from lsnn.files import network_sha256, put_history
+from lsnn.files import network_sha256
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from runs.configuration import open_network
-from runs.evaluate import Session, keys_of_test, padded
-from runs.maze_conditions import Recording, run_swimmers, write_block
 from runs.progress import meter, say
-from runs.result_file import ConditionWriter, put_network
+from runs.testing.conditions import Session, keys_of_test, padded
+from runs.testing.result_file import ConditionWriter
+from runs.testing.run import Shared, put_header, run_baselines
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.dynamics import X, Y
 
@@ -77,9 +77,9 @@ def run_brian(
         say(f"C++ standalone needs {missing}, which this machine lacks: Brian2's numpy target runs instead (replay)")
         mode = "replay"
     with store.write_atomically(out, overwrite) as result:
-        put_header(result, session, seed, command)
-        agreement = _run_frozen(result.create_group("frozen"), session, mode)
-        run_swimmers(session, result)
+        put_header(result, session, ("frozen",), seed, command, **simulator())
+        agreement, latent = _run_frozen(result.create_group("frozen"), session, mode)
+        run_baselines(session, result, {"": Shared(np.arange(session.recorded), latent)})
     say(
         f"differing spikes: {agreement.differing} of {agreement.spikes} "
         f"({episodes} episodes of {session.task.duration_ms} ms, {mode}, float64)\n"
@@ -99,36 +99,27 @@ def open_session(network_path: Path, episodes: int, seed: int) -> Session:
     return Session(file, experiment, keys_of_test(seed, episodes), episodes, Threads(1))
 
 
-def put_header(result: h5py.File, session: Session, seed: int, command: str) -> None:
-    """Root attributes, the network's neurons and its history."""
-    file, experiment = session.file, session.experiment
-    result.attrs.update(store.provenance("result", experiment.as_mapping(), seed, command))
-    result.attrs.update(
-        frozen_sha256=network_sha256(file.network), network_command=file.command, network_seed=file.seed,
-        simulator=f"Brian2 {version('brian2')}",
-    )  # fmt: skip
-    put_network(result, file.network, experiment.task.encoder.channels)
-    if file.history is not None:
-        put_history(result, file.history)
+def simulator() -> dict[str, str]:
+    """The root attribute that names it."""
+    return {"simulator": f"Brian2 {version('brian2')}"}
 
 
-def _run_frozen(group: h5py.Group, session: Session, mode: str) -> Agreement:
-    """Write what Brian2 computed and compare it, block by block."""
+def _run_frozen(group: h5py.Group, session: Session, mode: str) -> tuple[Agreement, np.ndarray | None]:
+    """Write what Brian2 computed and compare it, block by block; also what the episodes hide."""
     network, agreement = session.file.network, Agreement()
     group.attrs.update(policy="mean", mode=mode, frozen_sha256_before=network_sha256(network))
-    writer = ConditionWriter(group, session.keys, session.task.duration_ms, ("position", "action", "reward", "value"))
-    recording = Recording(group, session, network)
+    writer = ConditionWriter(group, session.task, session.keys, network, spikes=True)
     with meter() as shown:
         for number, pair in enumerate(_pairs(session, mode)):
             first = LANES * number
             done = min(first + LANES, len(session.keys))
-            write_block(writer, recording, pair.found, first, session, network)
+            writer.write(pair.found, np.arange(first, done))
+            writer.record(pair.found, np.arange(first, done))
             agreement = agreement.joined(compare(network, pair, done - first))
             shown.show(done / len(session.keys), f"{done} episodes | differing spikes {agreement.differing}")
     writer.finish()
-    recording.finish()
     group.attrs.update(frozen_sha256_after=network_sha256(network), differing_spikes=agreement.differing)
-    return agreement
+    return agreement, writer.latent
 
 
 def compare(network: Network, pair: Pair, lanes: int) -> Agreement:

@@ -17,14 +17,14 @@ from lsnn.errors import InputError
 from lsnn.files import network_sha256
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
-from runs.brian_run import mean_policy, open_session, put_header
+from runs.brian_run import mean_policy, open_session, simulator
 from runs.command import command_line
-from runs.evaluate import Session, padded
 from runs.experiments.options import check_numbers
 from runs.folders import output_folder
-from runs.maze_conditions import run_swimmers, write_block
 from runs.progress import Meter, meter, say
-from runs.result_file import ConditionWriter
+from runs.testing.conditions import Session, padded
+from runs.testing.result_file import ConditionWriter
+from runs.testing.run import Shared, put_header, run_baselines
 
 
 class Sweep(NamedTuple):
@@ -55,28 +55,30 @@ def run_sweep(
         if model.name not in ("lif", "alif"):
             raise InputError(f"{network_path}: {sweep.name} is for networks of lif and alif neurons, got {model.name}")
     with store.write_atomically(out, overwrite) as result, meter() as shown:
-        put_header(result, session, seed, command)
+        put_header(result, session, (), seed, command, **simulator())
         result.attrs["experiment"] = sweep.name
         store.put(result, "strength", np.array(strengths, float), sweep.units, sweep.description)
         for number, strength in enumerate(strengths):
             group = result.create_group(f"strength_{number:02d}")
-            _run_strength(group, sweep, strength, session, shown, (number / len(strengths), 1 / len(strengths)))
-        run_swimmers(session, result)
+            part = (number / len(strengths), 1 / len(strengths))
+            latent = _run_strength(group, sweep, strength, session, shown, part)
+        run_baselines(session, result, {"": Shared(np.arange(session.recorded), latent)})
 
 
 def _run_strength(
     group: h5py.Group, sweep: Sweep, strength: float, session: Session, shown: Meter, part: tuple[float, float]
-) -> None:
-    """All episodes at one strength; part: share of the whole run that is done, and that this is."""
+) -> np.ndarray | None:
+    """All episodes at one strength, and what they hide; part: share of the whole run that is done, and that this is."""
     network, steps, n_episodes = session.file.network, session.task.duration_ms, len(session.keys)
     group.attrs.update(policy="mean", strength=strength, frozen_sha256_before=network_sha256(network))
-    writer = ConditionWriter(group, session.keys, steps, ("position", "action", "reward", "value"))
+    writer = ConditionWriter(group, session.task, session.keys, network, spikes=False)
     goals = 0
     for number, keys in enumerate(padded(session.keys)):
         physics = sweep.physics(network, strength, keys, steps) if strength else brian.FROZEN
         block = brian.closed_loop(session.task, network, keys, mean_policy(session), physics=physics)
-        write_block(writer, None, block, LANES * number, session, network)
         done = min(LANES * (number + 1), n_episodes)
+        writer.write(block, np.arange(LANES * number, done))
+        writer.record(block, np.arange(LANES * number, done))
         goals += np.count_nonzero(block.trace.reward[:, : done - LANES * number] > 0.5 * session.task.reward)
         shown.show(
             part[0] + part[1] * done / n_episodes,
@@ -84,6 +86,7 @@ def _run_strength(
         )
     writer.finish()
     group.attrs["frozen_sha256_after"] = network_sha256(network)
+    return writer.latent
 
 
 def carry_out(

@@ -170,26 +170,29 @@ def test(
     condition: Annotated[
         list[str] | None,
         typer.Option(
-            help="frozen, frozen_sampled, state_reset, untrained; repeatable; default: all. Yardsticks always run."
+            help="frozen, frozen_sampled, state_reset, untrained; repeatable; default: all. Baselines always run."
         ),
     ] = None,
-    spikes: Annotated[str, typer.Option(help="Episodes of `frozen` that keep their spikes: all, or how many.")] = "8",
+    record: Annotated[
+        str,
+        typer.Option("--record", "--spikes", help="Episodes that keep paths, actions, spikes: all, or how many."),
+    ] = "8",
     threads: Threads = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Test a frozen network on episodes it never met, beside its controls and the family's yardsticks."""
-    from runs import evaluate
+    """Test a frozen network on episodes it never met, beside its controls and the family's baselines."""
     from runs.configuration import open_network
     from runs.folders import output_file
     from runs.headline import print_headline
+    from runs.testing.conditions import chosen_conditions
+    from runs.testing.run import recorded_episodes, run_test
 
     threads, checked_seed, episodes = _checked_threads(threads), _checked_seed(seed), _checked_episodes(episodes)
-    recorded = evaluate.recorded_episodes(spikes)
+    recorded = recorded_episodes(record)
     file, experiment = open_network(network)
-    names = evaluate.chosen_conditions(condition or [], experiment.task.name)
+    names = chosen_conditions(condition or [], experiment.task)
     output_file(out, overwrite, [network])
-    command = command_line()
-    evaluate.run_test(out, file, experiment, names, checked_seed, command, episodes, recorded, threads, overwrite)
+    run_test(out, file, experiment, names, checked_seed, command_line(), episodes, recorded, threads, overwrite)
     print_headline(out)
 
 

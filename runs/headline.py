@@ -6,7 +6,7 @@ from pathlib import Path
 from analysis.families import Page
 from analysis.latencies import FIRST, FROM_SECOND, SECOND, goals_per_episode, goals_ratio, search_time
 from analysis.reading import holds
-from analysis.report import PAGES
+from analysis.report import MAZE, page_of
 from analysis.results import Condition, Result
 from analysis.verdict import Criterion, interval, judge, search_text
 from runs.progress import say
@@ -17,9 +17,9 @@ _LINE = "{:<15}{:>19}{:>20}{:>26}{:>26}{:>26}"
 def print_headline(path: Path) -> None:
     """Goals, their fraction of the oracle's and search times of every condition; the criteria and whether they hold."""
     with Result(path) as result:
-        if result.task in PAGES:
+        if result.task != MAZE:
             if holds(result.file, "frozen"):
-                _print_page(path, PAGES[result.task](result))
+                _print_page(path, page_of(result))
             else:
                 say(f"\n{path}: written; its table needs the condition frozen")
             return

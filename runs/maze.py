@@ -6,10 +6,11 @@ from pathlib import Path
 from analysis.report import ENTRIES, write_report
 from lsnn.errors import InputError
 from runs.configuration import Experiment, open_network, overridden, preset
-from runs.evaluate import NETWORKS, run_test
 from runs.folders import alone_in
 from runs.headline import print_headline
 from runs.progress import say
+from runs.testing.conditions import chosen_conditions
+from runs.testing.run import run_test
 from runs.train import Budget, Run, train
 from tasks.family import DEFAULT_PRESET
 
@@ -51,8 +52,7 @@ def test_and_report(
     file, experiment = open_network(network)
     result = folder / RESULT
     with alone_in(folder):
-        run_test(
-            result, file, experiment, list(NETWORKS), seed, command, episodes, threads=threads, overwrite=overwrite
-        )
+        names = chosen_conditions([], experiment.task)
+        run_test(result, file, experiment, names, seed, command, episodes, threads=threads, overwrite=overwrite)
         print_headline(result)
         say(f"\nreport: {write_report(result, folder, overwrite)}")

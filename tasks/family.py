@@ -67,6 +67,15 @@ class Measure:
             return float(values.sum() / episodes)
         return float(values.mean()) if len(values) else float("nan")
 
+    def by_episode(self, trials: np.ndarray, episodes: int) -> np.ndarray:
+        """Its value in each episode, (episodes,); NaN in one without a trial where it is a mean over trials."""
+        values = np.asarray(trials[self.column or self.name], float)
+        total = np.bincount(trials["episode"], weights=values, minlength=episodes)
+        if self.per == "episode":
+            return total
+        count = np.bincount(trials["episode"], minlength=episodes)
+        return np.divide(total, count, out=np.full(episodes, np.nan), where=count > 0)
+
 
 class Played(NamedTuple):
     """What a baseline leaves of E episodes.
@@ -202,7 +211,8 @@ class Family:
         if self.oracle is not None and self.oracle not in self.baselines:
             known = ", ".join(self.baselines) or "none"
             raise InputError(f"oracle must be one of the baselines ({known}), got {self.oracle!r}")
-        self.task.family = self
+        if "family" not in vars(self.task):  # one made from it later leaves it alone
+            self.task.family = self
 
     @property
     def name(self) -> str:

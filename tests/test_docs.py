@@ -289,7 +289,7 @@ def test_examples_of_the_readme_run(tmp_path, monkeypatch, capsys):
 
 def test_figures_of_the_guide_are_drawn(tmp_path, monkeypatch, capsys):
     (tmp_path / "results/first").mkdir(parents=True)
-    make_result(tmp_path / "results/first/result.h5")
+    make_result(tmp_path / "results/first/result.h5", schema=3)
     monkeypatch.chdir(tmp_path)
     for block in python_blocks(FIGURES):
         exec(compile(block, str(FIGURES), "exec"), {})

@@ -9,11 +9,12 @@ from analysis.results import Result
 from lsnn.errors import InputError
 from runs.command import command_line
 from runs.configuration import open_network
-from runs.evaluate import chosen_conditions, run_test
 from runs.experiments.options import Asked, check_numbers
 from runs.folders import output_folder
 from runs.headline import print_headline
 from runs.progress import say
+from runs.testing.conditions import chosen_conditions
+from runs.testing.run import run_test
 
 
 def prepare(asked: Asked, networks: Iterable[Path], *files: str) -> None:
@@ -35,7 +36,7 @@ def tested(asked: Asked, network: Path, task: str, file: str) -> Path:
     opened, experiment = open_network(network)
     if experiment.task.name != task:
         raise InputError(f"{network}: must be a network for {task}, got {experiment.task.name}")
-    path, names = asked.out / file, chosen_conditions([], task)
+    path, names = asked.out / file, chosen_conditions([], experiment.task)
     run_test(
         path, opened, experiment, names, asked.seed, command_line(), asked.episodes, threads=asked.threads,
         overwrite=asked.overwrite,

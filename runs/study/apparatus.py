@@ -11,7 +11,7 @@ from lsnn.kernels.layout import State, Weights
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from lsnn.seeds import STUDY_BRANCH, Study, episode_keys
-from runs.evaluate import padded
+from runs.testing.conditions import padded
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, X, Y
 from tasks.water_maze.trials import trials_table

@@ -14,7 +14,6 @@ from lsnn.errors import InputError
 from lsnn.files import NetworkFile, network_sha256
 from runs.configuration import Experiment, open_network
 from runs.progress import duration, meter, say
-from runs.result_file import put_network, put_trials
 from runs.study.apparatus import Findings, Subject
 from runs.study.behaviour import probe, reversal
 from runs.study.decoding import decoding
@@ -25,6 +24,7 @@ from runs.study.retention import retention
 from runs.study.transplant import takeover, transplant
 from runs.study.variants import findings_of_variants, require_variants, train_variants, variants_folder
 from runs.study.wiring import wiring
+from runs.testing.result_file import put_network, put_trials
 from runs.train import Budget, load_compiled
 from tasks.water_maze import WaterMaze
 
@@ -131,4 +131,6 @@ def put_findings(group: h5py.Group, findings: Findings) -> None:
     for name, item in findings.items.items():
         store.put(group, name, item.values, item.units, item.description)
     for name, swum in findings.conditions.items():
-        put_trials(group.create_group(name), swum.keys, swum.goal, swum.trials, swum.position.shape[1] - 1)
+        condition = group.create_group(name)
+        put_trials(condition, WaterMaze.family, swum.keys, swum.trials, swum.position.shape[1] - 1)
+        store.put(condition, "goal", swum.goal, "pool radius", "centre of the first platform")

@@ -15,16 +15,14 @@ from lsnn.errors import InputError
 from lsnn.files import NetworkFile
 from lsnn.seeds import Study
 from runs.configuration import Experiment, open_network, overridden
-from runs.evaluate import zero_state
-from runs.maze_conditions import steps_to_set_down
 from runs.progress import duration, say
 from runs.study.apparatus import Findings, Item, Plan, Subject, run_blocks, study_keys, surgery
 from runs.study.generalisation import goals_of, wedge, yardstick_goals
 from runs.study.retention import retention
 from runs.study.wiring import wiring
+from runs.testing.conditions import roll_out_with_resets
 from runs.train import CHECKPOINT, NETWORK, Budget, Run, fresh_run, resumed_run, train
 from tasks.water_maze import WaterMaze
-from tasks.water_maze.dynamics import TRIAL
 
 REFERENCE = "reference"
 SERIES_MS = (150, 300, 600, 2400)
@@ -167,10 +165,6 @@ def reset_at_starts(subject: Subject) -> Plan:
     weights = subject.weights
 
     def plan(block, episodes: slice) -> None:
-        while block.t < block.steps:
-            trial = block.task_state[:, TRIAL].copy()
-            steps = min(int(steps_to_set_down(subject.task, block.task_state).min()), block.steps - block.t)
-            block.roll_out(weights, subject.mean_action, steps)
-            zero_state(block, block.task_state[:, TRIAL] > trial)
+        roll_out_with_resets(block, subject.task, weights, subject.mean_action)
 
     return plan

@@ -36,6 +36,11 @@ def positions(task: WaterMaze, states: np.ndarray, trace: Trace | None = None) -
     return states[..., [X, Y]]
 
 
+def velocities(task: WaterMaze, states: np.ndarray, trace: Trace) -> np.ndarray:
+    """Actions, (E, T, 2)."""
+    return trace.action
+
+
 def hidden(task: WaterMaze, states: np.ndarray) -> np.ndarray:
     """Centre and radius of each episode's first platform, (E, 3)."""
     return states[:, 0, [GOAL_X, GOAL_Y, RADIUS]]
@@ -108,7 +113,10 @@ FAMILY = Family(
     baselines={name: Baseline(label, knows, partial(play, name)) for name, label, knows in SWIMMERS},
     oracle="oracle",
     latent=Latent(("platform x", "platform y", "platform radius"), POOL, hidden, first_finds),
-    recordings={"position": Recording(POOL, "row t: place before step t", positions, extra_rows=1)},
+    recordings={
+        "position": Recording(POOL, "row t: place before step t", positions, extra_rows=1),
+        "action": Recording(SPEED, "velocity as chosen at step t, before its norm is clipped", velocities),
+    },
     trial_counter=TRIAL,
     steps_to_trial=steps_to_release,
     episodes=512,

@@ -204,10 +204,15 @@ def put_network(file):
     group.attrs["input_channels"] = json.dumps(CHANNELS)
 
 
-def put_condition(group, swimmer, goal, starts, duration_ms, rng):
+def put_condition(group, swimmer, goal, starts, duration_ms, rng, schema):
     """Paths and trials of a condition; returns what a recording needs."""
     position, action, reward, trials = swim(swimmer, goal, starts, duration_ms, rng)
-    put(group, "goal", goal, "pool radius")
+    if schema == 2:
+        put(group, "goal", goal, "pool radius")
+    else:
+        group.attrs["duration_ms"] = duration_ms
+        put(group, "latent", np.column_stack([goal, np.full(len(goal), PLATFORM_RADIUS)]), "pool radius")
+        put(group, "recorded_episode", np.arange(len(goal)))
     put(group, "episode_key", np.arange(len(goal), dtype=np.uint64))
     put(group, "position", position.astype(np.float32), "pool radius")
     put(group, "action", action.astype(np.float32))
@@ -217,7 +222,9 @@ def put_condition(group, swimmer, goal, starts, duration_ms, rng):
     return position, reward, trials
 
 
-def make_result(path, n_episodes=24, duration_ms=600, seed=7, recorded=3, window_ms=500, swimmers=SWIMMERS):
+def make_result(
+    path, n_episodes=24, duration_ms=600, seed=7, recorded=3, window_ms=500, swimmers=SWIMMERS, schema=2
+):
     """Write the file and return its path; the first `recorded` frozen episodes have spikes and traces."""
     rng = np.random.default_rng(seed)
     angle = rng.uniform(0, 2 * np.pi, n_episodes)
@@ -226,11 +233,12 @@ def make_result(path, n_episodes=24, duration_ms=600, seed=7, recorded=3, window
     config = {"task": {"name": "water-maze", "platform_radius": PLATFORM_RADIUS, "rest_ms": 1}}
     with store.write_atomically(path) as file:
         file.attrs.update(store.provenance("result", config, seed, f"lsnn maze --seed {seed}"), network_sha256=SHA)
+        file.attrs["schema_version"] = schema
         put_network(file)
         put_history(file)
         for name, swimmer in swimmers.items():
             group = file.create_group(name)
-            position, reward, trials = put_condition(group, swimmer, goal, starts, duration_ms, rng)
+            position, reward, trials = put_condition(group, swimmer, goal, starts, duration_ms, rng, schema)
             if name in ("frozen", "frozen_sampled", "state_reset", "untrained"):
                 put(group, "value", np.zeros_like(reward, np.float32))
                 group.attrs["policy"] = "sampled" if name == "frozen_sampled" else "mean"

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from analysis import reading, results
+from analysis.plots import episode_at
 from analysis.reading import ResultError
 from analysis.results import CONDITIONS, NETWORK_CONDITIONS, Network, Origin, Provenance, Result, Trials
 from analysis.style import told_origin
 from analysis.verdict import weights_unchanged
 from lsnn import store
-from tests.analysis.make_result import B0, N_INPUTS, N_NEURONS, RELATIVE_BETA, SHA
+from tests.analysis.make_result import B0, N_INPUTS, N_NEURONS, RELATIVE_BETA, SHA, make_result
 
 
 def test_provenance_is_that_of_the_file(result):
@@ -137,7 +138,7 @@ def test_a_file_without_history_has_none(edited):
 @pytest.mark.parametrize(
     ("attribute", "value", "message"),
     [
-        ("schema_version", 1, "schema_version must be 2, is 1"),
+        ("schema_version", 1, "schema_version must be 2 or 3, is 1"),
         ("schema_version", None, "needs an attribute 'schema_version'"),
         ("kind", "network", "must be a result file, is a network file"),
         ("config", "{broken", "attribute 'config': cannot be read"),
@@ -287,4 +288,44 @@ def test_the_layout_is_documented():
 
 
 def test_the_schema_is_that_of_the_writer():
-    assert results.SCHEMA_VERSION == store.SCHEMA_VERSION
+    assert store.RESULT_SCHEMA_VERSION == max(results.SCHEMA_VERSIONS)
+
+
+@pytest.fixture(scope="module")
+def newer_path(tmp_path_factory):
+    return make_result(tmp_path_factory.mktemp("newer") / "result.h5", schema=3)
+
+
+def test_both_schemas_are_read_alike(result, newer_path):
+    with Result(newer_path) as newer:
+        assert (result.provenance.schema_version, newer.provenance.schema_version) == (2, 3)
+        assert newer.conditions.keys() == result.conditions.keys()
+        for name, condition in newer.conditions.items():
+            older = result.conditions[name]
+            assert (condition.n_episodes, condition.duration_ms) == (older.n_episodes, older.duration_ms)
+            for field in ("goal", "goals", "episode_key", "recorded"):
+                np.testing.assert_array_equal(getattr(condition, field), getattr(older, field))
+            for column, other in zip(condition.trials, older.trials, strict=True):
+                np.testing.assert_array_equal(column, other)
+            np.testing.assert_array_equal(condition.position(4, 7, 30), older.position(4, 7, 30))
+            assert newer.radius_of(condition, 3) == result.radius_of(older, 3) == 0.3
+
+
+def test_paths_are_those_of_the_recorded_episodes(newer_path, tmp_path):
+    path = tmp_path / "few.h5"
+    shutil.copy(newer_path, path)
+    kept = [2, 3, 11]
+    with h5py.File(path, "r+") as file:
+        for name in ("position", "action", "reward", "value", "recorded_episode"):
+            replace(file, f"frozen/{name}", file[f"frozen/{name}"][kept])
+        replace(file, "oracle/recorded_episode", np.array([3, 2, 11]))
+    store.seal(path)
+    with Result(newer_path) as whole, Result(path) as few:
+        frozen = few.conditions["frozen"]
+        assert frozen.recorded.tolist() == kept
+        np.testing.assert_array_equal(frozen.position(11), whole.conditions["frozen"].position(11))
+        with pytest.raises(ResultError, match=r"position: holds the episodes \[2, 3, 11\], not episode 4"):
+            frozen.position(4)
+        assert episode_at(frozen, 0.5) in kept
+        with pytest.raises(ResultError, match="recorded_episode: must rise within 0..23, has"):
+            _ = few.conditions["oracle"].recorded

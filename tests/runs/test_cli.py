@@ -177,7 +177,7 @@ def nothing_compiles(monkeypatch):
         raise AssertionError("compiled before the input was checked")
 
     monkeypatch.setattr("runs.train.load_compiled", compiled)
-    monkeypatch.setattr("runs.evaluate.load_compiled", compiled)
+    monkeypatch.setattr("runs.testing.run.load_compiled", compiled)
 
 
 def refused(arguments, *words, within):

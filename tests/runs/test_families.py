@@ -15,9 +15,10 @@ from lsnn.files import network_sha256
 from lsnn.meta import MetaLearner, new_network
 from runs.cli import main
 from runs.configuration import experiment_of, open_network, overridden, preset
-from runs.evaluate import NETWORKS, chosen_conditions, conditions_of, keys_of_test, run_test
 from runs.experiments.options import PRETRAINED
 from runs.headline import print_headline
+from runs.testing.conditions import NETWORKS, chosen_conditions, keys_of_test
+from runs.testing.run import RANKS, run_test
 from runs.train import Budget, fresh_run, train
 from tasks import registry
 from tasks.bandit import Bandit
@@ -46,7 +47,7 @@ def results(tmp_path_factory) -> dict[str, Path]:
         experiment = overridden(preset(task), (*SMALL, *settings))
         network, _ = train(fresh_run(experiment, 0, "lsnn train"), Budget(iterations=2), folders[task], 1)
         file, experiment = open_network(network)
-        path, names = folders[task] / "result.h5", chosen_conditions([], task)
+        path, names = folders[task] / "result.h5", chosen_conditions([], experiment.task)
         run_test(path, file, experiment, names, 1, "lsnn test", EPISODES, 2, threads=1)
     return folders
 
@@ -54,8 +55,7 @@ def results(tmp_path_factory) -> dict[str, Path]:
 def test_every_family_has_its_test_its_page_and_presets():
     for task in registry.names():
         family = registry.family(task)
-        module = conditions_of(task)
-        assert set(module.CONDITIONS) <= set(NETWORKS) and module.EPISODES > 0 and callable(module.run_conditions)
+        assert set(family.network_conditions(family.task())) <= set(NETWORKS)
         assert family.task.name == task and "compact" in family.presets
     assert set(PAGES) == set(registry.names()) - {"water-maze"}
 
@@ -79,7 +79,8 @@ def test_weights_are_untouched_and_spikes_kept(results, task):
     with h5py.File(results[task] / "result.h5") as result:
         result.visititems(look)
         spikes = [name for name in found if "spikes" in result[name]]
-        assert {len(result[name]["spikes/episode"]) for name in spikes} == {2}
+        assert all(2 < len(result[name]["spikes/episode"]) <= 2 + len(RANKS) for name in spikes)
+        assert all(set(result[name]["spikes/episode"]) >= {0, 1} for name in spikes)
     assert all(before == after for before, after in found.values())
     assert {name for name, pair in found.items() if pair[0] != sha} == {name for name in found if "untrained" in name}
     assert {name.split("/")[0] for name in spikes} == {"frozen"}
@@ -136,14 +137,16 @@ def test_bandit_players_and_network_meet_the_same_arms(results):
     with h5py.File(results["bandit"] / "result.h5") as result:
         for arms in ("independent", "anti_correlated"):
             task = replace(experiment.task, arms=arms)
-            np.testing.assert_array_equal(result[f"thompson/{arms}/choice"], play("thompson", keys, task).choice)
+            arm = result[f"thompson/{arms}/trials"]["arm"].reshape(EPISODES, -1)
+            np.testing.assert_array_equal(arm, play("thompson", keys, task).choice)
             for name in ("frozen", "untrained", "oracle"):
-                np.testing.assert_array_equal(result[f"{name}/{arms}/probability"], task.probabilities(keys))
+                np.testing.assert_array_equal(result[f"{name}/{arms}/latent"], task.probabilities(keys))
         block = Block(experiment.task, file.network, experiment.task.duration_ms)
         block.begin(experiment.task, keys[:8])
         block.roll_out(file.network.weights(), np.full(1, -np.inf))
         likeliest = block.record.y[last_steps(experiment.task), :2].argmax(axis=1).T
-        np.testing.assert_array_equal(result["frozen/independent/choice"][:8], likeliest)
+        arm = result["frozen/independent/trials"]["arm"].reshape(EPISODES, -1)
+        np.testing.assert_array_equal(arm[:8], likeliest)
 
 
 def test_regression_result_has_predictions_of_the_readout(results):
@@ -154,13 +157,12 @@ def test_regression_result_has_predictions_of_the_readout(results):
     block.roll_out(file.network.weights(), np.zeros(1))
     with h5py.File(results["regression"] / "result.h5") as result:
         read = np.arange(task.samples) * 10 + 9
-        np.testing.assert_allclose(result["frozen/prediction"][:8], block.record.y[read, 0].T, rtol=1e-6)
-        np.testing.assert_array_equal(result["examples/y"][:8], task.examples(keys)[1])
-        error = np.mean((result["least_squares/prediction"][:, 10:] - result["examples/y"][:, 10:]) ** 2)
-        assert error < 1e-12
+        frozen, squares = (result[name]["trials"][()].reshape(EPISODES, -1) for name in ("frozen", "least_squares"))
+        np.testing.assert_allclose(frozen["prediction"][:8], block.record.y[read, 0].T, rtol=1e-6)
+        np.testing.assert_array_equal(frozen["y"][:8], task.examples(keys)[1])
+        assert np.mean(squares["squared_error"][:, 10:]) < 1e-12
         scored = task.metrics(block.trace.reward.T, block.trace.acted.T)
-        own = np.mean((result["frozen/prediction"][:8] - result["examples/y"][:8]) ** 2)
-        assert scored["error"] == pytest.approx(own, rel=1e-5)
+        assert scored["error"] == pytest.approx(np.mean(frozen["squared_error"][:8]), rel=1e-5)
 
 
 def test_state_reset_forgets_what_came_before_the_slot(results):
@@ -174,10 +176,10 @@ def test_state_reset_forgets_what_came_before_the_slot(results):
             array[...] = 0
         block.roll_out(file.network.weights(), np.zeros(1), steps=task.slot_ms)
     with h5py.File(results["store-recall"] / "result.h5") as result:
-        rows = result["state_reset/recalls"][()]
+        rows = result["state_reset/trials"][()]
         rows = rows[rows["episode"] < 8]
-        np.testing.assert_array_equal(rows["answer"], block.record.y[rows["time_ms"], 0, rows["episode"]])
-        assert len(rows) > 8 and not np.array_equal(rows["answer"], result["frozen/recalls"][: len(rows)]["answer"])
+        np.testing.assert_array_equal(rows["answer"], block.record.y[rows["end_ms"] - 1, 0, rows["episode"]])
+        assert len(rows) > 8 and not np.array_equal(rows["answer"], result["frozen/trials"][: len(rows)]["answer"])
 
 
 @pytest.mark.parametrize(

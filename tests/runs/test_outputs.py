@@ -176,7 +176,7 @@ def test_what_appears_during_a_test_is_not_written_over(own, tmp_path, monkeypat
     def meanwhile(*_):
         out.write_text("precious")
 
-    monkeypatch.setattr("runs.evaluate.put_network", meanwhile)
+    monkeypatch.setattr("runs.testing.run.put_network", meanwhile)
     done = lsnn("test", own / training.NETWORK, "--episodes", 8, "--condition", "frozen", "--out", out)
     assert done.exit_code == 2 and "r.h5: must not exist yet, was made by another process meanwhile" in done.stderr
     assert out.read_text() == "precious" and names(tmp_path) == ["own", "r.h5"]
@@ -286,7 +286,7 @@ def test_training_goes_on_in_its_own_folder_alone(tmp_path, monkeypatch):
 def test_a_test_writes_into_the_folder_in_which_it_began(own, tmp_path, monkeypatch):
     place = tmp_path / "place"
     place.mkdir()
-    monkeypatch.setattr("runs.evaluate.put_history", lambda *_: exchanged(place))
+    monkeypatch.setattr("runs.testing.run.put_history", lambda *_: exchanged(place))
     done = lsnn("test", own / training.NETWORK, "--episodes", 8, "--condition", "frozen", "--out", place / "r.h5")
     assert done.exit_code == 3 and "moved or exchanged meanwhile; the new file is in the former one" in done.stderr
     assert names(place) == [] and is_whole(tmp_path / "moved" / "r.h5")

@@ -13,14 +13,14 @@ from lsnn.errors import InputError
 from lsnn.files import load_network
 from runs import train as training
 from runs.configuration import Experiment, open_network, overridden, preset
-from runs.evaluate import run_test
 from runs.folders import output_folder
 from runs.neurons import neuron_settings
 from runs.progress import say
+from runs.testing.run import run_test
 
 TABLE, FIGURE, TEST = "neuron_models.h5", "neuron_models.png", "result.h5"
 SWIMMERS = ("circling", "memory", "oracle")
-TESTED = ("goal", "trials", "reward", "position", "episode_key")  # of a condition: what the table keeps
+TESTED = ("trials", "latent", "episode_key")  # of a condition: what the table keeps
 # Sub-steps of a non-linear upswing multiply the gradient: a lower damping keeps it finite.
 SETTINGS = {"izhikevich": ("network.surrogate_gamma=0.1",)}
 

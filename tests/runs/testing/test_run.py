@@ -12,18 +12,19 @@ from analysis.results import Result
 from lsnn.blocks import Block
 from lsnn.errors import InputError
 from lsnn.files import load_network, network_sha256
+from lsnn.gym_blocks import silence
 from lsnn.learning.config import LearningConfig
 from lsnn.meta import new_network
 from lsnn.network import NetworkConfig
 from lsnn.seeds import TEST_BRANCH, episode_keys
-from runs import evaluate, maze_conditions
 from runs.configuration import open_network
-from runs.evaluate import NETWORKS, keys_of_test, run_test, zero_state
-from runs.maze_conditions import steps_to_set_down
-from runs.result_file import threshold_beta
+from runs.testing.conditions import NETWORKS, chosen_conditions, keys_of_test
+from runs.testing.result_file import TRACED, threshold_beta
+from runs.testing.run import RANKS, recorded_episodes, run_test
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import swim
 from tasks.water_maze.dynamics import TRIAL
+from tasks.water_maze.family import steps_to_release
 from tests.runs.tiny import tiny
 
 EPISODES, STEPS, SEED = 12, 200, 5
@@ -62,12 +63,13 @@ def test_every_condition_is_there_with_its_arrays(result):
     assert set(KNOWN) == {name for name in result if name not in ("network", "history")}
     for name in KNOWN:
         group = result[name]
-        shapes = {key: group[key].shape for key in ("goal", "position", "action", "reward", "episode_key")}
+        kept = len(group["recorded_episode"])
+        shapes = {key: group[key].shape for key in ("latent", "position", "action", "reward", "episode_key")}
         assert shapes == {
-            "goal": (EPISODES, 2),
-            "position": (EPISODES, STEPS + 1, 2),
-            "action": (EPISODES, STEPS, 2),
-            "reward": (EPISODES, STEPS),
+            "latent": (EPISODES, 3),
+            "position": (kept, STEPS + 1, 2),
+            "action": (kept, STEPS, 2),
+            "reward": (kept, STEPS),
             "episode_key": (EPISODES,),
         }
         assert ("value" in group) == (name in NETWORKS)
@@ -96,14 +98,15 @@ def test_analysis_reads_all_of_it(path):
         assert result.platform_radius == 0.6
         for condition in result.conditions.values():
             assert len(condition.trials.found) >= EPISODES
-            assert condition.goals.sum() == np.count_nonzero(condition.group["reward"][()] > 0.5)
+            rewarded = np.count_nonzero(condition.group["reward"][()] > 0.5, axis=1)
+            np.testing.assert_array_equal(condition.goals[condition.recorded], rewarded)
 
 
 def test_all_conditions_meet_the_same_mazes_and_first_starts(result):
     frozen = result["frozen"]
     np.testing.assert_array_equal(frozen["episode_key"], episode_keys(SEED, TEST_BRANCH, 0, EPISODES))
     for name in KNOWN:
-        for key in ("episode_key", "goal"):
+        for key in ("episode_key", "latent"):
             np.testing.assert_array_equal(result[name][key], frozen[key])
         np.testing.assert_array_equal(result[name]["position"][:, 0], frozen["position"][:, 0])
 
@@ -117,18 +120,28 @@ def test_starts_of_later_trials_are_the_same_whatever_came_before(result):
     assert max(trial for _, trial in starts) > 1
 
 
+def test_recorded_are_the_first_episodes_and_those_at_the_quantiles_of_the_score(result):
+    for name in KNOWN:
+        np.testing.assert_array_equal(result[name]["recorded_episode"], result["frozen/recorded_episode"])
+    found = np.bincount(result["frozen/trials"]["episode"], result["frozen/trials"]["found"], EPISODES)
+    ranked = np.argsort(found, kind="stable")[[round(rank * (EPISODES - 1)) for rank in RANKS]]
+    recorded = result["frozen/recorded_episode"][()]
+    np.testing.assert_array_equal(recorded, np.union1d(np.arange(9), ranked))
+
+
 def test_only_the_episodes_asked_for_keep_their_spikes(result):
     assert "spikes" not in result["state_reset"]
     for name in ("spikes", "input_spikes"):
         group = result["frozen"][name]
-        np.testing.assert_array_equal(group["episode"], np.arange(9))
+        np.testing.assert_array_equal(group["episode"], result["frozen/recorded_episode"])
+        np.testing.assert_array_equal(group["episode"][:9], np.arange(9))
         assert group["episode_offsets"][-1] == len(group["time_ms"]) == len(group["neuron"]) > 0
 
 
 def test_number_of_episodes_need_not_fill_blocks(folder, path, tmp_path):
     few = result_of(folder, tmp_path / "few.h5", names=["frozen"], episodes=3)
     with h5py.File(few) as part, h5py.File(path) as whole:
-        assert part["frozen"]["position"].shape[0] == 3
+        np.testing.assert_array_equal(part["frozen"]["recorded_episode"], np.arange(3))
         np.testing.assert_array_equal(part["frozen"]["position"], whole["frozen"]["position"][:3])
         assert "state_reset" not in part and "oracle" in part
 
@@ -156,8 +169,10 @@ def test_weights_cannot_be_written_to(folder):
 def test_frozen_is_the_mean_action_of_the_network(folder, result):
     for number, (block, weights, mean) in enumerate(blocks_of(folder, keys_of_test(SEED, 16))):
         block.roll_out(weights, mean)
-        rows = slice(8 * number, min(8 * number + 8, EPISODES))
-        lanes = slice(0, rows.stop - rows.start)
+        recorded = result["frozen/recorded_episode"][()]
+        rows = np.flatnonzero(recorded // 8 == number)
+        lanes = recorded[rows] - 8 * number
+        assert len(rows)
         for name, array in (("action", block.trace.action), ("reward", block.trace.reward)):
             expected = array.swapaxes(0, 1)[lanes].astype(np.float32)
             np.testing.assert_array_equal(result["frozen"][name][rows], expected)
@@ -197,7 +212,7 @@ def test_only_the_lanes_set_down_are_zeroed(folder):
     block.roll_out(weights, mean, steps=60)
     before = [array.copy() for array in block.state]
     lanes = np.array([False, True, False, False, True, False, False, False])
-    zero_state(block, lanes)
+    silence(block.state, lanes)
     for array, old in zip(block.state, before, strict=True):
         assert not array[..., lanes].any() and old[..., lanes].any()
         np.testing.assert_array_equal(array[..., ~lanes], old[..., ~lanes])
@@ -214,7 +229,7 @@ def test_no_animal_is_set_down_before_the_bound(task):
         set_down = np.flatnonzero(np.diff(episode[:, TRIAL])) + 1
         for t in range(0, 300, 3):
             later = set_down[set_down > t]
-            bound = steps_to_set_down(task, episode[t : t + 1])[0]
+            bound = steps_to_release(task, episode[t : t + 1])[0]
             assert bound >= 1
             if len(later):
                 assert later[0] - t >= bound
@@ -240,9 +255,10 @@ def test_neurons_spike_where_their_trace_exceeds_the_threshold(result):
     traces, spikes, network = result["frozen/traces"], result["frozen/spikes"], result["network"]
     threshold = network["b0"][()] + network["beta"][()] * traces["b"][()]
     above = traces["v"][()] > threshold
-    assert 1 < len(traces["episode"]) <= maze_conditions.TRACED
+    assert 1 < len(traces["episode"]) <= TRACED
     for window, (episode, start) in enumerate(zip(traces["episode"], traces["start_ms"], strict=True)):
-        first, last = spikes["episode_offsets"][episode : episode + 2]
+        row = int(np.flatnonzero(spikes["episode"][()] == episode)[0])
+        first, last = spikes["episode_offsets"][row : row + 2]
         time, neuron = spikes["time_ms"][first:last] - start, spikes["neuron"][first:last]
         inside = (time >= 0) & (time < above.shape[1])
         assert inside.any() and above[window, time[inside], neuron[inside]].all()
@@ -283,15 +299,16 @@ def test_threads_do_not_change_the_bits(folder, path, tmp_path):
 
 
 def test_conditions_are_chosen_by_name():
-    assert evaluate.chosen_conditions([]) == list(NETWORKS)
-    assert evaluate.chosen_conditions(["untrained", "oracle", "frozen"]) == ["frozen", "untrained"]
+    task = WaterMaze()
+    assert chosen_conditions([], task) == list(NETWORKS)
+    assert chosen_conditions(["untrained", "oracle", "frozen"], task) == ["frozen", "untrained"]
     with pytest.raises(InputError, match="--condition must be one of frozen, .* got 'thawed'"):
-        evaluate.chosen_conditions(["thawed"])
+        chosen_conditions(["thawed"], task)
 
 
-def test_spikes_are_all_or_a_number():
-    assert [evaluate.recorded_episodes(text) for text in ("8", "0", "900")] == [8, 0, 900]
-    assert evaluate.recorded_episodes("all") > 10**9
+def test_recorded_are_all_or_a_number():
+    assert [recorded_episodes(text) for text in ("8", "0", "900")] == [8, 0, 900]
+    assert recorded_episodes("all") > 10**9
     for text in ("-1", "some", "1.5"):
-        with pytest.raises(InputError, match=f"--spikes must be 'all' or a number of episodes, got '{text}'"):
-            evaluate.recorded_episodes(text)
+        with pytest.raises(InputError, match=f"--record must be 'all' or a number of episodes, got '{text}'"):
+            recorded_episodes(text)
