@@ -53,6 +53,10 @@ def of_all_commands(
 Minutes = Annotated[float | None, typer.Option(help="End after so many minutes of meta-training.")]
 Threads = Annotated[int | None, typer.Option(help="Threads; default: one a core.", show_default=False)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write over what is there.")]
+TaskChanged = Annotated[
+    bool,
+    typer.Option("--task-changed", help="Go on although the task's own file is another one than in meta-training."),
+]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="section.key=value changes a key of the configuration; repeatable.")
 ]
@@ -89,7 +93,7 @@ def _checked_episodes(episodes: int | None) -> int | None:
 @main.command()
 @reporting
 def train(
-    task: Annotated[str, typer.Argument(help="Family: water-maze, bandit, regression, store-recall.")],
+    task: Annotated[str, typer.Argument(help="Task family: water-maze, ..., or a file NAME.py of one's own.")],
     preset: Annotated[str | None, typer.Option(help="Named configuration; default: compact.")] = None,
     minutes: Minutes = None,
     iterations: Annotated[int | None, typer.Option(help="End after so many iterations.")] = None,
@@ -105,6 +109,7 @@ def train(
     checkpoint_every: Annotated[
         int | None, typer.Option(help="Iterations from checkpoint to checkpoint; default: 25.", show_default=False)
     ] = None,
+    task_changed: TaskChanged = False,
     threads: Threads = None,
     overwrite: Overwrite = False,
 ) -> int:
@@ -126,10 +131,10 @@ def train(
     if resume is None:
         experiment = overridden(preset_of(task, preset or DEFAULT_PRESET), settings)
         given = [Path(neuron)] if neuron else []
-        folder = output_folder(out, f"{task}-seed{checked_seed}", files, overwrite, given)
+        folder = output_folder(out, f"{experiment.task.name}-seed{checked_seed}", files, overwrite, given)
         run = training.fresh_run(experiment, checked_seed, command_line())
     else:
-        run = training.resumed_run(resume, task, preset, seed, settings, command_line())
+        run = training.resumed_run(resume, task, preset, seed, settings, command_line(), task_changed)
         place = resume.parent if out is None else out
         same = not settings and (place / training.CHECKPOINT).resolve() == resume.resolve()
         folder = output_folder(place, "", files, overwrite or same, [] if same else [resume])
@@ -173,6 +178,10 @@ def test(
             help="frozen, frozen_sampled, state_reset, untrained; repeatable; default: all. Baselines always run."
         ),
     ] = None,
+    task: Annotated[
+        Path | None, typer.Option(help="The file NAME.py that defines the network's task, where it has one of its own.")
+    ] = None,
+    task_changed: TaskChanged = False,
     record: Annotated[
         str,
         typer.Option("--record", "--spikes", help="Episodes that keep paths, actions, spikes: all, or how many."),
@@ -189,9 +198,9 @@ def test(
 
     threads, checked_seed, episodes = _checked_threads(threads), _checked_seed(seed), _checked_episodes(episodes)
     recorded = recorded_episodes(record)
-    file, experiment = open_network(network)
+    file, experiment = open_network(network, task, task_changed)
     names = chosen_conditions(condition or [], experiment.task)
-    output_file(out, overwrite, [network])
+    output_file(out, overwrite, [network, *([task] if task else [])])
     run_test(out, file, experiment, names, checked_seed, command_line(), episodes, recorded, threads, overwrite)
     print_headline(out)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from lsnn.configuration import from_mapping, to_mapping
@@ -14,6 +15,7 @@ from lsnn.task import Encoder, Task
 from runs.forecast import check_block
 from tasks import registry
 from tasks.family import DEFAULT_PRESET, Family
+from tasks.own_file import dependence, own_file
 
 SECTIONS = ("task", "network", "learning")
 
@@ -33,8 +35,14 @@ class Experiment:
     def as_mapping(self) -> dict[str, Any]:
         """Every key of every section, as JSON holds them."""
         encoder = {"kind": type(self.task.encoder).__name__, **to_mapping(self.task.encoder)}
-        task = {"name": self.task.name, **to_mapping(self.task), "encoder": encoder}
+        task = {"name": self.task.name, **_origin(self.task), **to_mapping(self.task), "encoder": encoder}
         return {"task": task, "network": to_mapping(self.network), "learning": to_mapping(self.learning)}
+
+
+def _origin(task: Task) -> dict[str, str]:
+    """Name of the file of one's own that defines a task, and the hash of what a network depends on of it."""
+    own = own_file(task)
+    return {} if own is None else {"file": own.path.name, "sha256": dependence(task)}
 
 
 def preset(task: str, name: str = DEFAULT_PRESET) -> Experiment:
@@ -68,7 +76,9 @@ def _task_of(values: object, family: Family | None) -> Task:
     if not isinstance(values, Mapping):
         raise InputError(f"task must be a mapping of keys to values, got {values!r:.80}")
     rest = dict(values)
-    name = rest.pop("name", None)
+    name, file, _ = rest.pop("name", None), rest.pop("file", None), rest.pop("sha256", None)
+    if file is not None and family is None:
+        raise InputError(f"task: the file of one's own that defines it must be given, --task {file!s:.80}")
     task = (family if family is not None and family.name == name else registry.family(name)).task
     for old, new in getattr(task, "renamed", {}).items():
         if old in rest:
@@ -76,16 +86,17 @@ def _task_of(values: object, family: Family | None) -> Task:
                 raise InputError(f"task must not have both {new} and {old}, its older name")
             rest[new] = rest.pop(old)
     if "encoder" in rest:
-        rest["encoder"] = _encoder_of(rest["encoder"])
+        rest["encoder"] = _encoder_of(rest["encoder"], task.__module__)
     return from_mapping(task, rest, "task")
 
 
-def _encoder_of(values: object) -> Encoder:
+def _encoder_of(values: object, beside: str) -> Encoder:
+    """The encoder; beside: the module of its task, which may define further ones."""
     if not isinstance(values, Mapping):
         raise InputError(f"task.encoder must be a mapping of keys to values, got {values!r:.80}")
     rest = dict(values)
     kind = rest.pop("kind", None)
-    known = registry.encoders()
+    known = registry.encoders() | registry.encoders(beside)
     if not isinstance(kind, str) or kind not in known:
         raise InputError(f"task.encoder.kind must be one of {', '.join(known)}, got {kind!r:.80}")
     return from_mapping(known[kind], rest, "task.encoder")
@@ -128,16 +139,38 @@ def _parsed(setting: str) -> tuple[list[str], Any]:
         return keys, text
 
 
-def open_network(path: Any) -> tuple[NetworkFile, Experiment]:
-    """A network file and its experiment, checked against each other; InputError if they do not fit."""
+def open_network(
+    path: Any, task: str | Path | None = None, task_changed: bool = False
+) -> tuple[NetworkFile, Experiment]:
+    """A network file and its experiment, checked against each other.
+
+    Args:
+        task: the file of one's own that defines its task; what else is given is not looked at.
+        task_changed: whether that file may differ, in what a network depends on, from that of its meta-training.
+
+    Raises:
+        InputError: they do not fit, or the task's file is another one.
+    """
     file = load_network(path)
+    given = registry.family(task) if registry.is_file(task) else None
     try:
-        experiment = experiment_of(file.config)
+        experiment = experiment_of(file.config, given)
         check_block(experiment)
     except InputError as error:
         raise InputError(f"{path}: /@config: {error}") from error
+    if given is not None and type(experiment.task) is not given.task:
+        raise InputError(f"{path}: --task {task} must define its task {experiment.task.name}, defines {given.name}")
+    if changed_from(file, experiment) and not task_changed:
+        rule = "must have the dynamics, parameters and encoder that the network was meta-trained with"
+        raise InputError(f"{path}: --task {task}: {rule}, has others; --task-changed goes on")
     check_fit(path, file, experiment)
     return file, experiment
+
+
+def changed_from(file: NetworkFile, experiment: Experiment) -> str | None:
+    """The hash that the file of the task had in meta-training, where it is another one now."""
+    stored = str(file.config["task"].get("sha256", ""))
+    return stored if stored and stored != experiment.as_mapping()["task"].get("sha256") else None
 
 
 def check_fit(path: Any, file: NetworkFile, experiment: Experiment) -> None:

@@ -311,7 +311,7 @@ def require_own_cells(folder: Path, spec: Spec, cells: list[Cell]) -> None:
     for cell in cells:
         checkpoint = folder / cell.name / CHECKPOINT
         if checkpoint.exists():
-            file, found = open_network(checkpoint)
+            file, found = open_network(checkpoint, spec.task)
             if (found, file.seed) != (overridden(preset(spec.task, spec.preset), words(cell.settings)), cell.seed):
                 rule = f"must be a run of cell {cell.name}, has another configuration or seed"
                 raise InputError(f"{checkpoint}: {rule} (or the preset has changed); name another --out")

@@ -125,7 +125,7 @@ def summed_up(place: Path, spec: Spec, cell: Cell) -> tuple[dict[str, float], Cu
     if history is None:
         return row, empty
     row |= {"iterations": len(history), "minutes": float(history["minutes"][-1])}
-    _, experiment = open_network(place / CHECKPOINT)
+    _, experiment = open_network(place / CHECKPOINT, spec.task)
     curve = curve_of(history, experiment.task, cell.seed)
     reached = np.flatnonzero(curve.fraction >= ENOUGH)
     if len(reached) and experiment.task.family.oracle:

@@ -25,7 +25,9 @@ from runs.folders import alone_in
 from runs.forecast import check_memory, forecast, worker_forecast
 from runs.interruption import Interruption, interruption
 from runs.progress import duration, meter, say
+from tasks import registry
 from tasks.encoders import PlaceCells
+from tasks.own_file import own_file
 
 CHECKPOINT, NETWORK = "checkpoint.lsnn.h5", "network.lsnn.h5"
 CHECKPOINT_EVERY, VALIDATE_EVERY, VALIDATION_EPISODES = 25, 60, 64
@@ -87,19 +89,23 @@ def fresh_run(experiment: Experiment, seed: int, command: str) -> Run:
 
 
 def resumed_run(
-    path: Path, task: str, preset: str | None, seed: int | None, settings: Sequence[str], command: str
-) -> Run:
+    path: Path, task: str, preset: str | None, seed: int | None, settings: Sequence[str], command: str,
+    task_changed: bool = False,
+) -> Run:  # fmt: skip
     """From a checkpoint of a task; without settings it goes on to the bits of an unbroken run.
+
+    Args:
+        task: name of the family, or its file; task_changed: see `open_network`.
 
     Raises:
         InputError: no checkpoint, another task, preset or seed, or settings that need another network.
     """
-    file, stored = open_network(path)
+    file, stored = open_network(path, task, task_changed)
     if file.learner_state is None:
         raise InputError(
             f"{path}: must be a checkpoint ({CHECKPOINT}), got a network without the state of its learning"
         )
-    if stored.task.name != task:
+    if stored.task.name != task and not registry.is_file(task):
         raise InputError(f"{path}: must be of task {task}, got {stored.task.name}")
     if preset is not None:
         raise InputError(f"--preset must not be given with --resume, whose file has its configuration; got {preset!r}")
@@ -295,7 +301,9 @@ def train(
             say(f"{budget} had been spent already: no further iteration")
         say(f"meta-trained for {spent}: {path}")
         return path, 0
-    resume = f"lsnn train {training.learner.task.name} {budget} --resume {folder / CHECKPOINT}"
+    own = own_file(training.learner.task)
+    task = training.learner.task.name if own is None else own.path
+    resume = f"lsnn train {task} {budget} --resume {folder / CHECKPOINT}"
     say(f"stopped by {interrupted.signal.name} after {spent}; go on with: {resume}")
     return path, int(interrupted.signal)
 

@@ -243,6 +243,17 @@ class Family:
             raise InputError(f"--preset must be one of {known} for {self.name}, got {name!r}")
         return self.presets[name]
 
+    def table(self, task: Any, states: np.ndarray, trace: Trace) -> np.ndarray:
+        """What `trials` gives, with whole numbers in TRIAL_COLUMNS; InputError where a column is missing."""
+        found = np.asarray(self.trials(task, states, trace))
+        needed = (*TRIAL_COLUMNS, *(measure.column or measure.name for measure in self.measures))
+        if missing := [name for name in needed if name not in (found.dtype.names or ())]:
+            rule = f"must give a structured array with the columns {', '.join(needed)}"
+            raise InputError(f"trials of the family {self.name} {rule}, lacks {', '.join(missing)}")
+        kinds = {name: found.dtype[name] for name in found.dtype.names or ()}
+        whole = {name: np.dtype(np.int32) for name in TRIAL_COLUMNS if kinds[name].kind not in "iu"}
+        return found.astype(list((kinds | whole).items())) if whole else found
+
     def history_of(self, task: Any) -> tuple[Measure, ...]:
         """The measures of `Task.metrics` that progress shows; the first is the score."""
         if self.history:

@@ -6,19 +6,17 @@ stands in no other's way.
 """
 
 import ast
-import hashlib
 import importlib
-import importlib.util
 import re
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from lsnn.errors import InputError
 from tasks.family import Family
+from tasks.own_file import load_file
 
 FOLDER = Path(__file__).parent
 NAME = "FAMILY"  # by which a module gives its family
@@ -68,8 +66,8 @@ def _bound(tree: ast.Module) -> Iterator[str]:
 
 def family(name: object) -> Family:
     """The family of that name, or of that file of one's own; InputError for an unknown one or one that fails."""
-    if isinstance(name, Path) or (isinstance(name, str) and (name.endswith(".py") or "/" in name)):
-        return family_of_file(Path(name))
+    if is_file(name):
+        return _checked(load_file(Path(name)), name)
     if not isinstance(name, str) or name not in modules():
         raise InputError(f"task must be one of {', '.join(modules())}, or a file NAME.py, got {name!r:.80}")
     try:
@@ -77,6 +75,11 @@ def family(name: object) -> Family:
     except Exception as error:
         raise InputError(f"task {name}: its module cannot be imported: {_words(error)}") from error
     return _checked(module, name)
+
+
+def is_file(name: object) -> TypeGuard[str | Path]:
+    """Whether what is given for a task is a file of one's own, not a name."""
+    return isinstance(name, Path) or (isinstance(name, str) and (name.endswith(".py") or "/" in name))
 
 
 def _words(error: Exception) -> str:
@@ -107,9 +110,9 @@ def load(task: str | Path, **keywords: Any) -> Any:
 
 
 @cache
-def encoders() -> dict[str, type[Any]]:
-    """Encoders by the names of their classes: those that `tasks.encoders` gives."""
-    module = importlib.import_module("tasks.encoders")
+def encoders(beside: str = "tasks.encoders") -> dict[str, type[Any]]:
+    """Encoders by the names of their classes: those that `tasks.encoders` gives, or a module of one's own defines."""
+    module = importlib.import_module(beside)
     kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and hasattr(kind, "channels")]
     return {kind.__name__: kind for kind in kinds if kind.__module__.startswith(module.__name__)}
 
@@ -129,45 +132,3 @@ def environments() -> Iterator[Environment]:
             place = f"{module}.environment"
             many = [f"{place}:{name}" for name in (f"{title}VectorEnv", "vector_env") if defines(file, name)]
             yield Environment(f"lsnn/{title}-v0", f"{place}:{title}Env", many[0] if many else None)
-
-
-# Files of one's own
-
-_files: dict[str, Path] = {}  # by the name of their module
-
-
-def family_of_file(file: Path) -> Family:
-    """The family that a file of one's own defines; its module's name holds the path and the text it was made from.
-
-    Raises:
-        InputError: no such file, one that cannot be imported, or one without a family.
-    """
-    try:
-        path = file.resolve()
-        text = path.read_bytes()
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"{file}: must be a file that defines {NAME}, got: {error}") from error
-    return _checked(_module_of(path, text), file)
-
-
-def _module_of(path: Path, text: bytes) -> ModuleType:
-    digest = hashlib.sha256(str(path).encode() + b"\0" + text).hexdigest()[:12]
-    name = f"task_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{digest}"
-    if name in _files:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise InputError(f"{path}: must be a Python file, NAME.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name], _files[name] = module, path
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name], _files[name]
-        raise InputError(f"{path}: cannot be imported: {_words(error)}") from error
-    return module
-
-
-def file_of(task: Any) -> Path | None:
-    """The file of one's own that defines a task; None of a family that comes with the project."""
-    return _files.get(type(task).__module__)

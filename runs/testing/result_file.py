@@ -69,7 +69,7 @@ class ConditionWriter:
     def write(self, block: Block, episodes: np.ndarray) -> None:
         """Trials and latents of the block's first lanes, which are these episodes, (n,)."""
         family, (states, trace) = self.task.family, seen(block, len(episodes))
-        trials = family.trials(self.task, states, trace)
+        trials = family.table(self.task, states, trace)
         trials["episode"] += episodes[0]
         self._trials.append(trials)
         if family.latent is not None:
@@ -91,7 +91,7 @@ class ConditionWriter:
 
     def _first_ends(self, states: np.ndarray, trace: Trace) -> np.ndarray:
         """When the first trial of each episode that was not cut off had ended, (n,); -1 without one."""
-        trials, ends = self.task.family.trials(self.task, states, trace), np.full(len(states), -1)
+        trials, ends = self.task.family.table(self.task, states, trace), np.full(len(states), -1)
         whole = next((m.censored for m in self.task.family.measures if m.censored), None)
         for row in (trials if whole is None else trials[trials[whole]])[::-1]:
             ends[row["episode"]] = row["end_ms"]

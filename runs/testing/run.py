@@ -16,7 +16,7 @@ from lsnn.blocks import Threads
 from lsnn.errors import InputError
 from lsnn.files import NetworkFile, network_sha256, put_history
 from lsnn.kernels.simd import LANES
-from runs.configuration import Experiment
+from runs.configuration import Experiment, changed_from
 from runs.progress import Meter, meter
 from runs.testing.conditions import NETWORKS, Session, keys_of_test, roll_outs
 from runs.testing.result_file import ConditionWriter, describe_family, put_network, put_played
@@ -72,6 +72,8 @@ def put_header(
         variants=json.dumps([[name, variant.label] for name, variant in experiment.task.family.variants.items()]),
         **more,
     )  # fmt: skip
+    if (stored := changed_from(file, experiment)) is not None:
+        result.attrs["task_changed"] = stored
     put_network(result, file.network, experiment.task.encoder.channels)
     if file.history is not None:
         put_history(result, file.history)
