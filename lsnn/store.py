@@ -119,12 +119,12 @@ def open_for_reading(path: str | Path, kind: str) -> Iterator[h5py.File]:
 
 
 def _check_root(file: h5py.File, kind: str) -> None:
-    version = read_attribute(file, "schema_version", int)
-    if version != SCHEMA_VERSION:
-        raise InputError(f"{file.filename}: schema_version must be {SCHEMA_VERSION}, got {version}")
     found = read_attribute(file, "kind", str)
     if found != kind:
         raise InputError(f"{file.filename}: must be a {kind} file, got a {found} file")
+    version = read_attribute(file, "schema_version", int)
+    if version != SCHEMA_VERSION:
+        raise InputError(f"{file.filename}: schema_version must be {SCHEMA_VERSION}, got {version}")
 
 
 def read_attribute(node: h5py.Group | h5py.Dataset, name: str, expected: type[T]) -> T:

@@ -95,7 +95,7 @@ def test_every_strength_meets_the_same_mazes_and_strength_0_is_the_frozen_networ
         for name in ("strength_00", "strength_01", "oracle"):
             np.testing.assert_array_equal(result.file[name]["episode_key"][()], session_keys)
         assert not np.array_equal(none["position"][()], some["position"][()])
-        np.testing.assert_array_equal(none["goal"][()], some["goal"][()])
+        np.testing.assert_array_equal(none["latent"][()], some["latent"][()])
         assert list(result.file["strength"][()]) == [0.0, sweep.strengths[-1]]
         found = frozen_positions(saved, session_keys)
         np.testing.assert_allclose(none["position"][()], found, atol=1e-6)

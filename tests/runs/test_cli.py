@@ -397,7 +397,7 @@ def test_a_network_is_no_checkpoint(own, nothing_compiles):
     [
         (("--episodes", "0"), ("--episodes must be >= 1, got 0",)),
         (("--condition", "thawed"), ("--condition must be one of frozen", "'thawed'")),
-        (("--spikes", "some"), ("--spikes must be 'all' or a number", "'some'")),
+        (("--spikes", "some"), ("--record must be 'all' or a number", "'some'")),
         (("--seed", "-1"), ("--seed", "-1")),
     ],
 )
