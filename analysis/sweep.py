@@ -1,6 +1,6 @@
 """Figure of a sweep: learning curves, what the frozen networks reach, and how long that took, by combination.
 
-Reads the summary that `runs/sweep_summary.py` writes (docs/guide/sweeps.md); bands and dots show all seeds.
+Reads the summary that `runs/sweeps/summary.py` writes (docs/guide/sweeps.md); bands and dots show all seeds.
 """
 
 from pathlib import Path

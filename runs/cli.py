@@ -154,11 +154,12 @@ def sweep(
     ] = None,
 ) -> int:
     """Meta-train over settings and seeds; leaves summary.h5 and summary.png. Exit code 1 if a cell failed."""
-    from runs import sweep as sweeping
+    from runs.sweeps.spec import FAILURE
+    from runs.sweeps.sweep import sweep as run_sweep
 
     more = ["--threads", str(_checked_threads(threads, jobs))]
-    ended_by = sweeping.sweep(spec, out, more, jobs, retry_failed, command_line())
-    if not ended_by and any(out.glob(f"*/{sweeping.FAILURE}")):
+    ended_by = run_sweep(spec, out, more, jobs, retry_failed, command_line())
+    if not ended_by and any(out.glob(f"*/{FAILURE}")):
         raise typer.Exit(1)
     return ended_by
 

@@ -4,18 +4,16 @@ import os
 import resource
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from lsnn.equations.host import host_model
 from lsnn.errors import InputError
 from lsnn.kernels.simd import LANES
-from lsnn.learning.config import outputs_of
-from lsnn.network import Network
-
-if TYPE_CHECKING:
-    from runs.configuration import Experiment
+from lsnn.learning.config import LearningConfig, outputs_of
+from lsnn.network import Network, NetworkConfig
+from lsnn.task import Task
 
 MB = 1e6
 # Measured on small runs of the presets, CPython 3.11 on Linux.
@@ -25,6 +23,19 @@ SYNAPSE_BYTES = 4.8  # source, target, delay, sign and weight, compressed; weigh
 COMPILED_BYTES = 8e6  # small functions that the first iteration compiles
 YARDSTICK_BYTES = 52e6  # the scripted swimmers, compiled at the first validation
 WORKER_BYTES = 200e6  # a worker process with everything imported
+
+
+class Planned(Protocol):
+    """What a forecast reads of an experiment."""
+
+    @property
+    def task(self) -> Task: ...
+
+    @property
+    def network(self) -> NetworkConfig: ...
+
+    @property
+    def learning(self) -> LearningConfig: ...
 
 
 class Forecast(NamedTuple):
@@ -55,7 +66,7 @@ def peak_bytes() -> float:
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
-def block_bytes(experiment: "Experiment", n_in: int, n_out: int) -> float:
+def block_bytes(experiment: Planned, n_in: int, n_out: int) -> float:
     """Record and trace of one block, from the configuration alone."""
     c, task = experiment.network, experiment.task
     steps, counts = task.duration_ms, (c.n_excitatory + c.n_inhibitory, c.n_adaptive)
@@ -68,20 +79,20 @@ def block_bytes(experiment: "Experiment", n_in: int, n_out: int) -> float:
     return record + saved + 2 * state + trace
 
 
-def work_bytes(experiment: "Experiment", n_out: int) -> float:
+def work_bytes(experiment: Planned, n_out: int) -> float:
     """What the gradient of one block takes while it is computed: outputs and scores in double precision."""
     task = experiment.task
     return task.duration_ms * LANES * (4 * n_out + 8 * n_out + 8 * (7 * max(1, task.n_action) + 8))
 
 
-def shared_bytes(experiment: "Experiment", network: Network, blocks: int, threads: int) -> float:
+def shared_bytes(experiment: Planned, network: Network, blocks: int, threads: int) -> float:
     """What so many blocks take, and their gradients while `threads` of them are computed."""
     kept = 2 * 8 * LANES * experiment.task.duration_ms  # advantages and likelihoods, between calls
     whole = blocks * (block_bytes(experiment, network.n_in, network.n_out) + kept)
     return whole + min(threads, blocks) * work_bytes(experiment, network.n_out)
 
 
-def forecast(experiment: "Experiment", network: Network, validates: bool, threads: int | None) -> Forecast:
+def forecast(experiment: Planned, network: Network, validates: bool, threads: int | None) -> Forecast:
     """For a run whose blocks are not filled yet, in this process.
 
     Args:
@@ -99,14 +110,14 @@ def forecast(experiment: "Experiment", network: Network, validates: bool, thread
     return Forecast(max(peak_bytes(), resident_bytes() + more), small + 4 * learnt, small)
 
 
-def worker_forecast(experiment: "Experiment", network: Network, workers: int, threads: int) -> str:
+def worker_forecast(experiment: Planned, network: Network, workers: int, threads: int) -> str:
     """Memory of each of so many workers with so many threads in all, in words."""
     blocks = -(-(experiment.learning.episodes // LANES) // workers)
     needed = WORKER_BYTES + shared_bytes(experiment, network, blocks, -(-threads // workers))
     return f"forecast: {needed / MB:.0f} MB of memory on each of {workers} workers"
 
 
-def check_memory(experiment: "Experiment") -> None:
+def check_memory(experiment: Planned) -> None:
     """InputError for a run that cannot fit into this machine, before anything of its size is made."""
     task = experiment.task
     n_out = sum(outputs_of(task, experiment.learning).values())
@@ -120,7 +131,7 @@ def check_memory(experiment: "Experiment") -> None:
         )
 
 
-def check_block(experiment: "Experiment") -> None:
+def check_block(experiment: Planned) -> None:
     """InputError unless eight episodes of the task, the least that is ever run, fit into this machine's memory."""
     n_out = sum(outputs_of(experiment.task, experiment.learning).values())
     needed, there = block_bytes(experiment, experiment.task.encoder.n_inputs, n_out), _physical_bytes()

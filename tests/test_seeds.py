@@ -41,5 +41,5 @@ def test_every_spawn_key_begins_with_a_branch_of_the_register():
     """All but those of a random sweep, whose `draw_seed` is no seed of a run."""
     found = set(spawn_keys())
     own = {(path, text) for path, text in found if any(text.startswith(f"({name},") for name in BRANCHES)}
-    assert found - own == {("lsnn/seeds.py", "(branch, iteration)"), ("runs/sweep.py", "(k, place)")}
+    assert found - own == {("lsnn/seeds.py", "(branch, iteration)"), ("runs/sweeps/spec.py", "(k, place)")}
     assert len(own) >= 4

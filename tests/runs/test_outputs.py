@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 from lsnn import store
 from lsnn.errors import StoreError
 from lsnn.files import load_network
-from runs import sweep as sweeping
 from runs import train as training
 from runs.cli import main
+from runs.sweeps import sweep as sweeping
+from runs.sweeps.spec import FIGURE, SUMMARY
 from runs.train import Budget, fresh_run, train
 from tests.analysis.make_result import SWIMMERS, make_result
 from tests.runs.tiny import FREE, tiny, trained
@@ -241,7 +242,7 @@ episodes = 8
 
 
 def test_a_sweep_does_not_take_the_place_of_its_specification(tmp_path):
-    for name in (sweeping.SUMMARY, sweeping.FIGURE):
+    for name in (SUMMARY, FIGURE):
         spec = tmp_path / name
         spec.write_text(SPEC)
         done = lsnn("sweep", spec, "--out", tmp_path)

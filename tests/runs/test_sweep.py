@@ -22,13 +22,14 @@ import runs
 from analysis.sweep import FAILED, FINISHED, read_sweep, sweep_figure
 from lsnn.errors import InputError
 from lsnn.files import load_network
-from runs import sweep as sweeping
 from runs.cli import main
 from runs.configuration import overridden, preset
 from runs.folders import alone_in
 from runs.interruption import Interruption
-from runs.sweep import LAWS, cells_of, finished, read_spec, spec_of, sweep, train_command, words
-from runs.sweep_summary import _failures, curve_of, label_of
+from runs.sweeps import sweep as sweeping
+from runs.sweeps.spec import LAWS, cells_of, finished, read_spec, spec_of, words
+from runs.sweeps.summary import _failures, curve_of, label_of
+from runs.sweeps.sweep import sweep, train_command
 from runs.train import NETWORK, Budget
 from tests.runs.tiny import FREE, assert_same_run, tiny, trained
 
@@ -303,7 +304,7 @@ def test_jobs_run_at_once_and_an_error_ends_the_rest(tmp_path, monkeypatch):
             raise OSError("disk full")
         together.wait(timeout=20) if cell.seed < 2 else time.sleep(0.2)
 
-    monkeypatch.setattr("runs.sweep.run_cell", run_cell)
+    monkeypatch.setattr("runs.sweeps.sweep.run_cell", run_cell)
     with pytest.raises(OSError, match="disk full"):
         sweep(spec, tmp_path / "out", ["--threads", "3"], jobs=2, retry_failed=False, command="lsnn sweep")
     seeds = {seed for seed, _ in begun}

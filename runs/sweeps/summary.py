@@ -17,7 +17,7 @@ from lsnn.seeds import TEST_BRANCH, VALIDATION_BRANCH, episode_keys
 from lsnn.task import Task
 from runs.configuration import open_network, preset
 from runs.progress import say
-from runs.sweep import FAILURE, FIGURE, SUMMARY, Cell, Spec, finished
+from runs.sweeps.spec import FAILURE, FIGURE, SUMMARY, Cell, Spec, finished
 from runs.train import CHECKPOINT, NETWORK, VALIDATION_EPISODES, practice_of
 from tasks import registry
 
