@@ -27,7 +27,7 @@ DOCS = CLONE / "docs"
 WRITTEN = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
 PAGES = [CLONE / "README.md", CLONE / "CONTRIBUTING.md", *WRITTEN]
 README, PARAMETERS, WATER_MAZE = CLONE / "README.md", DOCS / "reference/parameters.md", DOCS / "families/water_maze.md"
-FIGURES = DOCS / "guide/figures.md"
+FIGURES, OWN_TASK = DOCS / "guide/figures.md", DOCS / "guide/own_task.md"
 FAMILIES = registry.names()
 CONFIGURATIONS = (
     NetworkConfig,
@@ -285,3 +285,18 @@ def test_figures_of_the_guide_are_drawn(tmp_path, monkeypatch, capsys):
         exec(compile(block, str(FIGURES), "exec"), {})
     assert {path.name for path in tmp_path.glob("*.png")} == {"latency.png", "animal.png"}
     assert re.fullmatch(r"\d+\.\d platform visits per episode, \d+ neurons\n", capsys.readouterr().out)
+
+
+def test_the_task_of_the_guide_is_learnt(tmp_path):
+    """Its pieces, put together as one file, make a family that is trained, tested beside its baseline and reported."""
+    (tmp_path / "same.py").write_text("\n\n".join(python_blocks(OWN_TASK)))
+    found = registry.family(tmp_path / "same.py")
+    task = found.task(delay_ms=100)
+    assert isinstance(task, Task) and isinstance(task.encoder, Encoder) and task.duration_ms == 200
+    assert "delay_ms: time between them (ms)" in str(found.task.__doc__)
+    learning = replace(found.preset().learning, episodes=32)
+    learner = MetaLearner(task, new_network(task, found.preset().network, learning, 0), learning, 0, threads=1)
+    right = [learner.step()["right"] for _ in range(40)]
+    assert np.mean(right[:3]) < 0.7 < 0.85 < np.mean(right[-5:])
+    trials = found.baselines["guess"].play(task, np.arange(4096, dtype=np.uint64)).trials
+    assert found.score.of(trials, 4096) == pytest.approx(found.score.chance, abs=0.05)
