@@ -11,8 +11,10 @@ import pytest
 import typer
 
 from lsnn.learning.config import LearningConfig
+from lsnn.meta import MetaLearner, new_network
 from lsnn.network import NetworkConfig
 from lsnn.seeds import TEST_BRANCH, episode_keys
+from lsnn.task import Encoder, Task
 from runs.cli import main
 from runs.configuration import Experiment, preset
 from tasks import registry
