@@ -119,8 +119,11 @@ def _text_of(module: str) -> bytes:
     return b"" if spec is None or spec.origin is None else Path(spec.origin).read_bytes()
 
 
-def fingerprint(modules: tuple[str, ...]) -> str:
-    """Hash of all that bits depend on: sources of this package and of the named modules, packages, the processor."""
+def fingerprint(modules: tuple[str, ...], sent: object = None) -> str:
+    """Hash of all that bits depend on: sources of this package and of the named modules, packages, the processor.
+
+    sent: what brings those of these modules along that are not installed where this runs, as it is unpickled there.
+    """
     digest = hashlib.sha256(_LOADED)
     for name in modules:
         digest.update(_text_of(name))
@@ -172,13 +175,15 @@ class Cluster:
 
     Args:
         run: a name that no other run on these workers has; modules: those of the task and its encoder.
+        task: sent to every worker before anything is asked of it.
         tell: what to do with a line about a worker that was lost.
     """
 
     def __init__(
-        self, crew: Crew, run: str, modules: tuple[str, ...] = (), tell: Callable[[str], None] = lambda text: None
-    ):
-        self.crew, self.run, self.modules, self.tell = crew, run, modules, tell
+        self, crew: Crew, run: str, modules: tuple[str, ...] = (), tell: Callable[[str], None] = lambda text: None,
+        task: object = None,
+    ):  # fmt: skip
+        self.crew, self.run, self.modules, self.tell, self.task = crew, run, modules, tell, task
         self.workers: dict[str, int] = {}  # address: threads
         self.spread_over: dict[str, int] = {}  # those that the blocks were last shared out to
         self.homes: dict[int, str] = {}
@@ -236,7 +241,7 @@ class Cluster:
         if not addresses:
             return []
         own, lost = fingerprint(self.modules), []
-        answers = self.crew.ask(fingerprint, dict.fromkeys(addresses, (self.modules,)))
+        answers = self.crew.ask(fingerprint, dict.fromkeys(addresses, (self.modules, self.task)))
         for address, theirs in answers.items():
             if isinstance(theirs, Lost):
                 lost.append(address)

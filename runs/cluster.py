@@ -42,7 +42,7 @@ def crew(
         return
     with ExitStack() as stack:
         hands: Crew = ProcessCrew(workers, threads) if workers is not None else _dask_crew(stack, scheduler)
-        cluster = Cluster(hands, secrets.token_hex(8), (task.dynamics, task.encoder.module), say)
+        cluster = Cluster(hands, secrets.token_hex(8), (task.dynamics, task.encoder.module), say, task)
         try:
             cluster.begin()
             say(f"{len(cluster.workers)} workers with {sum(cluster.workers.values())} threads in all")

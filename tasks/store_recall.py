@@ -157,11 +157,6 @@ class StoreRecall:
         flags = isinstance(self.encoder, FlagCells) and len(self.encoder.flags) == self.n_observation
         require(flags, "encoder", "FlagCells of 4 flags", self.encoder)
 
-    @property
-    def trial_ms(self) -> int:
-        """Steps after which a state reset takes away all that was kept."""
-        return self.slot_ms
-
     def parameters(self) -> NDArray[np.float64]:
         """The numbers the compiled functions need, in the order of the index constants of this module."""
         numbers = [self.slot_ms, self.delay_min, self.delay_max, self.wait_max, self.answer_ms]

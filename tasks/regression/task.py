@@ -232,11 +232,6 @@ class Regression:
         return 1 + (N_TRAITS[self.kind] if self.traits_weight > 0 else 0)
 
     @property
-    def trial_ms(self) -> int:
-        """Steps after which a state reset takes away all that was kept."""
-        return self.sample_ms
-
-    @property
     def duration_ms(self) -> int:
         """Length of an episode."""
         return self.samples * self.sample_ms

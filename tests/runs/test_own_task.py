@@ -111,6 +111,16 @@ def test_comments_and_labels_may_change_but_no_dynamics(here):
         assert changed.attrs["task_changed"].decode() == stored
 
 
+def test_workers_get_the_file_with_the_job(here):
+    words = ("--resume", CHECKPOINT, "--iterations", 42)
+    assert lsnn("train", here, *words, "--threads", 1, "--out", "alone").exit_code == 0
+    done = lsnn("train", here, *words, "--workers", 2, "--out", "workers")
+    assert done.exit_code == 0, done.output
+    assert "2 workers" in done.output
+    alone, workers = (open_network(f"{name}/network.lsnn.h5", here)[0] for name in ("alone", "workers"))
+    assert alone.checksum == workers.checksum
+
+
 def test_a_sweep_runs_it(here):
     Path("sweep.toml").write_text(
         f'task = {str(here)!r}\niterations = 1\nseeds = [0]\nepisodes = 8\n[fixed]\nlearning.episodes = 8\n'
