@@ -118,13 +118,18 @@ def open_for_reading(path: str | Path, kind: str) -> Iterator[h5py.File]:
         yield file
 
 
+def schema_of(kind: str) -> int:
+    """The schema in which files of this kind are written."""
+    return RESULT_SCHEMA_VERSION if kind == "result" else SCHEMA_VERSION
+
+
 def _check_root(file: h5py.File, kind: str) -> None:
     found = read_attribute(file, "kind", str)
     if found != kind:
         raise InputError(f"{file.filename}: must be a {kind} file, got a {found} file")
     version = read_attribute(file, "schema_version", int)
-    if version != SCHEMA_VERSION:
-        raise InputError(f"{file.filename}: schema_version must be {SCHEMA_VERSION}, got {version}")
+    if version != (known := schema_of(kind)):
+        raise InputError(f"{file.filename}: schema_version must be {known}, got {version}")
 
 
 def read_attribute(node: h5py.Group | h5py.Dataset, name: str, expected: type[T]) -> T:
@@ -273,7 +278,7 @@ def provenance(kind: str, config: Mapping[str, Any], seed: int, command: str) ->
     Raises ValueError for a configuration that JSON cannot hold exactly (NaN and infinity included).
     """
     return {
-        "schema_version": RESULT_SCHEMA_VERSION if kind == "result" else SCHEMA_VERSION,
+        "schema_version": schema_of(kind),
         "kind": kind,
         "config": json.dumps(config, sort_keys=True, allow_nan=False),
         "git_commit": git_commit(),
