@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from lsnn import fit
 from lsnn.errors import InputError
 from lsnn.kernels.build import network_module, roll_out_module
 from lsnn.kernels.layout import (
@@ -13,6 +14,7 @@ from lsnn.kernels.layout import (
     Record,
     Rows,
     State,
+    Trace,
     Weights,
     adjoint_zeros,
     gradient_zeros,
@@ -22,7 +24,9 @@ from lsnn.kernels.layout import (
 )
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
+from lsnn.populations import cells_of
 from lsnn.task import Task
+from lsnn.validation import keys_of, numbers_of, require, require_array, require_flag, require_integer, require_number
 
 Result = TypeVar("Result")
 TIMED = (  # arrays of a trace with a row a step
@@ -34,7 +38,7 @@ class Block:
     """Buffers of eight episodes of a task, reused from roll-out to roll-out.
 
     Everything a roll-out needs to go on stands in `state`, `task_state` and `t`; an experiment may change them between
-    two calls of `roll_out`.
+    two calls of `roll_out`. What no longer fits is an InputError of the next call that needs it.
 
     Args:
         steps: length of the record; keep_states: whether the task's states are recorded.
@@ -48,20 +52,32 @@ class Block:
         self, task: Task, network: Network, steps: int, keep_states: bool = False, dtype=np.float32, stretch: int = 0,
         gradient: bool = True,
     ):  # fmt: skip
-        self.steps, self.dtype, self.stretch = steps, dtype, min(stretch or steps, steps)
+        require_integer("steps", steps, 1, 2**31)
+        require_integer("stretch", stretch, 0, 2**31)
+        require_flag("keep_states", keep_states)
+        require_flag("gradient", gradient)
+        self.of_task, self.of_network = fit.form_of_task(task), fit.sizes_of(network, dtype)
+        self.cells = cells_of(network.groups, network.config.dt_ms / 1000)
+        self.steps, self.dtype, self.stretch = int(steps), self.of_network.dtype.type, int(min(stretch or steps, steps))
         self.sizes = (network.config.n_neurons, network.n_slots, network.n_out, network.ring)
         n_neurons, n_slots, n_out, _ = self.sizes
-        self.record = record_zeros(steps, n_neurons, n_slots, network.n_in, n_out, dtype, self.stretch)
+        self.record = record_zeros(self.steps, n_neurons, n_slots, network.n_in, n_out, self.dtype, self.stretch)
         self.saves = gradient and self.stretch < steps
         self.saved: dict[int, State] = {}  # before every stretch
         self.left: State | None = None  # by the last call of roll_out, where it ended within a stretch
         self.changed = False  # whether an experiment changed the state within a stretch, or the step
         self.reached = 0  # the step after the last call of roll_out
         self.kept = 0  # first step of the stretch whose state variables are in the record
+        self.begun = self.whole = False  # whether episodes were begun; whether the record holds them to its end
+        self.keys = np.zeros(LANES, np.uint64)
+        self.state = state_zeros(*self.sizes, self.dtype)
         self.trace = trace_zeros(
-            steps, task.n_action, task.n_target, task.n_observation, task.n_state, keep_states
+            self.steps, task.n_action, task.n_target, task.n_observation, task.n_state, keep_states
         )
         self.task_state = np.zeros((LANES, task.n_state))
+        self.t = 0
+        self.forms = {type(arrays): fit.form_of(arrays) for arrays in (self.state, self.record, self.trace)}
+        self.fitting: Weights | None = None  # those checked last, if nothing can have changed them
         models = network.config.models
         self.module = roll_out_module(
             task.dynamics, task.encoder.module, task.encoder.function, task.action_kind, models
@@ -72,12 +88,22 @@ class Block:
         self.chosen: np.ndarray | None = None  # likelihood of the actions when they were chosen
 
     def begin(self, task: Task, keys: np.ndarray) -> None:
-        """Start eight episodes from rest: keys (8,) uint64; the network's state is zero."""
-        self.keys = np.ascontiguousarray(keys, np.uint64)
-        self.parameters, self.encoder = task.parameters(), task.encoder.parameters()
+        """Start eight episodes from rest: keys (8,) uint64; the network's state is zero.
+
+        Raises:
+            InputError: not eight keys, a task of another family than the block's, or a network that has not the input
+                cells or readouts that it needs.
+        """
+        fit.require_task(task, self.of_task)
+        fit.require_columns(self.of_task, self.of_network)
+        self.keys = keys_of("keys", keys, LANES)
+        self.parameters = fit.parameters_of("parameters of the task", task)
+        self.encoder = fit.parameters_of("parameters of the encoder", task.encoder)
         self.state = state_zeros(*self.sizes, self.dtype)
+        self._require_task_side()
         self.module.start(self.keys, self.parameters, self.task_state)
         self.t, self.reached, self.saved, self.left, self.changed = 0, 0, {}, None, False
+        self.begun, self.whole = True, False
 
     def roll_out(
         self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1, mean_norm: float = np.inf
@@ -86,8 +112,12 @@ class Block:
 
         log_std: (n_action,) log spread of the policy, -inf for its mean; hold: steps for which its noise stays;
         mean_norm: greatest norm of the mean, which is scaled back to it.
+
+        Raises:
+            InputError: an argument, or what an experiment has put into the block, does not fit it; nothing is run.
         """
-        end = self.steps if steps is None else self.t + steps
+        end, log_spread = self._end(steps), self.policy(log_std, hold, mean_norm)
+        self._require_fit(weights)
         self.changed |= self.saves and self.t != self.reached
         while self.t < end:
             last = min(end, (self.t // self.stretch + 1) * self.stretch)
@@ -102,13 +132,52 @@ class Block:
             )
             self.module.roll_out(
                 self.t, self.keys, weights, self.state, self.parameters, self.encoder, self.task_state,
-                np.asarray(log_std, float), self.n_spread, hold, float(mean_norm), self.rows(self.t, last),
-                trace,
+                log_spread, self.n_spread, int(hold), float(mean_norm), self.rows(self.t, last), trace,
             )  # fmt: skip
             self.kept, self.t = self.t - self.t % self.stretch, last
-        self.reached = self.t
+        self.reached, self.whole = self.t, self.t == self.steps
         within = self.saves and self.t % self.stretch and self.t < self.steps
         self.left = copy_of(self.state) if within else None
+
+    def _end(self, steps: int | None) -> int:
+        """The step after so many more."""
+        require(self.begun, "a block", "begun before it is rolled out", "one without episodes")
+        require_integer("t of the block", self.t, 0, self.steps)
+        self.t = int(self.t)
+        if steps is None:
+            return self.steps
+        require_integer("steps", steps, 0)
+        left = self.steps - self.t
+        require(steps <= left, "steps", f"at most {left}: the record has {self.steps}, {self.t} are over", steps)
+        return self.t + int(steps)
+
+    def policy(self, log_std: np.ndarray, hold: int, mean_norm: float) -> np.ndarray:
+        """The log spread (n_action,) as compiled code takes it; InputError unless it and the rest are a policy."""
+        require_integer("hold", hold, 1, 2**31)
+        if not isinstance(mean_norm, float) or mean_norm != np.inf:
+            require_number("mean_norm", mean_norm, 0.0)
+        return fit.log_spread_of(log_std, self.of_task)
+
+    def _require_task_side(self) -> None:
+        """Whether keys, state of the task and trace are still what compiled code needs."""
+        require_array("keys of the block", self.keys, (LANES,), np.dtype(np.uint64))
+        require_array("task_state of the block", self.task_state, (LANES, self.of_task.n_state), np.dtype(float))
+        fit.require_form("trace", self.trace, Trace, self.forms[Trace])
+
+    def _require_fit(self, weights: Weights) -> None:
+        """Whether weights, state, record and the task's side are what compiled code needs."""
+        self._require_weights(weights)
+        self._require_task_side()
+        fit.require_form("state", self.state, State, self.forms[State])
+        fit.require_form("record", self.record, Record, self.forms[Record])
+
+    def _require_weights(self, weights: Weights) -> None:
+        """Whether weights fit; those that cannot have changed since are not looked at again."""
+        if self.fitting is not None and weights is self.fitting:
+            return
+        fit.require_weights(weights, self.of_network, self.cells)
+        frozen = not any(array.flags.writeable for part in weights for array in part)
+        self.fitting = weights if frozen else None
 
     def rows(self, first: int, last: int) -> Record:
         """The record of steps first..last, which lie in one stretch."""
@@ -128,6 +197,7 @@ class Block:
 
     def replay(self, weights: Weights) -> None:
         """Run the recorded input spikes through other weights."""
+        self._require_replay(weights)
         state, self.changed = state_zeros(*self.sizes, self.dtype), False
         for first, last in self.stretches():
             if self.saves:
@@ -151,19 +221,26 @@ class Block:
                 return first + int(step), int(slot), float(x[step, slot, lane])
         return None
 
+    def _require_replay(self, weights: Weights) -> None:
+        """Whether weights and record fit; the record will be whole."""
+        self._require_weights(weights)
+        fit.require_form("record", self.record, Record, self.forms[Record])
+        self.whole = True
+
     def back(self, weights: Weights, g_y: np.ndarray, g_z: np.ndarray, gamma: float, detach_reset: bool) -> Gradient:
         """The adjoint of the recorded roll-out: g_y (T, n_out, 8) is dL/dy, g_z (N,) is dL/dz of every spike.
 
         Raises:
-            InputError: the state was changed within a stretch, which therefore cannot be run again, or none was saved.
+            InputError: an argument does not fit, the roll-out has not reached the end of the record, the state was
+                changed within a stretch, which therefore cannot be run again, or none was saved.
         """
+        g_y, g_z = self._require_adjoint(weights, g_y, g_z, gamma, detach_reset)
         if self.stretch < self.steps and not self.saves:
             raise InputError("a block must be made with gradient=True where a gradient is wanted")
         if self.changed:
             rule = f"must not be changed within a stretch ({self.stretch} steps) where a gradient is wanted"
             raise InputError(f"the state of a block {rule}; change it at a multiple of the stretch, or use stretch=0")
         gradient, adjoint = gradient_zeros(weights), adjoint_zeros(*self.sizes, self.dtype)
-        g_y, g_z = np.ascontiguousarray(g_y, self.dtype), g_z.astype(self.dtype)
         for first, last in reversed(self.stretches()):
             if first != self.kept:
                 self.passes.replay(first, weights, copy_of(self.saved[first]), self.rows(first, last))
@@ -173,6 +250,19 @@ class Block:
                 self.dtype(gamma), self.dtype(0.0 if detach_reset else 1.0), adjoint, gradient,
             )  # fmt: skip
         return in_order_of_network(weights, gradient)
+
+    def _require_adjoint(
+        self, weights: Weights, g_y: np.ndarray, g_z: np.ndarray, gamma: float, detach_reset: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """g_y and g_z in the block's precision; InputError unless the arguments of `back` fit."""
+        self._require_weights(weights)
+        fit.require_form("record", self.record, Record, self.forms[Record])
+        require(self.whole, "a block", "rolled out to its end before a gradient is asked for", f"one at step {self.t}")
+        require_number("gamma", gamma, 0.0)
+        require_flag("detach_reset", detach_reset)
+        n_neurons, _, n_out, _ = self.sizes
+        g_y = numbers_of("g_y", g_y, (self.steps, n_out, LANES), self.dtype)
+        return g_y, numbers_of("g_z", g_z, (n_neurons,), self.dtype)
 
 
 def in_order_of_network(weights: Weights, gradient: Gradient) -> Gradient:

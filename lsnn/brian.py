@@ -306,6 +306,7 @@ def closed_loop(
     """
     block = Block(task, network, task.duration_ms, keep_states=True, dtype=np.float64)
     block.begin(task, keys)
+    log_spread = block.policy(log_std, hold, np.inf)
     record, trace, observation = block.record, block.trace, np.zeros(task.n_observation)
     task_side, clock = (block.keys, block.parameters), br.Clock(network.config.dt_ms * br.ms)
     with _without_compiler():
@@ -321,7 +322,9 @@ def closed_loop(
         def act(time: br.Quantity) -> None:
             t = round(time / clock.dt)
             record.y[t] = simulation.y()
-            block.module.act(t, t, *task_side, block.task_state, log_std, block.n_spread, hold, np.inf, record, trace)
+            block.module.act(
+                t, t, *task_side, block.task_state, log_spread, block.n_spread, int(hold), np.inf, record, trace
+            )
 
         simulation.net.add(br.NetworkOperation(perceive, when="start", clock=clock))
         simulation.net.add(br.NetworkOperation(act, when="end", clock=clock))

@@ -22,6 +22,7 @@ from lsnn.kernels.layout import Adjoint, Gradient, State, Weights, adjoint_zeros
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from lsnn.task import Task
+from lsnn.validation import numbers_of, require, require_array, require_integer, require_kind
 
 
 @runtime_checkable
@@ -63,10 +64,14 @@ class GymBlock(Block):
     def __init__(
         self, task: EnvironmentTask, network: Network, steps: int, keep_states: bool = False, dtype=np.float32
     ):
+        require_kind("task", task, EnvironmentTask)
+        require_integer("ms_per_step of the task", task.ms_per_step, 1)
         super().__init__(task, network, steps, keep_states, dtype)
         self.ms_per_step, self.reward_scale = task.ms_per_step, task.reward_scale
         self.env = task.vector_env(LANES)
         self.env_name = self.env.spec.id if self.env.spec is not None else task.name
+        self.of = f"of {self.env_name}"
+        require(self.env.num_envs == LANES, f"vector_env({LANES}) {self.of}", f"of {LANES}", self.env.num_envs)
         mode = self.env.metadata.get("autoreset_mode")
         if mode != AutoresetMode.NEXT_STEP:
             raise InputError(f"autoreset_mode of {task.name} must be {AutoresetMode.NEXT_STEP}, got {mode}")
@@ -86,8 +91,10 @@ class GymBlock(Block):
         return seeds if apart else seeds[0]
 
     def _observe(self, observation: np.ndarray, when: str) -> None:
+        shape = (LANES, *(self.env.single_observation_space.shape or ()))
+        observation = numbers_of(f"observations {self.of}", observation, shape)
         self._require_finite("observation", observation, when)
-        self.task_state[:] = np.reshape(observation, (LANES, -1))
+        self.task_state[:] = observation.reshape(LANES, -1)
 
     def _require_finite(self, what: str, values: np.ndarray, when: str) -> None:
         """InputError for NaN or infinity, (8, ...), which would pass through the network unseen."""
@@ -100,7 +107,7 @@ class GymBlock(Block):
         self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1, mean_norm: float = np.inf
     ) -> None:
         """As `Block.roll_out`; one compiled stretch for each step of the environment."""
-        end = self.steps if steps is None else self.t + steps
+        end = self._end(steps)
         while self.t < end:
             stop = min(end, (self.t // self.ms_per_step + 1) * self.ms_per_step)
             rows = slice(self.t, stop)
@@ -115,8 +122,11 @@ class GymBlock(Block):
         observation, reward, terminated, truncated, _ = self.env.step(self._handed_over(self.trace.action[t]))
         when = f"at step {(t + 1) // self.ms_per_step}"
         self._observe(observation, when)
+        reward = numbers_of(f"rewards {self.of}", reward, (LANES,))
         self._require_finite("reward", reward, when)
-        trace = self.trace
+        trace, ends = self.trace, (("terminations", terminated), ("truncations", truncated))
+        for name, values in ends:
+            require_array(f"{name} {self.of}", values, (LANES,), np.dtype(bool), written=False)
         trace.reward[t], trace.acted[t] = self.reward_scale * reward, ~self.over
         trace.terminated[t], trace.truncated[t] = terminated, truncated
         silence(self.state, self.over)
@@ -140,6 +150,7 @@ class GymBlock(Block):
 
     def replay(self, weights: Weights) -> None:
         """Run the recorded input spikes through other weights, from zero where an episode began."""
+        self._require_replay(weights)
         state = state_zeros(*self.sizes, self.dtype)
         for first, last, began in self._parts():
             silence(state, began)
@@ -147,8 +158,8 @@ class GymBlock(Block):
 
     def back(self, weights: Weights, g_y: np.ndarray, g_z: np.ndarray, gamma: float, detach_reset: bool) -> Gradient:
         """As `Block.back`; nothing flows from an episode into the one before it."""
+        g_y, g_z = self._require_adjoint(weights, g_y, g_z, gamma, detach_reset)
         gradient, adjoint = gradient_zeros(weights), adjoint_zeros(*self.sizes, self.dtype)
-        g_y, g_z = np.ascontiguousarray(g_y, self.dtype), g_z.astype(self.dtype)
         for first, last, began in reversed(list(self._parts())):
             self.passes.back(
                 first, weights, self.rows(first, last), g_y[first:last], g_z,

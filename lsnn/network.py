@@ -14,8 +14,10 @@ from lsnn.kernels.simd import LANES
 from lsnn.neuron_files import model_of
 from lsnn.neurons import LIF, NeuronModel
 from lsnn.populations import Group, cells_of, effect_of, slots_of, variables_of
-from lsnn.wiring import Synapses, Wiring, draw_pairs, synapses_of_pairs
+from lsnn.validation import precision_of, require, require_array, require_integer, require_kind, size_of
+from lsnn.wiring import Synapses, Wiring, draw_pairs, require_synapses, require_wiring, synapses_of_pairs
 
+MOST_CELLS = 10_000_000  # neurons, or cells of input or of the readout: more than any memory has room for
 TILE_BYTES = 1536 * 1024  # of the delay ring of a tile, in float32 (benchmarks/NOTES.md)
 
 
@@ -115,7 +117,8 @@ class NetworkConfig:
         _require(wide, "surrogate_width", "must be > 0", self.surrogate_width)
         for name in ("n_excitatory", "n_inhibitory", "n_adaptive"):
             _require(getattr(self, name) >= 0, name, "must be >= 0", getattr(self, name))
-        _require(self.n_neurons > 0, "n_excitatory + n_inhibitory + n_adaptive", "must be > 0", self.n_neurons)
+        names, rule = "n_excitatory + n_inhibitory + n_adaptive", f"must lie in 1..{MOST_CELLS}"
+        _require(0 < self.n_neurons <= MOST_CELLS, names, rule, self.n_neurons)
         _require(0 < self.connectivity <= 1, "connectivity", "must lie in (0, 1]", self.connectivity)
         _require(1 <= self.d_max_ms <= 100, "d_max_ms", "must lie in 1..100", self.d_max_ms)
         _require(self.dt_ms > 0, "dt_ms", "must be > 0", self.dt_ms)
@@ -224,8 +227,27 @@ class Network:
         """Weights in units of effect, (S,)."""
         return self.synapses.sign * self.synapses.theta if self.config.signed else self.synapses.theta
 
+    def check(self) -> None:
+        """Raise InputError unless the parts of the network fit each other."""
+        n, n_out = self.config.n_neurons, size_of(self.bias)
+        require_wiring(self.wiring)
+        rule = f"of {n} neurons and delays up to {self.config.d_max_ms} steps, as the configuration has it"
+        fits = (self.wiring.n_neurons, self.wiring.d_max) == (n, self.config.d_max_ms)
+        require(fits, "wiring of the network", rule, self.wiring)
+        for name, shape in (("tau_m_ms", (n,)), ("beta", (n,)), ("readout", (n, n_out)), ("bias", (n_out,))):
+            require_array(f"{name} of the network", getattr(self, name), shape, np.dtype(float), False, False)
+        rule = f"of {n_out} columns, those of the readout"
+        require(sum(self.outputs.values()) == n_out, "outputs of the network", rule, self.outputs)
+        require_synapses(self.wiring, self.synapses)
+
     def weights(self, dtype=np.float32) -> Weights:
-        """The network as the kernels see it, in a precision; read-only."""
+        """The network as the kernels see it, in a precision; read-only.
+
+        Raises:
+            InputError: its parts do not fit each other, or a precision other than float32 and float64.
+        """
+        self.check()
+        dtype = precision_of(dtype)
         n, cells = self.config.n_neurons, cells_of(self.groups, self.config.dt_ms / 1000)
         cut, weight = self.n_input_synapses, self.signed_theta() * self.effect()
         place = self.synapses.delay.astype(np.int32) * np.int32(n) + self.synapses.target
@@ -298,6 +320,10 @@ def build_network(
     Args:
         n_in: input cells; outputs: width of each readout, in order; log_std: (n_action,) initial log spread.
     """
+    require_kind("config", config, NetworkConfig)
+    require_integer("n_in", n_in, 0, MOST_CELLS)
+    for name, width in outputs.items():
+        require_integer(f"outputs[{name!r}]", width, 0, MOST_CELLS)
     generator = np.random.Generator(np.random.PCG64(seed))
     n, c = config.n_neurons, config
     wiring = Wiring(int(generator.integers(2**63)), n_in, n, c.d_max_ms, source_signs(c, n_in))

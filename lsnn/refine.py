@@ -12,6 +12,7 @@ import numpy as np
 from lsnn.errors import InputError
 from lsnn.meta import LearnerState
 from lsnn.network import Network, source_signs
+from lsnn.validation import require
 from lsnn.wiring import Wiring, synapses_of_pairs
 
 
@@ -22,14 +23,17 @@ def refined(network: Network, state: LearnerState, origin: np.ndarray) -> tuple[
         origin: (n_in',) which of the n_in old input cells each new one comes from; all of them occur.
 
     Raises:
-        InputError: signs or delays of the synapses are fixed pair by pair, so new ones could not be as the old.
+        InputError: signs or delays of the synapses are fixed pair by pair, so new ones could not be as the old; or a
+            cell is missing.
     """
     if network.config.signed or network.config.d_max_ms > 1:
         raise InputError("input cells can only be split without Dale's law, DEEP R and delays (network.d_max_ms = 1)")
+    network.check()
     n, n_in, old = network.config.n_neurons, len(origin), network.synapses
+    every = np.array_equal(np.unique(origin), np.arange(network.n_in))
+    require(every, "origin", f"a row in which every input cell from 0 to {network.n_in - 1} occurs", origin)
     origin = np.concatenate([origin, network.n_in + np.arange(n)])  # of every source; a neuron comes from itself
     children = np.bincount(origin)
-    assert len(children) == network.n_in + n and children.all()
     wiring = Wiring(network.wiring.key, n_in, n, network.wiring.d_max, source_signs(network.config, n_in))
     row = np.searchsorted(old.source, np.arange(network.n_in + n + 1))
     parent = np.concatenate([np.arange(row[i], row[i + 1]) for i in origin])  # the old synapse of each new one

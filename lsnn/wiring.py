@@ -10,7 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from lsnn.errors import InputError
 from lsnn.kernels.draws import WIRING, step_key, uniform_of, word
+from lsnn.validation import numbers_of, require, require_array, require_integer, require_kind, size_of
 
 
 class Wiring(NamedTuple):
@@ -44,16 +46,64 @@ def _delays_and_signs(key, sources, targets, n_neurons, d_max, source_sign, dela
             sign[s] = 1 - 2 * (word(stepped, 2 * pair + 1) & np.uint64(1))
 
 
+def require_wiring(wiring: Wiring) -> None:
+    """Raise InputError unless it says what synapses a network can have."""
+    require_kind("wiring", wiring, Wiring)
+    require_integer("wiring.key", wiring.key, 0, 2**64 - 1)
+    require_integer("wiring.n_in", wiring.n_in, 0, 2**31)
+    require_integer("wiring.n_neurons", wiring.n_neurons, 1, 2**31)
+    require_integer("wiring.d_max", wiring.d_max, 1, 2**31)
+    places = (wiring.d_max + 1) * wiring.n_neurons
+    require(places < 2**31, "wiring", "of fewer than 2**31 places in the delay ring, neurons times (d_max + 1)", places)
+    shape = (wiring.n_in + wiring.n_neurons,)
+    require_array("wiring.source_sign", wiring.source_sign, shape, np.dtype(np.int8), written=False)
+
+
+def require_pairs(name: str, pairs: np.ndarray, wiring: Wiring) -> None:
+    """Raise InputError unless they are numbers of pairs that the wiring has."""
+    end = (wiring.n_in + wiring.n_neurons) * wiring.n_neurons
+    whole = isinstance(pairs, np.ndarray) and pairs.ndim == 1 and pairs.dtype.kind in "iu"
+    within = whole and (len(pairs) == 0 or (pairs.min() >= 0 and pairs.max() < end))
+    require(bool(within), name, f"a row of whole numbers from 0 to {end - 1}", pairs)
+
+
+def require_synapses(wiring: Wiring, synapses: Synapses) -> None:
+    """Raise InputError unless all synapses lie within the wiring and rise by source, delay and target."""
+    require_wiring(wiring)
+    require_kind("synapses", synapses, Synapses)
+    types = (np.int32, np.int32, np.int32, np.int8, np.float64)
+    for name, array, dtype in zip(Synapses._fields, synapses, types, strict=True):
+        require_array(f"synapses.{name}", array, (size_of(synapses.source),), np.dtype(dtype), False, False)
+    sources = wiring.n_in + wiring.n_neurons
+    for name, low, end in (("source", 0, sources), ("target", 0, wiring.n_neurons), ("delay", 1, wiring.d_max + 1)):
+        array = getattr(synapses, name)
+        within = len(array) == 0 or (array.min() >= low and array.max() < end)
+        require(bool(within), f"synapses.{name}", f"from {low} to {end - 1}", array)
+    rises = not np.any(np.diff(_ranks(wiring, *synapses[:3])) <= 0)
+    require(rises, "synapses", "sorted by source, delay and target, none twice", synapses.source)
+
+
+def _ranks(wiring: Wiring, source: np.ndarray, target: np.ndarray, delay: np.ndarray) -> np.ndarray:
+    """Numbers that rise with source, delay and target."""
+    return (source.astype(np.int64) * (wiring.d_max + 1) + delay) * wiring.n_neurons + target
+
+
 def synapses_of_pairs(wiring: Wiring, pairs: np.ndarray, theta: np.ndarray) -> tuple[Synapses, np.ndarray]:
-    """The synapses of numbered pairs in kernel order, and the permutation (S,) that sorted them."""
+    """The synapses of numbered pairs in kernel order, and the permutation (S,) that sorted them.
+
+    Raises:
+        InputError: a pair that the wiring does not have, or not as many theta as pairs.
+    """
+    require_wiring(wiring)
+    require_pairs("pairs", pairs, wiring)
+    theta = numbers_of("theta", theta, (len(pairs),))
     source = (pairs // wiring.n_neurons).astype(np.int32)
     target = (pairs % wiring.n_neurons).astype(np.int32)
     delay, sign = np.empty(len(pairs), np.int32), np.empty(len(pairs), np.int8)
     _delays_and_signs(
         np.uint64(wiring.key), source, target, wiring.n_neurons, wiring.d_max, wiring.source_sign, delay, sign
     )
-    rank = (source.astype(np.int64) * (wiring.d_max + 1) + delay) * wiring.n_neurons + target
-    order = np.argsort(rank, kind="stable")
+    order = np.argsort(_ranks(wiring, source, target, delay), kind="stable")
     return Synapses(source[order], target[order], delay[order], sign[order], theta[order]), order
 
 
@@ -68,10 +118,14 @@ def _is_autapse(wiring: Wiring, pairs: np.ndarray) -> np.ndarray:
 
 def draw_pairs(wiring: Wiring, count: int, taken: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """`count` distinct pairs drawn uniformly among those not taken (sorted int64) and no autapse."""
+    require_wiring(wiring)
+    require_integer("count", count, 0, 2**63)
+    require_pairs("taken", taken, wiring)
+    require(bool(np.all(taken[:-1] <= taken[1:])), "taken", "sorted", taken)
     total = (wiring.n_in + wiring.n_neurons) * wiring.n_neurons
     free = total - wiring.n_neurons - len(taken)
     if count > free:
-        raise ValueError(f"{count} synapses asked for, {free} pairs are free")
+        raise InputError(f"{count} synapses asked for, {free} pairs are free")
     if count > free // 4:
         open_ = np.ones(total, dtype=bool)
         open_[taken] = False

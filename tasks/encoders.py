@@ -11,7 +11,9 @@ How many cells a compiled encoder has to deal with follows from the lengths of i
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -19,7 +21,8 @@ from numpy.typing import NDArray
 
 from lsnn.configuration import NOTHING, documented, parameter
 from lsnn.kernels.draws import ENCODER, step_key, uniform_of
-from tasks.validation import require, require_integer, require_number
+from lsnn.kernels.entry import Rule, at_least, entry, numbers, octets, whole
+from lsnn.validation import require, require_integer, require_number
 
 DT_MS = 1.0
 SILENT = 1e-6
@@ -52,7 +55,7 @@ def spike_line(stepped, value, centre, spacing, n_cells, width, peak, offset, sp
         offset: input index of cell 0.
         spikes: (uint8, n_inputs); cell i sets `bit` in spikes[offset + i].
     """
-    n_cells = max(0, min(n_cells, len(spikes) - offset))
+    n_cells = max(0, min(n_cells, len(spikes) - offset)) if offset >= 0 else 0
     first = _index(np.ceil((value - centre - _REACH * width) / spacing), 0, n_cells)
     last = _index(np.floor((value - centre + _REACH * width) / spacing), -1, n_cells - 1)
     distance = centre + first * spacing - value
@@ -70,7 +73,7 @@ def spike_line(stepped, value, centre, spacing, n_cells, width, peak, offset, sp
 @njit(error_model="numpy")
 def spike_alike(stepped, n_cells, probability, offset, spikes, bit):
     """Draw the spikes of `n_cells` cells, from input `offset` on, that all spike with one probability."""
-    for i in range(offset, min(offset + n_cells, len(spikes))):
+    for i in range(max(0, offset), min(offset + n_cells, len(spikes))):
         if uniform_of(stepped, i) < probability:
             spikes[i] |= bit
 
@@ -84,6 +87,38 @@ def spike_anyhow(stepped, n_cells, probability, spikes, bit):
                 spikes[i] |= bit
 
 
+def _numbers(length: int, *counts: int) -> Rule:
+    """A rule for parameters: a row of at least so many finite numbers, those at some places being counts of cells."""
+
+    def rule(name: str, parameters: Any, given: Mapping[str, Any]) -> None:
+        at_least(length)(name, parameters, given)
+        require(bool(np.isfinite(parameters).all()), name, "finite", parameters)
+        for place in counts:
+            require(parameters[place] in range(MOST_CELLS + 1), f"{name}, number {place},", "a count", parameters)
+
+    return rule
+
+
+def _of_places(name: str, parameters: Any, given: Mapping[str, Any]) -> None:
+    """A rule: the parameters of `PlaceCells`."""
+    _numbers(_PLACE_HEAD + 2, 2, 3)(name, parameters, given)
+    rows = parameters[_PLACE_HEAD:]
+    holds = len(rows) % 2 == 0 and bool(np.all((rows >= 0) & (rows <= MOST_ON_A_SIDE)))
+    require(holds, name, "two counts a row of the grid after the head", parameters)
+
+
+def _of_population(name: str, parameters: Any, given: Mapping[str, Any]) -> None:
+    """A rule: the parameters of `GaussianPopulation`."""
+    _numbers(5, 0, 2)(name, parameters, given)
+    require(len(parameters) % 2 == 1, name, "three numbers and two ends a dimension", parameters)
+    fits = parameters[2] == 0 or (parameters[2] <= MOST_ON_A_SIDE and len(parameters) >= 7)
+    require(fits, f"{name}, the side of its grid,", f"at most {MOST_ON_A_SIDE}, and 0 with one dimension", parameters)
+
+
+_SPIKES = {"spikes": octets, "bit": whole(0, 255)}
+
+
+@entry(observation=at_least(MAZE_OBSERVATION), parameters=_numbers(7, 0, 3, 4), **_SPIKES)
 @njit(error_model="numpy")
 def encode_coordinates(key, t, observation, parameters, spikes, bit):
     """Encode (x, y, on_platform, wall) by `CoordinateCells`."""
@@ -102,6 +137,7 @@ def encode_coordinates(key, t, observation, parameters, spikes, bit):
         spike_alike(stepped, n_wall, flag, 2 * n_cells + n_reward, spikes, bit)
 
 
+@entry(observation=at_least(MAZE_OBSERVATION), parameters=_of_places, **_SPIKES)
 @njit(error_model="numpy")
 def encode_places(key, t, observation, parameters, spikes, bit):
     """Encode (x, y, on_platform, wall) by `PlaceCells`; the cells of each row of the grid are one line."""
@@ -130,6 +166,7 @@ def encode_places(key, t, observation, parameters, spikes, bit):
         spike_alike(stepped, n_wall, flag, offset + n_reward, spikes, bit)
 
 
+@entry(parameters=_of_population, observation=numbers(lambda given: (len(given["parameters"]) - 3) // 2), **_SPIKES)
 @njit(error_model="numpy")
 def encode_population(key, t, observation, parameters, spikes, bit):
     """Encode any vector by `GaussianPopulation`, clipping each dimension to its range."""
@@ -160,6 +197,7 @@ def _encode_grid(stepped, observation, ranges, n_side, peak, spikes, bit):
             spike_line(stepped, x, ranges[0], across, n_side, across, row_peak, row * n_side, spikes, bit)
 
 
+@entry(parameters=_numbers(2, 0), observation=at_least(0), **_SPIKES)
 @njit(error_model="numpy")
 def encode_flags(key, t, observation, parameters, spikes, bit):
     """Encode a vector of flags by `FlagCells`."""

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from lsnn.errors import InputError
 from lsnn.task import ActionKind, Encoder, Loss
+from lsnn.validation import require, require_integer, require_number
 from tasks.encoders import GaussianPopulation
-from tasks.validation import require, require_encoder, require_integer, require_number
+from tasks.validation import require_encoder
 
 # Where an observation space is unbounded: the range that matters, in the environment's units.
 UNBOUNDED = 1e30  # a bound beyond it is none: many a space names the largest float32

@@ -15,12 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from lsnn.configuration import NOTHING, documented, parameter
 from lsnn.kernels.draws import TASK_STEP, step_key, uniform_of
+from lsnn.kernels.entry import at_least, entry, numbers
 from lsnn.learning.config import LearningConfig
 from lsnn.task import ActionKind, Encoder, Loss
+from lsnn.validation import keys_of, require, require_integer
 from tasks.encoders import FlagCells
 from tasks.family import Family, Latent, Measure, Preset, Trace
 from tasks.presets import SMALL
-from tasks.validation import require, require_integer
 
 # The state (float64, N_STATE). STEP counts within the slot; BIT is that of the slot, KEPT the one to be recalled; LEFT
 # counts the slots until the next signal; DELAY is that of the present pair of STORE and RECALL, in slots.
@@ -28,7 +29,7 @@ STEP, SLOT, BIT, SIGNAL, KEPT, LEFT, DELAY, HOLDING = range(8)
 N_STATE = 8
 NO_SIGNAL, STORE, RECALL = 0.0, 1.0, 2.0
 
-SLOT_STEPS, DELAY_MIN, DELAY_MAX, WAIT_MAX, ANSWER_STEPS = range(5)  # the parameters (float64)
+SLOT_STEPS, DELAY_MIN, DELAY_MAX, WAIT_MAX, ANSWER_STEPS = range(N_PARAMETERS := 5)  # the parameters (float64)
 
 
 @njit(error_model="numpy")
@@ -54,6 +55,7 @@ def _begin_slot(key, parameters, state):
         state[LEFT] = state[DELAY]
 
 
+@entry(parameters=numbers(N_PARAMETERS), state=numbers(N_STATE))
 @njit(error_model="numpy")
 def begin(key, parameters, state):
     """The first slot; the first STORE comes after a wait."""
@@ -62,6 +64,7 @@ def begin(key, parameters, state):
     _begin_slot(key, parameters, state)
 
 
+@entry(state=numbers(N_STATE), parameters=numbers(N_PARAMETERS), observation=numbers(4))
 @njit(error_model="numpy")
 def observe(state, parameters, observation):
     """Flags: bit 0, bit 1, STORE, RECALL; no bit is shown with RECALL."""
@@ -72,6 +75,7 @@ def observe(state, parameters, observation):
     observation[3] = 1.0 if recall else 0.0
 
 
+@entry(action=at_least(1), parameters=numbers(N_PARAMETERS), state=numbers(N_STATE))
 @njit(error_model="numpy")
 def transition(key, t, action, parameters, state):
     """Move the state through step t; returns reward (1 for a right answer), acted (at an answer), terminated.
@@ -88,6 +92,7 @@ def transition(key, t, action, parameters, state):
     return (1.0 if right else 0.0), answered, False
 
 
+@entry(state=numbers(N_STATE), parameters=numbers(N_PARAMETERS), target=numbers(1))
 @njit(error_model="numpy")
 def target(state, parameters, target):
     """The bit kept, as -1 or 1; weight 1 over the last `answer_ms` of a RECALL."""
@@ -172,14 +177,15 @@ class StoreRecall:
 
     def stream(self, key: int) -> Iterator[Slot]:
         """The slots of an episode, as the network meets them, without an end."""
+        (own,) = keys_of("key", key, 1)
         parameters, state, observation, wanted = self.parameters(), np.zeros(N_STATE), np.zeros(4), np.zeros(1)
-        begin(np.uint64(key), parameters, state)
+        begin(own, parameters, state)
         while True:
             observe(state, parameters, observation)
             state[STEP] = self.slot_ms - 1
             asked = target(state, parameters, wanted) > 0
             yield Slot(observation.copy(), float(wanted[0]) if asked else None)
-            transition(np.uint64(key), 0, wanted, parameters, state)
+            transition(own, 0, wanted, parameters, state)
 
 
 TRIAL_DTYPE = np.dtype(

@@ -183,7 +183,7 @@ def test_rows_hold_the_synapses_of_each_source(paper):
     ("changes", "message"),
     [
         ({"n_excitatory": -1}, "network.n_excitatory must be >= 0, got -1"),
-        ({"n_excitatory": 0, "n_inhibitory": 0, "n_adaptive": 0}, "must be > 0, got 0"),
+        ({"n_excitatory": 0, "n_inhibitory": 0, "n_adaptive": 0}, "must lie in 1..10000000, got 0"),
         ({"connectivity": 0.0}, r"network.connectivity must lie in \(0, 1\], got 0.0"),
         ({"connectivity": 1.01}, "network.connectivity must lie in"),
         ({"d_max_ms": 0}, "network.d_max_ms must lie in 1..100, got 0"),

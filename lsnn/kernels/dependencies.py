@@ -28,6 +28,7 @@ import numpy as np
 from numba.core import types
 
 from lsnn.kernels.cached import changed_since_start
+from lsnn.kernels.entry import Entry
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...))
 INNER = ("py_func", "_defn", "_pyfunc", "_dispatcher", "__wrapped__", "fget", "func", "__func__")  # of wrappers
@@ -118,6 +119,8 @@ class _Walk:
 
     def visit(self, value: Any) -> None:
         """Add a value and what hangs on it."""
+        if isinstance(value, Entry):
+            value = value.function  # what compiled code calls
         kind = type(value)
         self.say(kind.__module__, kind.__qualname__)
         if isinstance(value, enum.Enum):

@@ -15,6 +15,7 @@ from lsnn.learning.config import LearningConfig
 from lsnn.learning.shard import BatchStatistics, Prepared, ShardGradient, prepare, shard_gradient
 from lsnn.network import Network
 from lsnn.task import Task
+from lsnn.validation import require
 from lsnn.wiring import Synapses
 
 
@@ -101,7 +102,12 @@ def gradient(
     learning: LearningConfig,
     target_weight: float,
 ) -> ShardGradient:
-    """The gradient that comes through a block; the likelihood of its actions stays there for later epochs."""
+    """The gradient that comes through a block; the likelihood of its actions stays there for later epochs.
+
+    Raises:
+        InputError: the block has not been summed up.
+    """
+    require(block.prepared is not None, "a block", "summed up before its gradient is asked for", "one that is not")
     found = shard_gradient(
         block, block.prepared, block.chosen, read_only(weights), statistics, network, learning, target_weight
     )

@@ -1,9 +1,34 @@
 """Returns and advantages; time runs over the first axis."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numba import njit
 
+from lsnn.kernels.entry import Rule, entry
+from lsnn.validation import require_array, require_number
 
+
+def _a_number(name: str, value: Any, given: Mapping[str, Any]) -> None:
+    require_number(name, value, 0.0, 1.0)
+
+
+def _as_rewards(dtype: type, axis: int = 0) -> Rule:
+    """A rule: an array of the shape of the rewards, or of their axes from one on."""
+
+    def rule(name: str, value: Any, given: Mapping[str, Any]) -> None:
+        r_t = given["r_t"]
+        shape = r_t.shape if isinstance(r_t, np.ndarray) and r_t.ndim == 2 else (0, 0)
+        require_array(name, value, shape[axis:], np.dtype(dtype), written=False, in_rows=False)
+
+    return rule
+
+
+@entry(
+    r_t=_as_rewards(float), v_t=_as_rewards(float), terminated_t=_as_rewards(bool), truncated_t=_as_rewards(bool),
+    v_boot=_as_rewards(float, axis=1), discount=_a_number, lambda_=_a_number,
+)  # fmt: skip
 @njit(error_model="numpy")
 def advantages(r_t, v_t, terminated_t, truncated_t, v_boot, discount, lambda_):
     """Generalised advantage estimates (Schulman et al. 2016).

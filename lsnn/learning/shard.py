@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lsnn.blocks import Block
+from lsnn.fit import require_same_network
 from lsnn.kernels.layout import Gradient, Weights
 from lsnn.kernels.simd import LANES
 from lsnn.learning import ppo
@@ -17,6 +18,7 @@ from lsnn.learning.config import LearningConfig
 from lsnn.learning.rates import rate_gradient, spike_counts
 from lsnn.learning.returns import advantages
 from lsnn.network import Network
+from lsnn.validation import require_array, require_kind, require_number
 
 LARGEST_ROOT = 1e150  # whose square is finite
 
@@ -50,7 +52,12 @@ class ShardGradient(NamedTuple):
 
 
 def prepare(block: Block, network: Network, learning: LearningConfig) -> Prepared:
-    """Advantages and spike counts of a rolled-out block."""
+    """Advantages and spike counts of a rolled-out block.
+
+    Raises:
+        InputError: the network is not like the one that the block was made for.
+    """
+    require_same_network(network, block.of_network)
     count, trace = spike_counts(block.record.spikes), block.trace
     if "value" not in network.outputs:
         return Prepared(None, float(np.sum(trace.target_weight)), 0.0, 0.0, count)
@@ -91,7 +98,11 @@ def shard_gradient(
         old: log-likelihood of the actions when they were chosen, (T - 1, 8); None in the first epoch, where the
             roll-out itself is the forward pass and the ratio is 1.
         target_weight: weight of the squared distance to the target (0: no such loss).
+
+    Raises:
+        InputError: what was prepared, or the statistics, are not of such a block, or the network is not.
     """
+    _require_fit(block, prepared, old, statistics, network, target_weight)
     g_y = np.zeros_like(block.record.y)
     g_log_std, log_likelihood = np.zeros(len(network.log_std)), None
     if prepared.advantage is not None:
@@ -104,6 +115,18 @@ def shard_gradient(
     g_z = rate_gradient(statistics.rate_hz, learning.rate_target_hz, learning.rate_weight, statistics.seconds)
     c = network.config
     return ShardGradient(block.back(weights, g_y, g_z, c.surrogate_gamma, c.detach_reset), g_log_std, log_likelihood)
+
+
+def _require_fit(block, prepared, old, statistics, network, target_weight) -> None:
+    require_same_network(network, block.of_network)
+    require_kind("prepared", prepared, Prepared)
+    require_kind("statistics", statistics, BatchStatistics)
+    shape, number = (block.steps - 1, LANES), np.dtype(float)
+    for name, array in (("prepared.advantage", prepared.advantage), ("old", old)):
+        if array is not None:
+            require_array(name, array, shape, number, written=False, in_rows=False)
+    require_array("statistics.rate_hz", statistics.rate_hz, (block.of_network.n_neurons,), number, False, False)
+    require_number("target_weight", target_weight, 0.0)
 
 
 def _policy_gradient(block, a_t, old, statistics, network, learning, g_y):

@@ -12,8 +12,8 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from lsnn.kernels.draws import SWIMMER, step_key, uniform_of
+from lsnn.validation import keys_of, require, require_integer, require_kind, require_number
 from tasks.bandit.task import N_ARMS, N_STATE, P_FIRST, Bandit, begin, pull
-from tasks.validation import require
 
 PLAYERS = ("random", "ucb1", "thompson", "gittins", "oracle")
 RANDOM, UCB1, THOMPSON, GITTINS, ORACLE = range(5)
@@ -54,7 +54,12 @@ def gittins_table(trials: int, discount: float = GITTINS_DISCOUNT) -> NDArray[np
 
     It is the sure payoff at which playing on and retiring are worth the same, under a uniform prior; backward induction
     over `_HORIZON` further trials and interpolation between `_PAYOFFS` payoffs leave an error of about 0.001.
+
+    Raises:
+        InputError: trials < 1 or > 10 000, or a discount that is not between 0 and 1.
     """
+    require_integer("trials", trials, 1, 10_000)
+    require_number("discount", discount, math.nextafter(0.0, 1.0), math.nextafter(1.0, 0.0))
     payoffs, horizon = np.linspace(0.0, 1.0, _PAYOFFS + 1), trials + _HORIZON
     index, before = np.zeros((trials, trials)), np.zeros((trials, trials))
     gain = np.zeros((trials, trials))
@@ -124,13 +129,14 @@ def play(player: str, keys: ArrayLike, task: Bandit) -> Record:
         keys: (E,) uint64, one an episode.
 
     Raises:
-        InputError: an unknown player.
+        InputError: an unknown player, another task, or what are no keys.
     """
     require(player in PLAYERS, "player", f"one of {', '.join(PLAYERS)}", player)
-    keys = np.atleast_1d(np.asarray(keys, dtype=np.uint64))
-    record = Record(np.empty((len(keys), task.trials), np.int8), np.empty((len(keys), task.trials)))
+    require_kind("task", task, Bandit)
+    own = keys_of("keys", keys)
+    record = Record(np.empty((len(own), task.trials), np.int8), np.empty((len(own), task.trials)))
     index = gittins_table(task.trials) if player == "gittins" else np.zeros((1, 1))
-    _play(PLAYERS.index(player), keys, task.parameters(), index, *record)
+    _play(PLAYERS.index(player), own, task.parameters(), index, *record)
     return record
 
 

@@ -8,9 +8,9 @@ from gymnasium.spaces import Discrete, MultiBinary
 from gymnasium.vector import SyncVectorEnv
 from numpy.typing import NDArray
 
+from lsnn.validation import require, require_integer
 from tasks.bandit.rendering import draw_bandit
 from tasks.bandit.task import N_ARMS, N_STATE, P_FIRST, P_SECOND, TRIAL, Bandit, begin, observe, pull
-from tasks.validation import require, require_integer
 
 RENDER_FPS = 4
 

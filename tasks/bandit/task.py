@@ -4,8 +4,9 @@ A trial lasts `trial_ms`. Throughout it the input says which arm was pulled on t
 its last step the policy pulls an arm.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numba import njit
@@ -13,20 +14,28 @@ from numpy.typing import ArrayLike, NDArray
 
 from lsnn.configuration import NOTHING, documented, parameter
 from lsnn.kernels.draws import TASK_EPISODE, TASK_STEP, step_key, uniform, uniform_of
+from lsnn.kernels.entry import at_least, entry, numbers, whole
 from lsnn.task import ActionKind, Encoder, Loss
+from lsnn.validation import keys_of, require, require_integer, require_number
 from tasks.encoders import FlagCells
-from tasks.validation import require, require_integer, require_number
 
 # The state (float64, N_STATE). STEP counts within the trial; LAST_ARM is that of the trial before, -1 on the first.
 STEP, TRIAL, LAST_ARM, LAST_REWARD, P_FIRST, P_SECOND = range(6)
 N_STATE = 6
 N_ARMS = 2
 
-TRIAL_STEPS, TRIALS, ANTI_CORRELATED, REWARD = range(4)  # the parameters (float64)
+TRIAL_STEPS, TRIALS, ANTI_CORRELATED, REWARD = range(N_PARAMETERS := 4)  # the parameters (float64)
 INDEPENDENT, OPPOSED = "independent", "anti_correlated"
 ARMS = (INDEPENDENT, OPPOSED)
 
 
+def _an_arm(name: str, action: Any, given: Mapping[str, Any]) -> None:
+    """A rule: a row whose first number is the arm."""
+    at_least(1)(name, action, given)
+    require(action[0] in range(N_ARMS), name, f"the number of an arm, 0..{N_ARMS - 1}", action)
+
+
+@entry(parameters=numbers(N_PARAMETERS), state=numbers(N_STATE))
 @njit(error_model="numpy")
 def begin(key, parameters, state):
     """Draw what each arm pays: uniform in [0, 1), the second independent of the first or 1 minus it."""
@@ -37,14 +46,16 @@ def begin(key, parameters, state):
     state[P_SECOND] = 1.0 - state[P_FIRST] if parameters[ANTI_CORRELATED] > 0.0 else uniform_of(stepped, 1)
 
 
+@entry(state=numbers(N_STATE), parameters=numbers(N_PARAMETERS), observation=numbers(2 * N_ARMS))
 @njit(error_model="numpy")
 def observe(state, parameters, observation):
     """Flags of the trial before: first arm paid, first did not, second paid, second did not."""
     observation[:] = 0.0
-    if state[LAST_ARM] >= 0.0:
+    if 0.0 <= state[LAST_ARM] < N_ARMS:
         observation[2 * int(state[LAST_ARM]) + (0 if state[LAST_REWARD] > 0.0 else 1)] = 1.0
 
 
+@entry(arm=whole(0, N_ARMS - 1), state=numbers(N_STATE))
 @njit(error_model="numpy")
 def pull(key, arm, state):
     """Pull an arm and go on to the next trial; returns the reward, 1 or 0.
@@ -58,6 +69,7 @@ def pull(key, arm, state):
     return reward
 
 
+@entry(action=_an_arm, parameters=numbers(N_PARAMETERS), state=numbers(N_STATE))
 @njit(error_model="numpy")
 def transition(key, t, action, parameters, state):
     """Move the state through step t; returns reward, acted (at the last step of a trial), terminated (never)."""
@@ -67,6 +79,7 @@ def transition(key, t, action, parameters, state):
     return parameters[REWARD] * pull(key, int(action[0]), state), True, False
 
 
+@entry(state=numbers(N_STATE), parameters=numbers(N_PARAMETERS), target=numbers(N_ARMS))
 @njit(error_model="numpy")
 def target(state, parameters, target):
     """What the arms pay (an auxiliary readout may be taught to estimate it); weight 1 at the last step of a trial."""
@@ -135,9 +148,10 @@ class Bandit:
 
     def probabilities(self, keys: ArrayLike) -> NDArray[np.float64]:
         """What the arms of these episodes pay, (episodes, arms)."""
-        states, parameters = np.zeros((len(np.atleast_1d(keys)), N_STATE)), self.parameters()
-        for key, state in zip(np.atleast_1d(keys), states, strict=True):
-            begin(np.uint64(key), parameters, state)
+        own, parameters = keys_of("keys", keys), self.parameters()
+        states = np.zeros((len(own), N_STATE))
+        for key, state in zip(own, states, strict=True):
+            begin(key, parameters, state)
         return states[:, [P_FIRST, P_SECOND]]
 
 

@@ -5,9 +5,9 @@ its last step the readout has to name y_t. So the answer to sample t may use t e
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from lsnn.configuration import NOTHING, documented, parameter
 from lsnn.kernels.draws import TASK_EPISODE, TASK_STEP, normal, step_key, uniform_of
+from lsnn.kernels.entry import Length, at_least, entry, numbers, whole
 from lsnn.task import ActionKind, Encoder, Loss
+from lsnn.validation import keys_of, require, require_integer, require_number, size_of
 from tasks.encoders import GaussianPopulation
-from tasks.validation import require, require_integer, require_number
 
 SINE, QUADRATIC, NETWORK, LINEAR = range(4)
 FUNCTIONS = ("sine", "quadratic", "network", "linear")
@@ -34,9 +35,32 @@ STEP, SAMPLE, Y, Y_BEFORE, X = range(5)
 COEFFICIENTS = X + max(DIMENSIONS)
 N_STATE = COEFFICIENTS + max(N_COEFFICIENTS)
 
-KIND, SAMPLE_STEPS, ANSWER_STEPS, TRAITS_SCALE, ACTIVE = range(5)  # the parameters (float64)
+KIND, SAMPLE_STEPS, ANSWER_STEPS, TRAITS_SCALE, ACTIVE = range(N_PARAMETERS := 5)  # the parameters (float64)
+
+A_KIND = whole(0, len(FUNCTIONS) - 1)
 
 
+def _of_a_kind(name: str, parameters: Any, given: Mapping[str, Any]) -> None:
+    """A rule: parameters of one of the kinds of functions."""
+    numbers(N_PARAMETERS)(name, parameters, given)
+    require(parameters[KIND] in range(len(FUNCTIONS)), name, "those of a kind of function, 0..3", parameters)
+
+
+def _each(lengths: tuple[int, ...]) -> Length:
+    """Of these lengths, that of the kind."""
+    return lambda given: lengths[given["kind"]]
+
+
+def _n_observation(given: Mapping[str, Any]) -> int:
+    return DIMENSIONS[int(given["parameters"][KIND])] + 1
+
+
+def _n_target(given: Mapping[str, Any]) -> int:
+    """The answer, and the traits where there is room for more."""
+    return 1 if size_of(given["target"]) == 1 else 1 + N_TRAITS[int(given["parameters"][KIND])]
+
+
+@entry(kind=A_KIND, active=whole(1, LINEAR_DIMENSIONS), coefficients=numbers(_each(N_COEFFICIENTS)))
 @njit(error_model="numpy")
 def draw_function(key, kind, active, coefficients):
     """Fill the coefficients of the episode's function, (n,).
@@ -55,6 +79,7 @@ def draw_function(key, kind, active, coefficients):
         coefficients[1] = 2.0 * math.pi * uniform_of(stepped, 1)
 
 
+@entry(kind=A_KIND, c=at_least(_each(N_COEFFICIENTS)), x=at_least(_each(DIMENSIONS)))
 @njit(error_model="numpy")
 def evaluate(kind, c, x):
     """y = f(x) of the function with coefficients c.
@@ -90,6 +115,7 @@ def _begin_sample(key, parameters, state):
     state[Y] = evaluate(kind, state[COEFFICIENTS:], state[X:])
 
 
+@entry(parameters=_of_a_kind, state=numbers(N_STATE))
 @njit(error_model="numpy")
 def begin(key, parameters, state):
     """A function and its first sample; the y before it is 0."""
@@ -99,6 +125,7 @@ def begin(key, parameters, state):
     _begin_sample(key, parameters, state)
 
 
+@entry(state=numbers(N_STATE), parameters=_of_a_kind, observation=numbers(_n_observation))
 @njit(error_model="numpy")
 def observe(state, parameters, observation):
     """x of this sample, y of the one before."""
@@ -107,6 +134,7 @@ def observe(state, parameters, observation):
     observation[dimensions] = state[Y_BEFORE]
 
 
+@entry(action=at_least(1), parameters=_of_a_kind, state=numbers(N_STATE))
 @njit(error_model="numpy")
 def transition(key, t, action, parameters, state):
     """Move the state through step t; returns reward (minus the squared error), acted (at an answer), terminated."""
@@ -120,6 +148,7 @@ def transition(key, t, action, parameters, state):
     return reward, answered, False
 
 
+@entry(kind=A_KIND, c=at_least(_each(N_COEFFICIENTS)), found=numbers(_each(N_TRAITS)))
 @njit(error_model="numpy")
 def traits(kind, c, found):
     """Fill what sets the function with coefficients c apart, (N_TRAITS[kind],).
@@ -140,6 +169,7 @@ def traits(kind, c, found):
         found[:] = c[: len(found)]
 
 
+@entry(state=numbers(N_STATE), parameters=_of_a_kind, target=numbers(_n_target))
 @njit(error_model="numpy")
 def target(state, parameters, target):
     """y of this sample, then the scaled traits if they are taught; weight 1 over the sample's last `answer_ms`."""
@@ -256,18 +286,19 @@ class Regression:
 
     def stream(self, key: int) -> Iterator[Example]:
         """The examples of an episode, as the network meets them, without an end."""
+        (own,) = keys_of("key", key, 1)
         parameters, state, answer = self.parameters(), np.zeros(N_STATE), np.zeros(1)
-        begin(np.uint64(key), parameters, state)
+        begin(own, parameters, state)
         while True:
             yield Example(state[X : X + self.dimensions].copy(), float(state[Y]))
             state[STEP] = self.sample_ms - 1
-            transition(np.uint64(key), 0, answer, parameters, state)
+            transition(own, 0, answer, parameters, state)
 
     def examples(self, keys: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """x (E, K, d) and y (E, K) of whole episodes."""
-        keys = np.atleast_1d(np.asarray(keys, dtype=np.uint64))
-        x, y = np.empty((len(keys), self.samples, self.dimensions)), np.empty((len(keys), self.samples))
-        _fill_examples(keys, self.parameters(), np.zeros(N_STATE), x, y)
+        own = keys_of("keys", keys)
+        x, y = np.empty((len(own), self.samples, self.dimensions)), np.empty((len(own), self.samples))
+        _fill_examples(own, self.parameters(), np.zeros(N_STATE), x, y)
         return x, y
 
 

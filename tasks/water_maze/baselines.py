@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from lsnn.kernels.draws import SWIMMER, uniform
-from tasks.validation import require
+from lsnn.validation import keys_of, numbers_of, require, require_kind, require_number
 from tasks.water_maze.dynamics import FOUND, GOAL_X, GOAL_Y, N_STATE, ROTATION, SPEED, WALL, X, Y, begin, transition
 from tasks.water_maze.task import WaterMaze
 
@@ -96,17 +96,20 @@ def swim(swimmer: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58) -
         circle: radius of the circle, for circling and memory.
 
     Raises:
-        InputError: an unknown swimmer.
+        InputError: an unknown swimmer, another task, what are no keys, or a circle that does not lie in the pool.
     """
     require(swimmer in SWIMMERS, "swimmer", f"one of {', '.join(SWIMMERS)}", swimmer)
-    keys = np.atleast_1d(np.asarray(keys, dtype=np.uint64))
-    episodes, steps = len(keys), task.duration_ms
+    require_kind("task", task, WaterMaze)
+    require_number("circle", circle, 0.0, 1.0)
+    own = keys_of("keys", keys)
+    episodes, steps = len(own), task.duration_ms
     record = Record(
         task_state=np.empty((episodes, steps + 1, N_STATE)),
         action=np.empty((episodes, steps, 2)),
         reward=np.empty((episodes, steps)),
     )
-    _swim(SWIMMERS.index(swimmer), BORDER_RADIUS if swimmer == "border" else circle, keys, task.parameters(), *record)
+    radius = BORDER_RADIUS if swimmer == "border" else float(circle)
+    _swim(SWIMMERS.index(swimmer), radius, own, task.parameters(), *record)
     return record
 
 
@@ -114,7 +117,7 @@ def best_circle(
     keys: ArrayLike, task: WaterMaze, radii: ArrayLike | None = None, swimmer: str = "circling"
 ) -> float:
     """The radius at which circling (or memory) earns the most on these keys, of `radii`, or of 0.02 to 0.98 by 0.02."""
-    tried = np.arange(0.02, 0.99, 0.02) if radii is None else np.asarray(radii, dtype=float)
+    tried = np.arange(0.02, 0.99, 0.02) if radii is None else numbers_of("radii", radii)
     earned = [swim(swimmer, keys, task, circle).reward.sum() for circle in tried]
     return float(tried[int(np.argmax(earned))])
 
@@ -124,6 +127,6 @@ def ladder(keys: ArrayLike, task: WaterMaze) -> dict[str, Record]:
 
     Circling and memory use the radius at which circling is best on the first CIRCLE_TRIED_ON keys.
     """
-    keys = np.atleast_1d(np.asarray(keys, dtype=np.uint64))
+    keys = keys_of("keys", keys)
     circle = best_circle(keys[:CIRCLE_TRIED_ON], task)
     return {swimmer: swim(swimmer, keys, task, circle) for swimmer in SWIMMERS}

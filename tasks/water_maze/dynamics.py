@@ -15,6 +15,8 @@ import numpy as np
 from numba import njit
 
 from lsnn.kernels.draws import TASK_EPISODE, TASK_PAUSE, TASK_STEP, step_key, uniform_of
+from lsnn.kernels.entry import entry, numbers
+from tasks.encoders import MAZE_OBSERVATION
 
 # The state (float64, N_STATE). WAIT counts the steps until the animal is set down: rest on the platform, then dark.
 # FOUND is 1 once the present platform has been found. OTHER is where the platform stands before or after a reversal.
@@ -47,7 +49,7 @@ N_STATE = 17
     PROBE_STEP,
     REST_EACH_TRIAL,
     NO_DARK,
-) = range(21)
+) = range(N_PARAMETERS := 21)
 
 _DRAWS = 64  # bound on the draws of a place that must lie away from a platform
 
@@ -110,6 +112,7 @@ def _set_down(key, state):
             break
 
 
+@entry(parameters=numbers(N_PARAMETERS), state=numbers(N_STATE))
 @njit(error_model="numpy")
 def begin(key, parameters, state):
     """The state before step 0: all that is drawn once an episode, and the first start."""
@@ -131,6 +134,7 @@ def begin(key, parameters, state):
     _set_down(key, state)
 
 
+@entry(state=numbers(N_STATE), parameters=numbers(N_PARAMETERS), observation=numbers(MAZE_OBSERVATION))
 @njit(error_model="numpy")
 def observe(state, parameters, observation):
     """x, y, on-platform, wall contact; in the dark the corner (1, 1), which lies outside the pool, and no flag."""
@@ -197,6 +201,7 @@ def _rest(key, parameters, state):
         _set_down(key, state)
 
 
+@entry(action=numbers(2), parameters=numbers(N_PARAMETERS), state=numbers(N_STATE))
 @njit(error_model="numpy")
 def transition(key, t, action, parameters, state):
     """Move the state through step t.
@@ -223,6 +228,7 @@ def transition(key, t, action, parameters, state):
     return reward, acted, False
 
 
+@entry(state=numbers(N_STATE), parameters=numbers(N_PARAMETERS), target=numbers(2))
 @njit(error_model="numpy")
 def target(state, parameters, target):
     """The platform's place (x, y); weight 1 once the present platform has been found, 0 before."""

@@ -13,7 +13,7 @@ from gymnasium.vector.utils import batch_space
 from numba import njit
 from numpy.typing import NDArray
 
-from tasks.validation import require, require_integer
+from lsnn.validation import keys_of, numbers_of, require, require_integer
 from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, N_STATE, TRIAL, X, Y, begin, observe, transition
 from tasks.water_maze.rendering import draw_maze
 from tasks.water_maze.task import WaterMaze
@@ -96,8 +96,7 @@ class _Pools:
 
     def step(self, chosen: NDArray[np.bool_], action: Any) -> None:
         """Move the chosen episodes, (n,), under finite actions (n, 2)."""
-        action = np.asarray(action, dtype=np.float64)
-        require(action.shape == (len(self.keys), 2), "action", f"of shape ({len(self.keys)}, 2)", action.shape)
+        action = numbers_of("action", action, (len(self.keys), 2))
         require(bool(np.isfinite(action).all()), "action", "finite", action)
         _step_all(self.keys, chosen, self.times, action, self.parameters, self.states, self._observations, self.rewards)
         self.times[chosen] += 1
@@ -209,7 +208,7 @@ class WaterMazeEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     def step(self, action: NDArray[np.floating]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """One ms; returns observation, reward, terminated, truncated, info."""
-        self._pools.step(np.ones(1, bool), np.asarray(action)[None])
+        self._pools.step(np.ones(1, bool), numbers_of("action", action, (2,))[None])
         self._follow()
         truncated = bool(self._pools.truncated[0])
         return self._pools.observations[0], float(self._pools.rewards[0]), False, truncated, self._info()
@@ -274,9 +273,10 @@ class WaterMazeVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDA
         """One seed a pool, as Gymnasium's own vector environments have it: seed + i, or those given."""
         if seed is None:
             return [None] * self.num_envs
-        if isinstance(seed, int):
-            return [seed + i for i in range(self.num_envs)]
-        require(len(seed) == self.num_envs, "seed", f"one integer or {self.num_envs} of them", seed)
+        if isinstance(seed, int | np.integer):
+            return [int(seed) + i for i in range(self.num_envs)]
+        several = isinstance(seed, Sequence | np.ndarray) and len(seed) == self.num_envs
+        require(several, "seed", f"one integer or {self.num_envs} of them", seed)
         return list(seed)
 
     def reset(
@@ -292,10 +292,7 @@ class WaterMazeVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.float32], NDA
         if keys is None:
             self._begin(everywhere)
         else:
-            require(np.shape(keys) == (self.num_envs,), "key", f"of shape ({self.num_envs},)", keys)
-            for i, key in enumerate(keys):
-                require_integer(f"key[{i}]", key, 0, 2**64 - 1)
-                self._pools.keys[i] = key
+            self._pools.keys[:] = keys_of("key", keys, self.num_envs)
             self._pools.begin(everywhere)
         return self._pools.observations, self._info()
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from lsnn.configuration import NOTHING, documented, parameter
 from lsnn.task import ActionKind, Encoder, Loss
-from tasks.encoders import PlaceCells
-from tasks.validation import require, require_encoder, require_flag, require_integer, require_number
+from lsnn.validation import require, require_flag, require_integer, require_number
+from tasks.encoders import MAZE_OBSERVATION, PlaceCells
+from tasks.validation import require_encoder
 from tasks.water_maze.dynamics import N_STATE
 
 RADII = "pool radius"
@@ -113,7 +114,7 @@ class WaterMaze:
     loss: ClassVar[Loss] = "reward"
     n_action = 2
     n_state = N_STATE
-    n_observation = 4
+    n_observation = MAZE_OBSERVATION
     n_target = 2
     renamed = {"blank_ms": "dark_ms"}  # keys of older files
 

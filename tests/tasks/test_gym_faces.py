@@ -125,12 +125,12 @@ def test_pictures() -> None:
         (lambda: WaterMazeEnv().reset(options={"goal": 1}), "an option of reset must be 'key', received 'goal'"),
         (lambda: WaterMazeEnv().reset(options={"key": -1}), "key must be an integer from 0"),
         (lambda: WaterMazeEnv().reset(options={"key": 1.5}), "key must be an integer from 0"),
-        (lambda: WaterMazeEnv().step(np.zeros(3)), "action must be of shape"),
+        (lambda: WaterMazeEnv().step(np.zeros(3)), "action must be numbers of shape"),
         (lambda: WaterMazeEnv().step(np.array([np.nan, 0.0])), "action must be finite"),
         (lambda: WaterMazeVectorEnv(0), "num_envs must be an integer of at least 1"),
-        (lambda: WaterMazeVectorEnv(2).reset(options={"key": [1]}), "key must be of shape"),
+        (lambda: WaterMazeVectorEnv(2).reset(options={"key": [1]}), "key must be 2 whole numbers"),
         (lambda: WaterMazeVectorEnv(2).reset(seed=[1]), "seed must be one integer or 2 of them"),
-        (lambda: WaterMazeVectorEnv(2).step(np.zeros((3, 2))), "action must be of shape"),
+        (lambda: WaterMazeVectorEnv(2).step(np.zeros((3, 2))), "action must be numbers of shape"),
     ],
 )
 def test_misuse_is_named(misuse, message) -> None:
