@@ -40,7 +40,7 @@ test-long: setup
 
 lint: setup
 	$(VENV)/bin/python -m ruff check .
-	$(VENV)/bin/python -m mypy lsnn tasks
+	$(VENV)/bin/python -m mypy lsnn tasks runs analysis benchmarks docs/*.py
 
 docs: setup
 	$(VENV)/bin/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html

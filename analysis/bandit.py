@@ -88,7 +88,7 @@ def adaptation(result: Result) -> Figure:
 
 def page(result: Result) -> Page:
     """What the report says of a result file of this family."""
-    found, lengths = conditions_in(result, tuple(SHOWN), ("frozen", "thompson")), {}
+    found, lengths = conditions_in(result, tuple(SHOWN), ("frozen", "thompson")), dict[str, int]()
     for name in found:
         for arms in ARMS:
             check_trials(result, f"{name}/{arms}", LAYOUT, {"arm": FLAG}, (2, SHARE), lengths)

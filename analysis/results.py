@@ -412,7 +412,7 @@ class Result:
         where = f"{place(population)}, attribute 'labels'"
         labels = tuple(checked_label(where, text) for text in json_attribute(population, "labels", list))
         codes = values(population, rule=Rule(0, len(labels) - 1, whole=True)).astype(np.int64)
-        b0 = array(group, "b0", population.shape, Rule(np.finfo(np.float32).tiny))
+        b0 = array(group, "b0", population.shape, Rule(float(np.finfo(np.float32).tiny)))
         beta = array(group, "beta", population.shape, Rule(0))
         if not self._signs_are_held():
             labels = tuple({"excitatory": "LIF", "inhibitory": "LIF"}.get(label, label) for label in labels)

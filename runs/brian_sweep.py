@@ -79,7 +79,7 @@ def _run_strength(
         done = min(LANES * (number + 1), n_episodes)
         writer.write(block, np.arange(LANES * number, done))
         writer.record(block, np.arange(LANES * number, done))
-        goals += np.count_nonzero(block.trace.reward[:, : done - LANES * number] > 0.5 * session.task.reward)
+        goals += int(np.count_nonzero(block.trace.reward[:, : done - LANES * number] > 0.5 * session.task.reward))
         shown.show(
             part[0] + part[1] * done / n_episodes,
             f"{sweep.name} {strength:g} {sweep.units} | {done} of {n_episodes} episodes | goals {goals / done:.1f}",

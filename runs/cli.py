@@ -368,8 +368,8 @@ def maze(
     experiment = main_job.experiment_of(preset, settings or [])
     network = main_job.pretrained_network() if pretrained else None
     files = (training.CHECKPOINT, training.NETWORK, *main_job.FILES)
-    name, given = f"maze-pretrained-seed{seed}" if pretrained else f"maze-seed{seed}", [network] if network else []
-    folder = output_folder(out, name, files, overwrite, given)
+    name = f"maze-pretrained-seed{seed}" if pretrained else f"maze-seed{seed}"
+    folder = output_folder(out, name, files, overwrite, [network] if network else [])
     if network is not None:
         main_job.test_and_report(network, folder, checked_seed, threads, command_line(), overwrite, mazes)
         return 0

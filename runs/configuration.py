@@ -14,7 +14,7 @@ from lsnn.network import NetworkConfig
 from lsnn.task import Encoder, Task
 from runs.forecast import check_block
 from tasks import registry
-from tasks.family import DEFAULT_PRESET, Family
+from tasks.family import DEFAULT_PRESET, Family, family_of
 from tasks.own_file import dependence, own_file
 
 SECTIONS = ("task", "network", "learning")
@@ -125,7 +125,7 @@ def overridden(experiment: Experiment, settings: Iterable[str]) -> Experiment:
             config[keys[0]][keys[1]] = value
         else:
             raise InputError(f"--set {'.'.join(keys)}: there is no such key")
-    return experiment_of(config, experiment.task.family)
+    return experiment_of(config, family_of(experiment.task))
 
 
 def _parsed(setting: str) -> tuple[list[str], Any]:

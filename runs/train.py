@@ -27,6 +27,7 @@ from runs.interruption import Interruption, interruption
 from runs.progress import duration, meter, say
 from tasks import registry
 from tasks.encoders import PlaceCells
+from tasks.family import family_of
 from tasks.own_file import own_file
 
 CHECKPOINT, NETWORK = "checkpoint.lsnn.h5", "network.lsnn.h5"
@@ -127,7 +128,7 @@ def _with_finer_input(file: NetworkFile, stored: Experiment, experiment: Experim
     if fine == coarse or not (isinstance(coarse, PlaceCells) and isinstance(fine, PlaceCells)):
         return file
     origin = fine.origin(coarse)
-    if origin is None:
+    if origin is None or file.learner_state is None:
         return file
     network, state = refined(file.network, file.learner_state, origin)
     return file._replace(network=network, learner_state=state)
@@ -159,7 +160,7 @@ class Training:
         self.held: int | None = None  # descriptor of the folder
         experiment = run.experiment
         self.learner = MetaLearner(experiment.task, run.network, experiment.learning, run.seed, threads)
-        self.whole = experiment.task.family.whole
+        self.whole = family_of(experiment.task).whole
         if run.state is not None:
             self.learner.restore(run.state)
         self.start_clock()
@@ -241,12 +242,13 @@ def load_compiled(experiment: Experiment, network: Network) -> None:
 
 def progress_line(task: Task, rows: Sequence[Row], best: float | None, budget: Budget) -> str:
     """The numbers that matter now; best: the oracle's score, None until the whole task was tested, or without one."""
-    row, columns = rows[-1], task.family.history_of(task)
+    row, family = rows[-1], family_of(task)
+    columns = family.history_of(task)
     score = columns[0]
     parts = [f"iteration {len(rows)}"]
     parts += [f"{column.label} {row[column.name]:{column.format}}" for column in columns]
     parts += [f"{row['rate_hz']:.0f} Hz", f"level {row['level']:.2f}"]
-    name = f"{task.family.whole}_{score.name}"
+    name = f"{family.whole}_{score.name}"
     tested = next((past[name] for past in reversed(rows) if math.isfinite(past.get(name, math.nan))), None)
     if tested is not None:
         share = f" = {tested / best:.2f} of the oracle" if best else ""
@@ -310,7 +312,7 @@ def train(
 
 def _iterate(training: Training, budget: Budget, interrupted: Interruption, checkpoint_every: int) -> None:
     learner, best = training.learner, None
-    family = learner.task.family
+    family = family_of(learner.task)
     with meter() as shown:
         while not interrupted.signal and budget.share(learner.iteration, training.last_minutes) < 1:
             row = training.step()

@@ -159,6 +159,12 @@ class Preset:
     task: Mapping[str, Any] = field(default_factory=dict)
 
 
+def family_of(task: Any) -> Family:
+    """The family that a task carries, see `Family`."""
+    found: Family = task.family
+    return found
+
+
 @dataclass(frozen=True)
 class Family:
     """A task family; its task class is given it as the attribute `family`.

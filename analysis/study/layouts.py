@@ -97,8 +97,8 @@ def check_experiment(group: h5py.Group, name: str) -> None:
         if len(listed) != lengths[axis] or len(set(listed)) < len(listed):
             rule = f"{lengths[axis]} names, each once"
             raise ResultError(f"{place(group)}, attribute {attribute!r}: must be {rule}, is {listed!r:.200}")
-    for attribute, rule in layout.numbers.items():
-        number_attribute(group, attribute, rule)
+    for attribute, bounds in layout.numbers.items():
+        number_attribute(group, attribute, bounds)
     for condition in group.values():
         if isinstance(condition, h5py.Group):
             _check_condition(condition, lengths.get("animal"))

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import h5py
 
 from lsnn import store
 from lsnn.blocks import Threads
+from lsnn.configuration import to_mapping
 from lsnn.errors import InputError
 from lsnn.files import NetworkFile, network_sha256
 from runs.configuration import Experiment, open_network
@@ -26,7 +26,7 @@ from runs.study.variants import findings_of_variants, require_variants, train_va
 from runs.study.wiring import wiring
 from runs.testing.result_file import put_network, put_trials
 from runs.train import Budget, load_compiled
-from tasks.water_maze import WaterMaze
+from tasks.water_maze import FAMILY, WaterMaze
 
 EPISODES = 256
 EXPERIMENTS: dict[str, Callable[[Subject, int], Findings]] = {
@@ -58,9 +58,9 @@ def check_subject(path: Path, experiment: Experiment) -> None:
     if network.adaptive_model != "alif" or network.n_adaptive == 0:
         has = f"{network.n_adaptive} adaptive neurons of the model {network.adaptive_model!r:.80}"
         raise InputError(f"{path}: must have adaptive neurons of the model 'alif' to be studied, has {has}")
-    for item in fields(task):
-        if item.name.endswith("_min") and (value := getattr(task, item.name)) is not None:
-            raise InputError(f"{path}: task.{item.name} must not be set in a network to be studied, is {value}")
+    for name, value in to_mapping(task).items():
+        if name.endswith("_min") and value is not None:
+            raise InputError(f"{path}: task.{name} must not be set in a network to be studied, is {value}")
 
 
 def run_study(
@@ -99,8 +99,8 @@ def run_study(
             put_findings(result.create_group(name), found)
         variants = {}
         if not only:
-            told = partial(shown.show, len(asked) / (len(asked) + 1))
-            variants = findings_of_variants(variants_folder(network), seed, episodes, threads, told)
+            tell = partial(shown.show, len(asked) / (len(asked) + 1))
+            variants = findings_of_variants(variants_folder(network), seed, episodes, threads, tell)
         for name, findings in variants.items():
             put_findings(result.create_group(name), findings)
         result.attrs["frozen_sha256_after"] = network_sha256(subject.network, subject.weights)
@@ -132,5 +132,5 @@ def put_findings(group: h5py.Group, findings: Findings) -> None:
         store.put(group, name, item.values, item.units, item.description)
     for name, swum in findings.conditions.items():
         condition = group.create_group(name)
-        put_trials(condition, WaterMaze.family, swum.keys, swum.trials, swum.position.shape[1] - 1)
+        put_trials(condition, FAMILY, swum.keys, swum.trials, swum.position.shape[1] - 1)
         store.put(condition, "goal", swum.goal, "pool radius", "centre of the first platform")

@@ -49,7 +49,7 @@ def _initial_weights(initial: Network, network: Network) -> np.ndarray:
     """Weight of each of the network's synapses in another network, NaN where that has none; (S,)."""
     n = network.config.n_neurons
     dense = np.full((network.n_in + n, n), np.nan)
-    pairs = pair_numbers(initial.wiring, initial.synapses), pair_numbers(network.wiring, network.synapses)
-    if network.config.rewire or np.array_equal(*map(np.sort, pairs)):
+    before, after = (np.sort(pair_numbers(of.wiring, of.synapses)) for of in (initial, network))
+    if network.config.rewire or np.array_equal(before, after):
         dense[initial.synapses.source, initial.synapses.target] = initial.signed_theta()
     return dense[network.synapses.source, network.synapses.target]

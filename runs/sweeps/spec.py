@@ -105,7 +105,8 @@ def spec_of(values: Mapping[str, Any]) -> Spec:
         _require(isinstance(settings, dict) and bool(settings), f"variants.{name}", "must be a table of keys", settings)
     flat = {name: _flattened(tables[name], depth=1 if name == "random" else 0) for name in ("fixed", "grid", "random")}
     flat["variants"] = {name: _flattened(settings, depth=0) for name, settings in tables["variants"].items()}
-    spec = Spec(**vars(from_mapping(Plain, rest, "sweep")), **flat)
+    keywords: dict[str, Any] = {**vars(from_mapping(Plain, rest, "sweep")), **flat}
+    spec = Spec(**keywords)
     _check(spec)
     return spec
 
@@ -152,8 +153,8 @@ def _check(spec: Spec) -> None:
     for key in [*keys, *(key for changed in spec.variants.values() for key in changed if key != ITERATIONS)]:
         _require(key in known or key.startswith("task.encoder."), key, "must be a key of the configuration", key)
     count = spec.samples or 1
-    for choices in [spec.seeds, *spec.grid.values()]:
-        count *= len(choices)
+    for several in (spec.seeds, *spec.grid.values()):
+        count *= len(several)
     count *= 1 + len(spec.variants)
     _require(count <= MOST_CELLS, "the sweep", f"must have at most {MOST_CELLS} cells", count)
 

@@ -20,6 +20,7 @@ from runs.progress import say
 from runs.sweeps.spec import FAILURE, FIGURE, SUMMARY, Cell, Spec, finished
 from runs.train import CHECKPOINT, NETWORK, VALIDATION_EPISODES, practice_of
 from tasks import registry
+from tasks.family import family_of
 
 PENDING, FINISHED, FAILED, UNFINISHED = range(4)
 STATUS = ("pending", "finished", "failed", "unfinished")
@@ -128,7 +129,7 @@ def summed_up(place: Path, spec: Spec, cell: Cell) -> tuple[dict[str, float], Cu
     _, experiment = open_network(place / CHECKPOINT, spec.task)
     curve = curve_of(history, experiment.task, cell.seed)
     reached = np.flatnonzero(curve.fraction >= ENOUGH)
-    if len(reached) and experiment.task.family.oracle:
+    if len(reached) and family_of(experiment.task).oracle:
         first = reached[0]
         row |= {"iterations_to_enough": curve.iteration[first], "minutes_to_enough": curve.minutes[first]}
     if done:
@@ -139,7 +140,7 @@ def summed_up(place: Path, spec: Spec, cell: Cell) -> tuple[dict[str, float], Cu
 
 def curve_of(history: np.ndarray, task: Task, seed: int) -> Curve:
     """Tests on the validation mazes beside the oracle on the same."""
-    family = task.family
+    family = family_of(task)
     column = f"{family.whole}_{family.history_of(task)[0].name}"
     if column not in (history.dtype.names or ()):
         return Curve(np.zeros(0), np.zeros(0), np.zeros(0))
@@ -151,7 +152,7 @@ def curve_of(history: np.ndarray, task: Task, seed: int) -> Curve:
 
 def tested_fraction(network: Network, task: Task, seed: int, episodes: int) -> float:
     """Score of the frozen network, mean policy, on at least so many worlds of the test branch, over the oracle's."""
-    family = task.family
+    family = family_of(task)
     keys = episode_keys(seed, TEST_BRANCH, 0, -(-episodes // LANES) * LANES)
     weights, block = network.weights(), Block(task, network, task.duration_ms)
     reward, acted = [], []

@@ -13,7 +13,7 @@ from lsnn.blocks import Block
 from lsnn.files import put_neurons
 from lsnn.network import Network
 from lsnn.neurons import ALIF
-from tasks.family import Family, Played, Recording, Trace
+from tasks.family import Family, Played, Recording, Trace, family_of
 
 TRACED, BEFORE_MS, WINDOW_MS = 4, 150, 500
 KEY = "keys of the episodes; equal keys, equal episodes whatever is done in them"
@@ -26,7 +26,7 @@ VALUE = {"value": Recording("1", "value readout at step t", lambda task, states,
 
 def describe_family(task: Any) -> dict[str, Any]:
     """What a page has to know of a task's family, as JSON holds it."""
-    family: Family = task.family
+    family = family_of(task)
     latent = family.latent and {"labels": list(family.latent.labels_of(task)), "unit": family.latent.unit}
     return {
         "name": family.name,
@@ -176,14 +176,14 @@ class SpikeRecording:
 
     def __init__(self, group: h5py.Group, network: Network):
         self.group, self.network = group, network
-        self.writers: tuple[SpikeWriter, SpikeWriter] | None = None
+        self.writers: list[SpikeWriter] = []
         self.windows: list[tuple[int, int, np.ndarray, np.ndarray]] = []
 
     def write(self, block: Block, lanes: np.ndarray, episodes: np.ndarray, ends: np.ndarray) -> None:
         """Lanes (n,) of a block, which are these episodes (n,); ends (n,): when their first trial had ended, or -1."""
-        if self.writers is None:
+        if not self.writers:
             kinds = (("spikes", "neuron"), ("input_spikes", "input cell"))
-            self.writers = tuple(SpikeWriter(self.group.create_group(name), cells) for name, cells in kinds)  # type: ignore[assignment]
+            self.writers = [SpikeWriter(self.group.create_group(name), cells) for name, cells in kinds]
         for lane, episode, end in zip(lanes.tolist(), episodes.tolist(), ends.tolist(), strict=True):
             for writer, bits in zip(self.writers, (block.record.spikes, block.record.input_spikes), strict=True):
                 writer.write(episode, bits & np.uint8(1 << lane))
@@ -202,7 +202,7 @@ class SpikeRecording:
 
     def finish(self) -> None:
         """Write what is complete only at the end."""
-        for writer in self.writers or ():
+        for writer in self.writers:
             writer.finish()
         if self.windows:
             episodes, starts, v, b = zip(*self.windows, strict=True)
@@ -215,7 +215,8 @@ class SpikeWriter:
     """Spikes of episode after episode as ragged arrays."""
 
     def __init__(self, group: h5py.Group, cells: str):
-        self.group, self.offsets, self.episodes = group, [0], []
+        self.group, self.offsets = group, [0]
+        self.episodes: list[int] = []
         for name, unit, what in (("time_ms", "ms", "step of the spike"), ("neuron", "1", f"number of the {cells}")):
             data = group.create_dataset(
                 name,

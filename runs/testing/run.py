@@ -21,6 +21,7 @@ from runs.progress import Meter, meter
 from runs.testing.conditions import NETWORKS, Session, keys_of_test, roll_outs
 from runs.testing.result_file import ConditionWriter, describe_family, put_network, put_played
 from runs.train import load_compiled, practice_of
+from tasks.family import family_of
 
 RECORDED = 8
 RANKS = (0.1, 0.25, 0.5, 0.9)  # quantiles of the frozen network's score whose episodes are recorded as well
@@ -50,7 +51,7 @@ def run_test(
     Raises:
         InputError: no place for the file, or it exists (unless `overwrite`). StoreError: it could not be written.
     """
-    keys = keys_of_test(seed, episodes or experiment.task.family.episodes)
+    keys = keys_of_test(seed, episodes or family_of(experiment.task).episodes)
     session = Session(file, experiment, keys, min(recorded, len(keys)), Threads(threads))
     load_compiled(experiment, file.network)
     with store.write_atomically(path, overwrite) as result, meter() as shown:
@@ -69,7 +70,7 @@ def put_header(
     result.attrs.update(
         frozen_sha256=network_sha256(file.network), network_command=file.command, network_seed=file.seed,
         family=json.dumps(describe_family(experiment.task)), conditions=json.dumps(described(experiment.task, names)),
-        variants=json.dumps([[name, variant.label] for name, variant in experiment.task.family.variants.items()]),
+        variants=json.dumps([[name, variant.label] for name, variant in family_of(experiment.task).variants.items()]),
         **more,
     )  # fmt: skip
     if (stored := changed_from(file, experiment)) is not None:
@@ -157,6 +158,6 @@ def run_baselines(session: Session, result: h5py.File, shared: Mapping[str, Shar
     practice = practice_of(session.file.seed)
     for name in session.task.family.baselines:
         for variant, other, group in variants_of(session, result.create_group(name)):
-            played = other.task.family.play(name, other.task, session.keys, practice)
-            recorded, latent = shared.get(variant, Shared(np.arange(session.recorded)))
-            put_played(group, other.task, session.keys, played, latent, recorded)
+            played = family_of(other.task).play(name, other.task, session.keys, practice)
+            alike = shared.get(variant, Shared(np.arange(session.recorded)))
+            put_played(group, other.task, session.keys, played, alike.latent, alike.recorded)
