@@ -1,6 +1,7 @@
 """What every figure shares: type, names, footer, and colours colour-blind readers tell apart (Okabe & Ito 2008)."""
 
 import io
+import re
 import textwrap
 from typing import Any
 
@@ -9,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import Formatter, LogFormatter
 
 from analysis.results import Origin, Result
 
@@ -56,9 +58,12 @@ STYLE: Any = {
     "legend.frameon": False,
     "legend.fontsize": 11,
     "lines.solid_capstyle": "round",
+    "text.parse_math": False,  # names and commands come from files and are shown as they are
 }
 FOOTER_CHARACTERS_PER_INCH = 13.5
 FOOTER_LINE_INCHES = 0.15
+FOOTER_SHARE = 0.4  # of a figure's height at most
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 DOTS_PER_INCH = 160
 
 styled = rc_context(STYLE)
@@ -90,7 +95,9 @@ def footer(figure: Figure, *facts: str) -> Figure:
     """Print lines below everything else and lay out the rest; returns the figure."""
     width, height = figure.get_size_inches()
     characters = int(width * FOOTER_CHARACTERS_PER_INCH)
-    lines = [line for fact in facts for line in textwrap.wrap(fact, characters, break_long_words=True)]
+    most = int(FOOTER_SHARE * height / FOOTER_LINE_INCHES)
+    wrapper = textwrap.TextWrapper(characters, max_lines=most, placeholder=" …")
+    lines = [line for fact in facts for line in wrapper.wrap(fact)][:most]
     share = (len(lines) * FOOTER_LINE_INCHES + 0.08) / height
     figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.09, rect=(0, share, 1, 1 - share)))
     figure.text(
@@ -102,9 +109,31 @@ def footer(figure: Figure, *facts: str) -> Figure:
         va="bottom",
         ha="left",
         linespacing=1.25,
-        parse_math=False,
     )
     return figure
+
+
+class PlainPowers(Formatter):
+    """Powers of ten that another formatter gives in the language of mathematics, as plain text."""
+
+    def __init__(self, powers: LogFormatter) -> None:
+        self.powers = powers
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        text = re.sub(r"\^\{([-\d]+)\}", lambda found: found[1].translate(SUPERSCRIPTS), self.powers(x, pos))
+        return re.sub(r"[${}]|\\mathdefault", "", text).replace(r"\times", "×")
+
+    def set_locs(self, locs: list[float]) -> None:
+        self.powers.set_locs(locs)
+
+
+def plain(figure: Figure) -> None:
+    """Logarithmic axes of a figure have labels without mathematics, which STYLE does not draw."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            for of in (axis.major, axis.minor):
+                if isinstance(of.formatter, LogFormatter):
+                    of.formatter = PlainPowers(of.formatter)
 
 
 def clear_axes(axes: Axes) -> None:
@@ -116,6 +145,7 @@ def clear_axes(axes: Axes) -> None:
 def png(figure: Figure) -> bytes:
     """The figure as a PNG, the same bytes for the same figure."""
     buffer = io.BytesIO()
+    plain(figure)
     with rc_context(STYLE):
         figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()

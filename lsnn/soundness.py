@@ -186,8 +186,9 @@ def fault(path: Path) -> str | None:
 def main() -> None:
     """Answer for each path on stdin, with bounded memory."""
     if (memory := Path("/proc/self/statm")).exists():
-        used = int(memory.read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + SPARE_BYTES, used + SPARE_BYTES))
+        most = int(memory.read_text().split()[0]) * resource.getpagesize() + SPARE_BYTES
+        _, allowed = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (most if allowed < 0 else min(most, allowed), allowed))
     for line in sys.stdin:
         print(json.dumps(fault(Path(json.loads(line)))), flush=True)
 

@@ -1,5 +1,6 @@
 """What can go wrong with a file: damage of its bytes, and changes of its contents by another program."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,10 +8,17 @@ import h5py
 import numpy as np
 
 from lsnn import store
+from tests.fuzzing.hostile import HOSTILE
 
 SEAL_BYTES = 512
 OTHER_DTYPES = ("<i1", "<u8", ">f4", "<f2", "?", "<c16", "S5")
-VALUES = (-1, 0, 2**62, np.nan, np.inf, "text", "{", "[" * 3000, np.zeros(3), h5py.Empty("f"), b"\xff\xfe")
+TEXTS = (
+    "text", "", " ", "{", "[]", "[" * 3000, "x" * 5000, "a\nb", "$\\frac{$", "$\\alpha$", "</script>", "\x01",
+    "Ünïcode 𝔘", "2026-13-45", "2026-01-01", "1e999", "-1", "NaN",
+)  # fmt: skip
+NUMBERS = (-1, 0, 1, 10**9, 2**62, -(2**63), np.uint64(2**64 - 1), np.nan, np.inf, -np.inf, 1e300, 1e-300, -0.5, True)
+VALUES = (*NUMBERS, *TEXTS, np.zeros(3), np.zeros((0, 2)), h5py.Empty("f"), b"\xff\xfe")
+IN_JSON = ("-1", "0", "1000000000", f"{2**70}", "1e999", "NaN", "null", "true", "[]", "{}", '"$\\\\frac{"', '""', "1.5")
 
 
 def flip_bits(path: Path, generator: np.random.Generator, first: int = 0) -> str:
@@ -141,6 +149,71 @@ def change_attribute(file: h5py.File, generator: np.random.Generator) -> str:
     return f"{name}@{key} changed"
 
 
+def change_json(file: h5py.File, generator: np.random.Generator) -> str:
+    """Something within a text in JSON that says something else."""
+    names = ["/"]
+    file.visit(names.append)
+    places = []
+    for name in names:
+        for key, value in file[name].attrs.items():
+            text = value.decode() if isinstance(value, bytes) else value
+            if isinstance(text, str) and text[:1] in ("{", "["):
+                places.append((name, key, json.loads(text)))
+    name, key, content = places[generator.integers(len(places))]
+    path = []
+    at = content
+    while isinstance(at, dict | list) and at and (not path or generator.random() < 0.8):
+        keys = list(at) if isinstance(at, dict) else range(len(at))
+        path.append((at, list(keys)[generator.integers(len(keys))]))
+        at = path[-1][0][path[-1][1]]
+    if path:
+        path[-1][0][path[-1][1]] = "@@@"
+    text = json.dumps(content if path else "@@@").replace('"@@@"', IN_JSON[generator.integers(len(IN_JSON))])
+    file[name].attrs[key] = text
+    return f"{name}@{key} now {text[:60]}"
+
+
+def extreme_values(file: h5py.File, generator: np.random.Generator) -> str:
+    """Some numbers of a data set, of one column if it is a table, that are no such numbers."""
+    names = [name for name in data_sets(file) if file[name].size]
+    name = names[generator.integers(len(names))]
+    data = file[name][()]
+    columns = data.dtype.names
+    column = columns[generator.integers(len(columns))] if columns else None
+    flat = (data[column] if column else data).reshape(-1)
+    some = slice(None) if generator.random() < 0.3 else generator.integers(flat.size, size=3)
+    value = NUMBERS[generator.integers(len(NUMBERS))]
+    with np.errstate(all="ignore"):
+        flat[some] = np.array(value).astype(flat.dtype)
+    if column:
+        data[column] = flat
+    file[name][...] = data if column else flat.reshape(data.shape)
+    return f"{name} {column or ''} with {value}"
+
+
+def no_rows(file: h5py.File, generator: np.random.Generator) -> str:
+    """A data set without a row, or with its last one alone."""
+    names = [name for name in data_sets(file) if file[name].ndim]
+    name = names[generator.integers(len(names))]
+    replaced(file, name, file[name][: 0 if generator.random() < 0.5 else 1])
+    return f"{name} with few rows"
+
+
+def plant(file: h5py.File, generator: np.random.Generator) -> str:
+    """Something that leads out of the file, in some group, in the place of what stands there or beside it."""
+    groups = ["/"]
+    file.visititems(lambda name, item: groups.append(name) if isinstance(item, h5py.Group) else None)
+    group = file[groups[generator.integers(len(groups))]]
+    names = [*group, "planted"]
+    name = names[generator.integers(len(names))]
+    if name in group:
+        del group[name]
+    kinds = list(HOSTILE)
+    kind = kinds[generator.integers(len(kinds))]
+    HOSTILE[kind](group, name, Path(file.filename).parent)
+    return f"{kind} as {group.name}/{name}"
+
+
 def change_values(file: h5py.File, generator: np.random.Generator) -> str:
     """Some numbers of a data set that are others."""
     names = [name for name in data_sets(file) if file[name].size and file[name].dtype.names is None]
@@ -154,22 +227,27 @@ def change_values(file: h5py.File, generator: np.random.Generator) -> str:
 
 
 BYTES = (flip_bits, truncate, shuffle_pages, become_something_else)
-CONTENTS = (swap, change_dtype, change_shape, declare_huge, lose, change_attribute, change_values)
+CONTENTS = (
+    swap, change_dtype, change_shape, declare_huge, lose, change_attribute, change_values, change_json, extreme_values,
+    no_rows, plant,
+)  # fmt: skip
 
 
-def mutate(source: Path, path: Path, generator: np.random.Generator) -> str:
-    """Write a mutated copy; one in three has damaged bytes, one in three changed contents under a seal made to fit,
+def mutate(source: Path, path: Path, generator: np.random.Generator, sealed: float = 2 / 3) -> str:
+    """Write a mutated copy: a share of `sealed` has a seal made to fit, half of these changed contents and half damaged
 
-    one in three damaged bytes under a seal made to fit, so that HDF5 itself meets them. Returns what was done.
+    bytes, so that HDF5 itself meets them; the rest damaged bytes that the seal shows. Returns what was done.
     """
     shutil.copy(source, path)
-    level = generator.integers(3)
-    if level == 1:
+    resealed, contents = generator.random() < sealed, generator.random() < 0.5
+    if resealed and contents:
+        change = CONTENTS[generator.integers(len(CONTENTS))]
         with h5py.File(path, "r+") as file:
-            done = CONTENTS[generator.integers(len(CONTENTS))](file, generator)
-            store.fix_text(file)
+            done = change(file, generator)
+            if change is not plant:
+                store.fix_text(file)
     else:
-        done = BYTES[generator.integers(4 if level == 0 else 3)](path, generator, SEAL_BYTES * min(level, 1))
-    if level:
+        done = BYTES[generator.integers(3 if resealed else 4)](path, generator, SEAL_BYTES if resealed else 0)
+    if resealed:
         store.seal(path)
-    return done + (", sealed again" if level else "")
+    return done + (", sealed again" if resealed else "")

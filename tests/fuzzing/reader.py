@@ -1,12 +1,16 @@
-"""Reads files with little memory in a process of its own, so that a crash of HDF5 is seen: `reader.py network|result`.
+"""Reads files with little memory in a process of its own, so that a crash of HDF5 is seen.
 
-Takes a path a line on stdin; a line each on stdout says what came of it: `read` and the digest of all that was read,
-or `error` and the message, or what else was raised.
+`reader.py network|result|report|movie|export` takes a path a line on stdin; a line each on stdout says what came of it:
+`read` and the digest of all that was read (or the files that were written), or `error` and the message, or what else
+was raised.
 """
 
 import json
 import resource
+import shutil
 import sys
+import traceback
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +55,46 @@ def result_digest(path: Path) -> str:
         return store.checksum(arrays) + json.dumps(told)
 
 
+def quick() -> None:
+    """Figures coarse, intervals rough."""
+    from analysis import latencies, movie, style
+
+    latencies.RESAMPLES, style.DOTS_PER_INCH, movie.DOTS_PER_INCH, movie.STEP_MS = 20, 20, 20, 100
+
+
+def written(path: Path, write) -> str:
+    """The names of the files that a command wrote into a folder beside its input."""
+    folder = path.with_suffix(".out")
+    folder.mkdir()
+    try:
+        write(path, folder)
+        return ", ".join(sorted(item.name for item in folder.iterdir()))
+    except InputError:
+        if left := [item.name for item in folder.iterdir()]:
+            raise AssertionError(f"refused, and left {left}") from None
+        raise
+    finally:
+        shutil.rmtree(folder)
+
+
+def report(path: Path) -> str:
+    from analysis.report import write_report
+
+    return written(path, write_report)
+
+
+def movie(path: Path) -> str:
+    from analysis.movie import write_movie
+
+    return written(path, lambda source, folder: write_movie(source, folder / "film.gif"))
+
+
+def export(path: Path) -> str:
+    from analysis.nwb import write_nwb
+
+    return written(path, lambda source, folder: write_nwb(source, folder / "episodes.nwb"))
+
+
 def outcome(path: Path, digest) -> tuple[str, str]:
     """What came of reading a file."""
     try:
@@ -58,14 +102,20 @@ def outcome(path: Path, digest) -> tuple[str, str]:
     except (InputError, ResultError) as error:
         return "error", str(error)
     except Exception as error:
-        return "raised", f"{type(error).__name__}: {error}"
+        where = traceback.extract_tb(error.__traceback__)
+        own = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in where if "/analysis/" in frame.filename]
+        return "raised", f"{type(error).__name__}: {error} at {' '.join(own[-3:])}"
 
 
 def main() -> None:
-    digest = {"network": network_digest, "result": result_digest}[sys.argv[1]]
+    digests = {"network": network_digest, "result": result_digest, "report": report, "movie": movie, "export": export}
+    digest = digests[sys.argv[1]]
+    quick()
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + SPARE_BYTES, used + SPARE_BYTES))
-    np.seterr(all="raise", under="ignore")
+    if digest in (network_digest, result_digest):  # figures divide by nothing now and then
+        np.seterr(all="raise", under="ignore")
+    warnings.simplefilter("ignore")
     for line in sys.stdin:
         print(json.dumps(outcome(Path(line.rstrip("\n")), digest)), flush=True)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.analysis.make_result import SWIMMERS, make_result
+from tests.fuzzing import sources as made
 from tests.fuzzing.mutations import mutate
 from tests.runs.tiny import DALE, trained
 
 CLONE = Path(__file__).parents[2]
-BATCH, SECONDS = 100, 120
+BATCH, SECONDS = 100, 1200
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +22,7 @@ def sources(tmp_path_factory):
     """A checkpoint and a result file."""
     folder = tmp_path_factory.mktemp("sources")
     trained(folder, 2, settings=DALE)
-    few = {name: SWIMMERS[name] for name in ("frozen", "circling", "oracle")}
-    result = make_result(folder / "result.h5", n_episodes=3, duration_ms=200, recorded=2, window_ms=100, swimmers=few)
-    return {"network": folder / "checkpoint.lsnn.h5", "result": result}
+    return {"network": folder / "checkpoint.lsnn.h5", "result": made.maze(folder / "result.h5")}
 
 
 def read_all(kind, paths):
@@ -55,3 +53,54 @@ def test_every_mutated_file_is_refused_or_read_correctly(tmp_path, sources, kind
                 faults.append(f"{path}, {what}: {outcome}: {detail[:300]}")
     assert faults == []
     assert seen["error"] > 0.5 * count and seen["read"] > 0
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """Result files of every family."""
+    folder = tmp_path_factory.mktemp("drawn")
+    families = (made.maze, made.bandit, made.regression, made.store_recall)
+    return [make(folder / f"{make.__name__}.h5") for make in families]
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory):
+    """A short study of the network that comes with the clone."""
+    from runs.maze import pretrained_network
+    from runs.study.study import run_study
+
+    path = tmp_path_factory.mktemp("studied") / "study.h5"
+    run_study(pretrained_network(), path, 3, 8, 2, "lsnn study NETWORK --out study.h5")
+    return path
+
+
+def attack(command, sources, count, folder):
+    """Damage so many copies, half of them under a seal made to fit, and give each to the command."""
+    generator, seen, faults = np.random.default_rng(count), Counter(), []
+    for first in range(0, count, BATCH):
+        numbers = range(first, min(first + BATCH, count))
+        paths = [folder / f"{number}.h5" for number in numbers]
+        done = [mutate(sources[number % len(sources)], folder / f"{number}.h5", generator, 0.5) for number in numbers]
+        outcomes = read_all(command, [*sources, *paths])
+        assert {outcome for outcome, _ in outcomes[: len(sources)]} == {"read"}
+        for path, what, (outcome, detail) in zip(paths, done, outcomes[len(sources) :], strict=True):
+            seen[outcome, "sealed again" in what] += 1
+            if outcome == "raised" or (outcome == "error" and str(path) not in detail):
+                faults.append(f"{path}, {what}: {outcome}: {detail[:300]}")
+            path.rmdir() if path.is_dir() else path.unlink()
+    print(f"{command}: {count} files tried, {len(faults)} faults; (outcome, sealed): {dict(seen)}")
+    assert faults == []
+    assert 0.35 * count < sum(number for (_, sealed), number in seen.items() if sealed) < 0.65 * count
+    return seen
+
+
+@pytest.mark.parametrize("command", ["report", "movie", "export"])
+@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.long)])
+def test_every_damaged_result_file_ends_a_command_in_a_message_or_well(tmp_path, drawn, command, count):
+    seen = attack(command, drawn if command == "report" else drawn[:1], count, tmp_path)
+    assert seen["error", True] > 0 and seen["read", True] > 0 and seen["read", False] == 0
+
+
+@pytest.mark.long
+def test_every_damaged_study_ends_its_report_in_a_message_or_well(tmp_path, studied):
+    assert attack("report", [studied], 200, tmp_path)["error", True] > 0
