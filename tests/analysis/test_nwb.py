@@ -49,6 +49,25 @@ def test_pynapple_computes_a_place_field(exported):
     assert np.nanmax(np.asarray(fields)) > 0
 
 
+def last(name, value):
+    return lambda file: file[f"frozen/{name}"].__setitem__(-1, value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (last("spikes/neuron", 100), "/frozen/spikes/neuron: must hold whole numbers in 0..99, holds 100"),
+        (last("spikes/neuron", -1), "/frozen/spikes/neuron: must hold whole numbers in 0..99, holds -1"),
+        (last("spikes/time_ms", 600), "/frozen/spikes/time_ms: must hold whole numbers in 0..599, holds 600"),
+        (lambda file: file.attrs.__setitem__("created", "no date"), "'created': must be a date and time with a zone"),
+    ],
+)
+def test_what_cannot_be_is_not_dropped_in_silence(edited, tmp_path, change, message):
+    with pytest.raises(ResultError, match=message):
+        write_nwb(edited(change), tmp_path / "x.nwb")
+    assert not (tmp_path / "x.nwb").exists()
+
+
 def test_a_file_without_spikes_is_named(edited, tmp_path):
     bare = edited(lambda file: file["frozen"].pop("spikes"))
     with pytest.raises(ResultError, match="needs spikes and traces"):

@@ -227,6 +227,75 @@ def test_faulty_contents(edited, change, message):
     assert "edited.h5" in str(error.value)
 
 
+def entry(name, index, value):
+    return lambda file: file[name].__setitem__(index, value)
+
+
+def said(item, name, text):
+    return lambda file: file[item].attrs.__setitem__(name, text)
+
+
+def open_whole(path):
+    """As `open_all`, and what is drawn of single episodes."""
+    open_all(path)
+    with Result(path) as result:
+        frozen = result.conditions["frozen"]
+        return frozen.position(0), result.task, result.radius_of(frozen, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (said("/", "created", "yesterday"), "'created': must be a date and time with a zone, is 'yesterday'"),
+        (said("/", "created", "2026-13-45T00:00:00+00:00"), "'created': must be a date and time"),
+        (said("/", "created", "2026-01-01T00:00:00"), "'created': must be a date and time with a zone"),
+        (said("/", "seed", -1), "'seed': must hold whole numbers in 0..1.84467e\\+19, holds -1"),
+        (said("/", "seed", np.nan), "'seed': must hold whole numbers"),
+        (said("/", "schema_version", 2.5), "'schema_version': must hold whole numbers >= 0, holds 2.5"),
+        (
+            said("/", "config", '{"task": {"name": "a\\nb", "platform_radius": 0.3}}'),
+            "key task.name: must be a text of 1 to 1000 printable",
+        ),
+        (said("/", "config", '{"task": {"platform_radius": 1e999}}'), r"must lie in \(0, 1\], holds inf"),
+        (said("network", "input_channels", '[["place", -64]]'), r"sizes must be whole numbers >= 0.*are \[-64\]"),
+        (said("network", "input_channels", '[["place", 1000000000]]'), "sizes must be whole numbers >= 0, at most"),
+        (said("network", "input_channels", '[["place", 1e999]]'), "sizes must be whole numbers"),
+        (said("network", "input_channels", '[["\\u0000", 80]]'), "'input_channels': must be a text of 1 to"),
+        (said("network/population", "labels", '["", "b", "c"]'), "'labels': must be a text of 1 to 1000 printable"),
+        (said("network/population", "labels", "[1, 2, 3]"), "'labels': must be a text"),
+        (entry("network/b0", 3, 0.0), "b0: must hold finite numbers >= 1.17549e-38, holds 0.0"),
+        (entry("network/beta", 3, -1.0), "beta: must hold finite numbers >= 0, holds -1.0"),
+        (entry("network/beta", 3, np.nan), "beta: must hold finite numbers >= 0, holds nan"),
+        (entry("history/minutes", 5, np.nan), "column 'minutes': must hold finite numbers >= 0, holds nan"),
+        (entry("history/minutes", 5, -2.0), "column 'minutes': must hold finite numbers >= 0, holds -2.0"),
+        (lambda f: replace(f, "frozen/trials", f["frozen/trials"][:0]), "must have a trial of every episode"),
+        (lambda f: replace(f, "frozen/trials", f["frozen/trials"][1:]), r"must have the trials 0, 1, \.\.\. of"),
+        (lambda f: replace(f, "frozen/trials", f["frozen/trials"][:][::-1]), r"must have the trials 0, 1, \.\.\."),
+        (entry("frozen/position", (0, 7, 1), np.nan), "position: must hold finite numbers in -10..10, holds nan"),
+        (entry("frozen/position", (0, 7, 1), 1e30), "position: must hold finite numbers in -10..10, holds 1"),
+        (entry("frozen/goal", (2, 0), np.inf), "goal: must hold finite numbers in -10..10, holds inf"),
+        (entry("frozen/traces/b", (0, 3, 80), np.nan), "traces/b: must hold finite numbers, holds nan"),
+        (entry("frozen/traces/episode", 0, 24), "traces/episode: must hold whole numbers in 0..23, holds 24"),
+        (entry("frozen/traces/start_ms", 0, -1), "traces/start_ms: must hold whole numbers in 0..100, holds -1"),
+        (entry("frozen/spikes/episode", 0, -1), "spikes/episode: must hold whole numbers in 0..23, holds -1"),
+        (entry("frozen/spikes/episode", 0, 1), r"spikes: episode must name each once, has \[1, 1, 2\]"),
+        (entry("frozen/spikes/time_ms", 0, 600), "time_ms: must hold whole numbers in 0..599, holds 600"),
+        (entry("frozen/spikes/time_ms", 0, -1), "time_ms: must hold whole numbers in 0..599, holds -1"),
+        (entry("frozen/spikes/neuron", 0, -1), "spikes/neuron: must hold whole numbers in 0..99, holds -1"),
+        (entry("frozen/input_spikes/neuron", -1, 80), "input_spikes/neuron: must hold whole numbers in 0..79"),
+        (lambda f: replace(f, "frozen/episode_key", -np.ones(24)), "episode_key: must hold whole numbers in 0..1.8"),
+    ],
+)  # fmt: skip
+def test_contents_that_cannot_be(edited, change, message):
+    with pytest.raises(ResultError, match=message) as error:
+        open_whole(edited(change))
+    assert "edited.h5" in str(error.value)
+
+
+def test_what_can_be_is_read(edited):
+    assert len(open_whole(edited(lambda file: None))) == 3
+
+
 @pytest.mark.parametrize(
     ("column", "value"), [("episode", 24), ("episode", -1), ("trial", -1), ("start_ms", 601), ("latency_ms", 1e4)]
 )
