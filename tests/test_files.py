@@ -311,7 +311,7 @@ def test_a_mutation_that_changes_nothing_still_loads(checkpoint):
         (entry("network/log_std", 0, 700.0), "log_std: must have values in -80..80, got 700.0"),
         (entry("network/beta", -1, 1e39), "beta: must have values in -3.4"),
         (set_config('"n_excitatory": 8', f'"n_excitatory": {2**70}'), "network.n_excitatory must be below"),
-        (set_config('"n_excitatory": 8', '"n_excitatory": 1000000000'), "population: must have shape"),
+        (set_config('"n_excitatory": 8', '"n_excitatory": 1000000000'), "n_adaptive must lie in 1..10000000"),
         (set_config('"n_excitatory": 8', '"n_excitatory": -1'), "n_excitatory must be >= 0, got -1"),
         (set_config('"d_max_ms": 10', '"d_max_ms": 1e999'), "network.d_max_ms must be a whole number, got inf"),
         (set_config('"tau_a_ms": 1200.0', '"tau_a_ms": 1e999'), "network.tau_a_ms must be a finite number, got inf"),
