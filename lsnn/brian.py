@@ -11,6 +11,7 @@ Eight episodes run side by side as eight copies of the network in the same group
 """
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ import brian2 as br
 import numpy as np
 from brian2.devices.device import reset_device
 from brian2.equations.equations import PARAMETER, SingleEquation
+from brian2.parsing.statements import parse_statement
 
 from lsnn.blocks import Block
 from lsnn.equations.stepping import integrator
@@ -61,7 +63,7 @@ Replay = Callable[[np.ndarray], Trace]  # takes the input spikes (T, n_in) uint8
 
 
 class Difference(NamedTuple):
-    """How far what Brian2 and the compiled kernels computed is apart."""
+    """How far what Brian2 and the compiled kernels computed is apart; a number that either has not makes it NaN."""
 
     spikes: int  # in Brian2
     differing: int  # spikes in one of the two alone
@@ -129,7 +131,7 @@ class Simulation:
     def _population(self, model: NeuronModel, neurons: Group, slots: dict[str, slice]) -> _Population:
         physics = self.physics
         group = br.NeuronGroup(
-            LANES * neurons.size, model.equations, threshold=model.threshold, reset=model.reset,
+            LANES * neurons.size, model.equations, threshold=model.threshold, reset=unaliased(model),
             refractory=model.refractory, method=integrator(model), clock=self.clock,
             namespace=dict(physics.namespace),
         )  # fmt: skip
@@ -204,6 +206,19 @@ class Simulation:
         dense = np.zeros((steps, len(population.group)), bool)
         dense[np.rint(population.spikes.t / self.clock.dt).astype(int), population.spikes.i[:]] = True
         return np.packbits(dense.reshape(steps, LANES, -1), axis=1, bitorder="little")[:, 0]
+
+
+def unaliased(model: NeuronModel) -> str:
+    """The reset with `v = -(-(w))` for `v = w`, the same number to the bit.
+
+    After `v = w` Brian2's numpy target has one array under both names, so that `w *= 0.5` would change v as well.
+    """
+    rows = []
+    for line in re.split(r"[;\n]", model.reset):
+        if line.partition("#")[0].strip():
+            variable, operator, expression, _ = parse_statement(line.strip())
+            rows.append(f"{variable} {operator} " + (f"-(-({expression}))" if operator == "=" else expression))
+    return "\n".join(rows)
 
 
 def _copies(index: np.ndarray, size: int) -> np.ndarray:
@@ -343,5 +358,5 @@ def difference(network: Network, found: Trace | Record, compiled: Record, lanes:
         int(np.bitwise_count(found.spikes & mask).sum()),
         int(np.bitwise_count((found.spikes ^ compiled.spikes) & mask).sum()),
         float(apart[:, :n_neurons].max(initial=0.0)),
-        float(max(others, default=0.0)),
+        float(np.max(others, initial=0.0)),
     )

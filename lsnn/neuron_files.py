@@ -22,6 +22,7 @@ from typing import Any
 from lsnn.errors import InputError
 from lsnn.neurons import MODELS, NeuronModel, Parameter, model_named
 
+MOST_CHARACTERS = 50_000
 REQUIRED = ("name", "equations", "threshold", "reset", "method")
 TABLES = ("parameters", "initial")
 KINDS = {name: kind for name, kind in NeuronModel.__annotations__.items() if name not in TABLES}
@@ -67,9 +68,11 @@ def as_json(models: Iterable[NeuronModel]) -> str:
 
 
 def _parsed(text: str) -> NeuronModel:
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(f"neuron model: must have at most {MOST_CHARACTERS} characters, has {len(text)}")
     try:
         values = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"neuron model: no TOML: {error}") from error
     for key in REQUIRED:
         if key not in values:
@@ -89,7 +92,10 @@ def _checked(key: str, value: Any) -> Any:
     allowed = (int, float) if kind is float else kind
     if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
         raise InputError(f"neuron model: {key} must be {CALLED[kind]}, got {value!r:.80}")
-    return kind(value)
+    try:
+        return kind(value)
+    except OverflowError as error:
+        raise InputError(f"neuron model: {key} must be {CALLED[kind]}, got {value!r:.80}") from error
 
 
 def _table(key: str, values: object) -> tuple[tuple[str, str], ...]:

@@ -1,7 +1,10 @@
 """From Brian2 equations to compiled kernels and their exact adjoint.
 
+    texts.py, advice.py what a string must be before Brian2 and SymPy see it, and what to write in place of a name
     parsing.py          Brian2 reads the strings and checks their units
-    stepping.py         its state updaters make one step of them
+    symbols.py          functions that SymPy lacks or rewrites
+    stepping.py         Brian2's state updaters make one step of them, within a deadline (deadline.py)
+    conductances.py     whether synapses add to a conductance
     differentiating.py  SymPy differentiates every assignment
     constants.py        what does not change in time is computed once, on the host
     printing.py, writing.py   the source of a module for numba
@@ -30,7 +33,7 @@ def source_of(model: NeuronModel) -> str:
     """The generated source of a model: its pointwise forward step and adjoint; raises InputError for a bad model."""
     if not NAME.fullmatch(model.name) or model.name in TAKEN or model.name.startswith("bar_"):
         rule = "must be of at most 64 ASCII letters, digits and underscores, begin with a letter and not with 'bar_'"
-        raise InputError(f"neuron model {model.name!r}: the name {rule}, and not be {' or '.join(TAKEN)}")
+        raise InputError(f"neuron model {model.name!r:.80}: the name {rule}, and not be {' or '.join(TAKEN)}")
     files = sorted(Path(__file__).parent.glob("*.py"))
     made_of = "\n".join([repr(model), *(file.read_text() for file in files), version("brian2"), version("sympy")])
     path = cache_folder() / "models" / f"neurons_{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.py"

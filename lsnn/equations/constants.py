@@ -15,16 +15,17 @@ class Constants:
     """
 
     def __init__(self, moving: Iterable[sympy.Symbol]):
-        self.moving = frozenset(moving)
+        self.order = tuple(moving)
+        self.moving = frozenset(self.order)
         self.values: dict[sympy.Symbol, Expression] = {}
         self._symbols: dict[Expression, sympy.Symbol] = {}
 
     def hoist(self, expression: Expression) -> Expression:
         """The expression with its constant parts replaced; a linear one as a sum of constants times variables."""
         expression = sympy.sympify(expression)
-        slopes = {s: expression.diff(s) for s in sorted(self._moving_in(expression), key=str)}
-        if expression.has(sympy.Function) and self._nested(expression):
+        if self._nested(expression):
             return self._hoist(expression)
+        slopes = {s: expression.diff(s) for s in sorted(self._moving_in(expression), key=str)}
         if any(self._moving_in(slope) for slope in slopes.values()):
             return self._hoist(expression)
         rest = expression.xreplace(dict.fromkeys(slopes, sympy.Integer(0)))

@@ -11,17 +11,21 @@ reference. With u = (lhs - rhs)/scale, z = 1 where lhs > rhs and R the values th
 In the code u is called distance, since a model may have a variable u.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import sympy
 
 from lsnn.equations.constants import Constants
 from lsnn.equations.names import safe
-from lsnn.equations.parsing import Parsed, symbol
-from lsnn.equations.symbols import HELD, SPIKE, Expression, Internal, less, select
+from lsnn.equations.parsing import Parsed, line_of, named, symbol
+from lsnn.equations.printing import KERNEL, host, kernel
+from lsnn.equations.symbols import HELD, SPIKE, Expression, Internal, less, power, select
+from lsnn.equations.texts import TextError
 from lsnn.neurons import NeuronModel
 
+PLACES = {"integrate": "equations", "before_step": "equations", "crosses": "threshold", "distance": "threshold"}
 REACHED, SLOPE, DISTANCE_BAR, THROUGH_RESET, GAMMA = (
     Internal(name, real=True) for name in ("reached", "slope", "distance_bar", "through_reset", "gamma")
 )
@@ -61,20 +65,17 @@ def pointwise_functions(
     bars = {name: bar(name) for name in x}
     current = {} if model.kept else {model.synaptic: symbol(model.synaptic)}
     internal = (SPIKE, HELD, REACHED, SLOPE, DISTANCE_BAR, THROUGH_RESET, GAMMA)
-    constants = Constants([*x.values(), *current.values(), *bars.values(), *internal])
+    function = _Maker(model, Constants([*x.values(), *current.values(), *bars.values(), *internal]))
     u = (parsed.lhs - parsed.rhs) / parsed.scale
-
-    def function(name: str, doc: str, results: Mapping[str, Expression]) -> Pointwise:
-        hoisted = {key: constants.hoist(distribute(result)) for key, result in results.items()}
-        used = set().union(*(result.free_symbols for result in hoisted.values()))
-        order = [*x.values(), *current.values(), *bars.values(), *internal, *constants.values]
-        return Pointwise(name, doc, tuple(s for s in order if s in used), hoisted)
-
+    with named(model, "threshold", model.threshold):
+        du = {name: u.diff(s) for name, s in x.items()}
+        _require_computable(du.values())
     before_reset = {
-        bars[name].name: select(SPIKE, _chain(bars, x | parsed.reset, s), bars[name]) + DISTANCE_BAR * u.diff(s)
+        bars[name].name: select(SPIKE, function.chain("reset", bars, x | parsed.reset, s), bars[name])
+        + DISTANCE_BAR * du[name]
         for name, s in x.items()
     }
-    before_step = {bar(name).name: _chain(bars, step, s) for name, s in (x | current).items()}
+    before_step = {bar(name).name: function.chain("equations", bars, step, s) for name, s in (x | current).items()}
     functions = Functions(
         function("integrate", "State variables one integration step later.", {safe(name): step[name] for name in x}),
         function("crosses", "Where the threshold is crossed.", {"lhs": parsed.lhs, "rhs": parsed.rhs}),
@@ -90,17 +91,55 @@ def pointwise_functions(
         }),
         function("before_step", "dL/dx before an integration step, and dL/d(current) if it is cleared.", before_step),
     )  # fmt: skip
-    return functions, constants
+    return functions, function.constants
+
+
+class _Maker(NamedTuple):
+    """Makes functions of one model; what cannot be computed is an InputError that names the line."""
+
+    model: NeuronModel
+    constants: Constants
+
+    def __call__(self, name: str, doc: str, results: Mapping[str, Expression]) -> Pointwise:
+        hoisted = {}
+        for key, result in results.items():
+            with self._named(PLACES.get(name, "reset"), key.removesuffix("_bar")):
+                hoisted[key] = self.constants.hoist(distribute(result))
+                kernel(hoisted[key])
+                for s in hoisted[key].free_symbols & self.constants.values.keys():
+                    host(self.constants.values[s])
+        used = set().union(*(result.free_symbols for result in hoisted.values()))
+        order = [*self.constants.order, *self.constants.values]
+        return Pointwise(name, doc, tuple(s for s in order if s in used), hoisted)
+
+    def chain(
+        self, place: str, bars: Mapping[str, sympy.Symbol], values: Mapping[str, Expression], s: sympy.Symbol
+    ) -> Expression:
+        """sum_j x_bar_j d(value of j)/ds."""
+        terms = []
+        for name, s_bar in bars.items():
+            with self._named(place, name):
+                slope = values[name].diff(s)
+                _require_computable([slope])
+                terms.append(s_bar * slope)
+        return sympy.Add(*terms)
+
+    def _named(self, place: str, variable: str) -> AbstractContextManager:
+        model = self.model
+        lines = {"threshold": model.threshold, "reset": model.reset, "equations": line_of(model, variable)}
+        return named(model, place, lines[place])
+
+
+def _require_computable(expressions: Iterable[Expression]) -> None:
+    for part in set().union(*(expression.atoms(sympy.Function, sympy.Derivative) for expression in expressions)):
+        if part.func not in KERNEL and not isinstance(part, sympy.sign | less | power):
+            raise TextError(f"its derivative holds '{part}', which cannot be computed")
 
 
 def _jumped(parsed: Parsed, bars: Mapping[str, sympy.Symbol]) -> Expression:
     """dL/dz through the reset; the part of the membrane, the first variable, can be detached."""
     jumps = {name: bars[name] * (value - symbol(name)) for name, value in parsed.reset.items()}
     return sympy.Add(*(THROUGH_RESET * jump if name == parsed.variables[0] else jump for name, jump in jumps.items()))
-
-
-def _chain(bars: Mapping[str, sympy.Symbol], values: Mapping[str, Expression], s: sympy.Symbol) -> Expression:
-    return sympy.Add(*(s_bar * values[name].diff(s) for name, s_bar in bars.items()))
 
 
 def distribute(expression: Expression) -> Expression:

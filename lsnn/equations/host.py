@@ -10,6 +10,7 @@ import numpy as np
 from lsnn.equations import source_of
 from lsnn.equations.names import safe
 from lsnn.errors import InputError
+from lsnn.kernels import functions
 from lsnn.kernels.cached import module_of
 from lsnn.neurons import NeuronModel
 
@@ -32,6 +33,11 @@ class HostModel:
     def variables(self) -> tuple[str, ...]:
         """State variables in the order of their slots, the membrane first."""
         return self._own("VARIABLES")
+
+    @property
+    def conductance(self) -> bool:
+        """Whether synapses add to a conductance, so that none may have a negative weight."""
+        return self._own("CONDUCTANCE")
 
     @property
     def n_extra(self) -> int:
@@ -62,8 +68,25 @@ class HostModel:
         """The weight that lifts lhs of the threshold by one scale at most, when a neuron at rest gets one spike."""
         response = self._response(dt, given)
         if not (np.isfinite(response) & (response > 0)).all():
-            raise InputError(f"neuron model {self.model.name!r}: synapses must reach the threshold from rest")
+            self._refuse_start(dt, given)
+            place = f"neuron model {self.model.name!r}, synaptic, {self.model.synaptic!r}"
+            raise InputError(f"{place}: synapses must reach the threshold from rest")
         return 1 / response
+
+    def _refuse_start(self, dt: float, given: Values) -> None:
+        """InputError if the threshold is crossed, or is no number, where a neuron starts."""
+        starts = self._rows(self._own("initial"), dt, given)
+        values = dict(zip(self._own("CONSTANTS"), self.constants(dt, given), strict=True))
+        values |= zip(map(safe, self.variables), starts, strict=True)
+        with np.errstate(all="ignore"):
+            (u,) = self._call("distance", values)
+        if np.all(u <= 0):
+            return
+        rows = dict(self.model.initial)
+        start = ", ".join(f"{name} = {rows.get(name, 0)}" for name in self.variables)
+        rule = "lies above it" if np.isfinite(u).all() else "is not finite beside it"
+        place = f"neuron model {self.model.name!r}, threshold, {self.model.threshold!r}"
+        raise InputError(f"{place}: the start, {start}, {rule}: rows in [initial] must give one below")
 
     def _rows(self, function, dt: float, given: Values) -> np.ndarray:
         rows = self._own("PARAMETERS")  # the model's own go before what the network gives
@@ -110,6 +133,8 @@ def _absolute(x: np.ndarray) -> np.ndarray:
 
 NUMPY = {name: getattr(np, name) for name in ("cos", "exp", "log", "sin", "sqrt", "tanh", "where")}
 NUMPY |= {"absolute": _absolute, "clip": _clip}
+NUMPY |= {name: getattr(functions, name) for name in ("NEAR", "SERIES", "SLOPE_SERIES")}
+NUMPY |= {f.__name__: FunctionType(f.py_func.__code__, NUMPY) for f in (functions.exprel, functions.exprel_slope)}
 
 
 @cache

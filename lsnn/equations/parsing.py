@@ -6,7 +6,8 @@ Numbers are those of SI base units (volt, second, ampere, ...), as inside Brian2
 import ast
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
@@ -16,10 +17,10 @@ from brian2.core.namespace import DEFAULT_UNITS
 from brian2.core.variables import Variable
 from brian2.equations.equations import (
     DIFFERENTIAL_EQUATION,
+    EQUATIONS,
     FLOAT,
     PARAMETER,
     SUBEXPRESSION,
-    EquationError,
     Equations,
     SingleEquation,
 )
@@ -30,10 +31,13 @@ from brian2.parsing.sympytools import str_to_sympy
 from brian2.units import second
 from brian2.units.fundamentalunits import DIMENSIONLESS, DimensionMismatchError, get_unit_for_display
 from brian2.utils.stringtools import get_identifiers
+from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
-from lsnn.equations.symbols import DIFFERENTIABLE, NAMES, Expression, clip
+from lsnn.equations import advice, texts
+from lsnn.equations.symbols import DIFFERENTIABLE, Expression, clip, exprel, log, power
+from lsnn.equations.texts import NAMES, Size, TextError
 from lsnn.errors import InputError
 from lsnn.neurons import GIVEN, NeuronModel, Parameter
 
@@ -44,12 +48,9 @@ TAKEN = frozenset(  # Brian2's own names in a group of neurons and its synapses,
     "codeobj_class equations event_codes events indices lastspike method_choice namespace not_refractory order place "
     "resetter start state_updater stop subexpression_updater thresholder user_equations variables weight when".split()
 ) | frozenset(dir(NeuronGroup))
-REFUSED = {
-    "xi": "noise has no adjoint: add it in Brian2, where the frozen network runs",
-    "t": "the compiled step does not know the time: let it enter as spikes",
-    "i": "the compiled step does not know the neuron's number: make it a parameter",
-    "N": "the compiled step does not know the number of neurons: make it a parameter",
-}
+OWN = {"clip": clip, "_exprel": exprel, "_log": log, "_power": power, "sqrt": sympy.sqrt}  # not SymPy's, by name
+MOST_LINES, MOST_IN_ALL = 100, 20_000  # of the equations or the reset
+SHOWN = 200  # characters of a line in a message
 
 
 class Parsed(NamedTuple):
@@ -75,7 +76,22 @@ def symbol(name: str) -> sympy.Symbol:
 
 def refuse(model: NeuronModel, place: str, line: str, rule: object) -> NoReturn:
     """InputError that names the model, the line and the rule."""
-    raise InputError(f"neuron model {model.name!r}, {place}, {line.strip()!r}: {rule}")
+    line = line.strip()
+    line = line if len(line) <= SHOWN else f"{line[:SHOWN]} ..."
+    raise InputError(f"neuron model {model.name!r}, {place}, {line!r}: {rule}")
+
+
+@contextmanager
+def named(model: NeuronModel, place: str, line: str) -> Iterator[None]:
+    """Whatever goes wrong within is an InputError that names the model, the place and the line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except TextError as error:
+        refuse(model, place, line, error)
+    except Exception as error:  # what SymPy and Brian2 raise has no common class
+        refuse(model, place, line, _first_line(error))
 
 
 def parse(model: NeuronModel) -> Parsed:
@@ -84,8 +100,8 @@ def parse(model: NeuronModel) -> Parsed:
     statements = _statements(model)
     states = _state_variables(model, equations, {name for name, *_ in statements})
     known = _known_names(equations, states)
-    substitutions = _check_equations(model, equations, known)
-    reader = _Reader(model, known, substitutions)
+    substitutions, sizes = _check_equations(model, equations, known)
+    reader = _Reader(model, known, substitutions, sizes)
     lhs, rhs, dimension = _threshold(reader)
     scale = reader.read("scale", model.scale, model.scale, dimension)
     reset = _reset(reader, statements, states)
@@ -118,25 +134,41 @@ def line_of(model: NeuronModel, name: str) -> str:
 
 
 def _read_equations(model: NeuronModel) -> Equations:
-    errors = (EquationError, KeyError, RecursionError, SyntaxError, TypeError, ValueError)
+    _require_few_lines(model, "equations", model.equations)
     try:
-        return Equations(model.equations)
-    except errors as whole:
+        return _equations_of(model, model.equations)
+    except InputError:
+        raise
+    except Exception as whole:  # of Brian2, SymPy or pyparsing
         for line in filter(str.strip, model.equations.splitlines()):
-            try:
-                Equations(line)
-            except errors as error:
-                refuse(model, "equations", line, _first_line(error))
+            with named(model, "equations", line):
+                _equations_of(model, line)
         refuse(model, "equations", model.equations, _first_line(whole))
+
+
+def _equations_of(model: NeuronModel, text: str) -> Equations:
+    """What Brian2 makes of some equations, once it is known that it can."""
+    for row in EQUATIONS.parse_string(text, parse_all=True):
+        for part in ("expression", "unit"):
+            if part in row:
+                with named(model, "equations", line_of(model, row["identifier"])):
+                    texts.size_of(" ".join(row[part].split()), {})
+    return Equations(text)
+
+
+def _require_few_lines(model: NeuronModel, place: str, text: str) -> None:
+    if len(text) > MOST_IN_ALL or text.count("\n") + text.count(";") > MOST_LINES:
+        rule = f"{texts.TOO_LONG}: at most {MOST_LINES} lines and {MOST_IN_ALL} characters"
+        refuse(model, place, text, rule)
 
 
 def _first_line(error: Exception) -> str:
     """What Brian2 says, without the picture of where."""
-    if isinstance(error, RecursionError):
-        return "too long or nested too deeply"
+    if isinstance(error, RecursionError | MemoryError):
+        return texts.TOO_LONG
     if isinstance(error, KeyError):
         return f"{error.args[0]} is not supported"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^")]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^")] or [type(error).__name__]
     return lines[-1] if "Parsing" in lines[0] else lines[0]
 
 
@@ -181,53 +213,66 @@ class _Reader(NamedTuple):
     model: NeuronModel
     known: Mapping[str, Any]
     substitutions: Mapping[sympy.Symbol, Expression]  # subexpressions by their value
+    sizes: Mapping[str, Size]
 
     def read(self, place: str, line: str, text: str, dimension: Any = None) -> Expression:
-        """The expression of a text; its unit is checked unless `dimension` is None."""
+        """The expression of a text, as Brian2 computes it; its unit is checked unless `dimension` is None."""
         found = self.dimension(place, line, text)
         if dimension is not None and found is not dimension:
             units = get_unit_for_display(found), get_unit_for_display(dimension)
             refuse(self.model, place, line, f"'{text.strip()}' has the unit {units[0]}, must have {units[1]}")
-        if not isinstance(parsed := str_to_sympy(text), sympy.Expr):
-            refuse(self.model, place, line, f"'{text.strip()}' must be a number, is a truth value")
-        expression = numbers(parsed, exponents_of(self.model)).xreplace(dict(self.substitutions))
-        for power in expression.atoms(sympy.Pow):
-            if power.exp.free_symbols and not power.base.is_positive:
-                rule = f"an exponent must be a number or a parameter with a row, is '{power.exp}'"
-                refuse(self.model, place, line, rule)
+        with named(self.model, place, line):
+            parsed = str_to_sympy(texts.kept_as_written(text))
+            if not isinstance(parsed, sympy.Expr):
+                raise TextError(f"'{text.strip()}' must be a number, is a truth value")
+            expression = numbers(parsed, exponents_of(self.model)).xreplace(dict(self.substitutions))
+            self._require_derivative(text, expression)
+        return expression
+
+    def _require_derivative(self, text: str, expression: Expression) -> None:
+        for part in expression.atoms(sympy.Pow, power):
+            base, exponent = part.args
+            if exponent.free_symbols and not base.is_positive:
+                raise TextError(f"an exponent must be a number or a parameter with a row, is '{exponent}'")
         if reason := not_differentiable(expression):
-            refuse(self.model, place, line, f"cannot be differentiated: {reason}; functions: {NAMES}")
+            raise TextError(f"cannot be differentiated: {reason}; functions: {NAMES}")
         for part in sympy.preorder_traversal(expression):
             if part.is_number and (part.is_extended_real is False or part.has(sympy.nan)):
-                refuse(self.model, place, line, f"'{text.strip()}' has a part that is no real number")
-        return expression
+                raise TextError(f"'{text.strip()}' has a part that is no real number")
+
+    def size(self, place: str, line: str, text: str) -> Size:
+        """The size of a text that obeys the rules."""
+        with named(self.model, place, line):
+            return texts.size_of(text, self.sizes)
+        raise AssertionError
 
     def dimension(self, place: str, line: str, text: str) -> Any:
         """Brian2's own check of the units within a text."""
+        self.size(place, line, text)
         for name in sorted(get_identifiers(text)):
-            refused = REFUSED.get("xi" if name.startswith("xi_") else name)
-            if refused and name not in self.known:
-                refuse(self.model, place, line, f"{name!r} cannot be used: {refused}")
             if name not in self.known and name not in ("and", "or", "not", "True", "False"):
-                refuse(self.model, place, line, f"unknown variable {name!r}: declare it with its unit in the equations")
+                refuse(self.model, place, line, advice.for_variable(name))
         try:
             return parse_expression_dimensions(text.strip(), self.known)
         except DimensionMismatchError as error:
             refuse(self.model, place, line, f"units do not match: {_first_line(error)}")
-        except (KeyError, RecursionError, SyntaxError, TypeError, ValueError) as error:
+        except Exception as error:
             refuse(self.model, place, line, _first_line(error))
 
 
 def numbers(expression: Expression, exponents: Mapping[sympy.Symbol, Expression] = MappingProxyType({})) -> Expression:
-    """With units as numbers (SI), clip and square root as functions that have a derivative, x**2.0 as x**2.
+    """With units as numbers (SI), clip and other functions as what has a derivative, x**2.0 as x**2.
 
     Args:
         exponents: values of parameters that may stand in an exponent.
     """
     units = {s: sympy.Float(float(DEFAULT_UNITS[s.name])) for s in expression.free_symbols if s.name in DEFAULT_UNITS}
-    known = expression.xreplace(units).replace(sympy.Function("clip"), clip)
-    known = known.replace(sympy.Function("sqrt"), sympy.sqrt)
-    known = known.replace(lambda part: part.is_Pow, lambda power: power.base ** power.exp.xreplace(dict(exponents)))
+    known = expression.xreplace(units)
+    for name in sorted({part.func.__name__ for part in known.atoms(AppliedUndef)}):
+        if name in OWN:
+            known = known.replace(sympy.Function(name), OWN[name])
+    if exponents:
+        known = known.replace(_is_power, lambda part: part.func(part.args[0], part.args[1].xreplace(dict(exponents))))
     return known.replace(_has_whole_exponent, lambda power: power.base ** int(power.exp))
 
 
@@ -236,11 +281,19 @@ def exponents_of(model: NeuronModel) -> dict[sympy.Symbol, Expression]:
     return {symbol(row.name): sympy.Float(float(row.value)) for row in model.parameters if _is_plain(row)}
 
 
+def _sizes_of(model: NeuronModel) -> dict[str, Size]:
+    return {row.name: Size(value=float(row.value)) for row in model.parameters if _is_plain(row)}
+
+
 def _is_plain(row: Parameter) -> bool:
     try:
         return row.unit == "1" and math.isfinite(float(row.value))
     except ValueError:
         return False
+
+
+def _is_power(part: Expression) -> bool:
+    return isinstance(part, sympy.Pow | power)
 
 
 def _has_whole_exponent(part: Expression) -> bool:
@@ -257,10 +310,12 @@ def not_differentiable(expression: Expression) -> str:
     return ""
 
 
-def _check_equations(model: NeuronModel, equations: Equations, known: dict) -> dict[sympy.Symbol, Expression]:
-    """Checks each equation's units and returns the values of the subexpressions."""
+def _check_equations(
+    model: NeuronModel, equations: Equations, known: dict
+) -> tuple[dict[sympy.Symbol, Expression], dict[str, Size]]:
+    """Checks each equation's units and returns the values and the sizes of the subexpressions."""
     substitutions: dict[sympy.Symbol, Expression] = {}
-    reader = _Reader(model, known, substitutions)
+    reader = _Reader(model, known, substitutions, sizes := _sizes_of(model))
     for equation in equations.ordered:
         if equation.expr is None:
             continue
@@ -269,7 +324,8 @@ def _check_equations(model: NeuronModel, equations: Equations, known: dict) -> d
         expression = reader.read("equations", line, equation.expr.code, equation.dim / per_time)
         if equation.type == SUBEXPRESSION:
             substitutions[symbol(equation.varname)] = expression
-    return substitutions
+            sizes[equation.varname] = reader.size("equations", line, equation.expr.code)
+    return substitutions, sizes
 
 
 # Threshold, reset, values
@@ -278,10 +334,8 @@ def _check_equations(model: NeuronModel, equations: Equations, known: dict) -> d
 def _threshold(reader: _Reader) -> tuple[Expression, Expression, Any]:
     """lhs and rhs of 'lhs > rhs' and their unit."""
     text = reader.model.threshold.strip()
-    try:
-        tree = ast.parse(text, mode="eval").body
-    except SyntaxError as error:
-        refuse(reader.model, "threshold", text, error)
+    with named(reader.model, "threshold", text):
+        tree = texts.tree_of(text)
     if not (isinstance(tree, ast.Compare) and len(tree.ops) == 1 and isinstance(tree.ops[0], ast.Gt | ast.Lt)):
         refuse(reader.model, "threshold", text, "must be one comparison 'lhs > rhs' or 'lhs < rhs'")
     sides = [ast.unparse(tree.left), ast.unparse(tree.comparators[0])]
@@ -295,6 +349,7 @@ def _threshold(reader: _Reader) -> tuple[Expression, Expression, Any]:
 def _statements(model: NeuronModel) -> list[tuple[str, str, str, str]]:
     """Variable, operator, expression and line of each statement of the reset."""
     found = []
+    _require_few_lines(model, "reset", model.reset)
     for line in re.split(r"[;\n]", model.reset):
         if not line.partition("#")[0].strip():
             continue
@@ -309,6 +364,8 @@ def _statements(model: NeuronModel) -> list[tuple[str, str, str, str]]:
 def _reset(reader: _Reader, statements: list, states: tuple[str, ...]) -> dict[str, Expression]:
     """Each variable after the statements, which are carried out one after another."""
     now: dict[sympy.Symbol, Expression] = {}
+    sizes = dict(reader.sizes)
+    reader = reader._replace(sizes=sizes)
     for variable, operator, text, line in statements:
         if variable not in reader.known:
             refuse(reader.model, "reset", line, f"unknown variable {variable!r}: declare it in the equations")
@@ -319,6 +376,7 @@ def _reset(reader: _Reader, statements: list, states: tuple[str, ...]) -> dict[s
         whole = text if operator == "=" else f"{variable} {operator[0]} ({text})"
         value = reader.read("reset", line, whole, reader.known[variable].dim)
         now[symbol(variable)] = value.xreplace(now)
+        sizes[variable] = reader.size("reset", line, whole)
     return {name: now[symbol(name)] for name in states if now.get(symbol(name), symbol(name)) != symbol(name)}
 
 

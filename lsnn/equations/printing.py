@@ -5,16 +5,17 @@ from collections.abc import Callable, Mapping
 
 import sympy
 
-from lsnn.equations.symbols import Expression, Internal, clip, less, select
-from lsnn.errors import InputError
+from lsnn.equations.names import safe
+from lsnn.equations.symbols import Expression, Internal, Plain, clip, exprel, exprel_slope, less, log, power, select
+from lsnn.equations.texts import TextError
 
 KERNEL = {
     sympy.exp: "exp", sympy.log: "log", sympy.sin: "sin", sympy.cos: "cos", sympy.tanh: "tanh", sympy.Abs: "absolute",
-    clip: "clip", select: "where",
+    clip: "clip", log: "log", exprel: "exprel", exprel_slope: "exprel_slope", select: "where",
 }  # fmt: skip
 HOST = {
     sympy.exp: "np.exp", sympy.log: "np.log", sympy.sin: "np.sin", sympy.cos: "np.cos", sympy.tanh: "np.tanh",
-    sympy.Abs: "np.abs", clip: "np.clip", select: "np.where",
+    sympy.Abs: "np.abs", clip: "np.clip", log: "np.log", exprel: "special.exprel", select: "np.where",
 }  # fmt: skip
 
 
@@ -27,24 +28,23 @@ class Printer:
     def __call__(self, expression: Expression) -> str:
         if expression.is_Symbol:
             return expression.name if isinstance(expression, Internal) else self.rename(expression.name)
-        if expression.is_number and expression.func not in (clip, select):
+        if expression.is_number and not expression.has(Plain):
             return self._number(expression)
         if expression.is_Add:
             return self._sum(expression)
         if expression.is_Mul:
             return self._product(expression)
-        if expression.is_Pow:
+        if isinstance(expression, sympy.Pow | power):
             return self._power(expression)
         if isinstance(expression, less):
             return " < ".join(self._factor(side) for side in expression.args)
         if expression.func not in self.functions:
-            rule = "which the equations lead to, cannot be computed; try sqrt(x**2) for abs(x)"
-            raise InputError(f"'{expression}', {rule}")
+            raise TextError(f"leads to '{expression}', which cannot be computed")
         return f"{self.functions[expression.func]}({', '.join(map(self, expression.args))})"
 
     def _number(self, expression: Expression) -> str:
         if expression.is_extended_real is False or math.isnan(number := float(expression)):
-            raise InputError(f"'{expression}', which the equations lead to, is no real number")
+            raise TextError(f"leads to '{expression}', which is no real number")
         return str(int(expression)) if expression.is_Integer else repr(number).replace("inf", "1e999")
 
     def _sum(self, expression: Expression) -> str:
@@ -73,14 +73,18 @@ class Printer:
 
     def _divisor(self, factor: Expression) -> str:
         text = self._factor(factor)
-        return f"({text})" if factor.is_Mul or factor.is_Pow else text
+        return f"({text})" if factor.is_Mul or isinstance(factor, sympy.Pow | power) else text
 
     def _power(self, expression: Expression) -> str:
         base, exponent = expression.args
         if exponent.is_Integer and exponent > 1:  # no pow: the kernel's is exp(k log x), which knows no x < 0
             return "*".join([self._factor(base) if not base.is_Mul else f"({self(base)})"] * int(exponent))
         if exponent.could_extract_minus_sign():
-            return f"1.0/{self._divisor(1 / expression)}"
-        if exponent == sympy.Rational(1, 2):
+            return f"1.0/{self._divisor(expression.func(base, -exponent))}"
+        if exponent.is_number and float(exponent) == 0.5:
             return f"{self.functions[sympy.exp].replace('exp', 'sqrt')}({self(base)})"
         return self(sympy.exp(exponent * sympy.log(base), evaluate=False))
+
+
+kernel = Printer(KERNEL, safe)
+host = Printer(HOST, safe)

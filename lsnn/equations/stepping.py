@@ -1,19 +1,29 @@
-"""One integration step of a model as expressions, made by Brian2's own state updaters."""
+"""One integration step of a model as expressions, made by Brian2's own state updaters.
+
+They do not see exprel, which SymPy rewrites to what is no number at 0, but a function that SymPy does not know.
+"""
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
+from brian2.equations.codestrings import Expression as BrianExpression
 from brian2.equations.equations import DIFFERENTIAL_EQUATION, PARAMETER, Equations
 from brian2.parsing.sympytools import str_to_sympy
 from brian2.stateupdaters.base import StateUpdateMethod, UnsupportedEquationsException
+from brian2.utils.stringtools import get_identifiers
 from sympy import Symbol, SympifyError, sympify
 
-from lsnn.equations.parsing import DT, Parsed, exponents_of, line_of, numbers, refuse, single, symbol
+from lsnn.equations.deadline import within
+from lsnn.equations.parsing import DT, Parsed, exponents_of, line_of, named, numbers, refuse, single, symbol
 from lsnn.equations.symbols import HELD, Expression, select
+from lsnn.equations.texts import TextError
 from lsnn.neurons import NeuronModel
 
 METHODS = ("exact", "exponential_euler", "euler")
+EXPREL = re.compile(r"\bexprel\b")
+MOST_SECONDS = 60  # for the matrix exponential of method exact, which for some equations has no end
 
 
 def integration_step(model: NeuronModel, parsed: Parsed) -> dict[str, Expression]:
@@ -45,18 +55,39 @@ def _moved(model: NeuronModel, parsed: Parsed, equations: Equations) -> dict[str
 
 
 def _abstract_code(model: NeuronModel, parsed: Parsed, equations: Equations) -> str:
+    equations = without_exprel(equations)
+    others = " or ".join(map(repr, METHODS[METHODS.index(model.method) + 1 :]))
     variables = {name: variable for name, variable in parsed.known.items() if name != "dt"}
     if model.method == "exact":
         for name in filter(_means_something_else, parsed.variables):
             rule = f"with method 'exact' no variable may be called {name!r}, which has a meaning of its own in SymPy"
             refuse(model, "equations", line_of(model, name), rule)
     try:
-        return StateUpdateMethod.apply_stateupdater(equations, variables, model.method, group_name=model.name)
+        with within(MOST_SECONDS) if model.method == "exact" else nullcontext():
+            return StateUpdateMethod.apply_stateupdater(equations, variables, model.method, group_name=model.name)
+    except TimeoutError:
+        rule = f"SymPy has not solved the equations within {MOST_SECONDS} s: use {others}, or fewer equations"
+        refuse(model, "method", model.method, rule)
     except UnsupportedEquationsException as error:
         name = _not_linear(model, parsed, equations)
-        others = " or ".join(map(repr, METHODS[METHODS.index(model.method) + 1 :]))
         rule = f"method {model.method!r} cannot integrate it, use {others}: {error}"
         refuse(model, "equations", line_of(model, name), rule)
+    except Exception as error:  # of SymPy
+        with named(model, "equations", line_of(model, next(iter(equations.diff_eq_names)))):
+            raise TextError(f"method {model.method!r} cannot integrate it: {error}") from error
+    raise AssertionError
+
+
+def without_exprel(equations: Equations) -> Equations:
+    """The equations with exprel under a name that SymPy does not know."""
+    changed = {
+        name: BrianExpression(EXPREL.sub("_exprel", equation.expr.code))
+        for name, equation in equations.items()
+        if equation.expr is not None and EXPREL.search(equation.expr.code)
+    }
+    if not changed:
+        return equations
+    return Equations([single(e, **({"expr": changed[n]} if n in changed else {})) for n, e in equations.items()])
 
 
 def _means_something_else(name: str) -> bool:
@@ -70,7 +101,7 @@ def _means_something_else(name: str) -> bool:
 def _not_linear(model: NeuronModel, parsed: Parsed, equations: Equations) -> str:
     """The first variable whose equation is not linear (in itself alone, for exponential Euler)."""
     moving = [symbol(name) for name in equations if equations[name].type == DIFFERENTIAL_EQUATION]
-    for name, text in equations.get_substituted_expressions(parsed.known):
+    for name, text in without_exprel(equations).get_substituted_expressions(parsed.known):
         rate = numbers(str_to_sympy(text.code))
         others = moving if model.method == "exact" else [symbol(name)]
         if any(rate.diff(a).has(b) for a in others for b in others):
@@ -79,12 +110,20 @@ def _not_linear(model: NeuronModel, parsed: Parsed, equations: Equations) -> str
 
 
 def integrator(model: NeuronModel) -> str | Callable[..., str]:
-    """What to give a Brian2 NeuronGroup as its `method`, so that it integrates in the model's sub-steps."""
-    if model.substeps == 1:
+    """What to give a Brian2 NeuronGroup as its `method`, so that it integrates as the compiled step does."""
+    if model.substeps == 1 and not EXPREL.search(model.equations):
         return model.method
 
-    def substeps(equations: Equations, variables: Any = None, method_options: Any = None) -> str:
-        once = StateUpdateMethod.apply_stateupdater(equations, variables, model.method, method_options)
-        return "\n".join([re.sub(r"\bdt\b", f"(dt/{model.substeps})", once)] * model.substeps)
+    def integrate(equations: Equations, variables: Any = None, method_options: Any = None) -> str:
+        once = StateUpdateMethod.apply_stateupdater(
+            without_exprel(equations), variables, model.method, method_options
+        )
+        once = once.replace("_exprel(", "exprel(")
+        if model.substeps > 1:
+            once = re.sub(r"\bdt\b", f"(dt/{model.substeps})", once)
+        # Brian2 refuses to assign a number that is the same for all neurons after something else: once is enough
+        lines = once.splitlines()
+        same = [line for line in lines if line.startswith("_BA_") and not get_identifiers(line) & {*equations}]
+        return "\n".join(same + [line for line in lines if line not in same] * model.substeps)
 
-    return substeps
+    return integrate

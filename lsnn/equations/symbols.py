@@ -1,4 +1,8 @@
-"""The functions that SymPy lacks: choices between two values, differentiated where they are smooth."""
+"""The functions that SymPy lacks, or rewrites to another value: each with its derivative, and left as it is written.
+
+SymPy takes exp(log(x)) for x, which is another number where x < 0, and Brian2's exprel(x + 0.1) for
+(exp(x + 0.1) - 1)/(x + 0.1), which is none at x = -0.1. A `Plain` function stands as it was written.
+"""
 
 from typing import Any, TypeAlias
 
@@ -14,13 +18,20 @@ class Internal(sympy.Symbol):
 SPIKE, HELD = Internal("spike"), Internal("held")  # masks: the neuron spikes now; it is refractory
 
 
+class Plain(sympy.Function):
+    """A real number made of real numbers, which SymPy does not simplify."""
+
+    def _eval_is_extended_real(self) -> bool:
+        return True
+
+
 class less(sympy.Function):
     """The condition a < b."""
 
     nargs = (2,)
 
 
-class select(sympy.Function):
+class select(Plain):
     """a where a condition or mask holds, b elsewhere: select(condition, a, b)."""
 
     nargs = (3,)
@@ -34,7 +45,7 @@ class select(sympy.Function):
         return select(condition, a.diff(symbol), b.diff(symbol))
 
 
-class clip(sympy.Function):
+class clip(Plain):
     """x, but at least low and at most high; the derivative is that of the branch taken."""
 
     nargs = (3,)
@@ -45,5 +56,55 @@ class clip(sympy.Function):
         return select(less(x, low), low.diff(symbol), above)
 
 
-DIFFERENTIABLE = (sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.tanh, sympy.Abs, clip, select)
-NAMES = "exp, log, sqrt, sin, cos, tanh, abs, clip"
+class exprel(Plain):
+    """(exp(x) - 1)/x, and 1 at 0."""
+
+    nargs = (1,)
+
+    def fdiff(self, argindex: int = 1) -> Expression:
+        return exprel_slope(self.args[0])
+
+
+class exprel_slope(Plain):
+    """The derivative of exprel, (exp(x) - exprel(x))/x, and 1/2 at 0."""
+
+    nargs = (1,)
+
+
+class log(Plain):
+    """The natural logarithm."""
+
+    nargs = (1,)
+
+    @classmethod
+    def eval(cls, x: Any) -> Any:
+        return sympy.log(x) if x.is_number else None
+
+    def fdiff(self, argindex: int = 1) -> Expression:
+        return 1 / self.args[0]
+
+
+class power(Plain):
+    """base**exponent for an exponent that is not whole: no number where base < 0."""
+
+    nargs = (2,)
+
+    @classmethod
+    def eval(cls, base: Any, exponent: Any) -> Any:
+        if exponent.is_Integer or (exponent.is_Float and float(exponent).is_integer()):
+            return base ** int(exponent)
+        if base.is_number and exponent.is_number:
+            return base**exponent
+        if base.is_Pow and base.exp.is_Integer and base.exp.is_even and base.base.is_extended_real:
+            return power(sympy.Abs(base.base), base.exp * exponent)  # |x| has a derivative at 0, the root of x**2 none
+        return None
+
+    def _eval_derivative(self, symbol: sympy.Symbol) -> Expression:
+        base, exponent = self.args
+        through_base = exponent * power(base, exponent - 1) * base.diff(symbol)
+        return through_base + self * log(base) * exponent.diff(symbol)
+
+
+DIFFERENTIABLE = (
+    sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.tanh, sympy.Abs, clip, exprel, log, power, select,
+)  # fmt: skip

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import sympy
 
+from lsnn.equations.conductances import adds_to_a_conductance
 from lsnn.equations.constants import Constants
 from lsnn.equations.differentiating import GAMMA, Functions, Pointwise, bar, pointwise_functions
 from lsnn.equations.names import safe
-from lsnn.equations.parsing import Parsed, parse, refuse, symbol
-from lsnn.equations.printing import HOST, KERNEL, Printer
+from lsnn.equations.parsing import Parsed, named, parse, refuse, symbol
+from lsnn.equations.printing import host, kernel
 from lsnn.equations.stepping import integration_step
 from lsnn.equations.symbols import Internal
 from lsnn.neurons import NeuronModel
@@ -21,6 +22,7 @@ FROM_SIMD = (
     "absolute", "at", "clip", "cos", "exp", "from_bits", "load", "log", "sin", "spread", "sqrt", "store", "tanh",
     "to_bits", "where",
 )  # fmt: skip
+FROM_FUNCTIONS = ("exprel", "exprel_slope")
 LINE = 108
 GROUP = (
     "first, end = cells.groups[group, 0], cells.groups[group, 1]",
@@ -30,9 +32,6 @@ GROUP = (
     "for k in range(first, end):",
     "    j = k - first",
 )
-
-kernel = Printer(KERNEL, safe)
-host = Printer(HOST, safe)
 
 
 class Written(NamedTuple):
@@ -62,6 +61,12 @@ class Written(NamedTuple):
 
 def write(model: NeuronModel) -> str:
     """The source of a model's module; raises InputError for a model that breaks a rule."""
+    with named(model, "equations", model.equations):
+        return _written(model)
+    raise AssertionError
+
+
+def _written(model: NeuronModel) -> str:
     if model.surrogate not in SURROGATES:
         refuse(model, "surrogate", model.surrogate, f"must be one of {', '.join(SURROGATES)}")
     if not 0 < model.width < float("inf"):
@@ -121,9 +126,11 @@ def _imports(body: str) -> str:
     return "\n".join([
         *(["import numpy as np"] if "np." in body else []),
         "from numba import njit",
+        *(["from scipy import special"] if "special." in body else []),
         "",
         "from lsnn.kernels.adjoint import beyond_threshold, share",
         "from lsnn.kernels.forward import arriving",
+        *([f"from lsnn.kernels.functions import {used(FROM_FUNCTIONS)}"] if used(FROM_FUNCTIONS) else []),
         f"from lsnn.kernels.neuron import {used(FROM_NEURON)}",
         f"from lsnn.kernels.simd import {used(FROM_SIMD)}",
     ])  # fmt: skip
@@ -137,6 +144,7 @@ def _description(w: Written) -> str:
         f"RECORDED_{w.model.name} = {w.recorded!r}  # values before the step, for the adjoint",
         _wrapped(f"CONSTANTS_{w.model.name} = (", constants, ",)" if len(constants) == 1 else ")"),
         _wrapped(f"PARAMETERS_{w.model.name} = {{", values, "}  # None: given by the network"),
+        f"CONDUCTANCE_{w.model.name} = {adds_to_a_conductance(w.model, w.parsed)}  # True: no weight may be negative",
     ])  # fmt: skip
 
 

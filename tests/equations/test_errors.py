@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from lsnn.equations import source_path
+from lsnn.equations import source_of
 from lsnn.equations.names import safe
 from lsnn.equations.writing import write
 from lsnn.errors import InputError
@@ -193,7 +193,7 @@ def test_a_bad_model_is_refused(case):
 def test_a_name_is_no_path_and_no_name_of_the_kernels(name):
     """It is checked before a file of generated code is looked for under it."""
     with pytest.raises(InputError, match="^neuron model .*: the name must be of at most 64 ASCII letters"):
-        source_path(SOUND._replace(name=name))
+        source_of(SOUND._replace(name=name))
 
 
 def test_e_and_others_are_names_like_any_other_to_the_other_methods():
@@ -220,11 +220,6 @@ def test_a_parameter_with_a_row_may_be_an_exponent():
 
 def test_functions_of_numbers_are_numbers():
     assert "clip(" in write(with_line("-w/tau_a", "-w*clip(0.5, 0, 1)/tau_a")._replace(method="euler"))
-
-
-def test_abs_that_cannot_be_differentiated_is_named():
-    with pytest.raises(InputError, match=r"cannot be computed; try sqrt\(x\*\*2\) for abs\(x\)"):
-        write(with_line("-w/tau_a", "-abs(clip(w, 0, 1) - 0.5)/tau_a")._replace(method="euler"))
 
 
 @pytest.mark.parametrize("comment", ['"""; import os; os.abort(); """', r"\xi noise", 'the "current"', "a \\\\ b"])

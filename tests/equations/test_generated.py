@@ -133,7 +133,7 @@ def test_a_negative_scale_is_refused():
 
 def test_a_synapse_that_cannot_reach_the_threshold_is_refused():
     equations = "dv/dt = (0.5*b0 - v)/tau_m : 1\nI : 1\n" + "\n".join(LIF.equations.splitlines()[3:])
-    with pytest.raises(InputError, match="'deaf': synapses must reach the threshold from rest"):
+    with pytest.raises(InputError, match="'deaf', synaptic, 'I': synapses must reach the threshold from rest"):
         host_model(NeuronModel("deaf", equations, "v > b0", "v = 0", "exact")).effect(0.001, given())
 
 
