@@ -55,7 +55,13 @@ class Agreement(NamedTuple):
     def joined(self, other: "Agreement") -> "Agreement":
         """Over the episodes of both."""
         counts = {name: getattr(self, name) + getattr(other, name) for name in ("spikes", "differing", "rewards")}
-        return Agreement(v=max(self.v, other.v), b=max(self.b, other.b), place=max(self.place, other.place), **counts)
+        largest = {name: float(np.maximum(getattr(self, name), getattr(other, name))) for name in ("v", "b", "place")}
+        return Agreement(**counts, **largest)
+
+    @property
+    def holds(self) -> bool:
+        """Whether no spike differs and everywhere both have a number."""
+        return self.differing == 0 and bool(np.isfinite([self.v, self.b, self.place]).all())
 
 
 def run_brian(
@@ -64,7 +70,7 @@ def run_brian(
     """Run a frozen network in Brian2, write the result file and print how many spikes differ.
 
     Returns:
-        the exit code: 1 if any spike differs, else 0.
+        the exit code: 1 if any spike differs or something is not finite, else 0.
 
     Raises:
         InputError: an unknown mode, no episode, another task than the maze, or a bad file.
@@ -86,7 +92,7 @@ def run_brian(
         f"largest difference: v {agreement.v:.1e}, b {agreement.b:.1e}, place {agreement.place:.1e}; "
         f"steps with another reward: {agreement.rewards}\nresult: {out}"
     )
-    return int(agreement.differing > 0)
+    return int(not agreement.holds)
 
 
 def open_session(network_path: Path, episodes: int, seed: int) -> Session:

@@ -1,5 +1,7 @@
 """The frozen network in Brian2 against the compiled kernels, both in float64."""
 
+from pathlib import Path
+
 import brian2
 import numpy as np
 import pytest
@@ -15,7 +17,9 @@ from lsnn.neurons import ALIF, LIF, MODELS
 from lsnn.seeds import TEST_BRANCH, episode_keys
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.dynamics import TRIAL
+from tests.comparing import assert_close
 
+OWN = {path.stem: path.read_text() for path in (Path(__file__).parent / "equations" / "models").glob("*.toml")}
 STEPS = 250
 MEAN = np.full(2, -np.inf)
 
@@ -47,7 +51,7 @@ def assert_equal_to_the_bit_of_a_spike(network, found, block, lanes=LANES):
     assert apart.spikes > 100
     assert apart.differing == 0
     assert apart.v < 1e-9 and apart.b < 1e-9
-    np.testing.assert_allclose(found.y, block.record.y, atol=1e-9)
+    assert_close(found.y, block.record.y, atol=1e-9)
 
 
 def rate_hz(block, neurons):
@@ -91,8 +95,8 @@ def test_closed_loop_takes_the_same_path(log_std, hold):
     assert block.trace.task_state[-1, :, TRIAL].sum() >= 2
     np.testing.assert_array_equal(found.trace.reward, block.trace.reward)
     np.testing.assert_array_equal(found.record.input_spikes, block.record.input_spikes)
-    np.testing.assert_allclose(found.trace.task_state, block.trace.task_state, atol=1e-8)
-    np.testing.assert_allclose(found.trace.action, block.trace.action, atol=1e-6)
+    assert_close(found.trace.task_state, block.trace.task_state, atol=1e-8)
+    assert_close(found.trace.action, block.trace.action, atol=1e-6)
     assert_equal_to_the_bit_of_a_spike(network, found.record, block)
 
 
@@ -112,9 +116,9 @@ def test_half_steps_of_an_exact_method_are_the_whole_step():
     assert_equal_to_the_bit_of_a_spike(network, brian.replay(network, block.record.input_spikes, halved), block)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, "alias", "exprel_offset", "hodgkin_huxley"])
 def test_a_network_of_every_model_is_repeated_spike_for_spike(name):
-    network = network_of(adaptive_model=name)
+    network = network_of(adaptive_model=OWN.get(name, name))
     block = compiled(network, maze(150))
     assert rate_hz(block, slice(-18, None)) > 2
     found = brian.replay(network, block.record.input_spikes)
@@ -122,7 +126,7 @@ def test_a_network_of_every_model_is_repeated_spike_for_spike(name):
     for group in network.variables():
         for slots in group.values():
             ours, theirs = block.record.x[:, slots], found.x[:, slots]
-            np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-9 * np.abs(ours).max())
+            assert_close(theirs, ours, rtol=1e-9, atol=1e-9 * np.abs(ours).max())
 
 
 def test_difference_looks_at_the_first_lanes_alone():
@@ -134,6 +138,23 @@ def test_difference_looks_at_the_first_lanes_alone():
     record.x[0, -1, 5] += 2.0
     assert brian.difference(network, record, block.record, lanes=5)[1:] == (0, 0.0, 0.0)
     assert brian.difference(network, record, block.record, lanes=6)[1:] == (40, 1.0, 2.0)
+
+
+@pytest.mark.parametrize(("slot", "place"), [(0, "v"), (-1, "b")])
+@pytest.mark.parametrize("missing", ["found", "compiled"])
+def test_a_number_that_one_has_not_is_a_difference(slot, place, missing):
+    network = network_of()
+    block = compiled(network, maze(40))
+    record = block.record._replace(x=block.record.x.copy())
+    record.x[7, slot, 3] = np.nan
+    pair = (record, block.record) if missing == "found" else (block.record, record)
+    assert np.isnan(getattr(brian.difference(network, *pair), place))
+    assert not np.isnan(getattr(brian.difference(network, *pair, lanes=3), place))
+
+
+def test_resets_are_handed_to_brian2_so_that_no_variable_is_another_one():
+    model = ALIF._replace(reset="v = b  # both\nb *= 0.5; v += 1;")
+    assert brian.unaliased(model) == "v = -(-(b))\nb *= 0.5\nv += 1"
 
 
 def test_input_spikes_of_another_network_are_refused():

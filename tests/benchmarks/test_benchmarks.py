@@ -45,6 +45,9 @@ def test_the_engine_agrees_with_autodiff_on_the_same_problem_and_a_wrong_answer_
         found = dict(file)
     np.savez(wrong, **found | {"recurrent": found["recurrent"] * (1 + 1e-4)})
     assert not agreement.compared(ours, wrong)["agrees"]
+    hole = np.where(np.arange(found["inputs"].size).reshape(found["inputs"].shape) == 3, np.nan, found["inputs"])
+    np.savez(wrong, **found | {"inputs": hole})
+    assert not agreement.compared(ours, wrong)["agrees"] and not agreement.compared(wrong, ours)["agrees"]
     found["spikes"][0, 20, 7] ^= 1
     np.savez(wrong, **found)
     result = agreement.compared(ours, wrong)

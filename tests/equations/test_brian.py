@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lsnn.equations.stepping import integrator
+from tests.comparing import assert_close
 from tests.equations import zoo
 
 STEPS = 2000
@@ -97,4 +98,4 @@ def test_generated_step_equals_brian2(name, compiled, simulated):
     np.testing.assert_array_equal(zoo.spikes_of(record)[:, 0, network.groups[index].neurons], z)
     for variable, values in states.items():
         ours = zoo.variable(network, record, index, variable)[:, :, 0]
-        np.testing.assert_allclose(ours, values, rtol=1e-9, atol=1e-9 * np.abs(values).max(), err_msg=variable)
+        assert_close(ours, values, rtol=1e-9, atol=1e-9 * np.abs(values).max(), err_msg=variable)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.comparing import assert_close
 from tests.equations import graphs, zoo
 
 STEPS = 160
@@ -43,13 +44,13 @@ def test_gradient_of_the_synapses_of_a_model(name, case, both):
             unit = wiring.weight[chosen]  # weights differ in unit from model to model: compare w dL/dw
             scale = np.abs(expected * unit).max()
             assert scale > 1e-6
-            np.testing.assert_allclose(found * unit, expected * unit, rtol=1e-6, atol=1e-9 * scale)
+            assert_close(found * unit, expected * unit, rtol=1e-6, atol=1e-9 * scale)
 
 
 def test_gradient_of_the_readout(both):
     for part in ("W_out", "bias"):
         found, expected = (gradient[part] for gradient in both)
-        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+        assert_close(found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
 
 
 def test_single_precision_is_near_double():
@@ -63,4 +64,4 @@ def test_single_precision_is_near_double():
     for part in ("inputs", "recurrent"):
         unit = getattr(network, part).weight
         assert near[part].dtype == np.float32
-        np.testing.assert_allclose(near[part] * unit, exact[part] * unit, atol=2e-3 * np.abs(exact[part] * unit).max())
+        assert_close(near[part] * unit, exact[part] * unit, atol=2e-3 * np.abs(exact[part] * unit).max())

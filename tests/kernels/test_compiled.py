@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lsnn.kernels import reference
+from tests.comparing import assert_close
 from tests.kernels import autodiff
 from tests.kernels.compiled import (
     N_IN,
@@ -39,9 +40,9 @@ def test_forward_equals_the_reference_in_float64(d_max, refractory):
     expected = reference_run(network, parameters, x)
     assert 0.005 < expected.z.mean() < 0.2
     np.testing.assert_array_equal(spikes_of(compiled), expected.z)
-    np.testing.assert_allclose(np.moveaxis(compiled.x[:, :N], 2, 1), expected.v, atol=1e-13)
-    np.testing.assert_allclose(np.moveaxis(compiled.x[:, N:], 2, 1), expected.b[..., N_LIF:], atol=1e-13)
-    np.testing.assert_allclose(np.moveaxis(compiled.y, 2, 1), expected.y, atol=1e-12)
+    assert_close(np.moveaxis(compiled.x[:, :N], 2, 1), expected.v, atol=1e-13)
+    assert_close(np.moveaxis(compiled.x[:, N:], 2, 1), expected.b[..., N_LIF:], atol=1e-13)
+    assert_close(np.moveaxis(compiled.y, 2, 1), expected.y, atol=1e-12)
 
 
 def test_forward_in_float32_follows_the_reference_until_a_spike_differs():
@@ -51,7 +52,7 @@ def test_forward_in_float32_follows_the_reference_until_a_spike_differs():
     expected = reference_run(network, parameters, x)
     assert expected.z.sum() > 50
     np.testing.assert_array_equal(spikes_of(compiled), expected.z)
-    np.testing.assert_allclose(np.moveaxis(compiled.x[:, :N], 2, 1), expected.v, atol=1e-6)
+    assert_close(np.moveaxis(compiled.x[:, :N], 2, 1), expected.v, atol=1e-6)
 
 
 @pytest.mark.parametrize("detach_reset", [False, True])
@@ -66,7 +67,7 @@ def test_adjoint_equals_autodiff_in_float64(d_max, refractory, detach_reset):
     for name, gradient in found.items():
         scale = np.abs(expected[name]).max()
         assert scale > 1e-3, name
-        np.testing.assert_allclose(gradient, expected[name], rtol=1e-6, atol=1e-9 * scale, err_msg=name)
+        assert_close(gradient, expected[name], rtol=1e-6, atol=1e-9 * scale, err_msg=name)
 
 
 def test_adjoint_in_float32_is_that_of_float64_to_its_precision():
@@ -78,7 +79,7 @@ def test_adjoint_in_float32_is_that_of_float64_to_its_precision():
         record = record_of(x, weights, dtype)
         gradients.append(gradient_of(record, weights, g_y[:40], g_z, dtype))
     for name, gradient in gradients[0].items():
-        np.testing.assert_allclose(gradient, gradients[1][name], atol=2e-4 * np.abs(gradients[1][name]).max())
+        assert_close(gradient, gradients[1][name], atol=2e-4 * np.abs(gradients[1][name]).max())
 
 
 @pytest.mark.parametrize("stops", [(1,), (50, 51, 120)])

@@ -7,6 +7,7 @@ import pytest
 
 from lsnn.kernels.reference import Network, Parameters, Wiring, forward, zero_state
 from tests import brian_witness
+from tests.comparing import assert_close
 
 N_EXCITATORY, N_INHIBITORY, N_ADAPTIVE, N_INPUTS, N_OUT = 20, 8, 12, 20, 3
 N_NEURONS = N_EXCITATORY + N_INHIBITORY + N_ADAPTIVE
@@ -95,6 +96,6 @@ def test_reference_equals_brian2_spike_for_spike(seed, dt_ms):
     trace = brian_witness.simulate(case.x, network.input, network.recurrent, network.W_out, case.neurons, dt_ms)
     assert trace.z.shape == (n_steps, N_NEURONS)
     np.testing.assert_array_equal(trace.z, z)
-    np.testing.assert_allclose(trace.v, record.v[:, 0], rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(trace.b, record.b[:, 0], rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(trace.r, record.y[:, 0], rtol=1e-9, atol=1e-12)
+    assert_close(trace.v, record.v[:, 0], rtol=1e-9, atol=1e-12)
+    assert_close(trace.b, record.b[:, 0], rtol=1e-9, atol=1e-12)
+    assert_close(trace.r, record.y[:, 0], rtol=1e-9, atol=1e-12)

@@ -57,6 +57,27 @@ def test_differing_spikes_end_in_exit_code_1(network, tmp_path, capsys, monkeypa
     assert "differing spikes: " in said and "differing spikes: 0 of" not in said
 
 
+def test_a_number_that_is_missing_ends_in_exit_code_1(network, tmp_path, capsys, monkeypatch):
+    exact = brian.replay
+
+    def with_a_hole(network, spikes):
+        trace = exact(network, spikes)
+        trace.x[20, -1, 2] = np.nan
+        return trace
+
+    monkeypatch.setattr(brian, "replay", with_a_hole)
+    assert run_brian(network, "replay", 16, SEED, tmp_path / "brian.h5", "lsnn brian") == 1
+    assert "differing spikes: 0 of" in (said := capsys.readouterr().out) and "b nan" in said
+
+
+@pytest.mark.parametrize("name", ["v", "b", "place"])
+def test_a_missing_number_stays_in_the_sum_of_agreements(name):
+    holes = [Agreement(**{name: np.nan}).joined(Agreement()), Agreement().joined(Agreement(**{name: np.nan}))]
+    assert not any(agreement.holds for agreement in holes)
+    assert Agreement(spikes=3, v=1e-9).joined(Agreement()).holds
+    assert not Agreement(differing=1).joined(Agreement()).holds
+
+
 def test_standalone_without_a_compiler_runs_and_says_so(network, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(brian, "missing_for_standalone", lambda: "g++")
     assert run_brian(network, "standalone", 8, SEED, tmp_path / "brian.h5", "lsnn brian") == 0
