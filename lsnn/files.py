@@ -31,7 +31,7 @@ from lsnn.errors import DivergedError, InputError
 from lsnn.guards import Watch
 from lsnn.kernels.layout import Weights
 from lsnn.meta import LearnerState
-from lsnn.network import Network, NetworkConfig, source_signs
+from lsnn.network import Network, NetworkConfig, wiring_of
 from lsnn.neuron_files import as_json
 from lsnn.neurons import ALIF, LIF
 from lsnn.wiring import Synapses, Wiring, pair_numbers, synapses_of_pairs
@@ -283,7 +283,7 @@ def _read_network(group: h5py.Group, config: NetworkConfig) -> Network:
     tau_m_ms, beta = _read_neurons(group, config)
     key = store.read_attribute(group, "wiring_key", int)
     _require(group, "@wiring_key", 0 <= key < 2**63, "a value in 0..2**63 - 1", key)
-    wiring = Wiring(key, n_in, config.n_neurons, config.d_max_ms, source_signs(config, n_in))
+    wiring = wiring_of(config, key, n_in)
     synapses, weight = _read_synapses(group, wiring)
     n_out = sum(outputs.values())
     network = Network(
@@ -296,8 +296,8 @@ def _read_network(group: h5py.Group, config: NetworkConfig) -> Network:
     stored, found = store.read_attribute(group, "checksum", str), _checksum(group)
     _require(group, "@checksum", stored == found, f"that of its data sets, {found}", stored)
     theta = weight / network.effect() * (synapses.sign if config.signed else 1)
-    if config.signed:
-        _require(group, "weight", theta >= 0, "the sign of its synapse (Dale's law, DEEP R)", weight)
+    sound = (theta >= 0) | ~network.one_sign()
+    _require(group, "weight", sound, "the sign of its synapse (Dale's law, DEEP R, a conductance)", weight)
     network.synapses = synapses._replace(theta=theta)
     network.readout = network.readout * (1 - network.kappa())
     return network
@@ -414,8 +414,7 @@ def _read_learner(file: h5py.File, network: Network, seed: int) -> LearnerState:
     optimizer, curriculum, rng = (_group(file, name) for name in ("optimizer", "curriculum", "rng"))
     frozen = network.weights()
     theta = store.read(optimizer, "theta", "f", network.synapses.theta.shape)
-    if network.config.signed:
-        _require(optimizer, "theta", theta >= 0, "values >= 0", theta)
+    _require(optimizer, "theta", (theta >= 0) | ~network.one_sign(), "values >= 0", theta)
     network.synapses = network.synapses._replace(theta=theta)
     network.readout = store.read(optimizer, "readout", "f", network.readout.shape)
     _check_same_weights(optimizer, frozen, network.weights())

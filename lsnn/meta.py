@@ -269,8 +269,9 @@ class MetaLearner:
     def _rewire(self) -> None:
         network, learning = self.network, self.learning
         if not network.config.rewire:
-            if network.config.signed:
-                network.synapses = network.synapses._replace(theta=np.maximum(network.synapses.theta, 0.0))
+            theta = network.synapses.theta
+            theta = np.where(network.one_sign(), np.maximum(theta, 0.0), theta)
+            network.synapses = network.synapses._replace(theta=theta)
             return
         branch = np.random.SeedSequence(self.seed, spawn_key=(REWIRE_BRANCH, self.adam.step))
         generator = np.random.Generator(np.random.PCG64(branch))

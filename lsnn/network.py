@@ -215,6 +215,10 @@ class Network:
         """The synapses from input cells; they come first."""
         return int(np.searchsorted(self.synapses.source, self.n_in))
 
+    def one_sign(self) -> np.ndarray:
+        """Synapses whose theta may not be negative, (S,) bool: their sign is fixed, or they add to a conductance."""
+        return self.config.signed | excited(self.config)[self.synapses.target]
+
     @cached_property
     def _effect(self) -> np.ndarray:
         return effect_of(self.groups, self.config.dt_ms / 1000)
@@ -326,7 +330,7 @@ def build_network(
         require_integer(f"outputs[{name!r}]", width, 0, MOST_CELLS)
     generator = np.random.Generator(np.random.PCG64(seed))
     n, c = config.n_neurons, config
-    wiring = Wiring(int(generator.integers(2**63)), n_in, n, c.d_max_ms, source_signs(c, n_in))
+    wiring = wiring_of(c, int(generator.integers(2**63)), n_in)
     count = round(c.connectivity * ((n_in + n) * n - n))
     pairs = np.sort(draw_pairs(wiring, count, np.empty(0, np.int64), generator))
     synapses, _ = synapses_of_pairs(wiring, pairs, np.zeros(count))
@@ -338,6 +342,20 @@ def build_network(
     return Network(c, wiring, tau_m, beta, synapses, readout, np.zeros(n_out), np.array(log_std, float), dict(outputs))
 
 
+def excited(c: NetworkConfig) -> np.ndarray:
+    """Neurons whose synapses add to a conductance, so that none may be negative, (N,) bool."""
+    conductance = [host_model(model).conductance for model in c.models]
+    return np.repeat(conductance, (c.n_neurons - c.n_adaptive, c.n_adaptive))
+
+
+def wiring_of(c: NetworkConfig, key: int, n_in: int) -> Wiring:
+    """What fixes the synapses that may exist; InputError for inhibition of a conductance."""
+    first = c.n_neurons - int(np.count_nonzero(excited(c)))
+    rule = f"must be 0 with Dale's law where synapses add to a conductance, as in {c.models[1].name!r}"
+    _require(first == c.n_neurons or not (c.dale and c.n_inhibitory), "n_inhibitory", rule, c.n_inhibitory)
+    return Wiring(key, n_in, c.n_neurons, c.d_max_ms, source_signs(c, n_in), first)
+
+
 def source_signs(c: NetworkConfig, n_in: int) -> np.ndarray:
     """Sign of every source: inputs have one for each pair (0); neurons follow Dale's law where it holds."""
     signs = np.zeros(n_in + c.n_neurons, np.int8)
@@ -347,7 +365,10 @@ def source_signs(c: NetworkConfig, n_in: int) -> np.ndarray:
 
 
 def _initial_theta(c: NetworkConfig, wiring: Wiring, synapses: Synapses, generator: np.random.Generator) -> np.ndarray:
-    """Gaussian weights over the square root of the fan-in; inhibition scaled up to balance excitation."""
+    """Gaussian weights over the square root of the fan-in; inhibition scaled up to balance excitation.
+
+    Where nothing balances them, as on a conductance, they add up and go over the fan-in itself.
+    """
     size = generator.standard_normal(len(synapses.source))
     recurrent = synapses.source >= wiring.n_in
     fan_in = c.connectivity * np.where(recurrent, wiring.n_neurons, wiring.n_in)
@@ -355,4 +376,6 @@ def _initial_theta(c: NetworkConfig, wiring: Wiring, synapses: Synapses, generat
     if c.dale and c.n_inhibitory:
         inhibitory = recurrent & (synapses.sign < 0)
         theta[inhibitory] *= (c.n_excitatory + c.n_adaptive) / c.n_inhibitory
-    return np.abs(theta) if c.signed else theta
+    excites = excited(c)[synapses.target]
+    theta[excites] /= np.sqrt(fan_in)[excites]
+    return np.where(c.signed | excites, np.abs(theta), theta)

@@ -11,9 +11,9 @@ import numpy as np
 
 from lsnn.errors import InputError
 from lsnn.meta import LearnerState
-from lsnn.network import Network, source_signs
+from lsnn.network import Network, wiring_of
 from lsnn.validation import require
-from lsnn.wiring import Wiring, synapses_of_pairs
+from lsnn.wiring import synapses_of_pairs
 
 
 def refined(network: Network, state: LearnerState, origin: np.ndarray) -> tuple[Network, LearnerState]:
@@ -34,7 +34,7 @@ def refined(network: Network, state: LearnerState, origin: np.ndarray) -> tuple[
     require(every, "origin", f"a row in which every input cell from 0 to {network.n_in - 1} occurs", origin)
     origin = np.concatenate([origin, network.n_in + np.arange(n)])  # of every source; a neuron comes from itself
     children = np.bincount(origin)
-    wiring = Wiring(network.wiring.key, n_in, n, network.wiring.d_max, source_signs(network.config, n_in))
+    wiring = wiring_of(network.config, network.wiring.key, n_in)
     row = np.searchsorted(old.source, np.arange(network.n_in + n + 1))
     parent = np.concatenate([np.arange(row[i], row[i + 1]) for i in origin])  # the old synapse of each new one
     source = np.repeat(np.arange(n_in + n), np.diff(row)[origin])

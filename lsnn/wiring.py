@@ -23,6 +23,7 @@ class Wiring(NamedTuple):
     n_neurons: int
     d_max: int  # delays are 1..d_max steps
     source_sign: np.ndarray  # (n_in + N,) int8: sign of all synapses of a source; 0 = each pair has its own
+    excited: int = 2**62  # from this neuron on pairs with a sign of their own have the sign +1
 
 
 class Synapses(NamedTuple):
@@ -36,12 +37,14 @@ class Synapses(NamedTuple):
 
 
 @njit(error_model="numpy")
-def _delays_and_signs(key, sources, targets, n_neurons, d_max, source_sign, delay, sign):
+def _delays_and_signs(key, sources, targets, n_neurons, d_max, source_sign, excited, delay, sign):
     stepped = step_key(key, 0, WIRING)
     for s in range(sources.shape[0]):
         pair = np.int64(sources[s]) * n_neurons + targets[s]
         delay[s] = 1 + int(uniform_of(stepped, 2 * pair) * d_max)
         sign[s] = source_sign[sources[s]]
+        if sign[s] == 0 and targets[s] >= excited:
+            sign[s] = 1
         if sign[s] == 0:
             sign[s] = 1 - 2 * (word(stepped, 2 * pair + 1) & np.uint64(1))
 
@@ -53,6 +56,7 @@ def require_wiring(wiring: Wiring) -> None:
     require_integer("wiring.n_in", wiring.n_in, 0, 2**31)
     require_integer("wiring.n_neurons", wiring.n_neurons, 1, 2**31)
     require_integer("wiring.d_max", wiring.d_max, 1, 2**31)
+    require_integer("wiring.excited", wiring.excited, 0, 2**62)
     places = (wiring.d_max + 1) * wiring.n_neurons
     require(places < 2**31, "wiring", "of fewer than 2**31 places in the delay ring, neurons times (d_max + 1)", places)
     shape = (wiring.n_in + wiring.n_neurons,)
@@ -101,8 +105,9 @@ def synapses_of_pairs(wiring: Wiring, pairs: np.ndarray, theta: np.ndarray) -> t
     target = (pairs % wiring.n_neurons).astype(np.int32)
     delay, sign = np.empty(len(pairs), np.int32), np.empty(len(pairs), np.int8)
     _delays_and_signs(
-        np.uint64(wiring.key), source, target, wiring.n_neurons, wiring.d_max, wiring.source_sign, delay, sign
-    )
+        np.uint64(wiring.key), source, target, wiring.n_neurons, wiring.d_max, wiring.source_sign, wiring.excited,
+        delay, sign,
+    )  # fmt: skip
     order = np.argsort(_ranks(wiring, source, target, delay), kind="stable")
     return Synapses(source[order], target[order], delay[order], sign[order], theta[order]), order
 

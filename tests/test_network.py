@@ -104,6 +104,45 @@ def test_rewiring_without_dale_keeps_a_sign_for_each_pair():
     assert 0.3 < np.mean(network.synapses.sign[recurrent] > 0) < 0.7
 
 
+LEAKY = """
+name = "gated"
+equations = '''
+dv/dt = (I*(2 - v) - v)/tau_m : 1
+I : 1
+tau_m : second (constant)
+t_ref : second (constant)
+'''
+threshold = "v > 0.5"
+reset = "v = 0"
+method = "exponential_euler"
+scale = "0.5"
+"""
+
+
+@pytest.mark.parametrize("signs", [{"dale": False, "rewire": False}, {"dale": False}, {"n_inhibitory": 0}])
+def test_no_weight_onto_a_conductance_is_negative(signs):
+    network = network_of(replace(NetworkConfig(20, 10, 10, adaptive_model=LEAKY), **signs))
+    plain = network_of(replace(network.config, adaptive_model="alif"))
+    onto = network.synapses.target >= network.config.n_neurons - 10
+    inputs = network.synapses.source < N_IN
+    assert min((onto & inputs).sum(), (onto & ~inputs).sum()) > 20
+    assert (network.signed_theta()[onto] >= 0).all() and (network.signed_theta()[~onto] < 0).any()
+    assert network.one_sign()[onto].all() and network.one_sign().all() == network.config.signed
+    assert (plain.signed_theta()[onto] < 0).any()
+    np.testing.assert_array_equal(network.signed_theta()[~onto], plain.signed_theta()[~onto])
+    fan_in = network.config.connectivity * np.where(inputs, N_IN, network.config.n_neurons)
+    np.testing.assert_allclose(
+        np.abs(network.synapses.theta * np.sqrt(np.where(onto, fan_in, 1))), np.abs(plain.synapses.theta), rtol=1e-12
+    )
+
+
+def test_an_inhibitory_population_beside_a_conductance_is_refused():
+    rule = "network.n_inhibitory must be 0 with Dale's law where synapses add to a conductance, as in 'gated', got 10"
+    with pytest.raises(InputError, match=rule):
+        network_of(NetworkConfig(20, 10, 10, adaptive_model=LEAKY))
+    assert network_of(NetworkConfig(20, 10, 0, adaptive_model=LEAKY)).config.n_neurons == 30
+
+
 def test_the_seed_decides_everything():
     first, second, other = (network_of(NetworkConfig(20, 10, 10), seed=seed) for seed in (1, 1, 2))
     for one, same in zip(first.synapses, second.synapses, strict=True):
