@@ -206,9 +206,8 @@ def log_spread_of(log_std: Any, form: TaskForm) -> np.ndarray:
     Raises:
         InputError: it has another length, or is neither a number nor -inf.
     """
-    shape: tuple[int, ...] = (form.n_action,)
-    if form.action_kind != "gaussian" and np.shape(log_std) == (1,):
-        shape = (1,)
-    numbers = numbers_of("log_std", log_std, shape)
+    numbers = numbers_of("log_std", log_std)
+    lengths = {form.n_action} if form.action_kind == "gaussian" else {1, form.n_action}
+    require(len(numbers) in lengths, "log_std", f"as long as one of {sorted(lengths)}", numbers)
     require(bool(np.all(numbers < np.inf)), "log_std", "numbers or -inf (the mean)", numbers)
     return numbers
