@@ -55,8 +55,8 @@ class Agreement(NamedTuple):
     def joined(self, other: "Agreement") -> "Agreement":
         """Over the episodes of both."""
         counts = {name: getattr(self, name) + getattr(other, name) for name in ("spikes", "differing", "rewards")}
-        largest = {name: float(np.maximum(getattr(self, name), getattr(other, name))) for name in ("v", "b", "place")}
-        return Agreement(**counts, **largest)
+        v, b, place = np.maximum((self.v, self.b, self.place), (other.v, other.b, other.place)).tolist()
+        return Agreement(v=v, b=b, place=place, **counts)
 
     @property
     def holds(self) -> bool:
