@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from analysis.results import Result
 from lsnn import store
 from lsnn.errors import StoreError
 from lsnn.files import load_network
@@ -41,8 +42,7 @@ def names(folder):
 
 
 def is_whole(path):
-    sealed = store.open_for_reading(path, "result")
-    with sealed:
+    with Result(path):
         return True
 
 
