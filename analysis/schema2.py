@@ -33,9 +33,10 @@ def per_trial(result: Result, where: str, column: str, rule: Rule = FINITE) -> n
         return array(group, COLUMNS[column], (None, None), rule)
     needed = ("episode", "trial", column)
     columns = table(group, "trials", {"episode": COUNT, "trial": COUNT, column: rule}, needed=needed)
-    episodes, trials = (int(columns[name].max(initial=-1)) + 1 for name in ("episode", "trial"))
-    number = columns["episode"].astype(np.int64) * trials + columns["trial"].astype(np.int64)
-    if len(number) != episodes * trials or not np.array_equal(number, np.arange(len(number))):
+    episode, trial = (columns[name].astype(np.int64) for name in ("episode", "trial"))
+    episodes, trials = (int(numbers.max(initial=-1)) + 1 for numbers in (episode, trial))
+    whole = len(episode) == episodes * trials
+    if not whole or not np.array_equal(episode * trials + trial, np.arange(len(episode))):
         raise ResultError(f"{place(group)}, table 'trials': must have trials 0..{trials - 1} of each episode in order")
     return columns[column].reshape(episodes, trials)
 

@@ -1,10 +1,12 @@
-"""Result files of every family, small enough to be drawn in a second."""
+"""Result files of every family, small enough to be drawn in a second: of schema 2 by hand, of schema 3 from tests."""
 
 from pathlib import Path
 
 import numpy as np
 
 from lsnn import store
+from runs.configuration import open_network
+from runs.testing.run import run_test
 from tests.analysis.make_result import SHA, SWIMMERS, make_result
 from tests.analysis.test_family_pages import RECALL_DTYPE
 
@@ -45,10 +47,18 @@ def store_recall(path: Path) -> Path:
     return written(path, {"name": "store-recall"}, arrays, ("error",))
 
 
+def tested(path: Path, network: Path) -> Path:
+    """What `lsnn test` leaves of a few episodes."""
+    file, experiment = open_network(network)
+    run_test(path, file, experiment, ("frozen", "untrained"), 5, "lsnn test", 8, 2, 1)
+    return path
+
+
 def written(path: Path, task: dict[str, str], arrays: dict[str, np.ndarray], columns: tuple[str, ...]) -> Path:
     rng = np.random.default_rng(4)
     with store.write_atomically(path) as file:
-        file.attrs.update(store.provenance("result", {"task": task}, 0, "by hand"), network_sha256=SHA)
+        file.attrs.update(store.provenance("result", {"task": task}, 0, "by hand"))
+        file.attrs.update(network_sha256=SHA, schema_version=2)
         for name, data in arrays.items():
             file[name] = data
         for name in NETWORKS:
