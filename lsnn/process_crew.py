@@ -108,7 +108,7 @@ class _Worker:
         """Wait a little for its end, then kill it."""
         self.process.join(END_S)
         self.process.kill()
-        self.process.join(END_S)
+        self.process.join(10 * END_S)  # what is killed ends, if late on a busy machine
 
 
 def _unpickled(message: bytes) -> Any:

@@ -56,5 +56,5 @@ def test_bytes_of_a_block_are_those_of_its_arrays(tmp_path, settings):
 
 def test_a_network_that_cannot_fit_is_refused_before_it_is_made():
     with pytest.raises(InputError, match=r"must fit into [\d.]+ GB of memory, needs about .* GB"):
-        fresh_run(tiny((*FREE, "network.n_excitatory=100000000")), 0, "")
+        fresh_run(tiny((*FREE, "network.n_excitatory=9000000")), 0, "")
     check_memory(preset("water-maze", "bellec2018"))

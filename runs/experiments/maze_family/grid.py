@@ -112,7 +112,7 @@ def run_grid(networks: Mapping[str, Frozen], keys: np.ndarray, out: Path, seed: 
             group.attrs["frozen_sha256_after"] = frozen.checksum()
         shown.show(len(networks) / (len(networks) + 1), "scripted swimmers")
         for name in SWIMMERS:
-            group, circle = result.create_group(name), np.full((len(KINDS), len(RADII), len(REST_MS)), np.nan)
+            group, circle = result.create_group(name), np.zeros((len(KINDS), len(RADII), len(REST_MS)))
             if name != "oracle":  # which does not circle
                 circle = circles(name, keys)
                 store.put(group, "circle_radius", circle, "pool radius", "(kind, radius, rest): that earns the most")
