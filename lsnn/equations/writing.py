@@ -24,6 +24,7 @@ FROM_SIMD = (
 )  # fmt: skip
 FROM_FUNCTIONS = ("exprel", "exprel_slope")
 LINE = 108
+MOST_INLINED = 4  # sub-steps: with more of them one copy of a step is quicker to compile and, in the caches, to run
 GROUP = (
     "first, end = cells.groups[group, 0], cells.groups[group, 1]",
     "extra = cells.groups[group, 2]",
@@ -196,8 +197,11 @@ def _folded(text: str) -> list[str]:
     return rows
 
 
-def _compiled(name: str, arguments: Iterable[sympy.Symbol], doc: str, lines: Iterable[str]) -> str:
-    return "@njit(forceinline=True)\n" + _definition(name, [kernel(s) for s in arguments], doc, lines)
+def _compiled(
+    name: str, arguments: Iterable[sympy.Symbol], doc: str, lines: Iterable[str], inline: bool = True
+) -> str:
+    how = "forceinline=True" if inline else 'error_model="numpy"'
+    return f"@njit({how})\n" + _definition(name, [kernel(s) for s in arguments], doc, lines)
 
 
 def _lines(function: Pointwise) -> tuple[list[str], list[str]]:
@@ -216,7 +220,8 @@ def _pointwise(w: Written, function: Pointwise) -> str:
         comma = "," if len(results) > 1 else ""
         rows = [f"    {row}" for result in results for row in _folded(result + comma)]
         line = "\n".join(["return (", *rows, ")"])
-    return _compiled(f"{function.name}_{w.model.name}", function.arguments, function.doc, [*first, line])
+    inline = w.model.substeps <= MOST_INLINED or function.name not in ("integrate", "before_step")
+    return _compiled(f"{function.name}_{w.model.name}", function.arguments, function.doc, [*first, line], inline)
 
 
 def _crosses(w: Written) -> str:
@@ -367,7 +372,8 @@ def _steps_back(w: Written) -> list[str]:
         lines.append(f"{moments[0].get(safe(name), safe(name))} = load(x, {w.place(len(w.names) + i)})")
     if w.recorded:
         for before, after in zip(moments[:-1], moments[1:], strict=True):
-            lines.append(f"{', '.join(after.values())} = {_call(w, f.integrate, before)}")
+            name, arguments = _call(w, f.integrate, before).split("(", 1)
+            lines.append(_wrapped(f"{', '.join(after.values())} = {name}(", arguments[:-1].split(", "), ")"))
     adds_up = count > 1 and not w.model.kept
     for i in reversed(range(count)):
         lines += _assign(w, f.before_step, moments[i])

@@ -14,6 +14,7 @@ from lsnn.equations.constants import Constants
 from lsnn.equations.host import HostModel, host_model
 from lsnn.equations.names import safe
 from lsnn.equations.printing import HOST, Printer
+from lsnn.equations.writing import write
 from lsnn.errors import InputError
 from lsnn.kernels.layout import record_zeros, state_zeros
 from lsnn.neurons import ADEX, ALIF, EXPONENTIAL, LIF, MODELS, NeuronModel
@@ -21,6 +22,7 @@ from lsnn.populations import slots_of
 from tests.equations import zoo
 
 CLONE = Path(__file__).parents[2]
+INLINED = "@njit(forceinline=True)"
 GIVEN = {"b0": 0.01, "beta": 1.7, "tau_m": 0.02, "tau_a": 1.2, "t_ref": 0.003}
 
 
@@ -51,6 +53,14 @@ def test_a_linear_step_has_no_exponential_in_its_loop():
     text = source_of(ALIF)
     assert "np.exp(" in text
     assert "exp(" not in text.partition("@njit")[2]
+
+
+def test_many_sub_steps_are_not_copied_into_the_loop():
+    few, many = (write(ADEX._replace(substeps=substeps)).splitlines() for substeps in (4, 20))
+    for name in ("integrate", "before_step"):
+        assert few[few.index(next(row for row in few if row.startswith(f"def {name}_"))) - 1] == INLINED
+        assert many[many.index(next(row for row in many if row.startswith(f"def {name}_"))) - 1] != INLINED
+    assert max(map(len, many)) <= 120
 
 
 def test_constants_of_alif_are_those_of_the_design():

@@ -1,5 +1,7 @@
 """Model texts from a grammar: each equals Brian2 or is refused with line and rule, and planted bugs are found."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import sympy
@@ -11,7 +13,7 @@ from lsnn.kernels.build import network_module
 from lsnn.kernels.layout import Cells, Readout, Rows, Weights, record_zeros, state_zeros
 from lsnn.neuron_files import model_of
 from lsnn.populations import Group, cells_of, slots_of, variables_of
-from tests.equations.grammar import texts
+from tests.equations.grammar import Text, texts
 from tests.equations.plain import DT, LANES, PlainModel, Run, given
 from tests.equations.properties import STEPS, difference, drive_of, examine, fault_of_refusal
 
@@ -26,6 +28,37 @@ def test_every_text_equals_brian2_or_is_refused_with_line_and_rule(count):
     assert counts["accepted"] >= ACCEPTED * count and counts["three equations and a reset"] >= 0.5 * count
     assert counts["models that spike"] > 0.9 * counts["accepted"]
     assert counts["steps compared"] > 0.9 * STEPS * LANES * counts["accepted"]
+
+
+FIXED = """
+name = "fixed"
+equations = '''
+dv/dt = (I + 0.2*exp(clip(0.9, -1, 0.5)) - v*exp(tanh(clip(0.13, -1, 1))))/tau_m : 1 (unless refractory)
+dw/dt = (0.3 - w)/tau_a : 1
+I : 1
+tau_m : second (constant)
+tau_a : second (constant)
+t_ref : second (constant)
+'''
+threshold = "v > 1 + 0.1*w"
+reset = '''
+w = 0.1*sqrt(v**2)
+v = w  # a copy
+w *= 0.5
+'''
+method = "exponential_euler"
+scale = "1"
+substeps = 3
+"""
+MODELS = {path.stem: path.read_text() for path in (Path(__file__).parent / "models").glob("*.toml")}
+
+
+@pytest.mark.parametrize("name", ["fixed", "exprel_offset", "hodgkin_huxley", "alias"])
+def test_texts_that_once_differed_from_brian2(name):
+    """Numbers within functions, a rate whose target is the same for all neurons, copies, exprel."""
+    counts, faults = examine([Text(MODELS.get(name, FIXED), 2, True, "")])
+    assert faults == []
+    assert counts["accepted"] == counts["models that spike"] == 1 and counts["steps compared"] == STEPS * LANES
 
 
 def test_texts_depend_on_their_number_alone():
