@@ -12,10 +12,12 @@ from lsnn.errors import DivergedError, InputError
 from lsnn.files import load_network, network_sha256, save_network, weights_sha256
 from lsnn.meta import LearnerState
 from lsnn.network import NetworkConfig, build_network
+from tests.test_network import LEAKY
 
 N_IN, OUTPUTS, LOG_STD = 12, {"action": 2, "value": 1}, np.log([0.5, 0.6])
 FREE = NetworkConfig(n_excitatory=8, n_inhibitory=4, n_adaptive=6, dale=False, rewire=False, connectivity=0.8)
 DALE = NetworkConfig(n_excitatory=8, n_inhibitory=4, n_adaptive=6, connectivity=0.5)
+EXCITED = replace(FREE, adaptive_model=LEAKY)  # synapses onto the last six neurons add to a conductance
 
 
 def network_of(config, seed=3):
@@ -59,7 +61,7 @@ def assert_same_bits(a, b):
 # What comes back
 
 
-@pytest.mark.parametrize("config", [FREE, DALE])
+@pytest.mark.parametrize("config", [FREE, DALE, EXCITED])
 def test_checkpoint_comes_back_bit_for_bit(tmp_path, config):
     network = network_of(config)
     state = learner_state(network)
@@ -260,6 +262,16 @@ def set_config(old, new):
         file.attrs["config"] = config.replace(old, new)
 
     return change
+
+
+def test_a_negative_weight_onto_a_conductance_is_refused(tmp_path):
+    network = network_of(EXCITED)
+    theta = network.synapses.theta.copy()
+    theta[np.flatnonzero(network.one_sign())[3]] *= -1
+    network.synapses = network.synapses._replace(theta=theta)
+    rule = r"not written.* /network/weight: must have the sign of its synapse \(.*, a conductance\)"
+    with pytest.raises(DivergedError, match=rule):
+        saved(tmp_path / "c.h5", network)
 
 
 def test_a_mutation_that_changes_nothing_still_loads(checkpoint):

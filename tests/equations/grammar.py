@@ -156,9 +156,8 @@ class Writer:
                 f"{name} *= {self.number(0.2, 0.9)}", f"{name} /= 1 + {name}**2",
                 f"{name} -= 0.1*{self.term(names, 1)}", f"{name} = -0.25", f"{name} = 0.2*{self.bounded(names, 2)}",
             ))  # fmt: skip
-        if self.others and self.chance(0.05):  # no number where what is within is negative
+        if len(self.others) == 2 and self.chance(0.05):  # no number where a is negative
             lines.append(self.one_of("w = 0.3*sqrt(a)**2", "w = exp(log(a)) - 1", "w = (a**1.5)**2", "w = 0.1*log(a)"))
-            lines[-1] = lines[-1].replace("a", self.others[-1])
         if self.others and self.unit == "1" and self.chance(0.3):
             lines += [f"v = {self.others[0]}", f"{self.others[0]} *= 0.5"]
         self.g.shuffle(lines)

@@ -82,13 +82,26 @@ def held_against_brian2(accepted: Sequence[tuple[Text, PlainModel]], counts: Cou
     """The faults of some accepted texts."""
     drives = [drive_of(plain, number) for number, (_, plain) in enumerate(accepted)]
     runs = [plain.run(drive) for (_, plain), drive in zip(accepted, drives, strict=True)]
-    theirs = simulate([plain for _, plain in accepted], drives) if accepted else []
-    for (text, plain), ours, brian2 in zip(accepted, runs, theirs, strict=True):
+    for (text, plain), ours, brian2 in zip(accepted, runs, _by_brian2(accepted, drives), strict=True):
+        if isinstance(brian2, Exception):
+            yield text, f"Brian2 raised {type(brian2).__name__}: {brian2.__cause__ or brian2}"
+            continue
         counts["spikes"] += int(ours.z.sum())
         counts["models that spike"] += bool(ours.z.any())
         counts["steps compared"] += int(compared_steps(ours, brian2).sum())
         if fault := difference(ours, brian2) or gradient_fault(plain, ours):
             yield text, fault
+
+
+def _by_brian2(accepted: Sequence[tuple[Text, PlainModel]], drives: list[np.ndarray]) -> list[Run | Exception]:
+    """All in one network, or each alone if Brian2 cannot run one of them."""
+    plain = [each for _, each in accepted]
+    try:
+        return list(simulate(plain, drives)) if plain else []
+    except Exception as error:
+        if len(plain) == 1:
+            return [error]
+    return [_by_brian2([each], [drive])[0] for each, drive in zip(accepted, drives, strict=True)]
 
 
 def drive_of(plain: PlainModel, number: int) -> np.ndarray:
