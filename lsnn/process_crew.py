@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from lsnn.cluster import Failed, Lost, answered
@@ -64,7 +64,8 @@ class _Worker:
         self.answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.signs = 0  # of life, so far
         self.gone = ""  # why it cannot be asked any more
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
 
     def _listen(self) -> None:
         with suppress(EOFError, OSError):
@@ -73,8 +74,10 @@ class _Worker:
                 self.signs += 1
                 if message != _ALIVE:
                     self.answers.put(_unpickled(message))
-        self.process.join()
-        self.gone = self.gone or f"process {self.process.pid} ended with code {self.process.exitcode}"
+        wait([self.process.sentinel])
+        while (code := self.process.exitcode) is None:  # another thread that starts a process may be asking as well
+            time.sleep(0.01)
+        self.gone = self.gone or f"process {self.process.pid} ended with code {code}"
         self.answers.put(Lost(self.gone))
 
     def send(self, message: bytes) -> None:
@@ -105,10 +108,10 @@ class _Worker:
             pipe.shutdown(socket.SHUT_RDWR)
 
     def end(self) -> None:
-        """Wait a little for its end, then kill it."""
-        self.process.join(END_S)
+        """Wait a little for its end, which its listener hears, then kill it."""
+        self.listener.join(END_S)
         self.process.kill()
-        self.process.join(10 * END_S)  # what is killed ends, if late on a busy machine
+        self.listener.join(10 * END_S)  # what is killed ends, if late on a busy machine
 
 
 def _unpickled(message: bytes) -> Any:

@@ -43,6 +43,7 @@ EXPERIMENTS: dict[str, Callable[[Subject, int], Findings]] = {
     "generalisation": generalisation,
 }
 WIRING = "wiring"
+ANY_NETWORK, PAUSES = {"one_visit"}, ("rest_ms_min", "dark_ms_min")
 
 
 def subject_of(path: Path, file: NetworkFile, experiment: Experiment, threads: int, episodes: int) -> Subject:
@@ -52,14 +53,19 @@ def subject_of(path: Path, file: NetworkFile, experiment: Experiment, threads: i
     return Subject(file.network, file.network.weights(), experiment.task, file.seed, Threads(threads), episodes)
 
 
-def check_subject(path: Path, experiment: Experiment) -> None:
-    """InputError unless adaptation is that of thresholds, and radius, rest, start region and reversal are fixed."""
+def check_subject(path: Path, experiment: Experiment, asked: Collection[str] = (*EXPERIMENTS, WIRING)) -> None:
+    """InputError unless the experiments asked for can be done on the network.
+
+    Adaptation has to be that of thresholds, and radius, rest, dark, start region and reversal fixed. Those of
+    ANY_NETWORK take any model, and fix rest and dark themselves.
+    """
     network, task = experiment.network, experiment.task
-    if network.adaptive_model != "alif" or network.n_adaptive == 0:
+    any_network = set(asked) <= ANY_NETWORK
+    if not any_network and (network.adaptive_model != "alif" or network.n_adaptive == 0):
         has = f"{network.n_adaptive} adaptive neurons of the model {network.adaptive_model!r:.80}"
         raise InputError(f"{path}: must have adaptive neurons of the model 'alif' to be studied, has {has}")
     for name, value in to_mapping(task).items():
-        if name.endswith("_min") and value is not None:
+        if name.endswith("_min") and value is not None and not (any_network and name in PAUSES):
             raise InputError(f"{path}: task.{name} must not be set in a network to be studied, is {value}")
 
 
@@ -82,11 +88,11 @@ def run_study(
             raise InputError(f"--only must be one of {', '.join(names)}, got {name!r}")
     file, experiment = open_network(network)
     subject, start = subject_of(network, file, experiment, threads, episodes), time.monotonic()
-    check_subject(network, experiment)
+    asked = [name for name in names if name in only or not only]
+    check_subject(network, experiment, asked)
     if not only:
         require_variants(variants_folder(network), experiment, file.seed)
     load_compiled(experiment, file.network)
-    asked = [name for name in names if name in only or not only]
     with store.write_atomically(out, overwrite) as result, meter() as shown:
         put_study_header(result, file, experiment, seed, command)
         for number, name in enumerate(asked):

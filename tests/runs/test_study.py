@@ -220,13 +220,6 @@ def test_one_visit_tells_for_every_dark_and_change_whose_platform_is_reached(sub
     assert np.all(skipped[0, 1:] == one_visit.NOT_RUN)
 
 
-def test_a_third_animals_and_an_erased_state_know_nothing_of_the_pair(visited):
-    """Both animals of a pair are released at one place: with equal states they reach the same place or none."""
-    reached, changes = visited.items["reached"].values, visited.attributes["changes"]
-    erased = reached[:, changes.index("erased")].reshape(2, -1, 2)
-    assert np.all((erased == 2).all(axis=2) | (erased.sum(axis=2) <= 3))
-
-
 def test_changes_of_states_do_what_their_names_say(subject):
     network, generator = subject.network, np.random.default_rng(0)
     n = network.config.n_neurons
@@ -570,6 +563,18 @@ def test_networks_that_cannot_be_studied_are_refused(folder, settings):
     experiment = overridden(open_network(folder / "network.lsnn.h5")[1], settings)
     with pytest.raises(InputError, match=r"net.h5: (must have adaptive neurons|task.rest_ms_min must not be set)"):
         study.check_subject("net.h5", experiment)
+
+
+def test_one_visit_takes_any_model_and_a_network_whose_dark_is_drawn(folder):
+    stored = open_network(folder / "network.lsnn.h5")[1]
+    drawn = overridden(stored, ["task.dark_ms=50", "task.dark_ms_min=10", "task.rest_ms=9", "task.rest_ms_min=3"])
+    study.check_subject("net.h5", drawn, ["one_visit"])
+    study.check_subject("net.h5", overridden(drawn, ["network.adaptive_model=exponential"]), ["one_visit"])
+    for asked in (["one_visit", "clamp"], ["retention"]):
+        with pytest.raises(InputError, match="net.h5: task.(rest|dark)_ms_min must not be set"):
+            study.check_subject("net.h5", drawn, asked)
+    with pytest.raises(InputError, match="task.platform_radius_min must not be set"):
+        study.check_subject("net.h5", overridden(stored, ["task.platform_radius_min=0.2"]), ["one_visit"])
 
 
 @pytest.mark.parametrize(

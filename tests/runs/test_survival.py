@@ -118,6 +118,14 @@ def test_stopped_by_a_signal(tmp_path, whole, number):
     goes_on_to_the_bits_of(whole, tmp_path)
 
 
+def await_idle(process, seconds=0.5):
+    """Until the process has done nothing for some time."""
+    before = None
+    while before != (now := process.cpu_times()[:2]):
+        before = now
+        time.sleep(seconds)
+
+
 def test_one_ctrl_c_ends_a_run_with_workers_even_if_one_of_them_is_stopped(tmp_path, whole):
     """Ctrl-C reaches all processes of the terminal's foreground."""
     psutil = pytest.importorskip("psutil")
@@ -129,6 +137,7 @@ def test_one_ctrl_c_ends_a_run_with_workers_even_if_one_of_them_is_stopped(tmp_p
     workers = [child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())]
     assert len(workers) == 2
     workers[0].suspend()
+    await_idle(psutil.Process(process.pid))  # it waits for the stopped one
     os.killpg(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (128 + signal.SIGINT, "")
