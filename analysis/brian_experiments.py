@@ -27,7 +27,7 @@ from analysis.plots import plain_search_axis
 from analysis.reading import ResultError, dataset, label_attribute, subgroup, values
 from analysis.results import Condition, Result
 from analysis.style import BLUE, COLOURS, DARK, LABELS, VERMILLION, add_footer, new_figure, png, styled
-from lsnn.whole import write_whole
+from lsnn.files.whole import write_whole
 
 YARDSTICKS = ("circling", "memory", "oracle")
 SHARE_OF_EPISODES = 0.5  # of which a trial must have begun for its search time to be shown

@@ -17,7 +17,7 @@ from analysis.reading import COUNT, ResultError, Rule, array, dataset, holds, la
 from analysis.results import Result, checksum_attribute
 from analysis.style import BLACK, LABELS, add_footer, new_figure, png, styled
 from analysis.verdict import interval
-from lsnn.whole import write_whole
+from lsnn.files.whole import write_whole
 
 NETWORKS = ("family", "specialist")
 PLAYERS = (*NETWORKS, "memory", "circling")

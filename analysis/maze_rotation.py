@@ -24,7 +24,7 @@ from analysis.results import Result
 from analysis.study.measures import mean, points, ratio
 from analysis.style import BLUE, COLOURS, DARK, GREY, LABELS, ORANGE, VERMILLION, add_footer, new_figure, png, styled
 from analysis.verdict import interval
-from lsnn.whole import write_whole
+from lsnn.files.whole import write_whole
 
 NETWORKS = ("rotated", "specialist")
 PLAYERS = (*NETWORKS, "memory", "oracle")

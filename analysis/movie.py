@@ -19,8 +19,8 @@ from analysis.reading import ResultError
 from analysis.results import Condition, Network, Result
 from analysis.style import BLUE, DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
 from lsnn.errors import StoreError
-from lsnn.scratch import scratch_folder
-from lsnn.whole import write_whole
+from lsnn.files.scratch import scratch_folder
+from lsnn.files.whole import write_whole
 
 STEP_MS, FRAMES_PER_SECOND, DOTS_PER_INCH = 10, 8, 72
 WRITERS = {".mp4": FFMpegWriter, ".gif": PillowWriter}

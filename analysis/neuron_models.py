@@ -15,7 +15,7 @@ from analysis.reading import COUNT, KEY, ResultError, Rule, label_attribute, num
 from analysis.results import Condition, Result
 from analysis.style import BLUE, LABELS, VERMILLION, add_footer, new_figure, png, styled
 from analysis.verdict import search_text
-from lsnn.whole import write_whole
+from lsnn.files.whole import write_whole
 
 YARDSTICKS = ("circling", "memory", "oracle")
 

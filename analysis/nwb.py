@@ -15,7 +15,7 @@ from pynwb.file import Subject
 from analysis.reading import ResultError
 from analysis.results import Condition, Network, Result
 from analysis.style import told_origin
-from lsnn.whole import writing
+from lsnn.files.whole import writing
 
 GAP_S = 1.0
 MS = 1e-3

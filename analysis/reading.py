@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from lsnn.errors import InputError
-from lsnn.sealed import open_sealed
+from lsnn.files.sealed import open_sealed
 
 LARGEST_READ_BYTES = 2**30
 LARGEST = 1e12  # no quantity of a result is greater

@@ -28,7 +28,7 @@ from analysis.results import NETWORK_CONDITIONS, Condition, Result
 from analysis.study.report import is_study, study_page
 from analysis.style import LABELS, png
 from analysis.verdict import interval, judge, search_text, summary
-from lsnn.whole import holding, refuse_inputs, write_whole
+from lsnn.files.whole import holding, refuse_inputs, write_whole
 
 PAGES: dict[str, Callable[[Result], Page]] = {
     "bandit": bandit.page,

@@ -1,7 +1,8 @@
 """What a result file holds (HDF5; docs/reference/files.md); times in ms (steps of 1 ms), lengths in pool radii.
 
-The file is known to be sound before it is opened (`lsnn/sealed.py`), and whatever is asked for is checked before it is
-handed out (`analysis/reading.py`). Spikes, paths and traces are read in slices, so a file may be larger than memory.
+The file is known to be sound before it is opened (`lsnn/files/sealed.py`), and whatever is asked for is checked
+before it is handed out (`analysis/reading.py`). Spikes, paths and traces are read in slices, so a file may be larger
+than memory.
 """
 
 from collections.abc import Iterator

@@ -28,7 +28,7 @@ from analysis.reading import (
     text_attribute,
 )
 from analysis.style import DARK, GREY, footer, new_figure, png, styled
-from lsnn.whole import write_whole
+from lsnn.files.whole import write_whole
 
 FINISHED, FAILED = 1, 2
 ENOUGH = 0.75

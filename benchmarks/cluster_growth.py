@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from lsnn.whole import write_whole
+from lsnn.files.whole import write_whole
 
 CALLS, WITH_WEIGHTS = 2, 2
 WORKERS = np.unique(np.round(np.logspace(0, 3, 61)).astype(int))

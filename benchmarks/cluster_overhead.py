@@ -24,12 +24,12 @@ import numpy as np
 
 from benchmarks.machine import machine
 from lsnn.blocks import Threads
-from lsnn.cluster import Cluster
+from lsnn.files.whole import write_whole
 from lsnn.kernels.layout import gradient_zeros
 from lsnn.meta import MetaLearner, new_network
-from lsnn.whole import write_whole
-from runs.cluster import crew
-from runs.configuration import Experiment, overridden, preset
+from lsnn.workers.cluster import Cluster
+from runs.training.crew import crew
+from tasks.experiment import Experiment, overridden, preset
 
 WARM_UP = 3
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from lsnn.meta import MetaLearner, new_network
-from runs.configuration import preset
+from tasks.experiment import preset
 
 WARM_UP = 40  # iterations before the first that counts: firing rates start elsewhere than where they are held
 

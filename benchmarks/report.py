@@ -8,7 +8,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.ticker import NullFormatter
 
-from lsnn.whole import write_whole
+from lsnn.files.whole import write_whole
 
 matplotlib.use("agg")
 

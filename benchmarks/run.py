@@ -17,8 +17,8 @@ from benchmarks import workloads
 from benchmarks.machine import machine, pin_to_cores
 from benchmarks.report import figure, table, unmeasured
 from benchmarks.workloads import SECTIONS, Bench
-from lsnn.scratch import scratch_folder
-from lsnn.whole import write_whole
+from lsnn.files.scratch import scratch_folder
+from lsnn.files.whole import write_whole
 
 HERE = Path(__file__).parent
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import machine
-from lsnn.scratch import scratch_folder
-from runs.configuration import overridden, preset
-from runs.forecast import HISTORY_BYTES, forecast, resident_bytes
-from runs.train import CHECKPOINT_EVERY, VALIDATE_EVERY, Training, fresh_run, load_compiled
+from lsnn.files.scratch import scratch_folder
+from lsnn.forecast import HISTORY_BYTES, forecast, resident_bytes
+from runs.training.train import CHECKPOINT_EVERY, VALIDATE_EVERY, Training, fresh_run, load_compiled
+from tasks.experiment import overridden, preset
 
 STILL = ("learning.learning_rate=1e-12", "learning.final_learning_rate=1e-12", "learning.weight_decay=0")
 WARM_UP = VALIDATE_EVERY + 5  # by then everything is compiled

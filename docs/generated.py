@@ -22,8 +22,8 @@ from typer.cli import get_docs_for_click
 from lsnn.configuration import NOTHING, to_mapping
 from lsnn.learning.config import LearningConfig
 from lsnn.network import NetworkConfig
-from runs.configuration import Experiment, preset
 from tasks import registry
+from tasks.experiment import Experiment, preset
 
 HEAD = ("name", "default", "meaning", "unit", "symbol", "source")
 FAMILY_PAGES = Path(__file__).parent / "families"

@@ -298,7 +298,7 @@ class Threads:
         return [make() for _ in range(count)]
 
     def begin(self) -> None:
-        """An iteration begins; nothing to do here, see `lsnn.cluster.Cluster.begin`."""
+        """An iteration begins; nothing to do here, see `lsnn.workers.cluster.Cluster.begin`."""
 
     def map(self, function: Callable[..., Result], *arguments: Sequence[Any]) -> list[Result]:
         """[function(*a) for a in zip(*arguments)]."""

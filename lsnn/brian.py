@@ -27,12 +27,12 @@ from brian2.parsing.statements import parse_statement
 from lsnn.blocks import Block
 from lsnn.equations.stepping import integrator
 from lsnn.errors import InputError
+from lsnn.files.scratch import scratch_folder
 from lsnn.kernels.layout import Record
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from lsnn.neurons import NeuronModel
 from lsnn.populations import Group
-from lsnn.scratch import scratch_folder
 from lsnn.task import Task
 
 READOUT = "dr/dt = -r/tau_out : 1"

@@ -13,7 +13,6 @@ import numpy as np
 
 from lsnn import guards
 from lsnn.blocks import Threads
-from lsnn.cluster import Cluster
 from lsnn.errors import InputError
 from lsnn.kernels.layout import Gradient
 from lsnn.kernels.simd import LANES
@@ -25,6 +24,7 @@ from lsnn.network import Network, NetworkConfig, build_network
 from lsnn.seeds import NETWORK_BRANCH, REWIRE_BRANCH, TRAIN_BRANCH, episode_keys
 from lsnn.task import Task
 from lsnn.wiring import rewire
+from lsnn.workers.cluster import Cluster
 
 
 def new_network(task: Task, config: NetworkConfig, learning: LearningConfig, seed: int) -> Network:

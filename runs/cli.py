@@ -7,8 +7,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from runs.command import command_line, ending_of_speech, reporting, sound_streams
 from runs.experiments.discovery import Experiments
+from runs.output.command import command_line, ending_of_speech, reporting, sound_streams
 
 
 class Command(typer.Typer):
@@ -114,12 +114,12 @@ def train(
     overwrite: Overwrite = False,
 ) -> int:
     """Meta-train a network; leaves checkpoint.lsnn.h5 and network.lsnn.h5 in a folder. Default: 10 minutes."""
-    from runs import train as training
-    from runs.cluster import check_options, crew
-    from runs.configuration import overridden
-    from runs.configuration import preset as preset_of
-    from runs.folders import output_folder
-    from runs.neurons import neuron_settings
+    from lsnn.files.folders import output_folder
+    from runs.training import train as training
+    from runs.training.crew import check_options, crew
+    from runs.training.neurons import neuron_settings
+    from tasks.experiment import overridden
+    from tasks.experiment import preset as preset_of
     from tasks.family import DEFAULT_PRESET
 
     check_options(scheduler, workers, threads)
@@ -191,11 +191,11 @@ def test(
     overwrite: Overwrite = False,
 ) -> None:
     """Test a frozen network on episodes it never met, beside its controls and the family's baselines."""
-    from runs.configuration import open_network
-    from runs.folders import output_file
-    from runs.headline import print_headline
+    from lsnn.files.folders import output_file
+    from runs.output.headline import print_headline
     from runs.testing.conditions import chosen_conditions
     from runs.testing.run import recorded_episodes, run_test
+    from tasks.experiment import open_network
 
     threads, checked_seed, episodes = _checked_threads(threads), _checked_seed(seed), _checked_episodes(episodes)
     recorded = recorded_episodes(record)
@@ -217,8 +217,8 @@ def brian(
     overwrite: Overwrite = False,
 ) -> None:
     """Run a frozen network in Brian2 beside the compiled engine in float64; exit code 1 if a spike differs."""
-    from runs.brian_run import run_brian
-    from runs.folders import output_file
+    from lsnn.files.folders import output_file
+    from runs.brian.agreement import run_brian
 
     output_file(out, overwrite, [network])
     raise typer.Exit(run_brian(network, mode, episodes, _checked_seed(seed), out, command_line(), overwrite))
@@ -255,10 +255,10 @@ def study(
 ) -> int:
     """Experiments on the state of a frozen network: where its memory is, for how long, how precise, and the cause."""
     from lsnn.errors import InputError
-    from runs.folders import output_file
+    from lsnn.files.folders import output_file
     from runs.study.study import run_study, train_for_study
     from runs.study.variants import variants_folder
-    from runs.train import budget_of
+    from runs.training.train import budget_of
 
     threads, checked_seed = _checked_threads(threads), _checked_seed(seed)
     if episodes < 8:
@@ -284,9 +284,9 @@ def report(
 ) -> None:
     """Write the figures and the one-page report of a result file."""
     from analysis.report import write_report
-    from runs.folders import refuse_to_overwrite
+    from lsnn.files.folders import refuse_to_overwrite
+    from lsnn.progress import say
     from runs.maze import REPORT
-    from runs.progress import say
 
     if not overwrite:
         refuse_to_overwrite(out, (REPORT,))
@@ -302,8 +302,8 @@ def movie(
 ) -> None:
     """Film a frozen episode round its first find: swim path, spikes, thresholds by preferred place, value."""
     from analysis.movie import file_of, write_movie
-    from runs.folders import output_file
-    from runs.progress import say
+    from lsnn.files.folders import output_file
+    from lsnn.progress import say
 
     output_file(file_of(out), overwrite, [result])
     say(f"movie: {write_movie(result, out, overwrite)}")
@@ -318,8 +318,8 @@ def export(
 ) -> None:
     """Export the episodes whose spikes a result file holds to Neurodata Without Borders."""
     from lsnn.errors import InputError
-    from runs.folders import output_file
-    from runs.progress import say
+    from lsnn.files.folders import output_file
+    from lsnn.progress import say
 
     try:
         from analysis.nwb import write_nwb
@@ -356,9 +356,9 @@ def maze(
 ) -> int:
     """The main job: meta-train (10 minutes), freeze, test on mazes never met, report."""
     from lsnn.errors import InputError
+    from lsnn.files.folders import output_folder
     from runs import maze as main_job
-    from runs import train as training
-    from runs.folders import output_folder
+    from runs.training import train as training
 
     threads, checked_seed, mazes = _checked_threads(threads), _checked_seed(seed), _checked_episodes(episodes)
     of_training = {"--preset": preset, "--minutes": minutes, "--iterations": iterations, "--set": settings or None}

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from analysis.report import ENTRIES, write_report
 from lsnn.errors import InputError
-from runs.configuration import Experiment, open_network, overridden, preset
-from runs.folders import alone_in
-from runs.headline import print_headline
-from runs.progress import say
+from lsnn.files.folders import alone_in
+from lsnn.progress import say
+from runs.output.headline import print_headline
 from runs.testing.conditions import chosen_conditions
 from runs.testing.run import run_test
-from runs.train import Budget, Run, train
+from runs.training.train import Budget, Run, train
+from tasks.experiment import Experiment, open_network, overridden, preset
 from tasks.family import DEFAULT_PRESET
 
 PRETRAINED = Path(__file__).parent / "pretrained" / "water_maze.lsnn.h5"

@@ -241,9 +241,10 @@ class Family:
     def preset(self, name: str = DEFAULT_PRESET) -> Preset:
         """The preset of that name; InputError for an unknown one."""
         if not self.presets and name == DEFAULT_PRESET:
-            from tasks.presets import ANY_TASK
+            from lsnn.learning.config import LearningConfig
+            from tasks.presets import SMALL
 
-            return ANY_TASK
+            return Preset(SMALL, LearningConfig(curriculum=False))
         if name not in self.presets:
             known = ", ".join(self.presets or (DEFAULT_PRESET,))
             raise InputError(f"--preset must be one of {known} for {self.name}, got {name!r}")

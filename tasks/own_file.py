@@ -17,9 +17,9 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from lsnn.errors import InputError
+from lsnn.files.whole import write_whole
 from lsnn.kernels.cached import cache_folder
 from lsnn.task import Task
-from lsnn.whole import write_whole
 
 COMPILED = ("begin", "observe", "transition", "target")
 SIZES = ("action_kind", "loss", "duration_ms", "n_action", "n_state", "n_observation", "n_target")

@@ -1,10 +1,8 @@
 """What presets of several families share; the presets themselves stand beside their family."""
 
-from lsnn.learning.config import LearningConfig
 from lsnn.network import NetworkConfig
-from tasks.family import Preset
 
-# Ours: small and dense, no Dale's law and no rewiring.
+# Ours, also of a family that has no preset: small and dense, no Dale's law and no rewiring.
 SMALL = NetworkConfig(
     n_excitatory=40,
     n_inhibitory=10,
@@ -17,6 +15,3 @@ SMALL = NetworkConfig(
     tau_m_max_ms=20.0,
     recurrent_gain=0.4,
 )
-
-# Of a family that has none of its own.
-ANY_TASK = Preset(SMALL, LearningConfig(curriculum=False))

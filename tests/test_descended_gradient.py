@@ -13,7 +13,7 @@ import pytest
 from lsnn.kernels.layout import Gradient
 from lsnn.learning import calls
 from lsnn.meta import MetaLearner, new_network
-from runs.configuration import overridden, preset
+from tasks.experiment import overridden, preset
 from tests.kernels import autodiff
 from tests.runs.tiny import DALE, FREE
 

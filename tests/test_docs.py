@@ -16,8 +16,8 @@ from lsnn.network import NetworkConfig
 from lsnn.seeds import TEST_BRANCH, episode_keys
 from lsnn.task import Encoder, Task
 from runs.cli import main
-from runs.configuration import Experiment, preset
 from tasks import registry
+from tasks.experiment import Experiment, preset
 from tasks.registry import family
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import SWIMMERS, best_circle, swim

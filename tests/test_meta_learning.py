@@ -10,8 +10,8 @@ from lsnn.learning.calls import Rolled
 from lsnn.meta import MetaLearner, new_network
 from lsnn.seeds import VALIDATION_BRANCH, episode_keys
 from lsnn.wiring import pair_numbers
-from runs.configuration import overridden, preset
 from tasks.bandit import Bandit
+from tasks.experiment import overridden, preset
 from tasks.water_maze.baselines import swim
 from tests.runs.tiny import FREE, tiny
 

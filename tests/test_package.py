@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "analysis": {"analysis", "lsnn"},
 }
 # What analysis takes of lsnn: how files are guarded.
-OF_FILES = {"lsnn.errors", "lsnn.scratch", "lsnn.sealed", "lsnn.whole"}
+OF_FILES = {"lsnn.errors", "lsnn.files.scratch", "lsnn.files.sealed", "lsnn.files.whole"}
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "llvmlite": "numba", "imageio_ffmpeg": "imageio-ffmpeg"}
 
 
@@ -85,7 +85,8 @@ def test_analysis_takes_nothing_of_the_simulator():
     assert taken == OF_FILES
     loaded = "import sys, analysis.report, analysis.movie; print(list(sys.modules))"
     found = ast.literal_eval(subprocess.check_output([sys.executable, "-c", loaded], cwd=CLONE, text=True))
-    assert {name for name in found if name.startswith(("lsnn.", "tasks", "numba"))} == {*OF_FILES, "lsnn.soundness"}
+    own = {name for name in found if name.startswith(("lsnn.", "tasks", "numba"))}
+    assert own == {*OF_FILES, "lsnn.files", "lsnn.files.soundness"}
 
 
 def test_only_analysis_plots():
@@ -103,8 +104,9 @@ def test_imports_are_declared():
 
 def test_dask_is_imported_by_who_uses_a_cluster_alone():
     named = {path.relative_to(CLONE).as_posix() for _, path, imports in modules() if "distributed" in imports}
-    assert named == {"runs/cluster.py"}  # lsnn/cluster.py is given a client
-    loaded = "import sys, runs.train, runs.cluster; print([m for m in ('distributed', 'dask') if m in sys.modules])"
+    assert named == {"runs/training/crew.py"}  # lsnn/workers/cluster.py is given a client
+    loading = "import sys, runs.training.train, runs.training.crew; "
+    loaded = loading + "print([m for m in ('distributed', 'dask') if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", loaded], cwd=CLONE, text=True).strip() == "[]"
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.peers.harness import Seconds
 from benchmarks.peers.problem import Problem, Synapses, in_equation_units
-from lsnn.scratch import scratch_folder
+from lsnn.files.scratch import scratch_folder
 
 EQUATIONS = """
 dv/dt = (I - v)/tau_m : 1

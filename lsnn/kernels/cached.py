@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from lsnn.errors import InputError, StoreError
-from lsnn.whole import write_whole
+from lsnn.files.whole import write_whole
 
 BEGAN = time.time()
 _making = threading.RLock()

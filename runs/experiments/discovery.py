@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from runs.command import reporting
+from runs.output.command import reporting
 
 FOLDER = Path(__file__).parent
 FUNCTION = "experiment"  # by which a module gives its experiment

@@ -21,7 +21,7 @@ from runs.experiments.options import Folder, Overwrite, OwnNetwork, Seed, Streng
 if TYPE_CHECKING:
     from lsnn import brian
     from lsnn.network import Network
-    from runs.brian_sweep import Sweep
+    from runs.brian.departures import Sweep
 
 STRENGTHS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0)
 
@@ -42,7 +42,7 @@ def physics(network: "Network", strength: float, keys: np.ndarray, steps: int) -
 
 def sweep() -> "Sweep":
     """What departs, and how its strength is measured."""
-    from runs.brian_sweep import Sweep
+    from runs.brian.departures import Sweep
 
     return Sweep("exponential_synapses", "time constant of the synapses", "ms", STRENGTHS, physics)
 
@@ -56,6 +56,6 @@ def experiment(
     overwrite: Overwrite = False,
 ) -> None:
     """Run the network at every strength and draw what it still finds."""
-    from runs.brian_sweep import carry_out
+    from runs.brian.departures import carry_out
 
     carry_out(sweep(), network, out, strength, episodes, seed, overwrite)

@@ -7,14 +7,14 @@ from typing import Any
 from analysis.report import write_figure
 from analysis.results import Result
 from lsnn.errors import InputError
-from runs.command import command_line
-from runs.configuration import open_network
+from lsnn.files.folders import output_folder
+from lsnn.progress import say
 from runs.experiments.options import Asked, check_numbers
-from runs.folders import output_folder
-from runs.headline import print_headline
-from runs.progress import say
+from runs.output.command import command_line
+from runs.output.headline import print_headline
 from runs.testing.conditions import chosen_conditions
 from runs.testing.run import run_test
+from tasks.experiment import open_network
 
 
 def prepare(asked: Asked, networks: Iterable[Path], *files: str) -> None:

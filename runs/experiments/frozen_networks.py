@@ -8,16 +8,16 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from lsnn import store
-from lsnn.files import NetworkFile, network_sha256
+from lsnn.files import store
+from lsnn.files.folders import alone_in, output_folder
+from lsnn.files.network_file import NetworkFile, network_sha256
+from lsnn.progress import Meter, say
 from lsnn.seeds import Study
-from runs.command import command_line
-from runs.configuration import Experiment, open_network
 from runs.experiments.options import Asked, check_numbers
-from runs.folders import alone_in, output_folder
-from runs.progress import Meter, say
+from runs.output.command import command_line
 from runs.study.apparatus import Subject, study_keys
 from runs.study.study import subject_of
+from tasks.experiment import Experiment, open_network
 from tasks.water_maze import WaterMaze
 
 SWIMMERS_AT_ONCE = 64

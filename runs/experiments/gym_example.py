@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from runs.command import ending_of_speech
 from runs.experiments.options import Seed, check_numbers
+from runs.output.command import ending_of_speech
 
 if TYPE_CHECKING:
     from lsnn.meta import MetaLearner
@@ -70,7 +70,7 @@ def experiment(
     seed: Seed = 0,
 ) -> None:
     """Meta-train a spiking network on a Gymnasium environment."""
-    from runs.progress import say
+    from lsnn.progress import say
 
     check_numbers(episodes=episodes, iterations=iterations, steps=steps, seed=seed)
     trained = learner(env_id, steps, iterations, episodes, seed)

@@ -23,7 +23,7 @@ from runs.experiments.options import Folder, Overwrite, OwnNetwork, Seed, Streng
 if TYPE_CHECKING:
     from lsnn import brian
     from lsnn.network import Network
-    from runs.brian_sweep import Sweep
+    from runs.brian.departures import Sweep
 
 STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5)
 
@@ -59,7 +59,7 @@ def physics(network: "Network", strength: float, keys: np.ndarray, steps: int) -
 
 def sweep() -> "Sweep":
     """What departs, and how its strength is measured."""
-    from runs.brian_sweep import Sweep
+    from runs.brian.departures import Sweep
 
     return Sweep("membrane_noise", "noise of the free membrane, standard deviation", "b0", STRENGTHS, physics)
 
@@ -73,6 +73,6 @@ def experiment(
     overwrite: Overwrite = False,
 ) -> None:
     """Run the network at every strength and draw what it still finds."""
-    from runs.brian_sweep import carry_out
+    from runs.brian.departures import carry_out
 
     carry_out(sweep(), network, out, strength, episodes, seed, overwrite)

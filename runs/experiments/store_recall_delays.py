@@ -31,8 +31,8 @@ def experiment(
     from analysis.results import Result
     from analysis.store_recall import delays
     from lsnn.errors import InputError
-    from runs.configuration import open_network
     from runs.experiments.figures import draw, prepare, tested
+    from tasks.experiment import open_network
 
     asked = Asked(out, episodes, seed, threads, overwrite)
     prepare(asked, [network, lif], RESULT, WITHOUT, FIGURE)

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import h5py
 
-from lsnn import store
 from lsnn.blocks import Threads
 from lsnn.configuration import to_mapping
 from lsnn.errors import InputError
-from lsnn.files import NetworkFile, network_sha256
-from runs.configuration import Experiment, open_network
-from runs.progress import duration, meter, say
+from lsnn.files import store
+from lsnn.files.network_file import NetworkFile, network_sha256
+from lsnn.progress import duration, meter, say
 from runs.study.apparatus import Findings, Subject
 from runs.study.behaviour import probe, reversal
 from runs.study.decoding import decoding
@@ -25,7 +24,8 @@ from runs.study.transplant import takeover, transplant
 from runs.study.variants import findings_of_variants, require_variants, train_variants, variants_folder
 from runs.study.wiring import wiring
 from runs.testing.result_file import put_network, put_trials
-from runs.train import Budget, load_compiled
+from runs.training.train import Budget, load_compiled
+from tasks.experiment import Experiment, open_network
 from tasks.water_maze import FAMILY, WaterMaze
 
 EPISODES = 256

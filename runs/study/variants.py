@@ -12,16 +12,16 @@ import numpy as np
 
 from lsnn.blocks import Threads
 from lsnn.errors import InputError
-from lsnn.files import NetworkFile
+from lsnn.files.network_file import NetworkFile
+from lsnn.progress import duration, say
 from lsnn.seeds import Study
-from runs.configuration import Experiment, open_network, overridden
-from runs.progress import duration, say
 from runs.study.apparatus import Findings, Item, Plan, Subject, run_blocks, study_keys, surgery
 from runs.study.generalisation import goals_of, wedge, yardstick_goals
 from runs.study.retention import retention
 from runs.study.wiring import wiring
 from runs.testing.conditions import roll_out_with_resets
-from runs.train import CHECKPOINT, NETWORK, Budget, Run, fresh_run, resumed_run, train
+from runs.training.train import CHECKPOINT, NETWORK, Budget, Run, fresh_run, resumed_run, train
+from tasks.experiment import Experiment, open_network, overridden
 from tasks.water_maze import WaterMaze
 
 REFERENCE = "reference"

@@ -6,8 +6,8 @@ from lsnn.meta import new_network
 from lsnn.network import Network
 from lsnn.seeds import Study
 from lsnn.wiring import draw_pairs, pair_numbers
-from runs.configuration import Experiment
 from runs.study.apparatus import Findings, Item, Subject, study_generator
+from tasks.experiment import Experiment
 
 RANDOM_WIRINGS = 20
 

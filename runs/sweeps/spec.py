@@ -12,8 +12,8 @@ import numpy as np
 
 from lsnn.configuration import from_mapping
 from lsnn.errors import InputError
-from runs.configuration import Experiment, preset
-from runs.train import CHECKPOINT, NETWORK, Budget, budget_of
+from runs.training.train import CHECKPOINT, NETWORK, Budget, budget_of
+from tasks.experiment import Experiment, preset
 from tasks.family import DEFAULT_PRESET
 
 SPEC, FAILURE, LOG, SUMMARY, FIGURE = "sweep.toml", "failure.json", "log.txt", "summary.h5", "summary.png"
@@ -232,7 +232,7 @@ def words(settings: Mapping[str, Any]) -> list[str]:
 
 def finished(place: Path, budget: Budget) -> bool:
     """Whether a cell has spent its budget and left its network."""
-    from lsnn.files import load_network
+    from lsnn.files.network_file import load_network
 
     if not (place / NETWORK).exists() or not (place / CHECKPOINT).exists():
         return False

@@ -7,19 +7,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from analysis.sweep import write_figure
-from lsnn import store
 from lsnn.blocks import Block
 from lsnn.errors import InputError
-from lsnn.files import load_network
+from lsnn.files import store
+from lsnn.files.network_file import load_network
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
+from lsnn.progress import say
 from lsnn.seeds import TEST_BRANCH, VALIDATION_BRANCH, episode_keys
 from lsnn.task import Task
-from runs.configuration import open_network, preset
-from runs.progress import say
 from runs.sweeps.spec import FAILURE, FIGURE, SUMMARY, Cell, Spec, finished
-from runs.train import CHECKPOINT, NETWORK, VALIDATION_EPISODES, practice_of
+from runs.training.train import CHECKPOINT, NETWORK, VALIDATION_EPISODES, practice_of
 from tasks import registry
+from tasks.experiment import open_network, preset
 from tasks.family import family_of
 
 PENDING, FINISHED, FAILED, UNFINISHED = range(4)

@@ -15,11 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lsnn.errors import InputError
-from lsnn.whole import refuse_inputs, write_whole
-from runs.configuration import open_network, overridden, preset
-from runs.folders import alone_in, busy, require_same, writable
-from runs.interruption import Interruption, interruption
-from runs.progress import say
+from lsnn.files.folders import alone_in, busy, require_same, writable
+from lsnn.files.whole import refuse_inputs, write_whole
+from lsnn.interruption import Interruption, interruption
+from lsnn.progress import say
 from runs.sweeps.spec import (
     FAILURE,
     FIGURE,
@@ -35,7 +34,8 @@ from runs.sweeps.spec import (
     words,
 )
 from runs.sweeps.summary import write as write_summary
-from runs.train import CHECKPOINT
+from runs.training.train import CHECKPOINT
+from tasks.experiment import open_network, overridden, preset
 
 
 def sweep(path: Path, out: Path, more: Sequence[str], jobs: int, retry_failed: bool, command: str) -> int:

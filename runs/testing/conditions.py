@@ -7,14 +7,14 @@ import numpy as np
 
 from lsnn.blocks import Block, Threads
 from lsnn.errors import InputError
-from lsnn.files import NetworkFile
+from lsnn.files.network_file import NetworkFile
 from lsnn.gym_blocks import silence
 from lsnn.kernels.layout import Weights
 from lsnn.kernels.simd import LANES
 from lsnn.meta import new_network
 from lsnn.network import Network
 from lsnn.seeds import TEST_BRANCH, episode_keys
-from runs.configuration import Experiment
+from tasks.experiment import Experiment
 
 
 class Condition(NamedTuple):

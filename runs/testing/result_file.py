@@ -8,9 +8,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from lsnn import store
 from lsnn.blocks import Block
-from lsnn.files import put_neurons
+from lsnn.files import store
+from lsnn.files.network_file import put_neurons
 from lsnn.network import Network
 from lsnn.neurons import ALIF
 from tasks.family import Family, Played, Recording, Trace, family_of

@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from lsnn import store
 from lsnn.blocks import Threads
 from lsnn.errors import InputError
-from lsnn.files import NetworkFile, network_sha256, put_history
+from lsnn.files import store
+from lsnn.files.network_file import NetworkFile, network_sha256, put_history
 from lsnn.kernels.simd import LANES
-from runs.configuration import Experiment, changed_from
-from runs.progress import Meter, meter
+from lsnn.progress import Meter, meter
 from runs.testing.conditions import NETWORKS, Session, keys_of_test, roll_outs
 from runs.testing.result_file import ConditionWriter, describe_family, put_network, put_played
-from runs.train import load_compiled, practice_of
+from runs.training.train import load_compiled, practice_of
+from tasks.experiment import Experiment, changed_from
 from tasks.family import family_of
 
 RECORDED = 8

@@ -7,7 +7,7 @@ import h5py
 import pytest
 
 from analysis.results import Result
-from lsnn import store
+from lsnn.files import store
 from tests.analysis.make_result import SHA, make_result
 
 GEOMETRY = {"platform_circle": 0.85, "platform_radius": 0.3, "speed": 0.02}

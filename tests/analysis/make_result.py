@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lsnn import store
+from lsnn.files import store
 
 SPEED, PLATFORM_RADIUS, POOL_RADIUS = 0.02, 0.3, 1.0
 POPULATIONS = {"excitatory": 50, "inhibitory": 20, "adaptive": 30}

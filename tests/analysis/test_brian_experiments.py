@@ -7,7 +7,7 @@ from analysis.brian_experiments import describe, lost_from, strength_curves, sur
 from analysis.latencies import Estimate, goals_per_episode
 from analysis.reading import ResultError
 from analysis.results import Result
-from lsnn import store
+from lsnn.files import store
 
 
 def swept(edited, *names):

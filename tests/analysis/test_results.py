@@ -15,7 +15,7 @@ from analysis.reading import ResultError
 from analysis.results import CONDITIONS, NETWORK_CONDITIONS, Network, Origin, Provenance, Result, Trials
 from analysis.style import told_origin
 from analysis.verdict import weights_unchanged
-from lsnn import store
+from lsnn.files import store
 from tests.analysis.make_result import B0, N_INPUTS, N_NEURONS, RELATIVE_BETA, SHA, make_result
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lsnn.configuration import from_mapping, to_mapping
-from runs.configuration import preset
 from tasks import registry
+from tasks.experiment import preset
 from tests.contract.driven import driven
 
 KEY = np.uint64(99)

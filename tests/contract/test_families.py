@@ -13,10 +13,10 @@ from lsnn.blocks import Block
 from lsnn.meta import new_network
 from lsnn.seeds import TEST_BRANCH, TRAIN_BRANCH, episode_keys
 from lsnn.task import Encoder, Task
-from runs.configuration import experiment_of, preset
 from runs.testing.conditions import NETWORKS
 from runs.testing.result_file import describe_family
 from tasks import registry
+from tasks.experiment import experiment_of, preset
 from tasks.family import TRIAL_COLUMNS, Family
 from tests.contract.driven import driven
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from lsnn import store
+from lsnn.files import store
 from tests.fuzzing.hostile import HOSTILE
 
 SEAL_BYTES = 512

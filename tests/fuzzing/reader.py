@@ -17,9 +17,9 @@ import numpy as np
 
 from analysis.reading import ResultError
 from analysis.results import Result
-from lsnn import store
 from lsnn.errors import InputError
-from lsnn.files import load_network, network_sha256
+from lsnn.files import store
+from lsnn.files.network_file import load_network, network_sha256
 
 SPARE_BYTES = 3 * 2**30  # the largest data set that is read takes 1 GiB
 

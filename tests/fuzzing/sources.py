@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lsnn import store
-from runs.configuration import open_network
+from lsnn.files import store
 from runs.testing.run import run_test
+from tasks.experiment import open_network
 from tests.analysis.make_result import SHA, SWIMMERS, make_result
 from tests.analysis.test_family_pages import RECALL_DTYPE
 

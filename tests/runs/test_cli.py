@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 
 from analysis.results import Result
 from lsnn.errors import StoreError
-from lsnn.files import load_network, save_network
+from lsnn.files.network_file import load_network, save_network
 from runs import maze
-from runs import train as training
 from runs.cli import main
-from runs.command import command_line
-from runs.configuration import open_network, overridden, preset
+from runs.output.command import command_line
+from runs.training import train as training
+from tasks.experiment import open_network, overridden, preset
 from tests.runs.tiny import FREE
 from tests.test_neuron_files import TEXT
 
@@ -176,7 +176,7 @@ def nothing_compiles(monkeypatch):
     def compiled(*arguments):
         raise AssertionError("compiled before the input was checked")
 
-    monkeypatch.setattr("runs.train.load_compiled", compiled)
+    monkeypatch.setattr("runs.training.train.load_compiled", compiled)
     monkeypatch.setattr("runs.testing.run.load_compiled", compiled)
 
 
@@ -340,7 +340,7 @@ def changed_network(own, change):
     file = load_network(path)
     change(file)
     with pytest.MonkeyPatch.context() as unchecked:
-        unchecked.setattr("lsnn.files.require_readable", lambda path, file: None)
+        unchecked.setattr("lsnn.files.network_file.require_readable", lambda path, file: None)
         save_network(path, file.network, file.config, file.seed, file.command, file.history, file.learner_state)
     return path
 

@@ -11,19 +11,19 @@ from typer.testing import CliRunner
 from analysis.report import PAGES, write_report
 from lsnn.blocks import Block
 from lsnn.configuration import from_mapping, to_mapping
-from lsnn.files import network_sha256
+from lsnn.files.network_file import network_sha256
 from lsnn.meta import MetaLearner, new_network
 from runs.cli import main
-from runs.configuration import experiment_of, open_network, overridden, preset
 from runs.experiments.options import PRETRAINED
-from runs.headline import print_headline
+from runs.output.headline import print_headline
 from runs.testing.conditions import NETWORKS, chosen_conditions, keys_of_test
 from runs.testing.run import RANKS, run_test
-from runs.train import Budget, fresh_run, train
+from runs.training.train import Budget, fresh_run, train
 from tasks import registry
 from tasks.bandit import Bandit
 from tasks.bandit.baselines import play
 from tasks.bandit.task import last_steps
+from tasks.experiment import experiment_of, open_network, overridden, preset
 from tasks.regression import Regression
 from tasks.store_recall import StoreRecall
 from tests.runs.refusals import assert_one_line, experiment

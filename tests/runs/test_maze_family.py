@@ -10,14 +10,14 @@ from analysis import maze_family as analysis
 from analysis.latencies import Estimate
 from analysis.reading import ResultError
 from analysis.results import Result
-from lsnn import store
 from lsnn.blocks import Block
-from lsnn.files import network_sha256
+from lsnn.files import store
+from lsnn.files.network_file import network_sha256
 from lsnn.seeds import Study
-from runs.configuration import open_network
 from runs.experiments.maze_family import grid as maze_family
 from runs.experiments.options import PRETRAINED
 from runs.study.apparatus import study_keys
+from tasks.experiment import open_network
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import swim
 from tasks.water_maze.dynamics import ON_PLATFORM

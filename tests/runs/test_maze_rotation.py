@@ -10,10 +10,10 @@ from analysis import maze_rotation as analysis
 from analysis.results import Result
 from lsnn.blocks import Block
 from lsnn.seeds import Study
-from runs.configuration import open_network
 from runs.experiments.maze_rotation import rotation as maze_rotation
 from runs.experiments.options import PRETRAINED
 from runs.study.apparatus import study_keys
+from tasks.experiment import open_network
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.dynamics import N_STATE, ON_PLATFORM, TRIAL, WAIT, X, Y
 from tests.runs.refusals import assert_not_written_over, assert_one_line, experiment

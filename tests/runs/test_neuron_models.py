@@ -10,7 +10,7 @@ from analysis.reading import ResultError
 from analysis.results import Result
 from lsnn.errors import InputError
 from runs.experiments.neuron_models import comparison as neuron_models
-from runs.train import Budget
+from runs.training.train import Budget
 from tests.runs.refusals import assert_one_line, experiment
 from tests.runs.tiny import FREE
 from tests.test_neuron_files import TEXT

@@ -13,14 +13,14 @@ import pytest
 from typer.testing import CliRunner
 
 from analysis.results import Result
-from lsnn import store
 from lsnn.errors import StoreError
-from lsnn.files import load_network
-from runs import train as training
+from lsnn.files import store
+from lsnn.files.network_file import load_network
 from runs.cli import main
 from runs.sweeps import sweep as sweeping
 from runs.sweeps.spec import FIGURE, SUMMARY
-from runs.train import Budget, fresh_run, train
+from runs.training import train as training
+from runs.training.train import Budget, fresh_run, train
 from tests.analysis.make_result import SWIMMERS, make_result
 from tests.runs.tiny import FREE, tiny, trained
 
@@ -79,7 +79,7 @@ FULL = """
 KILLED = """
     import os, signal, sys
     from analysis import movie, style
-    from lsnn import whole
+    from lsnn.files import whole
     from runs.cli import main
 
     movie.STEP_MS, movie.DOTS_PER_INCH, style.DOTS_PER_INCH = 50, 40, 30
@@ -313,7 +313,7 @@ def test_a_sweep_begins_no_cell_in_another_folder(tmp_path, monkeypatch):
 
 SCRATCH = """
     import os, signal, sys
-    from lsnn.scratch import scratch_folder
+    from lsnn.files.scratch import scratch_folder
 
     with scratch_folder() as folder:
         (folder / "below").mkdir()
@@ -335,7 +335,7 @@ def test_the_folder_of_a_killed_run_is_removed_by_the_next(tmp_path):
 
 
 def test_folders_of_runs_at_work_stay(tmp_path, monkeypatch):
-    from lsnn.scratch import scratch_folder
+    from lsnn.files.scratch import scratch_folder
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with scratch_folder() as first:
@@ -360,7 +360,7 @@ def test_folders_of_runs_at_work_stay(tmp_path, monkeypatch):
 def test_brian_builds_in_such_a_folder(tmp_path, monkeypatch):
     """And nowhere else."""
     from lsnn import brian
-    from lsnn.scratch import _PREFIX
+    from lsnn.files.scratch import _PREFIX
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(brian, "_replaying", lambda *_: pytest.skip("begun"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from lsnn.files import load_network
+from lsnn.files.network_file import load_network
 from lsnn.meta import MetaLearner, new_network
 from lsnn.neuron_files import model_of
 from runs.cli import main

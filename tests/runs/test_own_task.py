@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from analysis.results import Result
 from runs.cli import main
-from runs.configuration import open_network
+from tasks.experiment import open_network
 
 SOURCE = Path(__file__).parents[1] / "tasks/delayed_match.py"
 NETWORK, CHECKPOINT = "match/network.lsnn.h5", "match/checkpoint.lsnn.h5"

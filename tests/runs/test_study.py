@@ -15,7 +15,6 @@ from lsnn.learning.config import LearningConfig
 from lsnn.meta import new_network
 from lsnn.seeds import Study
 from runs.cli import main
-from runs.configuration import open_network, overridden
 from runs.experiments.options import PRETRAINED
 from runs.study import (
     apparatus,
@@ -32,7 +31,8 @@ from runs.study import (
 )
 from runs.study.apparatus import NEVER, WHOLE, Subject, erase, find_rows, run_blocks, study_keys, surgery, swim
 from runs.study.study import EXPERIMENTS, run_study
-from runs.train import Budget
+from runs.training.train import Budget
+from tasks.experiment import open_network, overridden
 from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, ON_PLATFORM, WAIT, X, Y
 from tests.runs.tiny import trained
 

@@ -12,7 +12,7 @@ from analysis.reading import ResultError
 from analysis.report import write_report
 from analysis.results import Result
 from analysis.study.report import ENTRIES, answers, decided
-from lsnn.store import fix_text, seal
+from lsnn.files.store import fix_text, seal
 from runs.cli import main
 
 TRAINED_FOR = ("wedge", "tau_a", "controls", "wiring_rewired")  # only where networks were trained for them

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from lsnn.errors import InputError
-from lsnn.files import load_network
-from runs.folders import alone_in
-from runs.interruption import interruption
-from runs.train import CHECKPOINT, NETWORK, Budget, Training, fresh_run, resumed_run, train
+from lsnn.files.folders import alone_in
+from lsnn.files.network_file import load_network
+from lsnn.interruption import interruption
+from runs.training.train import CHECKPOINT, NETWORK, Budget, Training, fresh_run, resumed_run, train
 from tasks.water_maze import WaterMaze
 from tests.runs.tiny import DALE, assert_same_run, tiny, trained
 
@@ -129,7 +129,7 @@ def await_idle(process, seconds=0.5):
 def test_one_ctrl_c_ends_a_run_with_workers_even_if_one_of_them_is_stopped(tmp_path, whole):
     """Ctrl-C reaches all processes of the terminal's foreground."""
     psutil = pytest.importorskip("psutil")
-    program = "from lsnn import process_crew; from runs.cli import main; process_crew.SILENT_S = 3; main()"
+    program = "from lsnn.workers import process_crew; from runs.cli import main; process_crew.SILENT_S = 3; main()"
     words = ["train", "water-maze", "--iterations", str(ITERATIONS), "--workers", "2", "--out", str(tmp_path)]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
     process = subprocess.Popen([sys.executable, "-c", program, *words, *SETTINGS], cwd=CLONE, **options)

@@ -21,16 +21,16 @@ from typer.testing import CliRunner
 import runs
 from analysis.sweep import FAILED, FINISHED, read_sweep, sweep_figure
 from lsnn.errors import InputError
-from lsnn.files import load_network
+from lsnn.files.folders import alone_in
+from lsnn.files.network_file import load_network
+from lsnn.interruption import Interruption
 from runs.cli import main
-from runs.configuration import overridden, preset
-from runs.folders import alone_in
-from runs.interruption import Interruption
 from runs.sweeps import sweep as sweeping
 from runs.sweeps.spec import LAWS, cells_of, finished, read_spec, spec_of, words
 from runs.sweeps.summary import _failures, curve_of, label_of
 from runs.sweeps.sweep import sweep, train_command
-from runs.train import NETWORK, Budget
+from runs.training.train import NETWORK, Budget
+from tasks.experiment import overridden, preset
 from tests.runs.tiny import FREE, assert_same_run, tiny, trained
 
 PLAIN = {"task": "water-maze", "iterations": 3, "seeds": [0]}

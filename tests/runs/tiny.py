@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lsnn.files import load_network
-from runs.configuration import Experiment, overridden, preset
-from runs.train import CHECKPOINT, Budget, fresh_run, train
+from lsnn.files.network_file import load_network
+from runs.training.train import CHECKPOINT, Budget, fresh_run, train
+from tasks.experiment import Experiment, overridden, preset
 
 FREE = (
     "network.n_excitatory=8", "network.n_inhibitory=4", "network.n_adaptive=4", "network.input_gain=3.0",

@@ -8,8 +8,9 @@ import h5py
 import numpy as np
 
 from analysis.maze_rotation import describe, write_figure
-from lsnn import store
 from lsnn.blocks import Block
+from lsnn.files import store
+from lsnn.progress import meter
 from lsnn.seeds import Study
 from runs.experiments.frozen_networks import (
     SWIMMERS_AT_ONCE,
@@ -20,10 +21,9 @@ from runs.experiments.frozen_networks import (
     part_of,
     put_header,
 )
-from runs.progress import meter
 from runs.study.apparatus import run_blocks, surgery
 from runs.study.generalisation import CIRCLE_TRIED_ON, CIRCLES_TRIED
-from runs.train import load_compiled
+from runs.training.train import load_compiled
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import best_circle, swim
 from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, ON_PLATFORM, ROTATION, TRIAL, WAIT, X, Y

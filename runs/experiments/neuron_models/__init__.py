@@ -15,8 +15,8 @@ import typer
 
 from lsnn.errors import InputError
 from lsnn.neurons import MODELS
-from runs.command import command_line
 from runs.experiments.options import Folder, Threads, check_numbers
+from runs.output.command import command_line
 
 
 def experiment(
@@ -35,8 +35,8 @@ def experiment(
     ] = None,
 ) -> None:
     """Meta-train and test what is not there yet; draw all."""
-    from runs import train as training
     from runs.experiments.neuron_models.comparison import compare
+    from runs.training import train as training
 
     seeds = seed or [1]
     if min(seeds) < 0:

@@ -8,15 +8,15 @@ import h5py
 import numpy as np
 
 from analysis.neuron_models import describe, write_figure
-from lsnn import store
 from lsnn.errors import InputError
-from lsnn.files import load_network
-from runs import train as training
-from runs.configuration import Experiment, open_network, overridden, preset
-from runs.folders import output_folder
-from runs.neurons import neuron_settings
-from runs.progress import say
+from lsnn.files import store
+from lsnn.files.folders import output_folder
+from lsnn.files.network_file import load_network
+from lsnn.progress import say
 from runs.testing.run import run_test
+from runs.training import train as training
+from runs.training.neurons import neuron_settings
+from tasks.experiment import Experiment, open_network, overridden, preset
 
 TABLE, FIGURE, TEST = "neuron_models.h5", "neuron_models.png", "result.h5"
 SWIMMERS = ("circling", "memory", "oracle")

@@ -11,16 +11,16 @@ from analysis.results import CONDITIONS as KNOWN
 from analysis.results import Result
 from lsnn.blocks import Block
 from lsnn.errors import InputError
-from lsnn.files import load_network, network_sha256
+from lsnn.files.network_file import load_network, network_sha256
 from lsnn.gym_blocks import silence
 from lsnn.learning.config import LearningConfig
 from lsnn.meta import new_network
 from lsnn.network import NetworkConfig
 from lsnn.seeds import TEST_BRANCH, episode_keys
-from runs.configuration import open_network
 from runs.testing.conditions import NETWORKS, chosen_conditions, keys_of_test
 from runs.testing.result_file import TRACED, threshold_beta
 from runs.testing.run import RANKS, recorded_episodes, run_test
+from tasks.experiment import open_network
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import swim
 from tasks.water_maze.dynamics import TRIAL

@@ -1,0 +1,1 @@
+"""What commands say: streams that never fail, exit codes, the main numbers of a result."""

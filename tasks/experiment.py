@@ -1,0 +1,191 @@
+"""An experiment as one configuration: what is trained, on what, how; saved whole in every file."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from lsnn.configuration import from_mapping, to_mapping
+from lsnn.errors import InputError
+from lsnn.files.network_file import NetworkFile, load_network
+from lsnn.forecast import check_block
+from lsnn.learning.config import LearningConfig, outputs_of
+from lsnn.network import NetworkConfig
+from lsnn.task import Encoder, Task
+from tasks import registry
+from tasks.family import DEFAULT_PRESET, Family, family_of
+from tasks.own_file import dependence, own_file
+
+SECTIONS = ("task", "network", "learning")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A task, a network and the way it learns."""
+
+    task: Task
+    network: NetworkConfig
+    learning: LearningConfig
+
+    def __post_init__(self) -> None:
+        if self.network.dt_ms != 1.0:
+            raise InputError(f"network.dt_ms must be 1, the step of every task, got {self.network.dt_ms!r}")
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Every key of every section, as JSON holds them."""
+        encoder = {"kind": type(self.task.encoder).__name__, **to_mapping(self.task.encoder)}
+        task = {"name": self.task.name, **_origin(self.task), **to_mapping(self.task), "encoder": encoder}
+        return {"task": task, "network": to_mapping(self.network), "learning": to_mapping(self.learning)}
+
+
+def _origin(task: Task) -> dict[str, str]:
+    """Name of the file of one's own that defines a task, and the hash of what a network depends on of it."""
+    own = own_file(task)
+    return {} if own is None else {"file": own.path.name, "sha256": dependence(task)}
+
+
+def preset(task: str, name: str = DEFAULT_PRESET) -> Experiment:
+    """The experiment of that name on a task (a family's name, or a file); InputError for an unknown task or name."""
+    family = registry.family(task)
+    chosen = family.preset(name)
+    return Experiment(family.task(**chosen.task), chosen.network, chosen.learning)
+
+
+def experiment_of(config: Mapping[str, Any], family: Family | None = None) -> Experiment:
+    """The experiment of a configuration; keys not given take their defaults.
+
+    Args:
+        family: that of the task, where its name does not tell (a file of one's own).
+
+    Raises:
+        InputError: an unknown section, key, task or encoder, or a value that breaks its rule.
+    """
+    for section in config:
+        if section not in SECTIONS:
+            raise InputError(f"the configuration has no section {section!r}; known: {', '.join(SECTIONS)}")
+    values = {section: config.get(section, {}) for section in SECTIONS}
+    return Experiment(
+        _task_of(values["task"], family),
+        from_mapping(NetworkConfig, values["network"], "network"),
+        from_mapping(LearningConfig, values["learning"], "learning"),
+    )
+
+
+def _task_of(values: object, family: Family | None) -> Task:
+    if not isinstance(values, Mapping):
+        raise InputError(f"task must be a mapping of keys to values, got {values!r:.80}")
+    rest = dict(values)
+    name, file, _ = rest.pop("name", None), rest.pop("file", None), rest.pop("sha256", None)
+    if file is not None and family is None:
+        raise InputError(f"task: the file of one's own that defines it must be given, --task {file!s:.80}")
+    task = (family if family is not None and family.name == name else registry.family(name)).task
+    for old, new in getattr(task, "renamed", {}).items():
+        if old in rest:
+            if new in rest:
+                raise InputError(f"task must not have both {new} and {old}, its older name")
+            rest[new] = rest.pop(old)
+    if "encoder" in rest:
+        rest["encoder"] = _encoder_of(rest["encoder"], task.__module__)
+    return from_mapping(task, rest, "task")
+
+
+def _encoder_of(values: object, beside: str) -> Encoder:
+    """The encoder; beside: the module of its task, which may define further ones."""
+    if not isinstance(values, Mapping):
+        raise InputError(f"task.encoder must be a mapping of keys to values, got {values!r:.80}")
+    rest = dict(values)
+    kind = rest.pop("kind", None)
+    known = registry.encoders() | registry.encoders(beside)
+    if not isinstance(kind, str) or kind not in known:
+        raise InputError(f"task.encoder.kind must be one of {', '.join(known)}, got {kind!r:.80}")
+    return from_mapping(known[kind], rest, "task.encoder")
+
+
+def overridden(experiment: Experiment, settings: Iterable[str]) -> Experiment:
+    """The experiment with some keys changed.
+
+    Args:
+        settings: "section.key=value", the value in JSON or a bare text; "task.encoder.kind=..." comes first and
+            starts that encoder from its defaults.
+
+    Raises:
+        InputError: not of that form, an unknown key, or a value that breaks its rule.
+    """
+    config = experiment.as_mapping()
+    parsed = [_parsed(setting) for setting in settings]
+    for keys, value in sorted(parsed, key=lambda item: item[0] != ["task", "encoder", "kind"]):
+        if keys == ["task", "encoder", "kind"]:
+            config["task"]["encoder"] = {"kind": value}
+        elif keys[:2] == ["task", "encoder"] and len(keys) == 3:
+            if not isinstance(config["task"]["encoder"], dict):
+                raise InputError(f"--set task.encoder must not be given beside task.encoder.{keys[2]}; set its kind")
+            config["task"]["encoder"][keys[2]] = value
+        elif len(keys) == 2:
+            config[keys[0]][keys[1]] = value
+        else:
+            raise InputError(f"--set {'.'.join(keys)}: there is no such key")
+    return experiment_of(config, family_of(experiment.task))
+
+
+def _parsed(setting: str) -> tuple[list[str], Any]:
+    name, equals, text = setting.partition("=")
+    keys = name.strip().split(".")
+    if not equals or len(keys) < 2 or keys[0] not in SECTIONS:
+        raise InputError(f"--set must be section.key=value with a section of {', '.join(SECTIONS)}, got {setting!r}")
+    try:
+        return keys, json.loads(text)
+    except (ValueError, RecursionError):
+        return keys, text
+
+
+def open_network(
+    path: Any, task: str | Path | None = None, task_changed: bool = False
+) -> tuple[NetworkFile, Experiment]:
+    """A network file and its experiment, checked against each other.
+
+    Args:
+        task: the file of one's own that defines its task; what else is given is not looked at.
+        task_changed: whether that file may differ, in what a network depends on, from that of its meta-training.
+
+    Raises:
+        InputError: they do not fit, or the task's file is another one.
+    """
+    file = load_network(path)
+    given = registry.family(task) if registry.is_file(task) else None
+    try:
+        experiment = experiment_of(file.config, given)
+        check_block(experiment)
+    except InputError as error:
+        raise InputError(f"{path}: /@config: {error}") from error
+    if given is not None and type(experiment.task) is not given.task:
+        raise InputError(f"{path}: --task {task} must define its task {experiment.task.name}, defines {given.name}")
+    if changed_from(file, experiment) and not task_changed:
+        rule = "must have the dynamics, parameters and encoder that the network was meta-trained with"
+        raise InputError(f"{path}: --task {task}: {rule}, has others; --task-changed goes on")
+    check_fit(path, file, experiment)
+    return file, experiment
+
+
+def changed_from(file: NetworkFile, experiment: Experiment) -> str | None:
+    """The hash that the file of the task had in meta-training, where it is another one now."""
+    stored = str(file.config["task"].get("sha256", ""))
+    return stored if stored and stored != experiment.as_mapping()["task"].get("sha256") else None
+
+
+def check_fit(path: Any, file: NetworkFile, experiment: Experiment) -> None:
+    """Raise InputError unless the network has the inputs and readouts that the experiment's task needs."""
+    task, network = experiment.task, file.network
+    needed = {
+        "input cells": (task.encoder.n_inputs, network.n_in),
+        "readouts": (list(outputs_of(task, experiment.learning).items()), list(network.outputs.items())),  # in order
+        "spreads of the policy": (task.n_action if task.action_kind == "gaussian" else 0, len(network.log_std)),
+    }
+    for what, (wanted, found) in needed.items():
+        if wanted != found:
+            raise InputError(f"{path}: a network for {task.name} must have {what} {wanted}, got {found}")
+
+
+def changed_sections(old: Experiment, new: Experiment) -> list[str]:
+    """Names of the sections in which two experiments differ."""
+    return [item.name for item in fields(old) if getattr(old, item.name) != getattr(new, item.name)]
