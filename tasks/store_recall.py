@@ -2,7 +2,8 @@
 
 Time goes in slots. A random bit is shown in every slot. With one of them STORE is shown: it has to be kept. Some slots
 later RECALL is shown without a bit, and the readout has to name the bit that was kept; then the next STORE may come.
-Delays and waits are counted in slots between the two.
+Delays and waits are counted in slots between the two. In the last `dark_ms` of a delay nothing is shown at all: what is
+recalled then was kept without input.
 """
 
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ STEP, SLOT, BIT, SIGNAL, KEPT, LEFT, DELAY, HOLDING = range(8)
 N_STATE = 8
 NO_SIGNAL, STORE, RECALL = 0.0, 1.0, 2.0
 
-SLOT_STEPS, DELAY_MIN, DELAY_MAX, WAIT_MAX, ANSWER_STEPS = range(N_PARAMETERS := 5)  # the parameters (float64)
+SLOT_STEPS, DELAY_MIN, DELAY_MAX, WAIT_MAX, ANSWER_STEPS, DARK_STEPS = range(N_PARAMETERS := 6)  # the parameters (float64)
 
 
 @njit(error_model="numpy")
@@ -64,13 +65,21 @@ def begin(key, parameters, state):
     _begin_slot(key, parameters, state)
 
 
+@njit(error_model="numpy")
+def _dark(state, parameters):
+    """Whether RECALL follows within the dark at the end of a delay."""
+    left = parameters[SLOT_STEPS] * (state[LEFT] + 1.0) - state[STEP]
+    return state[HOLDING] > 0.0 and state[SIGNAL] == NO_SIGNAL and left <= parameters[DARK_STEPS]
+
+
 @entry(state=numbers(N_STATE), parameters=numbers(N_PARAMETERS), observation=numbers(4))
 @njit(error_model="numpy")
 def observe(state, parameters, observation):
-    """Flags: bit 0, bit 1, STORE, RECALL; no bit is shown with RECALL."""
+    """Flags: bit 0, bit 1, STORE, RECALL; no bit is shown with RECALL, and nothing in the dark."""
     recall = state[SIGNAL] == RECALL
-    observation[0] = 0.0 if recall else 1.0 - state[BIT]
-    observation[1] = 0.0 if recall else state[BIT]
+    no_bit = recall or _dark(state, parameters)
+    observation[0] = 0.0 if no_bit else 1.0 - state[BIT]
+    observation[1] = 0.0 if no_bit else state[BIT]
     observation[2] = 1.0 if state[SIGNAL] == STORE else 0.0
     observation[3] = 1.0 if recall else 0.0
 
@@ -132,6 +141,9 @@ class StoreRecall:
         unit="ms",
         source="ours; read: the mean readout of the whole slot counts",
     )
+    dark_ms: int = parameter(
+        0, "last part of every delay, in which nothing is shown; no longer than the shortest delay", unit="ms"
+    )
     duration_ms: int = parameter(
         4000, "length of an episode", unit="ms", source="ours; read: `seq_len` 12 slots of 200 ms"
     )
@@ -157,6 +169,7 @@ class StoreRecall:
         require_integer("delay_max", self.delay_max, self.delay_min)
         require_integer("wait_max", self.wait_max, 0)
         require_integer("answer_ms", self.answer_ms, 1, self.slot_ms)
+        require_integer("dark_ms", self.dark_ms, 0, self.delay_min * self.slot_ms)
         longest = (self.wait_max + self.delay_max + 2) * self.slot_ms
         require_integer("duration_ms", self.duration_ms, longest)
         flags = isinstance(self.encoder, FlagCells) and len(self.encoder.flags) == self.n_observation
@@ -164,7 +177,7 @@ class StoreRecall:
 
     def parameters(self) -> NDArray[np.float64]:
         """The numbers the compiled functions need, in the order of the index constants of this module."""
-        numbers = [self.slot_ms, self.delay_min, self.delay_max, self.wait_max, self.answer_ms]
+        numbers = [self.slot_ms, self.delay_min, self.delay_max, self.wait_max, self.answer_ms, self.dark_ms]
         return np.array(numbers, dtype=np.float64)
 
     def at_difficulty(self, level: float) -> "StoreRecall":

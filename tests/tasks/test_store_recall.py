@@ -65,6 +65,24 @@ def test_flags_of_a_slot(state, flags):
     np.testing.assert_array_equal(observation, flags)
 
 
+def test_nothing_is_shown_in_the_last_part_of_a_delay():
+    task = StoreRecall(slot_ms=4, delay_min=2, delay_max=3, wait_max=2, answer_ms=2, dark_ms=6, duration_ms=400)
+    parameters, observation, shown = task.parameters(), np.empty(4), []
+    for states in run(KEYS[0], task=task)[0]:
+        observe(states, parameters, observation)
+        shown.append(observation.copy())
+    shown = np.array(shown)
+    recalls = np.flatnonzero(np.diff(shown[:, 3]) > 0) + 1
+    dark = np.unique(recalls[:, None] - np.arange(1, 7))
+    assert len(recalls) > 10 and not shown[dark].any()
+    np.testing.assert_array_equal(np.delete(shown, dark, axis=0).any(axis=1), True)
+
+
+def test_a_dark_fits_into_every_delay():
+    with pytest.raises(InputError, match="dark_ms must be an integer from 0 to 100, received 101"):
+        StoreRecall(delay_min=1, dark_ms=101)
+
+
 def test_target_is_the_bit_kept_in_the_last_part_of_a_recall():
     wanted = np.zeros(1)
     weights = [target(at(RECALL, kept=1.0, step=step), TASK.parameters(), wanted) for step in range(4)]
