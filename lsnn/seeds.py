@@ -38,8 +38,9 @@ class Study(IntEnum):
     WEDGE = 12
     MAZE_FAMILY = 13
     MAZE_ROTATION = 14
-    ONE_VISIT = 16
     TAKEOVER = 15  # 13, the number of MAZE_FAMILY, in results of before this register
+    ONE_VISIT = 16
+    STORE_RECALL_DARK = 17
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:

@@ -30,7 +30,8 @@ STEP, SLOT, BIT, SIGNAL, KEPT, LEFT, DELAY, HOLDING = range(8)
 N_STATE = 8
 NO_SIGNAL, STORE, RECALL = 0.0, 1.0, 2.0
 
-SLOT_STEPS, DELAY_MIN, DELAY_MAX, WAIT_MAX, ANSWER_STEPS, DARK_STEPS = range(N_PARAMETERS := 6)  # the parameters (float64)
+# The parameters (float64)
+SLOT_STEPS, DELAY_MIN, DELAY_MAX, WAIT_MAX, ANSWER_STEPS, DARK_STEPS = range(N_PARAMETERS := 6)
 
 
 @njit(error_model="numpy")

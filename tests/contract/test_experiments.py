@@ -30,7 +30,8 @@ def numbers_of(name):
 def given(name, folder):
     """Arguments without which an experiment cannot begin: a network that is never opened, a folder."""
     parameters = signature(importlib.import_module(EXPERIMENTS[name]).experiment).parameters
-    network = "network" in parameters and parameters["network"].default is parameters["network"].empty
+    empty = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
+    network = {"network", "networks"} & empty
     return [*(["network.lsnn.h5"] if network else []), *(["--out", str(folder)] if "out" in parameters else [])]
 
 
