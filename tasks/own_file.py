@@ -101,7 +101,7 @@ def dependence(task: Task) -> str:
     """SHA-256 of what a network meta-trained on a task depends on: its compiled functions, parameters and encoder.
 
     The functions count with all that they name in their module, without comments and docstrings; of what they import,
-    a module that stands beside theirs counts whole.
+    a module that stands beside theirs counts whole (of an encoder, what encoders share).
     """
     digest = hashlib.sha256()
     for name in SIZES:
@@ -160,5 +160,6 @@ def _beside(module: ModuleType, node: ast.ImportFrom | ast.Import) -> str:
     names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
     folder = Path(str(module.__file__)).parent
     files = [folder / f"{name.rpartition('.')[2]}.py" for name in names]
-    here = [file for file in files if file.is_file() and module.__name__ in _loaded]
+    counts = module.__name__ in _loaded or module.__name__.startswith("tasks.encoders.")
+    here = [file for file in files if file.is_file() and counts]
     return "".join(ast.unparse(_bare(file.read_bytes())) for file in here)

@@ -7,6 +7,7 @@ stands in no other's way.
 
 import ast
 import importlib
+import pkgutil
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -111,10 +112,13 @@ def load(task: str | Path, **keywords: Any) -> Any:
 
 @cache
 def encoders(beside: str = "tasks.encoders") -> dict[str, type[Any]]:
-    """Encoders by the names of their classes: those that `tasks.encoders` gives, or a module of one's own defines."""
+    """Encoders by the names of their classes: those in the files of `tasks/encoders/`, or in a module of one's own."""
     module = importlib.import_module(beside)
-    kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and hasattr(kind, "channels")]
-    return {kind.__name__: kind for kind in kinds if kind.__module__.startswith(module.__name__)}
+    files = pkgutil.iter_modules(getattr(module, "__path__", ()))
+    within = [module, *(importlib.import_module(f"{beside}.{file.name}") for file in files)]
+    kinds = [kind for part in within for kind in vars(part).values() if isinstance(kind, type)]
+    own = [kind for kind in kinds if hasattr(kind, "channels") and kind.__module__.startswith(module.__name__)]
+    return {kind.__name__: kind for kind in own}
 
 
 # Environments

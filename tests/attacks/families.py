@@ -1,5 +1,6 @@
 """Attacks on the compiled functions of the families, on their players, and on their Gymnasium faces."""
 
+import importlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks import encoders, store_recall
+from tasks import store_recall
 from tasks.bandit import task as bandit
 from tasks.bandit.baselines import gittins_table, play
 from tasks.bandit.environment import BanditEnv
@@ -34,12 +35,12 @@ FAMILIES: dict[ModuleType, list[Any]] = {
         regression.Regression(name, samples=3, traits_weight=w) for name in regression.FUNCTIONS for w in (0, 1)
     ],
 }
-ENCODERS = {
-    "encode_coordinates": CoordinateCells(5),
-    "encode_places": PlaceCells(4),
-    "encode_population": GaussianPopulation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 5, 500.0, 3),
-    "encode_flags": FlagCells(("a", "b", "c"), 4),
-}
+ENCODERS = (
+    CoordinateCells(5),
+    PlaceCells(4),
+    GaussianPopulation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 5, 500.0, 3),
+    FlagCells(("a", "b", "c"), 4),
+)
 
 
 def exact(array: np.ndarray) -> Iterator[Labelled]:
@@ -140,9 +141,10 @@ def functions_of_a_kind(kind: int) -> Iterator[Attack]:
 
 def cells() -> Iterator[Attack]:
     """The compiled encoders."""
-    for name, encoder in ENCODERS.items():
-        call, make = partial(encoded, getattr(encoders, name)), partial(arguments_of_cells, encoder)
-        yield Attack(name, call, make, wrong_cells)
+    for encoder in ENCODERS:
+        function = getattr(importlib.import_module(encoder.module), encoder.function)
+        call, make = partial(encoded, function), partial(arguments_of_cells, encoder)
+        yield Attack(encoder.function, call, make, wrong_cells)
 
 
 def arguments_of_cells(encoder: Any) -> dict[str, Any]:

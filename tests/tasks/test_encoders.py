@@ -1,19 +1,25 @@
 """Input cells against their tuning curves."""
 
+import importlib
+
 import numpy as np
 import pytest
 
 from lsnn.errors import InputError
 from lsnn.task import Encoder
-from tasks import encoders
 from tasks.encoders import CoordinateCells, FlagCells, GaussianPopulation, PlaceCells
 
 STEPS = 4000
 
 
+def compiled(encoder: Encoder):
+    """The compiled function of an encoder."""
+    return getattr(importlib.import_module(encoder.module), encoder.function)
+
+
 def spikes_of(encoder: Encoder, observation, steps: int = STEPS, key: int = 3, bit: int = 1) -> np.ndarray:
     """Spikes (steps, n_inputs) of one episode that keeps showing one observation."""
-    encode, parameters = getattr(encoders, encoder.function), encoder.parameters()
+    encode, parameters = compiled(encoder), encoder.parameters()
     spikes = np.zeros((steps, encoder.n_inputs), np.uint8)
     for t in range(steps):
         encode(np.uint64(key), t, np.asarray(observation, float), parameters, spikes[t], np.uint8(bit))
@@ -29,7 +35,7 @@ def assert_binomial(spikes: np.ndarray, probability: np.ndarray) -> None:
 @pytest.mark.parametrize("encoder", [CoordinateCells(), PlaceCells(), GaussianPopulation((0.0,), (1.0,))])
 def test_encoders_offer_what_a_network_needs(encoder) -> None:
     assert isinstance(encoder, Encoder)
-    assert encoder.module == "tasks.encoders"
+    assert encoder.module == type(encoder).__module__
     assert sum(size for _, size in encoder.channels) == encoder.n_inputs
 
 
@@ -138,7 +144,7 @@ MARGIN_SIDES = range(2, 200)
 
 def guarded_spikes(encoder: Encoder, observation) -> tuple[np.ndarray, np.ndarray]:
     """The spikes of a step, and the bytes on both sides of where they are written."""
-    encode, room = getattr(encoders, encoder.function), np.full(encoder.n_inputs + 2 * GUARD, 0b1010, np.uint8)
+    encode, room = compiled(encoder), np.full(encoder.n_inputs + 2 * GUARD, 0b1010, np.uint8)
     spikes = room[GUARD:-GUARD]
     spikes[:] = 0
     encode(np.uint64(1), 0, np.asarray(observation, float), encoder.parameters(), spikes, np.uint8(1))
@@ -215,7 +221,7 @@ def test_cells_wider_than_any_number_all_fire() -> None:
 def test_other_lanes_keep_their_bits() -> None:
     spikes = np.full(76, 0b10, np.uint8)
     encoder = PlaceCells(flag_rate_hz=1000.0)
-    encoders.encode_places(np.uint64(1), 0, np.array([0.0, 0.0, 1.0, 0.0]), encoder.parameters(), spikes, np.uint8(1))
+    compiled(encoder)(np.uint64(1), 0, np.array([0.0, 0.0, 1.0, 0.0]), encoder.parameters(), spikes, np.uint8(1))
     assert set(spikes[60:68]) == {0b11} and set(spikes[68:]) == {0b10}
 
 

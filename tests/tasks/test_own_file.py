@@ -84,6 +84,21 @@ def test_it_depends_on_a_module_that_stands_beside_the_file(write, tmp_path, mon
     assert found[0] != found[1]
 
 
+def test_it_depends_on_what_its_encoder_shares_with_others(write, monkeypatch):
+    """The drawing of spikes stands in a module beside the encoder's own."""
+    task = write()
+    before, shared = dependence(task), CLONE / "tasks/encoders/spikes.py"
+    text = shared.read_bytes()
+    for change, same in ((text.replace(b'"""Draw the spikes', b'"""The spikes'), True), (text + b"\nx = 1\n", False)):
+        assert change != text
+
+        def read(path, change=change):
+            return change if path == shared else open(path, "rb").read()
+
+        monkeypatch.setattr(Path, "read_bytes", read)
+        assert (dependence(task) == before) is same
+
+
 def test_a_task_travels_with_its_file(write, tmp_path):
     """To a process that has neither the module nor the file."""
     task = write(duration_ms=123)

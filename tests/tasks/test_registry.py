@@ -60,3 +60,13 @@ def test_load_takes_the_settings_of_the_default_preset_and_keywords():
         tasks.load("water-maze", depth=2)
     with pytest.raises(InputError, match="task must be one of bandit, .* or a file NAME.py, got 'sudoku'"):
         tasks.load("sudoku")
+
+
+def test_an_encoder_is_found_by_its_file(tmp_path, monkeypatch):
+    (tmp_path / "found_cells").mkdir()
+    (tmp_path / "found_cells/__init__.py").write_text("")
+    (tmp_path / "found_cells/token.py").write_text("class TokenCells:\n    channels = ()\n\nclass Helper:\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert set(registry.encoders("found_cells")) == {"TokenCells"}
+    known = {"CoordinateCells", "FlagCells", "GaussianPopulation", "PlaceCells"}
+    assert known <= set(registry.encoders()) and "TokenCells" not in registry.encoders()
