@@ -6,9 +6,10 @@ SubprocVecEnv), their names are "tasks:lsnn/WaterMaze-v0" and so on.
 
 import gymnasium
 
+from tasks import environment
 from tasks.registry import environments, load
 
-__all__ = ["load"]
+__all__ = ["environment", "load"]
 
 for _environment in environments():
     gymnasium.register(

@@ -159,6 +159,44 @@ class Preset:
     task: Mapping[str, Any] = field(default_factory=dict)
 
 
+def _a_ms(task: Any) -> int:
+    return 1
+
+
+def _nothing(task: Any, states: np.ndarray) -> dict[str, np.ndarray]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What is a family's own in its Gymnasium environments; the classes are those of `tasks.environment`.
+
+    Args:
+        doc: the docstring of the environment, under Gymnasium's headings; none = one made of the family's title.
+        observation: task -> Box or MultiBinary; none = the range of the encoder, to which observations are clipped.
+        action: task -> Discrete where the policy chooses, else a Box; none = Discrete, or a Box from -1 to 1. Where
+            the network's readout answers (action_kind "none"), the action is the answer.
+        info: (task, states (n, n_state)) -> name to array (n, ...), what `info` holds beside the episode's key.
+        step_ms: task -> how many steps of the task one of the environment lasts, all under the same action. What is
+            observed is the last one's; rewards add up.
+        keywords: those of the task that the environment takes; none = all.
+        settings: keywords of the task that are others than its defaults here.
+        draw: (task, states (k, n_state), t) -> RGB (pixels, pixels, 3); the states are those of the present trial up
+            to now, t is in ms. None = what was observed, as a raster.
+        fps: pictures a second of a film.
+    """
+
+    doc: str | None = None
+    observation: Callable[[Any], Any] | None = None
+    action: Callable[[Any], Any] | None = None
+    info: Callable[[Any, np.ndarray], dict[str, np.ndarray]] = _nothing
+    step_ms: Callable[[Any], int] = _a_ms
+    keywords: tuple[str, ...] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    draw: Callable[[Any, np.ndarray, int], np.ndarray] | None = None
+    fps: int = 4
+
+
 def family_of(task: Any) -> Family:
     """The family that a task carries, see `Family`."""
     found: Family = task.family
@@ -189,6 +227,7 @@ class Family:
             `state_reset` zeroes the network's state; none = there is no such condition.
         steps_to_trial: (task, states (n, n_state)) -> (n,) steps within which the counter cannot change but in the last
             one, at least 1; a lower bound, for speed. None = every step is looked at.
+        environment: spaces, docstring and drawing of its Gymnasium environments; none = made of the task alone.
         episodes: how many a test has.
     """
 
@@ -209,6 +248,7 @@ class Family:
     conditions: tuple[str, ...] | None = None
     trial_counter: int | None = None
     steps_to_trial: Callable[[Any, np.ndarray], np.ndarray] | None = None
+    environment: Environment | None = None
     episodes: int = 512
 
     def __post_init__(self) -> None:

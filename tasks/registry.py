@@ -21,14 +21,15 @@ from tasks.own_file import load_file
 
 FOLDER = Path(__file__).parent
 NAME = "FAMILY"  # by which a module gives its family
+ENVIRONMENTS = "tasks.environment"
 
 
-class Environment(NamedTuple):
-    """A Gymnasium environment of a family: its id, and where its classes are ("module:class"; vector: or None)."""
+class Registered(NamedTuple):
+    """A Gymnasium environment of a family: its id, and where its classes are ("module:class")."""
 
     id: str
     single: str
-    vector: str | None
+    vector: str
 
 
 @cache
@@ -124,15 +125,12 @@ def encoders(beside: str = "tasks.encoders") -> dict[str, type[Any]]:
 # Environments
 
 
-def environments() -> Iterator[Environment]:
-    """The Gymnasium environments of the families, from their `environment.py`: NameEnv and many of it side by side.
+def title_of(name: str) -> str:
+    """A family's name in those of its classes: water-maze is WaterMaze."""
+    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[\W_]+", name))
 
-    These are the class NameVectorEnv or a function `vector_env`, where one of the two is there.
-    """
-    for module in modules().values():
-        name = module.removeprefix("tasks.")
-        file, title = FOLDER / name / "environment.py", name.title().replace("_", "")
-        if file.exists():
-            place = f"{module}.environment"
-            many = [f"{place}:{name}" for name in (f"{title}VectorEnv", "vector_env") if defines(file, name)]
-            yield Environment(f"lsnn/{title}-v0", f"{place}:{title}Env", many[0] if many else None)
+
+def environments() -> Iterator[Registered]:
+    """The Gymnasium environments of the families, as `tasks.environment` gives them."""
+    for title in map(title_of, names()):
+        yield Registered(f"lsnn/{title}-v0", f"{ENVIRONMENTS}:{title}Env", f"{ENVIRONMENTS}:{title}VectorEnv")

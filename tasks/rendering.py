@@ -22,3 +22,24 @@ def paint_disc(image: NDArray[np.float64], x: float, y: float, radius: float, co
     columns = slice(*np.searchsorted(MIDDLES, [x - radius - PIXEL, x + radius + PIXEL]))
     rows = slice(*np.searchsorted(MIDDLES, [y - radius - PIXEL, y + radius + PIXEL]))
     image[rows, columns] += cover(MIDDLES[columns] - x, MIDDLES[rows] - y, radius) * (colour - image[rows, columns])
+
+
+def draw_raster(values: NDArray[np.floating], low: NDArray, high: NDArray, columns: int) -> NDArray[np.uint8]:
+    """Numbers over time as a raster: a row a number, a column a step, the latest on the right; low is white.
+
+    Args:
+        values: (steps, numbers), of which the last `columns` are drawn.
+        low, high: ends of the range, (numbers,) or (1,); where it is unbounded, x / (1 + |x|) is drawn from -1 to 1.
+
+    Returns:
+        (PIXELS, PIXELS, 3) RGB.
+    """
+    bounded = np.isfinite(low) & np.isfinite(high)
+    low, width = np.where(bounded, low, -1.0), np.where(bounded, high - low, 2.0)
+    shown = np.where(bounded, values, values / (1.0 + np.abs(values)))[-columns:]
+    shade = np.ones((columns, values.shape[1])) * np.nan
+    shade[columns - len(shown) :] = np.clip((shown - low) / np.where(width > 0, width, 1.0), 0.0, 1.0)
+    across, down = (np.arange(PIXELS) * count // PIXELS for count in shade.shape)
+    picture = shade.T[down][:, across, None]
+    image = np.where(np.isnan(picture), WATER, ROOM + picture * (TRAIL - ROOM))
+    return np.rint(image).astype(np.uint8)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+from gymnasium.spaces import MultiBinary
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
@@ -21,7 +22,7 @@ from lsnn.learning.config import LearningConfig
 from lsnn.task import ActionKind, Encoder, Loss
 from lsnn.validation import keys_of, require, require_integer
 from tasks.encoders import FlagCells
-from tasks.family import Family, Latent, Measure, Preset, Trace
+from tasks.family import Environment, Family, Latent, Measure, Preset, Trace
 from tasks.presets import SMALL
 
 # The state (float64, N_STATE). STEP counts within the slot; BIT is that of the slot, KEPT the one to be recalled; LEFT
@@ -268,6 +269,67 @@ def steps_to_slot(task: StoreRecall, states: NDArray[np.float64]) -> NDArray[np.
     return np.maximum(1, task.slot_ms - states[:, STEP]).astype(int)
 
 
+# Gymnasium
+
+DOC = """\
+## Description
+One bit of a stream is shown with STORE and has to be kept while random bits follow; at RECALL it is to be named
+(Bellec et al. 2018, after LSNN-official).
+
+## Action Space
+`Box(-1, 1, (1,), float32)`: the answer, above 0 for bit 1 and below 0 for bit 0. It matters at RECALL alone.
+
+## Observation Space
+`MultiBinary(4)`; no bit is shown with RECALL and in the dark.
+
+| Num | Observation |
+|-----|-------------|
+| 0   | the bit is 0 |
+| 1   | the bit is 1 |
+| 2   | STORE        |
+| 3   | RECALL       |
+
+`info` holds `key` (uint64, the episode's), `asked` (whether the observation is a RECALL) and `kept` (the bit to name;
+before the first STORE 0).
+
+## Transition Dynamics
+The stream does not depend on what is answered. One step is one slot; a network has `slot_ms` for it. The observation is
+that at the beginning of the slot, so that a dark (`dark_ms`) which begins within one is seen from the next on.
+
+## Reward
+1 for a right answer to a RECALL, else 0.
+
+## Starting State
+The stream follows from the episode's key: `reset(options={"key": k})` sets it, `reset(seed=s)` seeds the draw of it.
+
+## Episode End
+Never terminated; truncated after `duration_ms` / `slot_ms` steps.
+
+## Arguments
+The fields of `tasks.store_recall.StoreRecall`, among them `delay_min`, `delay_max`, `wait_max`, `dark_ms` and
+`duration_ms`:
+
+    gymnasium.make("lsnn/StoreRecall-v0", delay_max=10)
+
+`render_mode`: None or "rgb_array", a raster of what was observed.
+
+## Version History
+* v0: initial version
+"""
+
+
+def info(task: StoreRecall, states: NDArray[np.float64]) -> dict[str, NDArray]:
+    """Whether an answer is asked for and which is right, from states (n, N_STATE)."""
+    return {"asked": states[:, SIGNAL] == RECALL, "kept": states[:, KEPT].astype(np.int64)}
+
+
+ENVIRONMENT = Environment(
+    doc=DOC,
+    observation=lambda task: MultiBinary(4),
+    info=info,
+    step_ms=lambda task: task.slot_ms,
+)
+
 FAMILY = Family(
     task=StoreRecall,
     trials=trials_of,
@@ -285,5 +347,6 @@ FAMILY = Family(
     latent=Latent(("first bit kept",), "1", kept_bits, first_stores),
     trial_counter=SLOT,
     steps_to_trial=steps_to_slot,
+    environment=ENVIRONMENT,
     episodes=512,
 )

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from tasks.bandit.baselines import play
+from tasks.bandit.environment import ENVIRONMENT
 from tasks.bandit.presets import PRESETS
 from tasks.bandit.task import (
     INDEPENDENT,
@@ -101,5 +102,6 @@ FAMILY = Family(
     latent=Latent(("first arm pays", "second arm pays"), "1", hidden),
     trial_counter=TRIAL,
     steps_to_trial=steps_to_pull,
+    environment=ENVIRONMENT,
     episodes=2000,
 )

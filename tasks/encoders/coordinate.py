@@ -13,6 +13,8 @@ from lsnn.kernels.entry import at_least, entry
 from lsnn.validation import require_integer, require_number
 from tasks.encoders.spikes import (
     DT_MS,
+    MAZE_HIGH,
+    MAZE_LOW,
     MAZE_OBSERVATION,
     MOST_CELLS,
     OUT_OF_POOL,
@@ -90,6 +92,16 @@ class CoordinateCells:
     def n_observation(self) -> int:
         """Numbers in the observation that it reads."""
         return MAZE_OBSERVATION
+
+    @property
+    def low(self) -> tuple[float, ...]:
+        """Least value of each number of the observation."""
+        return MAZE_LOW
+
+    @property
+    def high(self) -> tuple[float, ...]:
+        """Greatest value of each."""
+        return MAZE_HIGH
 
     @property
     def n_inputs(self) -> int:

@@ -53,6 +53,16 @@ class FlagCells:
         return len(self.flags)
 
     @property
+    def low(self) -> tuple[float, ...]:
+        """Least value of each number of the observation."""
+        return (0.0,) * len(self.flags)
+
+    @property
+    def high(self) -> tuple[float, ...]:
+        """Greatest value of each."""
+        return (1.0,) * len(self.flags)
+
+    @property
     def n_inputs(self) -> int:
         """Number of input cells."""
         return len(self.flags) * self.cells_per_flag

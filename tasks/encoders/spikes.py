@@ -15,6 +15,7 @@ DT_MS = 1.0
 SILENT = 1e-6
 REACH = math.sqrt(-2.0 * math.log(SILENT))  # a Gaussian is `SILENT` this many standard deviations from its centre
 MAZE_OBSERVATION = 4  # x, y, on_platform, wall
+MAZE_LOW, MAZE_HIGH = (-1.0, -1.0, 0.0, 0.0), (1.0, 1.0, 1.0, 1.0)
 OUT_OF_POOL = 1.5  # squared radius; the wall is at 1, the corner (1, 1) at 2
 MOST_CELLS = 100_000  # of one kind
 MOST_ON_A_SIDE = 300  # of a grid

@@ -7,6 +7,7 @@ import numpy as np
 
 from tasks.family import Baseline, Family, Latent, Measure, Played, Recording, Trace
 from tasks.regression.baselines import ALGORITHMS, GRADIENT_STEPS, fit
+from tasks.regression.environment import ENVIRONMENT
 from tasks.regression.presets import PRESETS
 from tasks.regression.task import COEFFICIENTS, N_TRAITS, SAMPLE, STEP, Regression, X, Y, last_steps, traits
 
@@ -111,5 +112,6 @@ FAMILY = Family(
     recordings={"x": Recording("1", "row t: x at step t", inputs)},
     trial_counter=SAMPLE,
     steps_to_trial=steps_to_sample,
+    environment=ENVIRONMENT,
     episodes=1024,
 )

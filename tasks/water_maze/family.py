@@ -7,6 +7,7 @@ import numpy as np
 from tasks.family import Baseline, Family, Knows, Latent, Measure, Played, Recording, Trace
 from tasks.water_maze.baselines import CIRCLE_TRIED_ON, best_circle, swim
 from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, OTHER_X, OTHER_Y, RADIUS, REST, TRIAL, WAIT, X, Y
+from tasks.water_maze.environment import ENVIRONMENT
 from tasks.water_maze.presets import PRESETS
 from tasks.water_maze.task import WaterMaze
 from tasks.water_maze.trials import optimal_steps, trials_table
@@ -119,5 +120,6 @@ FAMILY = Family(
     },
     trial_counter=TRIAL,
     steps_to_trial=steps_to_release,
+    environment=ENVIRONMENT,
     episodes=512,
 )

@@ -1,4 +1,4 @@
-"""Attacks on the compiled functions of the families, on their players, and on their Gymnasium faces."""
+"""Attacks on the compiled functions of the families, on their players, and on their Gymnasium environments."""
 
 import importlib
 from collections.abc import Callable, Iterable, Iterator
@@ -12,12 +12,11 @@ import numpy as np
 from tasks import store_recall
 from tasks.bandit import task as bandit
 from tasks.bandit.baselines import gittins_table, play
-from tasks.bandit.environment import BanditEnv
 from tasks.encoders import CoordinateCells, FlagCells, GaussianPopulation, PlaceCells
+from tasks.environment import BanditEnv, BanditVectorEnv, WaterMazeEnv, WaterMazeVectorEnv
 from tasks.regression import task as regression
 from tasks.water_maze import dynamics as water_maze
 from tasks.water_maze.baselines import best_circle, ladder, swim
-from tasks.water_maze.environment import WaterMazeEnv, WaterMazeVectorEnv
 from tasks.water_maze.task import WaterMaze
 from tests.attacks import wrong
 from tests.attacks.attack import Attack
@@ -231,7 +230,7 @@ def hashable(labelled: Labelled) -> bool:
 
 
 def environments() -> Iterator[Attack]:
-    """The Gymnasium faces."""
+    """The Gymnasium environments."""
 
     def steps(env, action) -> list[Any]:
         env.reset(seed=1)
@@ -262,6 +261,13 @@ def environments() -> Iterator[Attack]:
     yield Attack(
         "BanditEnv.step", lambda action: steps(BanditEnv(trials=3), action), lambda: {"action": 1},
         lambda good: named(action=(each for each in wrong.of_integer() if each[0] != "a truth")),
+    )  # fmt: skip
+    arms = np.array([0.0, 1.0, 1.0])
+    yield Attack(
+        "BanditVectorEnv.step", lambda action: steps(BanditVectorEnv(3, trials=3), action), lambda: {"action": arms},
+        lambda good: named(action=(*wrong.of_numbers(arms), ("a third arm", arms + 1), ("half an arm", arms / 2),
+                                   ("NaN", arms * np.nan), ("infinite", arms + np.inf))),
+        lambda good: named(action=(("a list", arms.tolist()), ("whole", arms.astype(int)))),
     )  # fmt: skip
 
 

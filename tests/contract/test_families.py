@@ -4,10 +4,8 @@ import dataclasses
 import importlib
 import json
 
-import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 
 from lsnn.blocks import Block
 from lsnn.meta import new_network
@@ -218,20 +216,3 @@ def test_a_family_says_what_it_is_about(family):
     names = [measure.name for measure in family.history_of(family.task())]
     shape = (4, family.task().duration_ms)
     assert set(names) <= set(family.task().metrics(np.zeros(shape), np.ones(shape, bool)))
-
-
-@pytest.mark.parametrize("environment", list(registry.environments()), ids=lambda environment: environment.id)
-def test_environments_keep_gymnasiums_rules(environment):
-    made = gymnasium.make(environment.id)
-    check_env(made.unwrapped, skip_render_check=True)
-    actions, runs = [], []
-    for _ in range(2):
-        first, info = made.reset(options={"key": 12345})
-        seen = [first]
-        for step in range(20):
-            if len(actions) <= step:
-                actions.append(made.action_space.sample())
-            seen.append(made.step(actions[step])[0])
-        runs.append(np.stack(seen))
-        assert info["key"] == 12345
-    np.testing.assert_array_equal(*runs)

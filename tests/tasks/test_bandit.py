@@ -8,7 +8,6 @@ import tasks  # noqa: F401
 from lsnn.errors import InputError
 from tasks.bandit import Bandit
 from tasks.bandit.baselines import PLAYERS, gittins_table, play, regret
-from tasks.bandit.environment import BanditEnv
 from tasks.bandit.task import (
     ARMS,
     LAST_ARM,
@@ -25,6 +24,7 @@ from tasks.bandit.task import (
     target,
     transition,
 )
+from tasks.environment import BanditEnv
 
 KEYS = np.random.SeedSequence(2).generate_state(1000, np.uint64)
 TASK = Bandit(trials=30, trial_ms=3)
@@ -145,7 +145,7 @@ def test_environment_takes_what_matters_and_nothing_else():
     assert gymnasium.make("lsnn/Bandit-v0", render_mode=None).reset(seed=0)
     with pytest.raises(InputError, match="render_mode must be None or 'rgb_array', received 'human'"):
         BanditEnv(render_mode="human")
-    with pytest.raises(TypeError, match="trial_ms"):
+    with pytest.raises(InputError, match="a keyword of bandit must be one of arms, trials, received 'trial_ms'"):
         gymnasium.make("lsnn/Bandit-v0", trial_ms=7)
 
 

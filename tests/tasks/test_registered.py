@@ -9,6 +9,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
 import tasks  # noqa: F401  (registers the environments)
+from tasks import registry
 
 REGISTERED = sorted(name for name in gymnasium.registry if name.startswith("lsnn/"))
 MODES = ("sync", "async", "vector_entry_point", None)
@@ -16,7 +17,8 @@ ENVS = 3
 
 
 def test_environments_are_registered():
-    assert {"lsnn/WaterMaze-v0", "lsnn/Bandit-v0"} <= set(REGISTERED)
+    named = {"lsnn/WaterMaze-v0", "lsnn/Bandit-v0", "lsnn/StoreRecall-v0", "lsnn/Regression-v0"}
+    assert named <= set(REGISTERED) and len(REGISTERED) == len(registry.names())
 
 
 @pytest.mark.parametrize("render_mode", [None, "rgb_array"])

@@ -1,4 +1,4 @@
-"""The Gymnasium faces: their interface, and the same paths as the compiled functions."""
+"""The Gymnasium environments of the maze: their interface, and the same paths as the compiled functions."""
 
 import warnings
 
@@ -9,9 +9,9 @@ from gymnasium.utils.env_checker import check_env
 
 import tasks  # noqa: F401  (registers the environments)
 from lsnn.errors import InputError
+from tasks.environment import WaterMazeEnv, WaterMazeVectorEnv
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, N_STATE, begin, observe, transition
-from tasks.water_maze.environment import WaterMazeEnv, WaterMazeVectorEnv
 from tasks.water_maze.rendering import PIXELS, PLATFORM
 
 EVERY_MEMBER = {
@@ -119,7 +119,7 @@ def test_pictures() -> None:
 @pytest.mark.parametrize(
     ("misuse", "message"),
     [
-        (lambda: WaterMazeEnv(depth=1.0), "a keyword of the water maze must be one of .* received 'depth'"),
+        (lambda: WaterMazeEnv(depth=1.0), "a keyword of water-maze must be one of .* received 'depth'"),
         (lambda: WaterMazeEnv(platform_radius=-1.0), "platform_radius must be"),
         (lambda: WaterMazeEnv(render_mode="human"), "render_mode must be None or 'rgb_array', received 'human'"),
         (lambda: WaterMazeEnv().reset(options={"goal": 1}), "an option of reset must be 'key', received 'goal'"),
