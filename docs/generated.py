@@ -3,6 +3,7 @@
     {parameters} lsnn.network.NetworkConfig     a table with a row for every field of a configuration
     {task-parameters}, {encoder-parameters}     a section for every family: its task, its presets; for every encoder
     {families}                                  a table of the task families
+    {environments}                              a section for every Gymnasium environment: its docstring
     {commands}                                  a section for every command, with its arguments and options
 """
 
@@ -23,6 +24,7 @@ from lsnn.configuration import NOTHING, to_mapping
 from lsnn.learning.config import LearningConfig
 from lsnn.network import NetworkConfig
 from tasks import registry
+from tasks.environment import env_class
 from tasks.experiment import Experiment, preset
 
 HEAD = ("name", "default", "meaning", "unit", "symbol", "source")
@@ -148,6 +150,16 @@ def shipped(prefix: str) -> list[str]:
     return [f"`{path.name.removesuffix('.lsnn.h5')}`" for path in sorted(folder.glob(f"{prefix}*.lsnn.h5"))]
 
 
+def environment_sections() -> str:
+    """For every Gymnasium environment its docstring, whose headings move one down."""
+    made = zip(registry.environments(), registry.names(), strict=True)
+    return "\n\n".join(
+        f"## `{environment.id}`\nThe family {linked(name)}, as `{environment.single.partition(':')[2]}`.\n\n"
+        + re.sub(r"^## ", "### ", env_class(registry.family(name)).__doc__ or "", flags=re.MULTILINE)
+        for environment, name in made
+    )
+
+
 def command_sections() -> str:
     """Usage, arguments and options of every command, as Typer writes them."""
     from runs.cli import main
@@ -191,5 +203,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("task-parameters", written(task_sections))
     app.add_directive("encoder-parameters", written(encoder_sections))
     app.add_directive("families", written(family_table))
+    app.add_directive("environments", written(environment_sections))
     app.add_directive("commands", written(command_sections))
     return {"parallel_read_safe": True}

@@ -177,8 +177,8 @@ class Environment:
         action: task -> Discrete where the policy chooses, else a Box; none = Discrete, or a Box from -1 to 1. Where
             the network's readout answers (action_kind "none"), the action is the answer.
         info: (task, states (n, n_state)) -> name to array (n, ...), what `info` holds beside the episode's key.
-        step_ms: task -> how many steps of the task one of the environment lasts, all under the same action. What is
-            observed is the last one's; rewards add up.
+        step_ms: task -> how many steps of the task one of the environment lasts, all under the same action; rewards
+            add up, and what is observed is what comes after them.
         keywords: those of the task that the environment takes; none = all.
         settings: keywords of the task that are others than its defaults here.
         draw: (task, states (k, n_state), t) -> RGB (pixels, pixels, 3); the states are those of the present trial up

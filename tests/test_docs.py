@@ -30,6 +30,7 @@ WRITTEN = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.par
 PAGES = [CLONE / "README.md", CLONE / "CONTRIBUTING.md", *WRITTEN]
 README, PARAMETERS, WATER_MAZE = CLONE / "README.md", DOCS / "reference/parameters.md", DOCS / "families/water_maze.md"
 FIGURES, OWN_TASK = DOCS / "guide/figures.md", DOCS / "guide/own_task.md"
+ENVIRONMENTS = DOCS / "reference/environments.md"
 FAMILIES = registry.names()
 CONFIGURATIONS = (
     NetworkConfig,
@@ -128,6 +129,13 @@ def test_what_a_field_means_stands_in_the_docstring_of_its_configuration():
 def test_every_command_has_a_section(generated):
     named = re.findall(r"^## `lsnn ([\w-]+)`$", generated.command_sections(), flags=re.MULTILINE)
     assert set(named) == set(typer.main.get_command(main).commands)
+
+
+def test_every_environment_has_a_section_with_its_docstring(generated):
+    sections = generated.environment_sections()
+    assert re.findall(r"^## `(.*)`$", sections, flags=re.MULTILINE) == [each.id for each in registry.environments()]
+    assert sections.count("\n### Action Space\n") == len(registry.names()) and "| 2   | on the platform " in sections
+    assert "```{environments}\n```" in ENVIRONMENTS.read_text()
 
 
 def leaves(experiment: Experiment) -> dict[str, Any]:
@@ -287,6 +295,17 @@ def test_figures_of_the_guide_are_drawn(tmp_path, monkeypatch, capsys):
         exec(compile(block, str(FIGURES), "exec"), {})
     assert {path.name for path in tmp_path.glob("*.png")} == {"latency.png", "animal.png"}
     assert re.fullmatch(r"\d+\.\d platform visits per episode, \d+ neurons\n", capsys.readouterr().out)
+
+
+def test_examples_of_environments_run(tmp_path, monkeypatch):
+    (tmp_path / "my_task.py").write_text((CLONE / "tests/tasks/delayed_match.py").read_text())
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    first, second = python_blocks(ENVIRONMENTS)
+    exec(compile(first, str(ENVIRONMENTS), "exec"), names)
+    assert names["observation"].shape == (4,) and names["observations"].shape == (64, 4)
+    exec(compile(second, str(ENVIRONMENTS), "exec"), names)
+    assert names["many"].single_observation_space.shape == (2,) and names["env"].task.platform_radius == 0.2
 
 
 def test_the_task_of_the_guide_is_learnt(tmp_path):
