@@ -30,7 +30,7 @@ from tasks.family import Environment, Family
 from tasks.rendering import draw_raster
 
 RENDER_MODES = ["rgb_array"]
-DRAWN = 100  # steps in the picture of a family that has none of its own
+DRAWN = 100  # most steps in the picture of a family that has none of its own
 
 
 def make(task: Any, render_mode: str | None = None, **keywords: Any) -> "FamilyEnv":
@@ -201,15 +201,17 @@ class _Episodes:
         )  # fmt: skip
 
     def picture(self, i: int, path: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """The i-th episode; path: the states of its present trial to show, (k, n_state)."""
+        """The i-th episode; path: its states so far, or the last ones, (k, n_state)."""
         if self.own.draw is not None:
             return self.own.draw(self.task, path, int(self.times[i]))
+        columns = min(DRAWN, self.length // self.step_ms + 1)
+        path = path[-columns:]
         module, shown = importlib.import_module(self.task.dynamics), np.zeros((len(path), self.task.n_observation))
         for state, row in zip(path, shown, strict=True):
             module.observe(state, self.parameters, row)
         flat = self._seen(shown).reshape(len(path), -1).astype(float)
         low, high = (getattr(self.observed, end, value) for end, value in (("low", 0.0), ("high", 1.0)))
-        return draw_raster(flat, np.ravel(low), np.ravel(high), DRAWN)
+        return draw_raster(flat, np.ravel(low), np.ravel(high), columns)
 
 
 def _task_of(family: Family, own: Environment, task: Any, keywords: dict[str, Any]) -> Any:
@@ -267,11 +269,8 @@ class FamilyEnv(gymnasium.Env[NDArray[Any], Any]):
         return info | plain
 
     def _follow(self) -> None:
-        """Keep the states of the present trial for the picture."""
-        counter = self.family.trial_counter
+        """Keep the states of the episode for the picture."""
         if self.render_mode is not None:
-            if self._path and counter is not None and self._path[-1][counter] != self._episodes.states[0, counter]:
-                self._path.clear()
             self._path.append(self.state)
 
     def reset(
@@ -302,7 +301,7 @@ class FamilyEnv(gymnasium.Env[NDArray[Any], Any]):
         return self._episodes.observations[0], float(self._episodes.rewards[0]), terminated, truncated, self._info()
 
     def render(self) -> NDArray[np.uint8] | None:
-        """The present trial as a picture (pixels, pixels, 3); None without a render mode."""
+        """The episode as a picture (pixels, pixels, 3); None without a render mode."""
         return self._episodes.picture(0, np.array(self._path)) if self.render_mode is not None else None
 
 

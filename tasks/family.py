@@ -181,8 +181,8 @@ class Environment:
             add up, and what is observed is what comes after them.
         keywords: those of the task that the environment takes; none = all.
         settings: keywords of the task that are others than its defaults here.
-        draw: (task, states (k, n_state), t) -> RGB (pixels, pixels, 3); the states are those of the present trial up
-            to now, t is in ms. None = what was observed, as a raster.
+        draw: (task, states (k, n_state), t) -> RGB (pixels, pixels, 3); the states are those of the episode up to
+            now (of many side by side the present one alone), t is in ms. None = what was observed, as a raster.
         fps: pictures a second of a film.
     """
 

@@ -28,7 +28,7 @@ def draw_raster(values: NDArray[np.floating], low: NDArray, high: NDArray, colum
     """Numbers over time as a raster: a row a number, a column a step, the latest on the right; low is white.
 
     Args:
-        values: (steps, numbers), of which the last `columns` are drawn.
+        values: (steps, numbers), no more than `columns` of them.
         low, high: ends of the range, (numbers,) or (1,); where it is unbounded, x / (1 + |x|) is drawn from -1 to 1.
 
     Returns:
@@ -36,7 +36,7 @@ def draw_raster(values: NDArray[np.floating], low: NDArray, high: NDArray, colum
     """
     bounded = np.isfinite(low) & np.isfinite(high)
     low, width = np.where(bounded, low, -1.0), np.where(bounded, high - low, 2.0)
-    shown = np.where(bounded, values, values / (1.0 + np.abs(values)))[-columns:]
+    shown = np.where(bounded, values, values / (1.0 + np.abs(values)))
     shade = np.ones((columns, values.shape[1])) * np.nan
     shade[columns - len(shown) :] = np.clip((shown - low) / np.where(width > 0, width, 1.0), 0.0, 1.0)
     across, down = (np.arange(PIXELS) * count // PIXELS for count in shade.shape)

@@ -77,7 +77,8 @@ def info(task: WaterMaze, states: NDArray[np.float64]) -> dict[str, NDArray]:
 
 def draw(task: WaterMaze, states: NDArray[np.float64], t: int) -> NDArray[np.uint8]:
     """The pool from above with the path of the present trial, (PIXELS, PIXELS, 3)."""
-    return draw_maze(states[-1], states[:, [X, Y]], 0 <= task.probe_ms <= t)
+    path = states[states[:, TRIAL] == states[-1, TRIAL]][:, [X, Y]]
+    return draw_maze(states[-1], path, 0 <= task.probe_ms <= t)
 
 
 ENVIRONMENT = Environment(doc=DOC, observation=observed, info=info, draw=draw, fps=50)

@@ -31,6 +31,8 @@ def test_an_encoder_goes_through_json_and_counts_its_cells(task):
     assert from_mapping(type(encoder), to_mapping(encoder), "task.encoder") == encoder
     assert encoder.n_inputs == sum(size for _, size in encoder.channels) > 0
     assert all(name and size >= 0 for name, size in encoder.channels)
+    assert len(encoder.low) == len(encoder.high) == encoder.n_observation  # the range of what it reads
+    assert all(low < high for low, high in zip(encoder.low, encoder.high, strict=True))
 
 
 @pytest.mark.parametrize("task", list(used()))
