@@ -63,6 +63,14 @@ def _family_of(task: Any) -> tuple[Family, dict[str, Any]]:
     return family, {"task": task}  # type: ignore[return-value]
 
 
+_NOTHING = Environment()
+
+
+def own_of(family: Family) -> Environment:
+    """What is a family's own in its environments."""
+    return family.environment or _NOTHING
+
+
 # Spaces
 
 
@@ -152,8 +160,7 @@ class _Episodes:
     """n episodes of a task side by side, with its spaces: keys, times in ms, states (n, n_state)."""
 
     def __init__(self, family: Family, n: int, task: Any, keywords: dict[str, Any]) -> None:
-        self.family, self.own = family, family.environment or Environment()
-        self.task = _task_of(family, self.own, task, keywords)
+        self.task = _task_of(family, own_of(family), task, keywords)
         self.observed = observation_space(self.task, self.own)
         self.acted = action_space(self.task, self.own)
         self.parameters = self.task.parameters()
@@ -163,10 +170,15 @@ class _Episodes:
         self.states, self.rewards = np.zeros((n, self.task.n_state)), np.zeros(n)
         self.terminated, self.truncated = np.zeros((2, n), bool)
         self._observations = np.zeros((n, self.task.n_observation))
-        self._begin_all, self._step_all = _compiled(self.task.dynamics)
+        _compiled(self.task.dynamics)
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @property
+    def own(self) -> Environment:
+        """What is the family's own; looked up, for an environment can be copied and pickled, a family cannot."""
+        return own_of(self.task.family)
 
     @property
     def observations(self) -> NDArray[Any]:
@@ -190,12 +202,14 @@ class _Episodes:
     def begin(self, chosen: NDArray[np.bool_]) -> None:
         """Begin the chosen episodes, (n,), from their keys."""
         self.times[chosen], self.terminated[chosen], self.truncated[chosen] = 0, False, False
-        self._begin_all(self.keys, chosen, self.parameters, self.states, self._observations)
+        begin_all, _ = _compiled(self.task.dynamics)
+        begin_all(self.keys, chosen, self.parameters, self.states, self._observations)
 
     def step(self, chosen: NDArray[np.bool_], actions: ArrayLike) -> None:
         """Move the chosen episodes, (n,), by one step of the environment."""
         numbers = _numbers_of_actions(self.acted, actions, len(self))
-        self._step_all(
+        _, step_all = _compiled(self.task.dynamics)
+        step_all(
             self.keys, chosen, self.times, self.step_ms, self.length, numbers, self.parameters, self.states,
             self._observations, self.rewards, self.terminated, self.truncated,
         )  # fmt: skip
@@ -257,6 +271,9 @@ class FamilyEnv(gymnasium.Env[NDArray[Any], Any]):
         self.task = self._episodes.task
         self.observation_space, self.action_space = self._episodes.observed, self._episodes.acted
         self._path: list[NDArray[np.float64]] = []
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _empty, (self.task, FamilyEnv), vars(self)
 
     @property
     def state(self) -> NDArray[np.float64]:
@@ -325,6 +342,9 @@ class FamilyVectorEnv(VectorEnv[NDArray[Any], Any, NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._random = [seeding.np_random() for _ in range(num_envs)]  # a generator and its seed each
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _empty, (self.task, FamilyVectorEnv), vars(self)
 
     @property
     def np_random(self) -> tuple[np.random.Generator, ...]:
@@ -421,7 +441,7 @@ def _class_of(family: Family, base: Any) -> Any:
 
 
 def _made(family: Family, base: Any) -> Any:
-    own = family.environment or Environment()
+    own = own_of(family)
     metadata: dict[str, Any] = {"render_modes": [*RENDER_MODES], "render_fps": own.fps}
     if base is FamilyVectorEnv:
         metadata["autoreset_mode"] = AutoresetMode.NEXT_STEP
@@ -446,6 +466,12 @@ def _description(family: Family) -> str:
             f"## Arguments\nThose of `{family.task.__name__}`: {arguments}. `render_mode`: None or 'rgb_array'.",
         )
     )
+
+
+def _empty(task: Any, base: Any) -> Any:
+    """An environment to be filled by a copy or a pickle; a task of a file of one's own travels with its text."""
+    kind = _class_of(task.family, base)
+    return kind.__new__(kind)
 
 
 def __getattr__(name: str) -> Any:

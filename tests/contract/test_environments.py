@@ -1,5 +1,6 @@
 """What the Gymnasium environments of every family of the registry have to keep, whatever it is about."""
 
+import copy
 import importlib
 import pickle
 import re
@@ -66,6 +67,21 @@ def test_an_episode_is_that_of_the_compiled_functions_called_one_by_one(name):
         if terminated or truncated:
             break
     assert first > 0
+
+
+@families
+def test_copies_and_pickles_go_on_alike(name):
+    for env in (make(name, "rgb_array"), make_vec(name, MANY)):
+        env.reset(seed=5)
+        env.action_space.seed(1)
+        env.step(env.action_space.sample())
+        several = [env, copy.deepcopy(env), pickle.loads(pickle.dumps(env))]
+        for _ in range(30):
+            action = env.action_space.sample()
+            first, *others = (one.step(action) for one in several)
+            for other in others:
+                assert all(map(np.array_equal, first[:4], other[:4]))
+        assert len({one.reset()[1]["key"].tobytes() for one in several}) == 1
 
 
 @families

@@ -1,5 +1,6 @@
 """Gymnasium environments of families from a file of one's own, and what a family that says nothing of them gets."""
 
+import pickle
 import subprocess
 import sys
 import warnings
@@ -60,6 +61,21 @@ def test_many_of_a_file_of_ones_own_in_one_step_and_in_processes():
         for value, other in zip(together.step(action)[:4], apart.step(action)[:4], strict=True):
             np.testing.assert_array_equal(value, other)
     apart.close()
+
+
+def test_an_environment_travels_with_its_file(tmp_path):
+    """To a process that has neither the module nor the file."""
+    file = changed(tmp_path)
+    env = make(file)
+    env.reset(seed=3)
+    (tmp_path / "env.pickle").write_bytes(pickle.dumps(env))
+    file.unlink()
+    program = f"import pickle; env = pickle.load(open({str(tmp_path / 'env.pickle')!r}, 'rb')); env.step([0.0]);"
+    told = {"LSNN_CACHE": str(tmp_path / "cache"), "PATH": "", "PYTHONPATH": str(CLONE)}
+    command = [sys.executable, "-c", program + "print(type(env).__name__, env.state.tolist())"]
+    env.step([0.0])
+    expected = f"DelayedMatchEnv {env.state.tolist()}\n"
+    assert subprocess.check_output(command, cwd=CLONE, text=True, env=told) == expected
 
 
 def test_an_episode_that_terminates_ends_there(tmp_path):
