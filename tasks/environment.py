@@ -341,6 +341,7 @@ class FamilyVectorEnv(VectorEnv[NDArray[Any], Any, NDArray[Any]]):
         self.single_observation_space, self.single_action_space = self._episodes.observed, self._episodes.acted
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
+        self._everywhere = np.ones(num_envs, bool)
         self._random = [seeding.np_random() for _ in range(num_envs)]  # a generator and its seed each
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -364,7 +365,7 @@ class FamilyVectorEnv(VectorEnv[NDArray[Any], Any, NDArray[Any]]):
     def _info(self) -> dict[str, Any]:
         info = self._episodes.info
         for name in list(info):
-            info[f"_{name}"] = np.ones(self.num_envs, bool)
+            info[f"_{name}"] = self._everywhere.copy()
         return info
 
     def _begin(self, chosen: NDArray[np.bool_]) -> None:
@@ -390,12 +391,11 @@ class FamilyVectorEnv(VectorEnv[NDArray[Any], Any, NDArray[Any]]):
             if own_seed is not None:
                 self._random[i] = seeding.np_random(own_seed)
         keys = _option(options)
-        everywhere = np.ones(self.num_envs, bool)
         if keys is None:
-            self._begin(everywhere)
+            self._begin(self._everywhere)
         else:
             self._episodes.keys[:] = keys_of("key", keys, self.num_envs)
-            self._episodes.begin(everywhere)
+            self._episodes.begin(self._everywhere)
         return self._episodes.observations, self._info()
 
     def step(
