@@ -75,7 +75,7 @@ def open_sealed(path: str | Path) -> h5py.File:
 
 
 @contextmanager
-def readable(place: str) -> Iterator[None]:
+def readable(place: object) -> Iterator[None]:
     """Turns what h5py raises on bad contents into an InputError that names the place."""
     try:
         yield

@@ -29,8 +29,12 @@ from lsnn.files.sealed import readable
 from lsnn.files.soundness import LARGEST_READ_BYTES
 from lsnn.files.whole import writing
 
-SCHEMA_VERSION = 2  # of networks and sweeps; 1 had text of variable length
-RESULT_SCHEMA_VERSION = 3  # 2 said nothing of its family and kept every path
+SCHEMA_VERSIONS = {  # of each kind of file: those that are read here, of which the last is written
+    "network": (2, 3),  # 1 had text of variable length, 2 three populations in place of lists
+    "result": (3,),  # 2 said nothing of its family and kept every path
+    "sweep": (2,),
+}
+RESULT_SCHEMA_VERSION = SCHEMA_VERSIONS["result"][-1]
 
 _PACKAGES = ("numpy", "numba", "h5py", "brian2")
 _KIND_NAMES = {"f": "floating", "i": "signed integer", "u": "unsigned integer", "b": "boolean", "S": "byte string"}
@@ -62,11 +66,24 @@ def fix_text(file: h5py.File) -> None:
     def fix(_: str, node: h5py.Group | h5py.Dataset) -> None:
         for name in node.attrs:
             if node.attrs.get_id(name).dtype.hasobject:
-                encoded = np.char.encode(np.asarray(node.attrs[name], str), "utf-8", "surrogateescape")
-                node.attrs.create(name, encoded, dtype=h5py.string_dtype("utf-8", max(1, encoded.dtype.itemsize)))
+                _write_text(node, name, node.attrs[name])
 
     fix("/", file)
     file.visititems(fix)
+
+
+def write_attributes(node: h5py.Group | h5py.Dataset, values: Mapping[str, Any]) -> None:
+    """Numbers as they are, text in its length, so that nothing is written twice."""
+    for name, value in values.items():
+        if isinstance(value, str):
+            _write_text(node, name, value)
+        else:
+            node.attrs[name] = value
+
+
+def _write_text(node: h5py.Group | h5py.Dataset, name: str, text: Any) -> None:
+    encoded = np.char.encode(np.asarray(text, str), "utf-8", "surrogateescape")
+    node.attrs.create(name, encoded, dtype=h5py.string_dtype("utf-8", max(1, encoded.dtype.itemsize)))
 
 
 def seal(path: str | Path) -> None:
@@ -78,30 +95,41 @@ def seal(path: str | Path) -> None:
 
 
 def put(
-    group: h5py.Group, name: str, array: np.ndarray, units: str, description: str, compress: bool = True
+    group: h5py.Group,
+    name: str,
+    array: np.ndarray,
+    units: str,
+    description: str,
+    compress: bool = True,
+    chunk_rows: int | None = None,
 ) -> h5py.Dataset:
     """Writes an array of any shape as a data set, in checksummed (and compressed) chunks unless empty or a scalar."""
     array = np.asarray(array)
     filters: dict[str, Any] = {}
     if array.ndim and array.size:
-        filters = {"chunks": True, "fletcher32": True}
+        chunks = True if chunk_rows is None else (min(chunk_rows, len(array)), *array.shape[1:])
+        filters = {"chunks": chunks, "fletcher32": True}
         if compress:
             filters |= {"compression": "gzip", "shuffle": True}
     dataset = group.create_dataset(name, data=array, **filters)
-    dataset.attrs["units"] = units
-    dataset.attrs["description"] = description
+    write_attributes(dataset, {"units": units, "description": description})
     return dataset
 
 
 def put_table(
-    group: h5py.Group, name: str, table: np.ndarray, units: Mapping[str, str], descriptions: Mapping[str, str]
+    group: h5py.Group,
+    name: str,
+    table: np.ndarray,
+    units: Mapping[str, str],
+    descriptions: Mapping[str, str],
+    chunk_rows: int | None = None,
 ) -> h5py.Dataset:
     """Writes a structured array (n_rows,) as a data set; its attributes hold a JSON object with an entry a column."""
     columns = set(table.dtype.names or ())
     for what, given in (("units", units), ("descriptions", descriptions)):
         if set(given) != columns:
             raise ValueError(f"{name}: {what} must name the columns {sorted(columns)}, got {sorted(given)}")
-    return put(group, name, table, json.dumps(dict(units)), json.dumps(dict(descriptions)))
+    return put(group, name, table, json.dumps(dict(units)), json.dumps(dict(descriptions)), chunk_rows=chunk_rows)
 
 
 # Reading
@@ -120,7 +148,7 @@ def open_for_reading(path: str | Path, kind: str) -> Iterator[h5py.File]:
 
 def schema_of(kind: str) -> int:
     """The schema in which files of this kind are written."""
-    return RESULT_SCHEMA_VERSION if kind == "result" else SCHEMA_VERSION
+    return SCHEMA_VERSIONS[kind][-1]
 
 
 def _check_root(file: h5py.File, kind: str) -> None:
@@ -128,17 +156,28 @@ def _check_root(file: h5py.File, kind: str) -> None:
     if found != kind:
         raise InputError(f"{file.filename}: must be a {kind} file, got a {found} file")
     version = read_attribute(file, "schema_version", int)
-    if version != (known := schema_of(kind)):
-        raise InputError(f"{file.filename}: schema_version must be {known}, got {version}")
+    if version not in (known := SCHEMA_VERSIONS[kind]):
+        raise InputError(f"{file.filename}: schema_version must be {' or '.join(map(str, known))}, got {version}")
+
+
+class Place:
+    """Where something stands, spelled out for a message alone: h5py takes longer to name a file than to read from it."""
+
+    def __init__(self, node: h5py.Group | h5py.Dataset, name: str, before: str = "/"):
+        self.node, self.name, self.before = node, name, before
+
+    def __str__(self) -> str:
+        node = self.node.name if self.before == "@" else self.node.name.rstrip("/")
+        return f"{self.node.file.filename}: {node}{self.before}{self.name}"
 
 
 def read_attribute(node: h5py.Group | h5py.Dataset, name: str, expected: type[T]) -> T:
     """A scalar attribute of the type named: str, int, float or bool. Raises InputError."""
-    place = f"{node.file.filename}: {node.name}@{name}"
+    place = Place(node, name, "@")
     with readable(place):
-        if name not in node.attrs:
+        value = node.attrs.get(name)
+        if value is None:
             raise InputError(f"{place}: is missing")
-        value = node.attrs[name]
     if isinstance(value, bytes):
         value = _decoded(value, place)
     if isinstance(value, np.generic):
@@ -148,7 +187,7 @@ def read_attribute(node: h5py.Group | h5py.Dataset, name: str, expected: type[T]
     return value
 
 
-def _decoded(text: bytes, place: str) -> str:
+def _decoded(text: bytes, place: object) -> str:
     try:
         return text.decode()
     except UnicodeDecodeError as error:
@@ -180,7 +219,7 @@ def read(
     `shape` is the one it must have, None for any length of an axis. Its declared size is held to `largest_bytes`
     before anything is read; larger ones are for reading in slices. Raises InputError.
     """
-    place = _place(group, name)
+    place = Place(group, name)
     with readable(place):
         dataset = _dataset(group, name)
         _check_kind(place, dataset.dtype, dtype_kind)
@@ -203,39 +242,35 @@ def read_table(
 
     `columns` maps a name to numpy's kinds, as in `read`. Raises InputError.
     """
-    place = _place(group, name)
+    place = Place(group, name)
     with readable(place):
         dataset = _dataset(group, name)
-        if dataset.dtype.names is None or dataset.shape is None or len(dataset.shape) != 1:
-            raise InputError(f"{place}: must be a table, got shape {dataset.shape} of {dataset.dtype}")
+        dtype = dataset.dtype
+        if dtype.names is None or dataset.shape is None or len(dataset.shape) != 1:
+            raise InputError(f"{place}: must be a table, got shape {dataset.shape} of {dtype}")
         for column, kinds in columns.items():
-            if column not in dataset.dtype.names:
-                raise InputError(f"{place}: must have a column {column!r}, got {', '.join(dataset.dtype.names)}")
-            _check_kind(f"{place}[{column}]", dataset.dtype[column], kinds)
+            if column not in dtype.names:
+                raise InputError(f"{place}: must have a column {column!r}, got {', '.join(dtype.names)}")
+            _check_kind(Place(group, f"{name}[{column}]"), dtype[column], kinds)
         table = _contents(dataset, place, largest_bytes)
     chosen = np.empty(table.shape, [(column, table.dtype[column].newbyteorder("=")) for column in columns])
     for column in columns:
         chosen[column] = table[column]
         if finite:
-            _check_finite(f"{place}[{column}]", chosen[column])
+            _check_finite(Place(group, f"{name}[{column}]"), chosen[column])
     return chosen
 
 
-def _place(group: h5py.Group, name: str) -> str:
-    return f"{group.file.filename}: {group.name.rstrip('/')}/{name}"
-
-
 def _dataset(group: h5py.Group, name: str) -> h5py.Dataset:
-    place = _place(group, name)
-    if name not in group:
-        raise InputError(f"{place}: is missing")
-    dataset = group[name]
+    dataset = group.get(name)
+    if dataset is None:
+        raise InputError(f"{Place(group, name)}: is missing")
     if not isinstance(dataset, h5py.Dataset):
-        raise InputError(f"{place}: must be a data set, got a {type(dataset).__name__}")
+        raise InputError(f"{Place(group, name)}: must be a data set, got a {type(dataset).__name__}")
     return dataset
 
 
-def _check_kind(place: str, dtype: np.dtype, kinds: str) -> None:
+def _check_kind(place: object, dtype: np.dtype, kinds: str) -> None:
     if dtype.kind not in kinds or dtype.shape:
         names = " or ".join(_KIND_NAMES[kind] for kind in kinds)
         raise InputError(f"{place}: must be of type {names}, got {dtype}")
@@ -251,7 +286,7 @@ def _spelled(shape: tuple[int | None, ...]) -> str:
     return "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
 
 
-def _contents(dataset: h5py.Dataset, place: str, largest_bytes: int) -> np.ndarray:
+def _contents(dataset: h5py.Dataset, place: object, largest_bytes: int) -> np.ndarray:
     n_values = max(math.prod(dataset.shape), math.prod(dataset.chunks or ()))
     if n_values * dataset.dtype.itemsize > largest_bytes:
         raise InputError(
@@ -262,7 +297,7 @@ def _contents(dataset: h5py.Dataset, place: str, largest_bytes: int) -> np.ndarr
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _check_finite(place: str, array: np.ndarray) -> None:
+def _check_finite(place: object, array: np.ndarray) -> None:
     if array.dtype.kind != "f" or np.isfinite(array).all():
         return
     index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])

@@ -73,7 +73,7 @@ def test_what_leads_out_of_a_file_is_refused_wherever_it_stands(sources, tmp_pat
 @pytest.mark.parametrize("what", ["external link to the file", "soft link to the root", "data of another file"])
 def test_what_this_process_has_written_is_walked_through_as_well(tmp_path, what):
     with store.write_atomically(tmp_path / "own.h5") as file:
-        file.attrs.update(kind="network", schema_version=store.SCHEMA_VERSION)
+        file.attrs.update(kind="network", schema_version=store.schema_of("network"))
         HOSTILE[what](file, "planted", tmp_path)
     with pytest.raises(InputError, match=r"own.h5: /planted: must (stand in the file itself|hold its own data)"):
         sealed.open_sealed(tmp_path / "own.h5")

@@ -42,7 +42,7 @@ def written(tmp_path: Path, **datasets) -> Path:
     """A sealed network file with these data sets."""
     path = tmp_path / "made.lsnn.h5"
     with store.write_atomically(path) as file:
-        file.attrs.update({"kind": "network", "schema_version": store.SCHEMA_VERSION})
+        file.attrs.update({"kind": "network", "schema_version": store.schema_of("network")})
         for name, data in datasets.items():
             file.create_dataset(name, data=data)
     return path
@@ -81,7 +81,7 @@ def test_other_programs_read_the_file(network_file):
 )
 def test_scalars_empty_arrays_flags_and_foreign_byte_order(tmp_path, array):
     with store.write_atomically(tmp_path / "a.h5") as file:
-        file.attrs.update({"kind": "network", "schema_version": store.SCHEMA_VERSION})
+        file.attrs.update({"kind": "network", "schema_version": store.schema_of("network")})
         store.put(file, "weight", array, "1", "any", compress=False)
     found = read_weight(tmp_path / "a.h5", array.dtype.kind, array.shape)
     np.testing.assert_array_equal(found, array)
@@ -100,7 +100,7 @@ def test_table_comes_back_with_the_columns_asked_for(network_file):
 def test_text_comes_back_and_is_never_in_the_heap_without_a_checksum(tmp_path, text):
     path = written(tmp_path, a=WEIGHTS)
     with store.write_atomically(path) as file:
-        file.attrs.update(kind="network", schema_version=store.SCHEMA_VERSION, text=text, three=[text] * 3)
+        file.attrs.update(kind="network", schema_version=store.schema_of("network"), text=text, three=[text] * 3)
         file.create_group("group").attrs["text"] = text
     with store.open_for_reading(path, "network") as file:
         assert store.read_attribute(file, "text", str) == store.read_attribute(file["group"], "text", str) == text
@@ -150,7 +150,7 @@ def test_new_file_replaces_the_old_one_through_a_link(network_file, tmp_path):
     link = tmp_path / "latest.h5"
     link.symlink_to(network_file.name)
     with store.write_atomically(link) as file:
-        file.attrs.update({"kind": "network", "schema_version": store.SCHEMA_VERSION})
+        file.attrs.update({"kind": "network", "schema_version": store.schema_of("network")})
         store.put(file, "weight", 2 * WEIGHTS, "V", "other weights")
     assert link.is_symlink()
     np.testing.assert_array_equal(read_weight(network_file), 2 * WEIGHTS)
@@ -202,7 +202,7 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(network_file):
 
 def test_two_writers_of_one_file_do_not_meet(network_file):
     with store.write_atomically(network_file) as first:
-        first.attrs.update(kind="unfinished", schema_version=store.SCHEMA_VERSION)
+        first.attrs.update(kind="unfinished", schema_version=store.schema_of("network"))
         write_network(network_file)
         np.testing.assert_array_equal(read_weight(network_file), WEIGHTS)
     with pytest.raises(InputError, match="must be a network file, got a unfinished file"):
@@ -314,9 +314,9 @@ def test_kind_and_schema_version(network_file, tmp_path):
             pass
     for attributes, message in (
         ({"kind": "network"}, "/@schema_version: is missing"),
-        ({"schema_version": store.SCHEMA_VERSION}, "/@kind: is missing"),
-        ({"schema_version": store.SCHEMA_VERSION, "kind": 3}, "/@kind: must be of type str, got 3"),
-        ({"kind": "network", "schema_version": 99}, "schema_version must be 2, got 99"),
+        ({"schema_version": store.schema_of("network")}, "/@kind: is missing"),
+        ({"schema_version": store.schema_of("network"), "kind": 3}, "/@kind: must be of type str, got 3"),
+        ({"kind": "network", "schema_version": 99}, "schema_version must be 2 or 3, got 99"),
         ({"kind": "network", "schema_version": [1, 1]}, "schema_version: must be of type int"),
     ):
         with store.write_atomically(tmp_path / "a.h5") as file:
@@ -363,7 +363,7 @@ def test_nan_may_be_allowed(tmp_path):
 def test_huge_declared_size_is_refused_before_reading(tmp_path):
     path = tmp_path / "a.h5"
     with store.write_atomically(path) as file:
-        file.attrs.update({"kind": "network", "schema_version": store.SCHEMA_VERSION})
+        file.attrs.update({"kind": "network", "schema_version": store.schema_of("network")})
         file.create_dataset("weight", (2**40, 3), "f4", chunks=(2**24, 3))
     with pytest.raises(InputError, match=r"/weight: must be stored in full, 65536 chunks, got 0"):
         read_weight(path, shape=(None, 3))
@@ -418,7 +418,7 @@ def test_provenance_comes_back(network_file):
 @pytest.mark.parametrize("text", ["", "{'a': 1}", "[1]", "[" * 100_000, 3])
 def test_configuration_that_is_no_json_object(tmp_path, text):
     with store.write_atomically(tmp_path / "a.h5") as file:
-        file.attrs.update({"kind": "network", "schema_version": store.SCHEMA_VERSION, "config": text})
+        file.attrs.update({"kind": "network", "schema_version": store.schema_of("network"), "config": text})
     with pytest.raises(InputError, match="/@config: must be"):
         with store.open_for_reading(tmp_path / "a.h5", "network") as file:
             store.read_config(file)
@@ -457,7 +457,7 @@ def test_checksum_sees_name_dtype_shape_and_values():
 def test_any_array_comes_back_with_its_checksum(tmp_path_factory, array):
     path = tmp_path_factory.mktemp("store") / "a.h5"
     with store.write_atomically(path) as file:
-        file.attrs.update({"kind": "network", "schema_version": store.SCHEMA_VERSION})
+        file.attrs.update({"kind": "network", "schema_version": store.schema_of("network")})
         store.put(file, "weight", array, "1", "any")
     found = read_weight(path, array.dtype.kind, array.shape, finite=False)
     assert store.checksum({"weight": found}) == store.checksum({"weight": array})

@@ -1,0 +1,135 @@
+"""The groups of a checkpoint beside the network: optimiser, curriculum, guards, random numbers.
+
+The synapses stand in the order of the file. The network knows another, and `places` (S,) leads from one to the other.
+"""
+
+import h5py
+import numpy as np
+
+from lsnn.files import store
+from lsnn.files.rules import group_of, require
+from lsnn.guards import Watch
+from lsnn.kernels.layout import Weights
+from lsnn.meta import LearnerState
+from lsnn.network import Network
+
+GROUPS = ("curriculum", "guards", "rng")
+
+
+# Writing
+
+
+def put_learner(file: h5py.File, network: Network, places: np.ndarray, state: LearnerState, seed: int) -> None:
+    """Write the learner's state.
+
+    Args:
+        places: (S,) of the synapses in the network, in the order of the file.
+    """
+    optimizer = file.create_group("optimizer")
+    optimizer.attrs["step"] = state.adam_step
+    what = "theta in units of effect, double precision"
+    store.put(optimizer, "theta", network.synapses.theta[places], "effect", what, compress=False)
+    for name, unit, meaning in (
+        ("first", "1", "first moment of the gradient"),
+        ("second", "1", "second moment of the gradient"),
+        ("average", "effect", "average over the last iterations"),
+    ):
+        group = optimizer.create_group(name)
+        for key, array in getattr(state, name).items():
+            store.put(group, key, array[places] if key == "theta" else array, unit, meaning, compress=False)
+    for key in ("level", "widest_at", "running_return"):
+        file.require_group("curriculum").attrs[key] = getattr(state, key)
+    file.create_group("guards").attrs.update(state.watch._asdict())
+    file.create_group("rng").attrs.update({"seed": seed, "iteration": state.iteration})
+    optimizer.attrs["checksum"] = learner_checksum(file)
+
+
+def learner_checksum(file: h5py.File) -> str:
+    """Over every data set of /optimizer and every number of the learner's state."""
+    optimizer, numbers = file["optimizer"], {"step": file["optimizer"].attrs["step"]}
+    for name in GROUPS:
+        numbers |= {f"{name}.{key}": value for key, value in file[name].attrs.items()}
+    names: list[str] = []
+    optimizer.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return store.checksum({name: optimizer[name][()] for name in names} | numbers)
+
+
+# Reading
+
+
+def read_learner(file: h5py.File, network: Network, order: np.ndarray, seed: int) -> LearnerState:
+    """The learner's state; puts the exact parameters into the network.
+
+    Args:
+        order: (S,), where each synapse of the network stands in the file.
+    """
+    optimizer, curriculum, rng = (group_of(file, name) for name in ("optimizer", "curriculum", "rng"))
+    _read_exact(optimizer, network, order)
+    step, iteration = store.read_attribute(optimizer, "step", int), store.read_attribute(rng, "iteration", int)
+    drawn_from = store.read_attribute(rng, "seed", int)
+    require(rng, "@seed", drawn_from == seed, f"the seed of the file, {seed}", drawn_from)
+    require(rng, "@iteration", iteration >= 0, "a value >= 0", iteration)
+    require(optimizer, "@step", step >= 0, "a value >= 0", step)
+    level, running_return = (store.read_attribute(curriculum, key, float) for key in ("level", "running_return"))
+    require(curriculum, "@level", level == -1 or 0 <= level <= 1, "the value -1 or one in 0..1", level)
+    require(curriculum, "@running_return", np.isfinite(running_return), "a finite value", running_return)
+    widest_at = store.read_attribute(curriculum, "widest_at", int)
+    require(curriculum, "@widest_at", 0 <= widest_at <= iteration, f"a value in 0..{iteration}", widest_at)
+    first, second = (
+        _read_moments(optimizer, name, network, order) if step else {} for name in ("first", "second")
+    )
+    watch = _read_watch(group_of(file, "guards"), iteration)
+    average = _read_learnt(group_of(optimizer, "average"), network, order, ("theta", "readout", "bias"))
+    stored, found = store.read_attribute(optimizer, "checksum", str), learner_checksum(file)
+    require(optimizer, "@checksum", stored == found, f"that of its data sets and numbers, {found}", stored)
+    return LearnerState(iteration, level, widest_at, running_return, step, first, second, average, watch)
+
+
+def _read_exact(optimizer: h5py.Group, network: Network, order: np.ndarray) -> None:
+    """Theta, and in schema 2 the readout, which /network of later files holds as it is."""
+    frozen = network.weights()
+    theta = store.read(optimizer, "theta", "f", network.synapses.theta.shape)[order]
+    require(optimizer, "theta", (theta >= 0) | ~network.one_sign(), "values >= 0", theta)
+    network.synapses = network.synapses._replace(theta=theta)
+    if store.read_attribute(optimizer.file, "schema_version", int) == 2:
+        network.readout = store.read(optimizer, "readout", "f", network.readout.shape)
+    _check_same_weights(optimizer, frozen, network.weights())
+
+
+def _read_watch(group: h5py.Group, iteration: int) -> Watch:
+    iterations, in_a_row = (store.read_attribute(group, key, int) for key in ("iterations", "in_a_row"))
+    mean, variance = (store.read_attribute(group, key, float) for key in ("mean", "variance"))
+    watch = Watch(iterations, mean, variance, in_a_row)
+    sound = np.isfinite([mean, variance]).all() and min(iterations, in_a_row, variance) >= 0
+    require(group, "@iterations, ...", sound, "finite numbers, none but the mean below 0", tuple(watch))
+    counted = max(iterations, in_a_row) <= iteration
+    require(group, "@iterations, ...", counted, f"counts of at most {iteration}", tuple(watch))
+    return watch
+
+
+def _check_same_weights(group: h5py.Group, frozen: Weights, exact: Weights) -> None:
+    """The exact parameters are those whose weights, rounded, stand in /network."""
+    for a, b in ((frozen.inputs, exact.inputs), (frozen.recurrent, exact.recurrent), (frozen.readout, exact.readout)):
+        same = np.isclose(a.weight, b.weight, rtol=1e-5, atol=1e-30)
+        require(group, "theta, readout", same, "the weights of /network", b.weight)
+
+
+def _read_moments(optimizer: h5py.Group, name: str, network: Network, order: np.ndarray) -> dict[str, np.ndarray]:
+    group = group_of(optimizer, name)
+    moments = _read_learnt(group, network, order, ("theta", "readout", "bias", "log_std"))
+    if name == "second":
+        for key, moment in moments.items():
+            require(group, key, moment >= 0, "values >= 0", moment)
+    return moments
+
+
+def _read_learnt(
+    group: h5py.Group, network: Network, order: np.ndarray, names: tuple[str, ...]
+) -> dict[str, np.ndarray]:
+    """Arrays in the shapes of what is learnt."""
+    shapes = {
+        "theta": network.synapses.theta.shape, "readout": network.readout.shape,
+        "bias": network.bias.shape, "log_std": network.log_std.shape,
+    }  # fmt: skip
+    learnt = {name: store.read(group, name, "f", shapes[name]) for name in names}
+    return learnt | {"theta": learnt["theta"][order]}

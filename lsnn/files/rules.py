@@ -1,0 +1,51 @@
+"""Rules that what is read from a file has to keep; a broken one is an InputError with file, place, rule and value."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+
+from lsnn.errors import InputError
+from lsnn.files import store
+
+LARGEST_WEIGHT = float(np.finfo(np.float32).max)
+
+
+def require(group: h5py.Group | h5py.Dataset, name: str, holds: Any, rule: str, found: Any) -> None:
+    """InputError unless the rule holds, for every entry if it is an array; names the first value that breaks it."""
+    if np.all(holds):
+        return
+    value = np.asarray(found)[~holds][0] if isinstance(holds, np.ndarray) else found
+    raise InputError(f"{group.file.filename}: {group.name.rstrip('/')}/{name}: must have {rule}, got {value!s:.80}")
+
+
+def group_of(parent: h5py.Group, name: str) -> h5py.Group:
+    """The group of that name."""
+    found = parent.get(name)
+    require(parent, name, isinstance(found, h5py.Group), "the form of a group", type(found).__name__)
+    return found
+
+
+def require_attributes(node: h5py.Group | h5py.Dataset, expected: Mapping[str, Any], rule: str) -> None:
+    """Each attribute has its one value; `rule` says whose value that is."""
+    for key, value in expected.items():
+        found = store.read_attribute(node, key, type(value))
+        require(node, f"@{key}", found == value, f"{rule}, {value!r:.300}", found)
+
+
+def require_only(group: h5py.Group | h5py.Dataset, members: Collection[str], attributes: Collection[str]) -> None:
+    """Nothing stands there but this, lest a later version's network be taken for another."""
+    found = set(group) if isinstance(group, h5py.Group) else set()
+    for prefix, names, known in (("", found, members), ("@", set(group.attrs), attributes)):
+        for name in sorted(names - set(known)):
+            require(group, prefix + name, False, f"a name that this version reads, {', '.join(known)}", name)
+
+
+def read_single(
+    group: h5py.Group, name: str, shape: tuple[int | None, ...], largest: float = LARGEST_WEIGHT
+) -> np.ndarray:
+    """A data set whose numbers the kernels hold in single precision."""
+    array = store.read(group, name, "f", shape)
+    require(group, name, np.abs(array) <= largest, f"values in -{largest:g}..{largest:g}", array)
+    return array
