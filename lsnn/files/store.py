@@ -161,7 +161,7 @@ def _check_root(file: h5py.File, kind: str) -> None:
 
 
 class Place:
-    """Where something stands, spelled out for a message alone: h5py takes longer to name a file than to read from it."""
+    """Where something stands, spelled out for a message alone: naming a file takes h5py longer than reading it."""
 
     def __init__(self, node: h5py.Group | h5py.Dataset, name: str, before: str = "/"):
         self.node, self.name, self.before = node, name, before

@@ -33,7 +33,11 @@ def trained(
 
 def assert_same_run(one, other):
     """Weights, learner's state and history (the clock excepted) of two checkpoints, bit for bit."""
-    a, b = (load_network(folder / CHECKPOINT) for folder in (one, other))
+    assert_same_state(*(load_network(folder / CHECKPOINT) for folder in (one, other)))
+
+
+def assert_same_state(a, b):
+    """The same of two files of checkpoints."""
     for name in a.network.synapses._fields:
         np.testing.assert_array_equal(getattr(a.network.synapses, name), getattr(b.network.synapses, name))
     for name in ("readout", "bias", "log_std"):
