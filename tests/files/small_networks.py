@@ -72,15 +72,17 @@ def assert_same_network(a, b):
 
 # Files changed by hand
 
+UNSOUND = (InputError, LookupError, TypeError, ValueError, AttributeError, OSError, RuntimeError)  # no checksum to make
+
 
 def mutated(path, change, checksum=True):
     """The file after a change, its seal (and its checksums, where they can be made) to fit again."""
     with h5py.File(path, "r+") as file:
         change(file)
         if checksum:
-            with suppress(KeyError, InputError, TypeError, ValueError):
+            with suppress(*UNSOUND):
                 file["network"].attrs["checksum"] = network_checksum(file)
-            with suppress(KeyError):
+            with suppress(*UNSOUND):
                 file["optimizer"].attrs["checksum"] = learner_checksum(file)
         store.fix_text(file)
     store.seal(path)

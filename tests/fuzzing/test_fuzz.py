@@ -1,5 +1,6 @@
 """Damaged, foreign and hostile files: each ends in a clear error or a correct read, whatever HDF5 makes of it."""
 
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -11,20 +12,24 @@ import pytest
 
 from runs.maze import PRETRAINED as MAZE
 from runs.study.study import run_study
+from tests.files.schema_2 import save_schema_2
+from tests.files.small_networks import mutated, whole_checkpoint
 from tests.fuzzing import sources as made
-from tests.fuzzing.mutations import mutate
+from tests.fuzzing.mutations import CONTENTS, declare_huge, lose, mutate, plant
 from tests.runs.tiny import DALE, trained
 
 CLONE, PRETRAINED = Path(__file__).parents[2], MAZE.parent
 BATCH, SECONDS = 100, 1200
+RESEALED = [change for change in CONTENTS if change not in (declare_huge, lose, plant)]
 
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
-    """A checkpoint and a result file."""
+    """A checkpoint, one of schema 2, and a result file."""
     folder = tmp_path_factory.mktemp("sources")
     trained(folder, 2, settings=DALE)
-    return {"network": folder / "checkpoint.lsnn.h5", "result": made.maze(folder / "result.h5")}
+    older = whole_checkpoint(folder / "older.lsnn.h5", save=save_schema_2)
+    return {"network": folder / "checkpoint.lsnn.h5", "older": older, "result": made.maze(folder / "result.h5")}
 
 
 def read_all(kind, paths):
@@ -56,6 +61,25 @@ def test_every_mutated_file_is_refused_or_read_correctly(tmp_path, sources, kind
                 faults.append(f"{path}, {what}: {outcome}: {detail[:300]}")
     assert faults == []
     assert seen["error"] > 0.5 * count and seen["read"] > 0
+
+
+@pytest.mark.parametrize("source", ["network", "older"])
+@pytest.mark.parametrize("count", [30, pytest.param(1000, marks=pytest.mark.long)])
+def test_every_change_of_a_network_that_no_checksum_shows_is_refused_or_read(tmp_path, sources, source, count):
+    """What a program might write that knows all checksums: indices, counts, names, lists, shapes, types."""
+    generator, paths, done = np.random.default_rng(count), [], []
+    for number in range(count):
+        paths.append(tmp_path / f"{number}.h5")
+        shutil.copy(sources[source], paths[-1])
+        change = RESEALED[generator.integers(len(RESEALED))]
+        mutated(paths[-1], lambda file, change=change: done.append(change(file, generator)))
+    outcomes = read_all("network", paths)
+    faults = [
+        (path.name, what, *outcome) for path, what, outcome in zip(paths, done, outcomes, strict=True)
+        if outcome[0] == "raised" or (outcome[0] == "error" and str(path) not in outcome[1])
+    ]  # fmt: skip
+    assert faults == []
+    assert sum(kind == "error" for kind, _ in outcomes) > 0.5 * count
 
 
 @pytest.fixture(scope="module")

@@ -85,9 +85,8 @@ def test_network_file_is_the_frozen_network_with_its_history(folder):
     assert network.learner_state is None and checkpoint.learner_state.iteration == 2
     assert list(network.history["iteration"]) == [0, 1]
     assert np.isfinite(network.history["rate_hz"]).all() and (network.history["minutes"] > 0).all()
-    for row in ("weight", "source"):
-        with store.open_for_reading(folder / training.NETWORK, "network") as file:
-            assert len(file[f"network/input/{row}"]) > 0
+    with store.open_for_reading(folder / training.NETWORK, "network") as file:
+        assert len(file["network/projections/input_to_adaptive"]) > 0
 
 
 def test_history_says_how_the_frozen_network_does_on_the_whole_task(tmp_path):
