@@ -1,7 +1,9 @@
 """Network files: the same network comes back, bit for bit, in lists that say what they are of."""
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -31,6 +33,20 @@ from tests.files.small_networks import (
 @pytest.fixture
 def checkpoint(tmp_path):
     return whole_checkpoint(tmp_path / "c.lsnn.h5")
+
+
+# What a file looks like from outside
+
+
+def test_the_example_of_the_page_reads_a_file(checkpoint, monkeypatch, capsys):
+    page = (Path(__file__).parents[2] / "docs/reference/files.md").read_text(encoding="utf-8")
+    (example,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "network.lsnn.h5" in block]
+    monkeypatch.chdir(checkpoint.parent)
+    saved(checkpoint.parent / "network.lsnn.h5", network_of(DALE))
+    found: dict = {}
+    exec(example, found)
+    assert found["tau_m"].shape == (8,) and list(found["synapses"]) == ["source", "target", "delay", "sign", "weight"]
+    assert capsys.readouterr().out.startswith("input {")
 
 
 # What comes back
