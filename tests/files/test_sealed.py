@@ -15,12 +15,12 @@ from lsnn.errors import InputError
 from lsnn.files import sealed, store
 from lsnn.files.network_file import load_network
 from tests.analysis.make_result import SWIMMERS, make_result
-from tests.files.test_network_file import DALE, history, learner_state, network_of, saved
+from tests.files.small_networks import DALE, history, learner_state, network_of, saved
 from tests.fuzzing.hostile import HOSTILE
 
 CLONE = Path(__file__).parents[2]
 PLACES = {
-    "network": ("/", "/network", "/network/recurrent", "/optimizer/first"),
+    "network": ("/", "/network", "/network/projections", "/network/populations/excitatory/parameters", "/optimizer/first"),
     "result": ("/", "/network", "/frozen", "/frozen/spikes"),
 }
 
