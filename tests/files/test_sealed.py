@@ -20,7 +20,7 @@ from tests.fuzzing.hostile import HOSTILE
 
 CLONE = Path(__file__).parents[2]
 PLACES = {
-    "network": ("/", "/network", "/network/projections", "/network/populations/excitatory/parameters", "/optimizer/first"),
+    "network": ("/", "/network", "/network/projections", "/network/populations/adaptive", "/optimizer/first"),
     "result": ("/", "/network", "/frozen", "/frozen/spikes"),
 }
 

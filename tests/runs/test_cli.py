@@ -374,7 +374,7 @@ def with_another_readout(own):
         (empty, ("got an empty file",)),
         (foreign, ("must be an LSNN file", "HDF5 file without its seal")),
         (truncated, ("is damaged, truncated",)),
-        (not_a_number, ("W_out: must be finite, got nan",)),
+        (not_a_number, ("readout/weight: must be finite, got nan",)),
         (of_another_task, ("task must be one of bandit", "'sudoku'")),
         (with_an_unknown_key, ("learning has no key 'patience'",)),
         (with_another_encoder, ("must have input cells",)),
