@@ -31,6 +31,7 @@ from lsnn.files.network_lists import (
 from lsnn.files.rules import (
     LARGEST_WEIGHT,
     group_of,
+    placed,
     read_single,
     require,
     require_attributes,
@@ -404,7 +405,9 @@ class _Projections:
     def with_weights(self, network: Network) -> Synapses:
         """The synapses with theta from the weights, whose signs have to be those that are fixed."""
         weight, sign = self.weight[self.order], self.synapses.sign
-        theta = weight / network.effect() * (sign if self.signed else 1)
+        with placed(self.group.parent):
+            effect = network.effect()
+        theta = weight / effect * (sign if self.signed else 1)
         sound = np.empty(len(theta), bool)
         sound[self.order] = (theta >= 0) | ~network.one_sign()
         self.require("weight", sound, "the sign of its synapse (Dale's law, DEEP R, a conductance)", self.weight)
@@ -423,7 +426,7 @@ def _read_projection(group: h5py.Group, pair: Pair, config: NetworkConfig) -> np
     for name, population in (("source", pair.source), ("target", pair.target)):
         inside = (table[name] >= 0) & (table[name] < population.size)
         require(group, f"{pair.name}[{name}]", inside, f"values in 0..{population.size - 1}", table[name])
-    inside = np.abs(table["weight"]) <= LARGEST_WEIGHT
+    inside = np.abs(table["weight"].astype(float)) <= LARGEST_WEIGHT
     rule = f"values in -{LARGEST_WEIGHT:g}..{LARGEST_WEIGHT:g}"
     require(group, f"{pair.name}[weight]", inside, rule, table["weight"])
     return table

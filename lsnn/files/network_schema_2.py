@@ -13,7 +13,7 @@ import numpy as np
 
 from lsnn.files import store
 from lsnn.files.network_group import LARGEST_LOG_STD, MOST_INPUTS, read_outputs
-from lsnn.files.rules import group_of, read_single, require
+from lsnn.files.rules import group_of, placed, read_single, require
 from lsnn.network import Network, NetworkConfig, wiring_of
 from lsnn.neuron_files import as_json
 from lsnn.neurons import ALIF, LIF
@@ -46,7 +46,9 @@ def read_network(group: h5py.Group, config: NetworkConfig) -> tuple[Network, np.
     )  # fmt: skip
     stored, found = store.read_attribute(group, "checksum", str), checksum_of(group)
     require(group, "@checksum", stored == found, f"that of its data sets, {found}", stored)
-    theta = weight / network.effect() * (synapses.sign if config.signed else 1)
+    with placed(group):
+        effect = network.effect()
+    theta = weight / effect * (synapses.sign if config.signed else 1)
     sound = (theta >= 0) | ~network.one_sign()
     require(group, "weight", sound, "the sign of its synapse (Dale's law, DEEP R, a conductance)", weight)
     network.synapses = synapses._replace(theta=theta)

@@ -1,6 +1,7 @@
 """Rules that what is read from a file has to keep; a broken one is an InputError with file, place, rule and value."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import h5py
@@ -18,6 +19,15 @@ def require(group: h5py.Group | h5py.Dataset, name: str, holds: Any, rule: str, 
         return
     value = np.asarray(found)[~holds][0] if isinstance(holds, np.ndarray) else found
     raise InputError(f"{group.file.filename}: {group.name.rstrip('/')}/{name}: must have {rule}, got {value!s:.80}")
+
+
+@contextmanager
+def placed(group: h5py.Group) -> Iterator[None]:
+    """Lets an InputError of what is computed with the numbers of a group name file and group."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{group.file.filename}: {group.name}: {error}") from error
 
 
 def group_of(parent: h5py.Group, name: str) -> h5py.Group:
@@ -46,6 +56,6 @@ def read_single(
     group: h5py.Group, name: str, shape: tuple[int | None, ...], largest: float = LARGEST_WEIGHT
 ) -> np.ndarray:
     """A data set whose numbers the kernels hold in single precision."""
-    array = store.read(group, name, "f", shape)
+    array = store.read(group, name, "f", shape).astype(float, copy=False)  # half precision does not reach `largest`
     require(group, name, np.abs(array) <= largest, f"values in -{largest:g}..{largest:g}", array)
     return array

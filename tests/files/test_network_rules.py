@@ -75,6 +75,15 @@ def with_column(table, column, dtype):
     return with_rows(table, change)
 
 
+def in_half_precision(name):
+    def change(file):
+        array, attributes = file[name][()].astype("f2"), dict(file[name].attrs)
+        replaced(name, array)(file)
+        file[name].attrs.update(attributes)
+
+    return change
+
+
 def flipped(file):
     """One weight of the wrong sign."""
     data = file[WITHIN][()]
@@ -218,6 +227,8 @@ NUMBERS = [
     (entry(f"{EXCITATORY}/parameters/tau_m", 2, -20.0), "parameters/tau_m: must have values > dt_ms = 1, got -20.0"),
     (entry(f"{EXCITATORY}/parameters/tau_m", 2, 0.5), "parameters/tau_m: must have values > dt_ms = 1, got 0.5"),
     (entry(f"{EXCITATORY}/parameters/tau_m", 2, np.inf), "parameters/tau_m: must be finite, got inf"),
+    (entry(f"{EXCITATORY}/parameters/tau_m", 2, 2.0**62), "c.lsnn.h5: /network: neuron model 'lif', synaptic, 'I'"),
+    (in_half_precision(f"{EXCITATORY}/parameters/b0"), "b0: must have the value of configuration and model, 0.01"),
     (attribute(f"{EXCITATORY}/parameters/tau_m", "units", "second"), "tau_m/@units: must have the unit, 'ms', got sec"),
     (attribute(f"{EXCITATORY}/parameters/tau_m", "learnt", True), "tau_m/@learnt: must have a name that this version"),
     (replaced(f"{EXCITATORY}/parameters/tau_m", np.full(7, 20.0)), r"tau_m: must have shape \(8\), got \(7,\)"),

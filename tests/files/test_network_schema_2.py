@@ -135,6 +135,7 @@ def test_a_mutation_that_changes_nothing_still_loads(checkpoint):
         (repeated, "must have each pair of cells once, got 1 repeated"),
         (onto_itself, "must have no synapse of a neuron onto itself|each pair of cells once"),
         (entry("network/tau_m_ms", 2, -20.0), "tau_m_ms: must have values > dt_ms = 1, got -20.0"),
+        (entry("network/tau_m_ms", 2, 2.0**62), "/network: neuron model 'lif', synaptic, 'I'"),
         (entry("network/tau_m_ms", 2, 0.5), "tau_m_ms: must have values > dt_ms = 1, got 0.5"),
         (entry("network/b0", 0, 0.02), "b0: must have the value of the configuration, 0.01, got 0.02"),
         (entry("network/beta", 0, 1.0), "beta: must have values >= 0, and 0 in populations that do not adapt, got 1.0"),
