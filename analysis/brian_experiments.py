@@ -14,22 +14,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.claims import SHARE_MARGIN, Outcome, claim, decide
-from analysis.latencies import (
-    FIRST,
-    SECOND,
-    Estimate,
-    goals_difference_in,
-    goals_per_episode,
-    goals_ratio,
-    search_time,
-)
+from analysis.latencies import FIRST, SECOND, goals_difference_in, goals_per_episode, goals_ratio, search_time
 from analysis.plots import plain_search_axis
-from analysis.reading import ResultError, dataset, label_attribute, subgroup, values
-from analysis.results import Condition, Result
-from analysis.style import BLUE, COLOURS, DARK, LABELS, VERMILLION, add_footer, new_figure, png, styled
+from analysis.style import BLACK, BLUE, DARK, GREEN, ORANGE, VERMILLION, add_footer, new_figure, png, styled
+from lsnn import open_result
+from lsnn.estimates import Estimate
+from lsnn.files.reading import ResultError, dataset, label_attribute, subgroup, values
+from lsnn.files.results import Condition, Result
 from lsnn.files.whole import write_whole
 
-YARDSTICKS = ("circling", "memory", "oracle")
+YARDSTICKS = {"circling": ORANGE, "memory": GREEN, "oracle": BLACK}  # and their colours
 SHARE_OF_EPISODES = 0.5  # of which a trial must have begun for its search time to be shown
 
 
@@ -79,7 +73,7 @@ def search(condition: Condition, trials: tuple[int, int]) -> Estimate:
 
 def describe(path: Path) -> str:
     """A line a strength: goals, fraction of the oracle, median search on trials 1 and 2; then what memory survives."""
-    with Result(path) as result:
+    with open_result(path) as result:
         result.require(*YARDSTICKS)
         sweep, others = sweep_of(result), result.conditions
         lines = [f"{sweep.description} ({sweep.units}): goals, of the oracle's, median search on trials 1 and 2 (ms)"]
@@ -116,8 +110,8 @@ def strength_curves(result: Result) -> Figure:
     draw_curve(right, sweep.strength, [search(c, SECOND) for c in sweep.conditions], BLUE, "network, trial 2")
     for name in YARDSTICKS:
         condition = result.conditions[name]
-        left.axhline(goals_per_episode(condition).value, label=LABELS[name], **look(name))
-        right.axhline(search(condition, SECOND).value, label=f"{LABELS[name]}, trial 2", **look(name))
+        left.axhline(goals_per_episode(condition).value, label=result[name].label, **look(name))
+        right.axhline(search(condition, SECOND).value, label=f"{result[name].label}, trial 2", **look(name))
     mark_loss(left, lost_from(sweep, survived(sweep, result.conditions)))
     left.set(title="goals per episode", ylim=(0, None))
     right.set(title="median search time (ms)", yscale="log")
@@ -132,7 +126,8 @@ def strength_curves(result: Result) -> Figure:
 def look(yardstick: str) -> dict[str, Any]:
     """Line of a scripted swimmer; that of memory is broad, as the oracle's often lies upon it."""
     broad = {"linestyle": "-", "linewidth": 5, "alpha": 0.4}
-    return {"color": COLOURS[yardstick], **(broad if yardstick == "memory" else {"linestyle": "--", "linewidth": 1.5})}
+    dashed = {"linestyle": "--", "linewidth": 1.5}
+    return {"color": YARDSTICKS[yardstick], **(broad if yardstick == "memory" else dashed)}
 
 
 def draw_curve(axes: Axes, strength: np.ndarray, estimates: list[Estimate], colour: str, label: str) -> None:
@@ -154,6 +149,6 @@ def mark_loss(axes: Axes, lost: float | None) -> None:
 
 def write_figure(path: Path, out: Path) -> Path:
     """Draw the experiment in a file; returns where the PNG stands."""
-    with Result(path) as result:
+    with open_result(path) as result:
         write_whole(out, png(strength_curves(result)))
     return out

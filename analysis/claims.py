@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from scipy.stats import binomtest, norm, t
 
-from analysis.latencies import CONFIDENCE, Estimate
+from lsnn.estimates import CONFIDENCE, Estimate
 
 SHARE_MARGIN = 0.10  # of shares of animals, of time, and of the oracle's goals
 LATENCY_MARGIN = 0.20  # of search times, in those of the oracle

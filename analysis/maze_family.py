@@ -12,16 +12,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from analysis.latencies import Estimate, estimate
-from analysis.reading import COUNT, ResultError, Rule, array, dataset, holds, label_attribute, names, place, subgroup
-from analysis.results import Result, checksum_attribute
-from analysis.style import BLACK, LABELS, add_footer, new_figure, png, styled
+from analysis.style import BLACK, add_footer, new_figure, png, styled
 from analysis.verdict import interval
+from lsnn import open_result
+from lsnn.estimates import Estimate, estimate
+from lsnn.files.about import checksum_attribute
+from lsnn.files.reading import COUNT, ResultError, Rule, array, dataset, holds, label_attribute, names, place, subgroup
+from lsnn.files.results import Result
 from lsnn.files.whole import write_whole
 
 NETWORKS = ("family", "specialist")
 PLAYERS = (*NETWORKS, "memory", "circling")
-TITLES = LABELS | {"family": "family network", "specialist": "specialist"}
+TITLES = {"family": "family network", "specialist": "specialist", "memory": "circling, then memory",
+          "circling": "circling", "oracle": "oracle"}  # fmt: skip
 WHERE = {
     "circle": "platform on the circle",
     "anywhere": "platform anywhere",
@@ -80,7 +83,7 @@ def origins(result: Result, networks: Sequence[str] = NETWORKS) -> list[str]:
 
 def describe(path: Path) -> str:
     """A line a kind and player: mean share over the grid with its 95 % interval, lowest and highest maze."""
-    with Result(path) as result:
+    with open_result(path) as result:
         grid = grid_of(result)
         lines = [f"{', '.join(origins(result))}; {grid.goals['oracle'].shape[-1]} episodes a maze"]
         lines.append("finds as a share of the oracle's: mean over the grid [95 %]; lowest; highest")
@@ -139,6 +142,6 @@ def heat_map(axes: Axes, grid: Grid, shares: np.ndarray) -> AxesImage:
 
 def write_figure(path: Path, out: Path) -> Path:
     """Draw the grid in a file; returns where the PNG stands."""
-    with Result(path) as result:
+    with open_result(path) as result:
         write_whole(out, png(heat_maps(result)))
     return out

@@ -17,18 +17,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.latencies import Estimate, estimate
 from analysis.maze_family import origins
-from analysis.reading import COUNT, FINITE, GAPS, ResultError, Rule, array, dataset, place, subgroup
-from analysis.results import Result
 from analysis.study.measures import mean, points, ratio
-from analysis.style import BLUE, COLOURS, DARK, GREY, LABELS, ORANGE, VERMILLION, add_footer, new_figure, png, styled
+from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, VERMILLION, add_footer, new_figure, png, styled
 from analysis.verdict import interval
+from lsnn import open_result
+from lsnn.estimates import Estimate, estimate
+from lsnn.files.reading import COUNT, FINITE, GAPS, ResultError, Rule, array, dataset, place, subgroup
+from lsnn.files.results import Result
 from lsnn.files.whole import write_whole
 
 NETWORKS = ("rotated", "specialist")
 PLAYERS = (*NETWORKS, "memory", "oracle")
-TITLES = LABELS | {"rotated": "trained with rotation", "specialist": "specialist"}
+TITLES = {"rotated": "trained with rotation", "specialist": "specialist", "memory": "circling, then memory",
+          "oracle": "oracle"}  # fmt: skip
 BIN_MS, LATE_MS, STRAIGHT, SHARE_OF_ANIMALS = 50, 500, 0.9, 0.5
 LIMITS = (30.0, 60.0)  # degrees, between the groups
 GROUPS = ("0-30°", "30-60°", "60-90°")
@@ -132,7 +134,7 @@ def course_of(player: Player, oracle: Player, chosen: np.ndarray) -> Course:
 
 def describe(path: Path) -> str:
     """A line a player and group of rotations: goals, late level, and when the path is straight."""
-    with Result(path) as result:
+    with open_result(path) as result:
         players = {name: player_of(result, name) for name in PLAYERS}
         lines = [", ".join(origins(result, NETWORKS))]
         lines.append(
@@ -202,7 +204,7 @@ def draw_courses(axes: Axes, player: Player, oracle: Player, line: str, label: s
 def draw_shares(axes: Axes, players: dict[str, Player]) -> None:
     """Share of the oracle's goals in sectors of 15 degrees, with intervals; players side by side within a sector."""
     oracle, middle = players["oracle"], (SECTORS[:-1] + SECTORS[1:]) / 2
-    looks = {"memory": (COLOURS["memory"], "-", "^"), "specialist": (GREY, "--", "s"), "rotated": (DARK, "-", "o")}
+    looks = {"memory": (GREEN, "-", "^"), "specialist": (GREY, "--", "s"), "rotated": (DARK, "-", "o")}
     for shift, (name, (colour, line, marker)) in enumerate(looks.items()):
         shares = [sector_share(players[name], oracle, k) for k in range(len(middle))]
         value, low, high = points(shares)
@@ -219,6 +221,6 @@ def sector_share(player: Player, oracle: Player, sector: int) -> Estimate:
 
 def write_figure(path: Path, out: Path) -> Path:
     """Draw the experiment in a file; returns where the PNG stands."""
-    with Result(path) as result:
+    with open_result(path) as result:
         write_whole(out, png(rotation_figure(result)))
     return out

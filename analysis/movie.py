@@ -14,11 +14,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
-from analysis.raster import Window, draw_populations, goal_found_first, window_of_first_find
-from analysis.reading import ResultError
-from analysis.results import Condition, Network, Result
+from analysis.maze import path_of, radius_of
+from analysis.raster import Window, draw_populations, goal_found_first, thresholds_in, window_of_first_find
 from analysis.style import BLUE, DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
+from lsnn import open_result
 from lsnn.errors import StoreError
+from lsnn.files.about import Network
+from lsnn.files.reading import ResultError
+from lsnn.files.results import Condition, Result
 from lsnn.files.scratch import scratch_folder
 from lsnn.files.whole import write_whole
 
@@ -70,7 +73,7 @@ def write_movie(result_path: str | Path, out: Path, overwrite: bool = True) -> P
     """
     target = file_of(out)
     with matplotlib.rc_context({"animation.ffmpeg_path": ffmpeg()}):
-        with Result(result_path) as result:
+        with open_result(result_path) as result:
             result.require("frozen")
             figure, stage = draw_stage(result)
         content = filmed(figure, stage, target)
@@ -98,15 +101,17 @@ def filmed(figure: Figure, stage: Stage, target: Path) -> bytes:
 def draw_stage(result: Result) -> tuple[Figure, Stage]:
     """The still parts, and the pieces that move."""
     frozen, network = result.conditions["frozen"], result.network
+    if result.task != "water-maze":
+        raise ResultError(f"{result.path}: a movie is made of swim paths in the water maze, not of {result.task}")
     if not frozen.has_recording:
-        raise ResultError(f"{result.path}: /frozen needs spikes and traces for a movie, has none (lsnn test --spikes)")
+        raise ResultError(f"{result.path}: /frozen needs spikes and traces for a movie, has none (lsnn test --record)")
     window = window_of_first_find(frozen, frozen.traces)
-    figure = new_figure(11, 6.4, "One episode through its first find, weights frozen")
+    figure = new_figure(11, 6.4, "One episode through its first visit, weights frozen")
     grid = figure.add_gridspec(3, 2, width_ratios=(1, 1.35), height_ratios=(1.3, 1.3, 0.6))
-    path = frozen.position(window.episode, window.start_ms, window.stop_ms)
-    line, animal = draw_pool(figure.add_subplot(grid[:, 0]), frozen, window, result.radius_of(frozen, window.episode))
+    path = path_of(frozen, window.episode, window.start_ms, window.stop_ms)
+    line, animal = draw_pool(figure.add_subplot(grid[:, 0]), frozen, window, radius_of(frozen, window.episode))
     panels = [figure.add_subplot(grid[row, 1]) for row in range(3)]
-    draw_populations(panels[0], frozen.spikes, window, network)
+    draw_populations(panels[0], frozen.spike_trains, window, network)
     draw_sorted_thresholds(panels[1], frozen, window, network)
     draw_value(panels[2], frozen, window)
     for panel in panels:
@@ -145,10 +150,10 @@ def draw_pool(axes: Axes, condition: Condition, window: Window, radius: float) -
 
 def preferred_angles(condition: Condition, network: Network) -> np.ndarray:
     """Direction from the pool's centre of the mean place at which each neuron spiked in recorded episodes, (N,)."""
-    spikes, total = condition.spikes, np.zeros((len(network.population), 2))
+    spikes, total = condition.spike_trains, np.zeros((len(network.population), 2))
     for episode in spikes.episodes.tolist():
         time, neuron = spikes.between(episode, 0, condition.duration_ms, len(total))
-        np.add.at(total, neuron, condition.position(episode)[time])
+        np.add.at(total, neuron, path_of(condition, episode)[time])
     return np.arctan2(total[:, 1], total[:, 0])
 
 
@@ -159,15 +164,14 @@ def draw_sorted_thresholds(axes: Axes, condition: Condition, window: Window, net
     if not len(adaptive):
         return
     traces = condition.traces
-    offset = int(traces.start_ms[window.stored])
-    rows = traces.thresholds(window.stored, window.start_ms - offset, window.stop_ms - offset, network)
+    rows = thresholds_in(traces, window, network)
     order = adaptive[np.argsort(preferred_angles(condition, network)[adaptive])]
     extent = (window.start_ms - window.find_ms, window.stop_ms - window.find_ms, len(adaptive), 0)
-    axes.imshow(rows[:, order].T / network.b0[order, None], aspect="auto", cmap="viridis", extent=extent)
+    axes.imshow(rows[:, order].T, aspect="auto", cmap="viridis", extent=extent)
 
 
 def draw_value(axes: Axes, condition: Condition, window: Window) -> None:
     """The value readout."""
     value = condition.recording("value", window.episode, slice(window.start_ms, window.stop_ms))
     axes.plot(np.arange(window.start_ms, window.stop_ms) - window.find_ms, value, color=BLUE, linewidth=1.2)
-    axes.set(ylabel="value", xlabel="time since the first find (ms)")
+    axes.set(ylabel="value", xlabel="time since the first visit (ms)")

@@ -9,12 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.brian_experiments import look, search
-from analysis.latencies import FIRST, SECOND, Estimate, goals_per_episode, goals_ratio, search_time
+from analysis.latencies import FIRST, SECOND, goals_per_episode, goals_ratio, search_time
 from analysis.plots import plain_search_axis
-from analysis.reading import COUNT, KEY, ResultError, Rule, label_attribute, number_attribute, place, subgroup
-from analysis.results import Condition, Result
-from analysis.style import BLUE, LABELS, VERMILLION, add_footer, new_figure, png, styled
+from analysis.style import BLUE, VERMILLION, add_footer, new_figure, png, styled
 from analysis.verdict import search_text
+from lsnn import open_result
+from lsnn.estimates import Estimate
+from lsnn.files.reading import COUNT, KEY, ResultError, Rule, label_attribute, number_attribute, place, subgroup
+from lsnn.files.results import Condition, Result
 from lsnn.files.whole import write_whole
 
 YARDSTICKS = ("circling", "memory", "oracle")
@@ -48,7 +50,7 @@ def runs_of(result: Result) -> list[Run]:
 
 def describe(path: Path) -> str:
     """A line a run: goals and their 95 % interval, fraction of the oracle's, search times, rate, length."""
-    with Result(path) as result:
+    with open_result(path) as result:
         result.require(*YARDSTICKS)
         oracle = result.conditions["oracle"]
         lines = ["model, seed: goals [95 %], of the oracle's, median search on trials 1 and 2 (ms), rate, iterations"]
@@ -77,9 +79,9 @@ def model_rows(result: Result) -> Figure:
     for trials, colour, label in ((FIRST, VERMILLION, "trial 1"), (SECOND, BLUE, "trial 2")):
         draw(right, rows, [search(run.condition, trials) for run in runs], colour, label, runs[0].condition.duration_ms)
     for name in YARDSTICKS:
-        left.axvline(goals_per_episode(result.conditions[name]).value, label=LABELS[name], **look(name))
+        left.axvline(goals_per_episode(result.conditions[name]).value, label=result[name].label, **look(name))
         second = search_time(result.conditions[name], SECOND).value
-        right.axvline(second, label=f"{LABELS[name]}, trial 2", **look(name))
+        right.axvline(second, label=f"{result[name].label}, trial 2", **look(name))
     left.set(xlabel="goals per episode", xlim=(0, None), yticks=range(len(models)), yticklabels=models)
     left.invert_yaxis()
     right.set(xlabel="median search time (ms)", xscale="log")
@@ -115,6 +117,6 @@ def draw(
 
 def write_figure(path: Path, out: Path) -> Path:
     """Draw the runs in a file; returns where the PNG stands."""
-    with Result(path) as result:
+    with open_result(path) as result:
         write_whole(out, png(model_rows(result)))
     return out

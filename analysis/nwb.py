@@ -1,37 +1,43 @@
-"""Export of recorded episodes to Neurodata Without Borders (NWB 2): units, position, platform, trials, thresholds.
+"""Export of recorded episodes to Neurodata Without Borders (NWB 2): units, trials, what was recorded, thresholds.
 
 Episodes follow each other on one clock, `GAP_S` of nothing between them; step t of an episode is t ms after its start.
+What there is of trials and recordings is what the file holds, of any family.
 """
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 from pynwb import NWBHDF5IO, NWBFile, TimeSeries
 from pynwb.behavior import Position, SpatialSeries
 from pynwb.file import Subject
+from xarray import DataArray
 
-from analysis.reading import ResultError
-from analysis.results import Condition, Network, Result
 from analysis.style import told_origin
+from lsnn import open_result
+from lsnn.files.about import Network
+from lsnn.files.reading import ResultError
+from lsnn.files.results import Condition, Result
 from lsnn.files.whole import writing
 
 GAP_S = 1.0
 MS = 1e-3
 UNIDENTIFIED = "http://purl.obolibrary.org/obo/NCBITaxon_32644"  # the taxon 'unidentified': readers ask for a species
+CLOCKS = ("trial", "start_ms", "end_ms")  # columns of the trials that NWB has names of its own for
 
 
 def write_nwb(result_path: str | Path, out: Path, overwrite: bool = True) -> Path:
-    """Write the episodes of `frozen` whose spikes a result file holds; returns the path.
+    """Write the episodes of `frozen` whose spikes a result file holds (of the first variant); returns the path.
 
     Raises:
         ResultError: a file without recorded spikes. InputError: no place for a file, or (without `overwrite`) one
             that exists. StoreError: it could not be written.
     """
-    with Result(result_path) as result:
+    with open_result(result_path) as result:
         result.require("frozen")
-        frozen = result.conditions["frozen"]
+        frozen = next(iter(result["frozen"].variants.values()), result["frozen"])
         if not frozen.has_recording:
             raise ResultError(f"{result.path}: /frozen needs spikes and traces to be exported, has none")
         content = nwb_of(result, frozen)
@@ -42,15 +48,16 @@ def write_nwb(result_path: str | Path, out: Path, overwrite: bool = True) -> Pat
 
 def nwb_of(result: Result, frozen: Condition) -> NWBFile:
     """The session."""
-    made, episodes = result.provenance, frozen.spikes.episodes
+    made, episodes = result.provenance, frozen.spike_trains.episodes
     starts = np.arange(len(episodes)) * (frozen.duration_ms * MS + GAP_S)
+    told = ", ".join(filter(None, (frozen.label, frozen.variant, f"{len(episodes)} episodes of {result.task}")))
     content = NWBFile(
-        session_description=f"Frozen spiking network (LSNN) in a simulated water maze, {len(episodes)} episodes",
+        session_description=f"Simulated spiking network (LSNN): {told}. {result.title}",
         identifier=f"{made.network_sha256}-{made.seed}-{made.created}",
         session_start_time=datetime.fromisoformat(made.created),
         experiment_description=made.command,
         notes="; ".join(map(told_origin, made.networks)) or None,
-        keywords=["simulation", "spiking neural network", "water maze"],
+        keywords=["simulation", "spiking neural network", result.task],
         subject=Subject(
             subject_id=f"network-{made.network_sha256[:10]}",
             description="a simulated network, no animal",
@@ -61,36 +68,29 @@ def nwb_of(result: Result, frozen: Condition) -> NWBFile:
     )
     add_trials(content, frozen, episodes, starts)
     add_units(content, frozen, result.network, starts)
-    add_position(content, frozen, episodes, starts)
+    add_recordings(content, frozen, episodes, starts)
     add_thresholds(content, frozen, result.network, episodes, starts)
     return content
 
 
 def add_trials(content: NWBFile, frozen: Condition, episodes: np.ndarray, starts: np.ndarray) -> None:
-    """A trial from being set down to the find, with its platform."""
-    columns = {
-        "episode": "episode of the result file",
-        "found": "whether the platform was found",
-        "platform_x": "centre of the platform (pool radii)",
-        "platform_y": "centre of the platform (pool radii)",
-    }
-    for name, description in columns.items():
-        content.add_trial_column(name, description)
+    """The trials with all that is measured of them."""
     trials = frozen.trials
+    units, told = (trials.attrs[kind] for kind in ("units", "descriptions"))
+    columns = [name for name in trials if name not in CLOCKS]
+    for name in columns:
+        unit = f" ({units[name]})" if units.get(name, "1") != "1" else ""
+        content.add_trial_column(name, f"{told.get(name, name)}{unit}")
     for episode, start in zip(episodes, starts, strict=True):
-        for row in np.flatnonzero(trials.episode == episode):
-            begin = start + trials.start_ms[row] * MS
-            content.add_trial(
-                start_time=begin, stop_time=begin + trials.latency_ms[row] * MS, episode=int(episode),
-                found=bool(trials.found[row]), platform_x=float(trials.goal_x[row]),
-                platform_y=float(trials.goal_y[row]),
-            )  # fmt: skip
+        for row in trials[trials["episode"] == episode].to_dict("records"):
+            begin, end = start + row["start_ms"] * MS, start + row["end_ms"] * MS
+            content.add_trial(start_time=begin, stop_time=end, **{name: row[name] for name in columns})
 
 
 def add_units(content: NWBFile, frozen: Condition, network: Network, starts: np.ndarray) -> None:
     """A unit a neuron, with its population."""
     content.add_unit_column("population", "population of the neuron")
-    recorded, length = frozen.spikes, frozen.duration_ms * MS
+    recorded, length = frozen.spike_trains, frozen.duration_ms * MS
     times: list[list[np.ndarray]] = [[] for _ in network.population]
     for episode, start in zip(recorded.episodes.tolist(), starts, strict=True):
         time, neuron = recorded.between(episode, 0, frozen.duration_ms, len(network.population))
@@ -104,16 +104,24 @@ def add_units(content: NWBFile, frozen: Condition, network: Network, starts: np.
         content.add_unit(spike_times=spikes, obs_intervals=intervals, population=network.labels[code])
 
 
-def add_position(content: NWBFile, frozen: Condition, episodes: np.ndarray, starts: np.ndarray) -> None:
-    """The animal's place before every step."""
-    paths = np.concatenate([frozen.position(int(episode)) for episode in episodes]).astype(np.float64)
-    clock = np.arange(frozen.duration_ms + 1) * MS
-    series = SpatialSeries(
-        name="position", description="place in the pool, whose radius is taken as 1 m; x, y", data=paths, unit="meters",
-        reference_frame="centre of the pool; x to the right, y up", timestamps=(starts[:, None] + clock).ravel(),
-    )  # fmt: skip
-    module = content.create_processing_module("behavior", "where the animal was")
-    module.add(Position(spatial_series=series, name="Position"))
+def add_recordings(content: NWBFile, frozen: Condition, episodes: np.ndarray, starts: np.ndarray) -> None:
+    """What was recorded a step: positions as such, all else as time series."""
+    module = content.create_processing_module("behavior", "what the animal did, and what was recorded of it")
+    for name in frozen.recordings:
+        found = frozen.recorded_array(name, episodes.tolist())
+        made = {
+            "name": name, "description": str(found.attrs.get("description", name)),
+            "data": np.concatenate(found.to_numpy().astype(np.float64)),
+            "timestamps": (starts[:, None] + found["time"].to_numpy() * MS).ravel(),
+        }  # fmt: skip
+        module.add(_position(made, found) if name == "position" else TimeSeries(unit=found.attrs["units"], **made))
+
+
+def _position(made: dict[str, Any], found: DataArray) -> Position:
+    text = f"{made.pop('description')}; a {found.attrs['units']} is taken as 1 m"
+    frame = "centre of the pool; x to the right, y up"
+    series = SpatialSeries(unit="meters", description=text, reference_frame=frame, **made)
+    return Position(spatial_series=series, name="Position")
 
 
 def add_thresholds(
@@ -126,12 +134,12 @@ def add_thresholds(
     module = content.create_processing_module("thresholds", "adaptive thresholds B = b0 + beta b, in units of b0")
     place = {int(episode): start for episode, start in zip(episodes, starts, strict=True)}
     units = f"columns are the units {', '.join(map(str, adaptive))}"
-    for window, (episode, begin) in enumerate(zip(traces.episode, traces.start_ms, strict=True)):
+    for window, (episode, begin) in enumerate(zip(traces.episode.values, traces.start_ms.values, strict=True)):
         if int(episode) in place:
-            rows = (traces.thresholds(window, 0, traces.width_ms, network) / network.b0)[:, adaptive]
+            rows = (traces.threshold[window].to_numpy() / network.b0)[:, adaptive]
             module.add(
                 TimeSeries(
-                    name=f"threshold_{window}", description=f"round the first find of episode {episode}; {units}",
+                    name=f"threshold_{window}", description=f"round the end of trial 1 of episode {episode}; {units}",
                     data=rows, unit="b0", starting_time=place[int(episode)] + begin * MS, rate=1 / MS,
                 )
             )  # fmt: skip

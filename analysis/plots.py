@@ -1,169 +1,235 @@
-"""Figures of behaviour and learning, each drawn from an open result file alone and returned as a matplotlib Figure."""
+"""Figures of any family, each drawn from an open result file alone and returned as a matplotlib Figure."""
+
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from analysis.latencies import Estimate, goals_per_episode, goals_ratio, search_by_trial
-from analysis.reading import ResultError, place
-from analysis.results import NETWORK_CONDITIONS, Condition, Result
 from analysis.style import (
     BLUE,
-    COLOURS,
     DARK,
     GREEN,
-    GREY,
-    LABELS,
     ORANGE,
     PALE,
-    SKY,
     VERMILLION,
+    Look,
     add_footer,
-    clear_axes,
+    looks,
     new_figure,
     styled,
 )
 from analysis.verdict import interval
+from lsnn.estimates import Estimate
+from lsnn.files.reading import ResultError
+from lsnn.files.results import Condition, Measure, Result
 
-TRIALS_SHOWN = 15
-SHARE_OF_EPISODES = 0.5
-COMPARED = ("state_reset", "circling", "oracle")
-GOAL_QUANTILES = (0.1, 0.25, 0.9)
+SHARE_OF_EPISODES = 0.5  # that must have begun a trial for it to be drawn
+TRIALS_SHOWN = 15  # of a measure that is cut off
+POINTS_SHOWN = 25  # of a curve by trial; further trials are taken together
+NORMAL = 1.96  # half a 95 % interval, in standard errors
 SMOOTHING_SHARE = 0.04
-MARKERS = {"frozen": "o", "frozen_sampled": "s", "state_reset": "D", "untrained": "v", "memory": "^", "oracle": "P"}
+WIDE_RANGE = 20  # largest over smallest value from which an axis is logarithmic
+TOLD_COLOURS = {"network": "blue", "control": "red and pink", "baseline": "grey", "oracle": "black"}
+COLOURS = (BLUE, VERMILLION, GREEN, ORANGE)
+
+Curve = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # trial, value, low, high
+
+
+def panels(result: Result) -> dict[str, tuple[str, dict[str, Condition]]]:
+    """Title and conditions of each variant; one without a title where there are none."""
+    if not result.variants:
+        return {"": ("", dict(result.conditions))}
+    return {
+        name: (label, {key: each[name] for key, each in result.conditions.items() if name in each.variants})
+        for name, label in result.variants.items()
+    }
+
+
+def score_of(result: Result) -> Measure:
+    """The measure that a network is judged by; ResultError where the file names none."""
+    if not result.about.measures:
+        raise ResultError(f"{result.path}: attribute 'family': needs a measure, has none")
+    return result.about.measures[0]
+
+
+def titled(measure: Measure) -> str:
+    """A measure as an axis names it."""
+    unit = "" if measure.unit == "1" else f" ({measure.unit})"
+    return f"{'median ' if measure.censored else ''}{measure.label}{unit}"
 
 
 @styled
-def swim_paths(result: Result) -> Figure:
-    """The frozen episode with the median number of goals, the same maze for others, and three more frozen episodes."""
-    result.require("frozen")
-    frozen = result.conditions["frozen"]
-    figure = new_figure(13, 6.7, "Swim paths, weights frozen: the first trial and the later ones")
-    grid = figure.add_gridspec(2, 5, width_ratios=(1, 1, 1, 1, 1))
-    episode = episode_at(frozen, 0.5)
-    large = figure.add_subplot(grid[:, :2])
-    draw_episode(large, frozen, episode, result.radius_of(frozen, episode), size=1.6)
-    large.set_title(f"frozen network, median episode: {frozen.goals[episode]} goals in {frozen.duration_ms} ms")
-    path_legend(large)
-    compared = [name for name in COMPARED if name in result.conditions]
-    for column, name in enumerate(compared):
-        axes, other = figure.add_subplot(grid[0, 2 + column]), result.conditions[name]
-        draw_episode(axes, other, episode, result.radius_of(other, episode))
-        axes.set_title(f"same maze, {short_label(name)}:\n{other.goals[episode]} goals", fontsize=11)
-    for column, quantile in enumerate(GOAL_QUANTILES):
-        axes, other_episode = figure.add_subplot(grid[1, 2 + column]), episode_at(frozen, quantile)
-        draw_episode(axes, frozen, other_episode, result.radius_of(frozen, other_episode))
-        axes.set_title(f"frozen, {100 * quantile:.0f}th percentile:\n{frozen.goals[other_episode]} goals", fontsize=11)
-    n = f"drawn: {1 + len(GOAL_QUANTILES)} of n = {frozen.n_episodes} frozen episodes, chosen by their rank in goals"
-    return add_footer(figure, result, n)
+def comparison(result: Result) -> Figure:
+    """The score of every condition, best on top: bars with intervals and numbers; chance as a dotted line."""
+    measure, shown = score_of(result), panels(result)
+    rows = max(len(conditions) for _, conditions in shown.values())
+    head = f"{titled(measure)}{' of an episode' if measure.per == 'episode' else ''}, {measure.better} is better"
+    figure = new_figure(11 + 4 * (len(shown) - 1), 2.0 + 0.5 * rows, f"Network and baselines: {head}")
+    for axes, (title, conditions) in zip(_row(figure, len(shown)), shown.values(), strict=True):
+        found = {name: each.estimate(measure.name) for name, each in conditions.items()}
+        best_last = sorted(found, key=lambda name: _rank(found[name].value, measure))
+        of = looks(conditions)
+        for row, name in enumerate(best_last):
+            _draw_bar(axes, row, of[name], found[name], measure)
+        axes.set_yticks(range(len(best_last)), [of[name].label for name in best_last])
+        for text, name in zip(axes.get_yticklabels(), best_last, strict=True):
+            text.set_color(of[name].colour if of[name].role in ("network", "control") else DARK)
+            text.set_fontweight("bold" if of[name].width > 2 else "normal")
+        _finish_bars(axes, title, measure, list(found.values()), 1.35 if len(shown) == 1 else 1.8)
+    n = max(each.n_episodes for each in result.conditions.values())
+    roles = {each.role for each in result.conditions.values()}
+    facts = ", ".join(f"{colour}: {role}" for role, colour in TOLD_COLOURS.items() if role in roles)
+    return add_footer(figure, result, f"{facts} · bars: 95 % bootstrap over n = {n} episodes, the same for all")
 
 
-def short_label(name: str) -> str:
-    return LABELS[name].removeprefix("frozen, ")
+def _rank(value: float, measure: Measure) -> float:
+    return -np.inf if np.isnan(value) else value if measure.better == "high" else -value
 
 
-def episode_at(condition: Condition, quantile: float) -> int:
-    """The episode at a quantile of goals; of those whose paths are kept, the one nearest to it in rank."""
-    ranked = np.argsort(condition.goals, kind="stable")
-    kept = np.flatnonzero(np.isin(ranked, condition.recorded))
-    if not len(kept):
-        raise ResultError(f"{place(condition.group)}: needs the path of an episode, has none (lsnn test --record)")
-    return int(ranked[kept[np.argmin(np.abs(kept - round(quantile * (len(ranked) - 1))))]])
+def _row(figure: Figure, count: int) -> Sequence[Axes]:
+    return list(np.atleast_1d(figure.subplots(1, count)))
 
 
-def draw_episode(axes: Axes, condition: Condition, episode: int, platform_radius: float, size: float = 1.0) -> None:
-    """Pool, platform and the path of every trial of an episode; starts as rings."""
-    clear_axes(axes)
-    pool = axes.add_patch(Circle((0, 0), 1, facecolor="#F3F7FA", edgecolor=GREY, linewidth=1.2))
-    axes.set_xlim(-1.04, 1.04)
-    axes.set_ylim(-1.04, 1.04)
-    trials, path = condition.trials, condition.position(episode)
-    rows = np.flatnonzero(trials.episode == episode)
-    for x, y in {(trials.goal_x[row], trials.goal_y[row]) for row in rows}:
-        platform = Circle((x, y), platform_radius, facecolor=GREEN + "50", edgecolor=GREEN, linewidth=1.2)
-        axes.add_patch(platform).set_clip_path(pool)
-    for row in sorted(rows, key=lambda row: -trials.trial[row]):
-        first = trials.trial[row] == 0
-        colour = VERMILLION if first else BLUE
-        start, stop = int(trials.start_ms[row]), int(trials.start_ms[row] + trials.latency_ms[row])
-        axes.plot(
-            *path[start : stop + 1].T,
-            color=colour,
-            linewidth=size * (1.6 if first else 0.8),
-            alpha=1 if first else 0.65,
-            zorder=3 if first else 2,
-        )
-        axes.plot(
-            *path[start],
-            "o",
-            markersize=size * (4.5 if first else 2.2),
-            markerfacecolor="white",
-            markeredgecolor=colour,
-            markeredgewidth=size * (1.2 if first else 0.6),
-            zorder=4,
-        )
+def _draw_bar(axes: Axes, row: int, look: Look, found: Estimate, measure: Measure) -> None:
+    """A bar, its interval and its numbers."""
+    colour = PALE if look.role == "baseline" else look.colour
+    axes.barh(row, found.value, height=0.68, color=colour, alpha=1.0 if look.width > 2 else 0.75)
+    axes.hlines(row, found.low, found.high, color=DARK, linewidth=1.8)
+    axes.annotate(
+        interval(found, measure.digits), (np.nanmax([found.high, found.value, 0]), row), (8, 0),
+        textcoords="offset points", va="center", fontsize=11, fontweight="bold" if look.width > 2 else "normal",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+    )  # fmt: skip
 
 
-def path_legend(axes: Axes) -> None:
-    """Name the marks of `draw_episode` below a pool."""
-    axes.plot([], [], color=VERMILLION, linewidth=2.5, label="trial 1")
-    axes.plot([], [], color=BLUE, linewidth=1.5, label="later trials")
-    axes.plot([], [], "o", color=DARK, markerfacecolor="white", label="set down")
-    axes.plot([], [], "o", color=GREEN, markersize=11, alpha=0.4, label="platform (hidden)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=4, columnspacing=1.2, handletextpad=0.5)
+def _finish_bars(axes: Axes, title: str, measure: Measure, found: Sequence[Estimate], room: float) -> None:
+    """Axes of a panel, with room for the numbers behind the bars."""
+    highest = np.nanmax([0.0, *(np.nanmax([each.high, each.value, 0.0]) for each in found), measure.chance or 0.0])
+    lowest = np.nanmin([0.0, *(np.nanmin([each.low, each.value, 0.0]) for each in found)])
+    axes.set(title=title, xlim=(1.1 * lowest, lowest + room * (highest - lowest) or 1), ylim=(-0.6, len(found) - 0.4))
+    ticks = np.asarray(MaxNLocator(4 if room > 1.5 else 6).tick_values(lowest, highest))
+    axes.set_xticks(ticks[(ticks <= 1.05 * highest) & (ticks >= 1.05 * lowest)])
+    axes.tick_params(axis="y", length=0)
+    chance = ""
+    if measure.chance is not None:
+        axes.axvline(measure.chance, color=DARK, linestyle=":", linewidth=1.6, zorder=5)
+        chance = f"; dotted: chance, {measure.chance:g}"
+    axes.set_xlabel(f"{titled(measure)}{chance}")
+
+
+def draw_chance(axes: Axes, measure: Measure) -> None:
+    """Chance as a dotted line across, with its name."""
+    if measure.chance is not None:
+        axes.axhline(measure.chance, color=DARK, linestyle=":", linewidth=1.6, zorder=5)
+        axes.annotate(
+            f"chance {measure.chance:g}", (1.0, measure.chance), (-3, 3), fontsize=10, color=DARK,
+            xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", va="bottom",
+        )  # fmt: skip
+
+
+# By trial
+
+
+def drawn_by_trial(result: Result) -> list[Measure]:
+    """Measures that say something trial by trial; none where an episode is one trial."""
+    flags = {measure.censored for measure in result.about.measures}
+    trials = [each.trials["trial"].max() for each in result.conditions.values() if len(each.trials)]
+    return [m for m in result.about.measures if m.column not in flags] if max(trials, default=0) > 0 else []
+
+
+def curve_of(condition: Condition, measure: Measure) -> Curve:
+    """Trials from 1, values and 95 % bands of a measure, as far as half of the episodes began the trial.
+
+    Trials that few episodes reach belong to the quickest of them, and would flatter the curve. Where there are many,
+    neighbours are taken together.
+    """
+    begun = np.bincount(condition.trials["trial"])
+    shown = int(np.argmin(np.append(begun >= SHARE_OF_EPISODES * condition.n_episodes, False)))
+    shown = min(shown, TRIALS_SHOWN) if measure.censored else shown
+    width = max(1, -(-shown // POINTS_SHOWN))
+    points = []
+    for first in range(0, shown, width):
+        part = (first, min(first + width, shown) - 1)
+        found = condition.estimate(measure.name, part) if measure.censored else _mean(condition, measure, part)
+        points.append((1 + sum(part) / 2, *found[:3]))
+    trial, value, low, high = np.array(points).reshape(-1, 4).T
+    return trial, value, low, high
+
+
+def _mean(condition: Condition, measure: Measure, part: tuple[int, int]) -> tuple[float, float, float]:
+    """Mean over episodes of their mean over some trials, and its 95 % interval (normal)."""
+    rows = condition.trials
+    rows = rows[(rows["trial"] >= part[0]) & (rows["trial"] <= part[1])]
+    count = np.bincount(rows["episode"], minlength=condition.n_episodes)
+    total = np.bincount(rows["episode"], rows[measure.column].to_numpy(float), condition.n_episodes)
+    each = total[count > 0] / count[count > 0]
+    error = NORMAL * each.std(ddof=1) / np.sqrt(len(each)) if len(each) > 1 else np.nan
+    return float(each.mean()), float(each.mean() - error), float(each.mean() + error)
 
 
 @styled
-def search_times(result: Result) -> Figure:
-    """Median search time by trial number, with its confidence band, for every condition."""
-    figure = new_figure(11, 6.2, "Search time by trial number")
-    axes = figure.subplots()
-    curves = {name: search_by_trial(c, TRIALS_SHOWN, SHARE_OF_EPISODES) for name, c in result.conditions.items()}
-    for name, curve in sorted(curves.items(), key=lambda item: -last_median(item[1])):
-        draw_band(axes, name, curve, result.conditions[name].duration_ms)
-    axes.set_yscale("log")
-    plain_search_axis(axes)
-    axes.set(xlabel="trial (find by find)", ylabel="median search time (ms)")
-    axes.set_xticks(range(1, TRIALS_SHOWN + 1))
-    axes.set_xlim(0.6, TRIALS_SHOWN + 0.4)
+def by_trial(result: Result) -> Figure:
+    """Every measure by the number of the trial, with bands, for every condition; a column a variant."""
+    measures, shown = drawn_by_trial(result), panels(result)
+    height = 4.2 if len(measures) > 1 else 5.6
+    size = (10.5 if len(shown) == 1 else 13.0, 1.0 + height * len(measures))
+    figure = new_figure(*size, f"By trial: {', '.join(titled(measure) for measure in measures)}")
+    grid = figure.subplots(len(measures), len(shown), squeeze=False, sharey="row")
+    for row, measure in zip(grid, measures, strict=True):
+        for axes, (title, conditions) in zip(row, shown.values(), strict=True):
+            draw_by_trial(axes, conditions, measure)
+            axes.set(xlabel="trial", title=title)
+        row[0].set_ylabel(titled(measure))
+    grid[0][-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    n = max(each.n_episodes for each in result.conditions.values())
+    return add_footer(figure, result, f"bands: 95 % over n = {n} episodes · trials that at least half of them began")
+
+
+def draw_by_trial(axes: Axes, conditions: Mapping[str, Condition], measure: Measure) -> None:
+    """One measure of some conditions in one panel."""
+    curves = {name: curve_of(each, measure) for name, each in conditions.items()}
+    of = looks(conditions)
+    for name, curve in curves.items():
+        if len(curve[0]):
+            draw_band(axes, of[name], curve, conditions[name].duration_ms if measure.censored else np.inf)
+    drawn = np.concatenate([curve[1] for curve in curves.values()])
+    if measure.censored or is_wide(drawn):
+        axes.set_yscale("log")
+        if measure.censored:
+            plain_search_axis(axes)
+        else:
+            axes.set_ylim(_floor(drawn), None)
+    draw_chance(axes, measure)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color=PALE, linewidth=0.6)
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    n = max(condition.n_episodes for condition in result.conditions.values())
-    return add_footer(
-        figure,
-        result,
-        f"bands: 95 % bootstrap over episodes · trials that at least half of the episodes began · n = {n} episodes",
-    )
 
 
-def last_median(curve: dict[int, Estimate]) -> float:
-    return list(curve.values())[-1].value if curve else np.inf
+def is_wide(values: np.ndarray) -> bool:
+    """Whether positive values lie so far apart that an axis has to be logarithmic."""
+    known = values[np.isfinite(values) & (values > 0)]
+    return bool(len(known) and np.all(values[np.isfinite(values)] >= 0) and known.max() > WIDE_RANGE * known.min())
 
 
-def draw_band(axes: Axes, name: str, curve: dict[int, Estimate], limit_ms: int) -> None:
-    """One condition: medians as a line, intervals as a band, an arrow where half found nothing within an episode."""
-    if not curve:
-        return
-    trial, points = [index + 1 for index in curve], np.array([(e.value, e.low, e.high) for e in curve.values()])
-    swimmer = name not in NETWORK_CONDITIONS
-    axes.fill_between(trial, points[:, 1], points[:, 2], color=COLOURS[name], alpha=0.2, linewidth=0)
+def _floor(values: np.ndarray) -> float:
+    """The lower end of a logarithmic axis: what is next to nothing beside the rest falls below it."""
+    known = values[np.isfinite(values) & (values > 0)]
+    return float(max(known.min() / 1.5, np.median(known) / 1e3))
+
+
+def draw_band(axes: Axes, look: Look, curve: Curve, limit: float) -> None:
+    """A condition: values as a line, intervals as a band, an arrow where half had not ended within an episode."""
+    trial, value, low, high = curve
+    axes.fill_between(trial, low, high, color=look.colour, alpha=0.2 if look.width > 2 else 0.12, linewidth=0)
     axes.plot(
-        trial,
-        points[:, 0],
-        color=COLOURS[name],
-        label=LABELS[name],
-        marker=MARKERS.get(name, "."),
-        markersize=7 if name == "frozen" else 4,
-        linewidth=3 if name == "frozen" else 1.5,
-        linestyle="--" if swimmer else "-",
-        zorder=4 if name == "frozen" else 3,
-    )
-    for index, median in zip(trial, points[:, 0], strict=True):
-        if median >= limit_ms:
-            arrow = {"arrowstyle": "->", "color": COLOURS[name]}
-            axes.annotate("", (index, median), (0, -18), textcoords="offset points", arrowprops=arrow)
+        trial, value, color=look.colour, label=look.label, marker=look.marker if len(trial) <= TRIALS_SHOWN else None,
+        markersize=7 if look.width > 2 else 4, linewidth=look.width, linestyle=look.line,
+        zorder=4 if look.width > 2 else 3,
+    )  # fmt: skip
+    for index in np.flatnonzero(value >= limit):
+        arrow = {"arrowstyle": "->", "color": look.colour}
+        axes.annotate("", (trial[index], value[index]), (0, -18), textcoords="offset points", arrowprops=arrow)
 
 
 def plain_search_axis(axes: Axes, which: str = "y") -> None:
@@ -174,139 +240,113 @@ def plain_search_axis(axes: Axes, which: str = "y") -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-@styled
-def ladder(result: Result) -> Figure:
-    """Mean goals per episode of network and swimmers, in rising order, with interval, n and fraction of the oracle."""
-    result.require("frozen", "oracle")
-    goals = {name: goals_per_episode(condition) for name, condition in result.conditions.items()}
-    order = sorted(goals, key=lambda name: goals[name].value)
-    figure = new_figure(11, 1.8 + 0.52 * len(order), "Goals per episode: the ladder")
-    axes = figure.subplots()
-    for row, name in enumerate(order):
-        draw_rung(axes, row, name, goals[name], goals_ratio(result.conditions[name], result.conditions["oracle"]))
-    axes.set_yticks(range(len(order)), [LABELS[name] for name in order])
-    for text, name in zip(axes.get_yticklabels(), order, strict=True):
-        text.set_color(BLUE if name in NETWORK_CONDITIONS else DARK)
-        text.set_fontweight("bold" if name == "frozen" else "normal")
-    if "circling" in goals:
-        axes.axvline(goals["circling"].value, color=ORANGE, linestyle=":", linewidth=2, zorder=0)
-        axes.text(goals["circling"].value, len(order) - 0.45, " circling: no memory", color=ORANGE, fontsize=11)
-    for colour, label in ((BLUE, "network, frozen"), (SKY, "its controls"), (PALE, "scripted swimmers")):
-        axes.barh(0, 0, color=colour, label=label)
-    axes.legend(loc="lower right")
-    axes.set_xlim(0, 1.5 * goals[order[-1]].value)
-    axes.set_ylim(-0.6, len(order))
-    ticks = np.asarray(MaxNLocator(6).tick_values(0, goals[order[-1]].value))
-    axes.set_xticks(ticks[ticks <= 1.05 * goals[order[-1]].value])
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(f"finds of the platform in {result.conditions['frozen'].duration_ms} ms")
-    return add_footer(
-        figure,
-        result,
-        f"mean and 95 % bootstrap interval over n = {goals['frozen'].n} episodes each (same platforms and starts)",
-    )
+# Meta-training
 
 
-def draw_rung(axes: Axes, row: int, name: str, goals: Estimate, fraction: Estimate) -> None:
-    """A bar, its interval and its numbers."""
-    colour = BLUE if name == "frozen" else SKY if name in NETWORK_CONDITIONS else PALE
-    axes.barh(row, goals.value, height=0.68, color=colour)
-    axes.hlines(row, goals.low, goals.high, color=DARK, linewidth=1.8)
-    numbers = f"{interval(goals, 1)}   {fraction.value:.2f} of oracle"
-    axes.annotate(
-        numbers,
-        (np.fmax(goals.high, goals.value), row),
-        (8, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=11,
-        fontweight="bold" if name == "frozen" else "normal",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-    )
+def logged(result: Result) -> list[list[Measure]]:
+    """Measures that meta-training logged, those of a unit together; of a file that names none, the return."""
+    own = {measure.name: measure for measure in result.about.measures}
+    named = [own.get(measure.name, measure) for measure in result.about.history if measure.name in result.history]
+    if not named:
+        scores = [m for m in result.about.measures[:1] if m.name in result.history]
+        bare = Measure("return", "return", "1", ".3g", "high", None, "return", "episode", None)
+        named = scores or ([bare] if "return" in result.history else [])
+    kinds = dict.fromkeys((measure.unit, measure.better) for measure in named)
+    return [[measure for measure in named if (measure.unit, measure.better) == kind] for kind in kinds]
+
+
+def clock_of(result: Result) -> str:
+    """The column of the history that tells how far it is; ResultError without one."""
+    clock = next((name for name in ("iteration", "minutes") if name in result.history), None)
+    if clock is None:
+        have = sorted(result.history)
+        raise ResultError(f"{result.path}: /history needs a column 'minutes' or 'iteration', has {have}")
+    return clock
 
 
 @styled
 def learning_curve(result: Result) -> Figure:
-    """Goals, search times, start region and firing rate through meta-training, as far as the history holds them."""
-    history = result.history
-    clock = next((name for name in ("minutes", "iteration") if name in history), None)
-    if clock is None:
-        raise ResultError(f"{result.path}: /history needs a column 'minutes' or 'iteration', has {sorted(history)}")
-    panels = [draw for draw, needed in LEARNING_PANELS if needed & history.keys()]
-    if not panels:
-        raise ResultError(f"{result.path}: /history has nothing to draw, its columns are {sorted(history)}")
-    figure = new_figure(13, 5.6, "Meta-training: the learning curve")
-    for axes, draw in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
-        draw(axes, history, clock, result)
+    """What meta-training logged, iteration by iteration, and its course, as far as the history holds them."""
+    clock, shown = clock_of(result), logged(result)
+    draw: list[Callable[[Axes], None]] = [
+        lambda axes, of=of, first=number == 0: draw_logged(axes, result, clock, of, first)  # type: ignore[misc]
+        for number, of in enumerate(shown)
+    ]
+    if course_of(result) or "rate_hz" in result.history:
+        draw.append(lambda axes: draw_course(axes, result, clock))
+    if not draw:
+        raise ResultError(f"{result.path}: /history has nothing to draw, its columns are {sorted(result.history)}")
+    figure = new_figure(4.4 * len(draw), 5.0, "Meta-training: the learning curve")
+    for axes, panel in zip(_row(figure, len(draw)), draw, strict=True):
+        panel(axes)
         axes.set_xlabel("minutes of meta-training" if clock == "minutes" else "iteration")
-        axes.set_xlim(0, 1.02 * history[clock].max())
-    rows = len(history[clock])
-    return add_footer(
-        figure,
-        result,
-        f"n = {rows} iterations: each as logged (pale), running mean over "
-        f"{smoothing_width(rows)} (line) · dots: tests on the whole pool",
-    )
+        axes.set_xlim(0, 1.02 * result.history[clock].max() or 1)
+    rows = len(result.history)
+    facts = f"n = {rows} iterations: each as logged (pale), running mean over {smoothing_width(rows)} (line)"
+    tested = any(f"{result.about.whole}_{measure.name}" in result.history for of in shown for measure in of)
+    return add_footer(figure, result, f"{facts}{' · dots: tests on the whole task' if tested else ''}")
 
 
-def draw_goals(axes: Axes, history: dict[str, np.ndarray], clock: str, result: Result) -> None:
-    """Goals per episode as logged, on the whole pool where tested, and the two yardsticks."""
-    axes.set_title("goals per episode")
-    draw_column(axes, history, clock, "goals", BLUE, "goals")
-    for name in ("circling", "oracle"):
-        if name in result.conditions:
-            level = float(result.conditions[name].goals.mean())
-            axes.axhline(level, color=COLOURS[name], linestyle=":", linewidth=1.5)
-            axes.annotate(name, (0, level), (4, 3), textcoords="offset points", fontsize=10, color=COLOURS[name])
-    axes.set_ylim(bottom=0)
-    axes.legend(loc="lower right")
+def draw_logged(axes: Axes, result: Result, clock: str, measures: Sequence[Measure], first: bool) -> None:
+    """Some columns in one panel; beside the score, what the oracle reaches in the test."""
+    history, whole = result.history, result.about.whole
+    for measure, colour in zip(measures, COLOURS, strict=False):
+        draw_column(axes, history, clock, measure.name, colour, measure.label, whole)
+    if first and result.about.history and result.about.oracle in result.conditions:
+        told = next(iter(panels(result).values()))[1][str(result.about.oracle)]
+        level = told.estimate(score_of(result).name).value
+        axes.axhline(level, color=DARK, linestyle="--", linewidth=1.3)
+        axes.annotate("oracle", (0, level), (4, 3), textcoords="offset points", fontsize=10, color=DARK)
+    draw_chance(axes, measures[0])
+    values = np.concatenate([history[measure.name].to_numpy() for measure in measures])
+    if measures[0].unit == "ms" or (measures[0].better == "low" and is_wide(values)):
+        axes.set_yscale("log")
+        if measures[0].unit == "ms":
+            plain_search_axis(axes)
+    unit = "" if measures[0].unit == "1" else f" ({measures[0].unit})"
+    axes.set_title(f"{measures[0].label if len(measures) == 1 or first else 'logged'}{unit}")
+    if len(axes.get_legend_handles_labels()[1]) > 1:
+        axes.legend(loc="best")
 
 
-def draw_searches(axes: Axes, history: dict[str, np.ndarray], clock: str, result: Result) -> None:
-    """Search time on trial 1 and on later trials."""
-    axes.set_title("search time (ms)")
-    draw_column(axes, history, clock, "first_search_ms", VERMILLION, "trial 1")
-    draw_column(axes, history, clock, "later_search_ms", BLUE, "later trials")
-    axes.set_yscale("log")
-    plain_search_axis(axes)
-    axes.legend(loc="upper right")
+def course_of(result: Result) -> str | None:
+    """The column that tells how far the curriculum is, if it moves at all."""
+    name = "start_radius" if "start_radius" in result.history else "level"
+    return name if name in result.history and result.history[name].nunique() > 1 else None
 
 
-def draw_course(axes: Axes, history: dict[str, np.ndarray], clock: str, result: Result) -> None:
+def draw_course(axes: Axes, result: Result, clock: str) -> None:
     """The curriculum (start radius, or else its level from 0 to 1), and the firing rate on an axis of its own."""
-    axes.set_title("curriculum and firing rate")
-    name = "start_radius" if "start_radius" in history else "level"
-    if name in history:
+    history = result.history
+    name = course_of(result)
+    axes.set_title("curriculum and firing rate" if name else "firing rate")
+    if name:
         axes.plot(history[clock], history[name], color=GREEN, linewidth=2.2)
-        axes.set_ylabel(
-            "start radius (pool radii)" if name == "start_radius" else "level of the curriculum", color=GREEN
-        )
-    axes.set_ylim(0, 1.05)
+        text = "start radius (pool radii)" if name == "start_radius" else "level of the curriculum"
+        axes.set_ylabel(text, color=GREEN)
+        axes.set_ylim(0, 1.05)
     if "rate_hz" in history:
-        right = axes.twinx()
+        right = axes.twinx() if name else axes
         draw_column(right, history, clock, "rate_hz", ORANGE, "firing rate (Hz)")
         right.set_ylim(0, 1.15 * np.nanmax(history["rate_hz"], initial=1))
-        right.spines["right"].set_visible(True)
+        right.spines["right"].set_visible(right is not axes)
         right.set_ylabel("firing rate (Hz)", color=ORANGE)
 
 
-def draw_column(axes: Axes, history: dict[str, np.ndarray], clock: str, name: str, colour: str, label: str) -> None:
-    """A column as logged and its running mean; its tests on the whole pool, where there are any, as dots."""
+def draw_column(
+    axes: Axes, history: Mapping[str, np.ndarray], clock: str, name: str, colour: str, label: str, whole: str = "",
+) -> None:  # fmt: skip
+    """A column as logged and its running mean; its tests on the whole task, where there are any, as dots."""
     if name in history:
         column = np.where(np.isfinite(history[name]), history[name], np.nan)
         axes.plot(history[clock], column, color=colour, alpha=0.25, linewidth=0.8)
         axes.plot(history[clock], running_mean(column), color=colour, linewidth=2.2, label=label)
-    tested = history.get(f"whole_pool_{name}")
-    if tested is not None:
+    tested = history.get(f"{whole}_{name}")
+    if tested is not None and np.isfinite(tested).any():
         axes.plot(
-            history[clock],
-            tested,
-            "o",
-            color=colour,
-            markeredgecolor="white",
-            markersize=8,
-            label=f"{label}, whole pool",
-        )
+            history[clock], tested, "o", color=colour, markeredgecolor="white", markersize=8,
+            label=f"{label}, whole task",
+        )  # fmt: skip
 
 
 def smoothing_width(rows: int) -> int:
@@ -320,10 +360,3 @@ def running_mean(column: np.ndarray) -> np.ndarray:
     total = np.convolve(np.where(known, column, 0), window)[: len(column)]
     count = np.convolve(known, window)[: len(column)]
     return np.divide(total, count, out=np.full(len(column), np.nan), where=count > 0)
-
-
-LEARNING_PANELS = (
-    (draw_goals, {"goals"}),
-    (draw_searches, {"first_search_ms", "later_search_ms"}),
-    (draw_course, {"start_radius", "level", "rate_hz"}),
-)

@@ -5,10 +5,14 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from xarray import Dataset
 
-from analysis.reading import ResultError
-from analysis.results import Condition, Network, Result, Spikes, Traces
+from analysis.maze import path_of, radius_of, trials_of
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, VERMILLION, add_footer, new_figure, styled
+from lsnn.files.about import Network
+from lsnn.files.conditions import SpikeTrains
+from lsnn.files.reading import ResultError, place
+from lsnn.files.results import Condition, Result
 
 BEFORE_MS, AFTER_MS, COMPARED_MS = 150, 350, 50
 INPUT_COLOURS = (BLUE, GREEN, ORANGE, PINK)
@@ -34,11 +38,11 @@ def first_find(result: Result) -> Figure:
     frozen, network = result.conditions["frozen"], result.network
     traces = frozen.traces
     window = window_of_first_find(frozen, traces)
-    figure = new_figure(12, 9.6, "Spikes and adaptive thresholds through the first find")
+    figure = new_figure(12, 9.6, "Spikes and adaptive thresholds through the first visit")
     axes = figure.subplots(4, 1, sharex=True, height_ratios=(1, 1.9, 2.4, 2.4))
-    draw_distance(axes[0], frozen, window, result.radius_of(frozen, window.episode))
-    draw_inputs(axes[1], frozen.input_spikes, window, network)
-    draw_populations(axes[2], frozen.spikes, window, network)
+    draw_distance(axes[0], frozen, window, radius_of(frozen, window.episode))
+    draw_inputs(axes[1], frozen.input_spike_trains, window, network)
+    draw_populations(axes[2], frozen.spike_trains, window, network)
     draw_thresholds(axes[3], traces, window, network)
     for panel in axes[:3]:
         mark_events(panel, window, DARK, behind=True)
@@ -49,14 +53,15 @@ def first_find(result: Result) -> Figure:
     return add_footer(figure, result, n)
 
 
-def window_of_first_find(condition: Condition, traces: Traces) -> Window:
+def window_of_first_find(condition: Condition, traces: Dataset) -> Window:
     """The stored window with most time around the first find of its episode; ResultError when none holds one."""
-    trials = condition.trials
+    trials = trials_of(condition)
     best: tuple[int, Window] | None = None
-    for index, (episode, start) in enumerate(zip(traces.episode, traces.start_ms, strict=True)):
+    starts = zip(traces.episode.values.tolist(), traces.start_ms.values.tolist(), strict=True)
+    for index, (episode, start) in enumerate(starts):
         rows = trials.episode == episode
         finds = np.sort((trials.start_ms + trials.latency_ms)[rows & trials.found])
-        stop = start + traces.width_ms
+        stop = start + traces.sizes["row"]
         if not len(finds) or not start < finds[0] < stop:
             continue
         find = int(finds[0])
@@ -65,13 +70,13 @@ def window_of_first_find(condition: Condition, traces: Traces) -> Window:
         if best is None or last - first > best[0]:
             best = (last - first, window)
     if best is None:
-        raise ResultError(f"{traces.b.file.filename}: {traces.b.name}: no window holds the first find of its episode")
+        raise ResultError(f"{place(condition.group)}/traces: no window holds the first find of its episode")
     return best[1]
 
 
 def goal_found_first(condition: Condition, episode: int) -> np.ndarray:
     """Centre of the platform of the first find of an episode that has one, (2,); it may have moved before."""
-    trials = condition.trials
+    trials = trials_of(condition)
     finds = np.flatnonzero((trials.episode == episode) & trials.found)
     row = finds[np.argmin((trials.start_ms + trials.latency_ms)[finds])]
     return np.array([trials.goal_x[row], trials.goal_y[row]])
@@ -94,7 +99,7 @@ def mark_events(axes: Axes, window: Window, colour: str, behind: bool) -> None:
 
 def draw_distance(axes: Axes, condition: Condition, window: Window, platform_radius: float) -> None:
     """Distance from the animal to the centre of the platform that it finds first."""
-    path = condition.position(window.episode, window.start_ms, window.stop_ms)
+    path = path_of(condition, window.episode, window.start_ms, window.stop_ms)
     distance = np.linalg.norm(path - goal_found_first(condition, window.episode), axis=1)
     jumps = np.isin(np.arange(window.start_ms, window.stop_ms), window.set_downs_ms)
     time = np.arange(window.start_ms, window.stop_ms) - window.find_ms
@@ -123,7 +128,7 @@ def draw_distance(axes: Axes, condition: Condition, window: Window, platform_rad
     )
 
 
-def draw_inputs(axes: Axes, spikes: Spikes, window: Window, network: Network) -> None:
+def draw_inputs(axes: Axes, spikes: SpikeTrains, window: Window, network: Network) -> None:
     """Input spikes, a colour a channel."""
     sizes = [size for _, size in network.input_channels]
     channel = np.repeat(np.arange(len(sizes)), sizes)
@@ -132,7 +137,7 @@ def draw_inputs(axes: Axes, spikes: Spikes, window: Window, network: Network) ->
     axes.set_ylabel("input cells")
 
 
-def draw_populations(axes: Axes, spikes: Spikes, window: Window, network: Network) -> None:
+def draw_populations(axes: Axes, spikes: SpikeTrains, window: Window, network: Network) -> None:
     """Network spikes, a colour a population."""
     draw_raster(axes, spikes, window, network.population, network.labels, POPULATION_COLOURS)
     axes.set_ylabel("network neurons")
@@ -140,7 +145,7 @@ def draw_populations(axes: Axes, spikes: Spikes, window: Window, network: Networ
 
 def draw_raster(
     axes: Axes,
-    spikes: Spikes,
+    spikes: SpikeTrains,
     window: Window,
     group: np.ndarray,
     labels: tuple[str, ...] | list[str],
@@ -179,7 +184,15 @@ def draw_raster(
     axes.set_yticks([])
 
 
-def draw_thresholds(axes: Axes, traces: Traces, window: Window, network: Network) -> None:
+def thresholds_in(traces: Dataset, window: Window, network: Network) -> np.ndarray:
+    """Thresholds B/b0 of all neurons in a window, (ms, N)."""
+    offset = int(traces.start_ms[window.stored])
+    rows = traces.threshold[window.stored, window.start_ms - offset : window.stop_ms - offset]
+    relative: np.ndarray = rows.to_numpy() / network.b0
+    return relative
+
+
+def draw_thresholds(axes: Axes, traces: Dataset, window: Window, network: Network) -> None:
     """Thresholds B/b0 of the adaptive neurons, sorted by how much the first find raised them."""
     adaptive = np.flatnonzero(network.beta > 0)
     axes.set_ylabel("adaptive neurons,\nmost raised on top")
@@ -187,9 +200,7 @@ def draw_thresholds(axes: Axes, traces: Traces, window: Window, network: Network
     if not len(adaptive):
         axes.text(0.5, 0.5, "no adaptive neuron with the threshold b0 + beta b", transform=axes.transAxes, ha="center")
         return
-    offset = int(traces.start_ms[window.stored])
-    rows = traces.thresholds(window.stored, window.start_ms - offset, window.stop_ms - offset, network)
-    relative = rows[:, adaptive] / network.b0[adaptive]
+    relative = thresholds_in(traces, window, network)[:, adaptive]
     find = window.find_ms - window.start_ms
     before = relative[max(find - COMPARED_MS, 0) : find].mean(axis=0)
     raised = relative[find : find + COMPARED_MS].mean(axis=0) - before

@@ -6,12 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.latencies import Estimate
-from analysis.reading import COUNT, ResultError, Rule, array, number_attribute, place, subgroup
-from analysis.results import Result
 from analysis.study.measures import points, ratio
 from analysis.style import BLUE, GREY, ORANGE, PALE, SKY, VERMILLION, add_footer, new_figure, png, styled
 from analysis.verdict import interval
+from lsnn import open_result
+from lsnn.estimates import Estimate
+from lsnn.files.reading import COUNT, ResultError, Rule, array, number_attribute, place, subgroup
+from lsnn.files.results import Result
 from lsnn.files.whole import write_whole
 
 COLOURS = {(True, True): BLUE, (True, False): SKY, (False, True): VERMILLION, (False, False): ORANGE}
@@ -50,7 +51,7 @@ def errors(result: Result) -> tuple[np.ndarray, dict[Kind, list[list[Estimate]]]
 
 def describe(path: Path) -> str:
     """A line a network: the share of wrong answers at every dark."""
-    with Result(path) as result:
+    with open_result(path) as result:
         darks, kinds = errors(result)
         lines = [f"share of wrong answers [95 % over episodes] after a dark of {', '.join(f'{d:g}' for d in darks)} ms"]
         for kind, networks in kinds.items():
@@ -82,6 +83,6 @@ def dark_figure(result: Result) -> Figure:
 
 def write_figure(path: Path, out: Path) -> Path:
     """Draw the experiment in a file; returns where the PNG stands."""
-    with Result(path) as result:
+    with open_result(path) as result:
         write_whole(out, png(dark_figure(result)))
     return out

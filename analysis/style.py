@@ -3,7 +3,8 @@
 import io
 import re
 import textwrap
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -12,36 +13,19 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import Formatter, LogFormatter
 
-from analysis.results import Origin, Result
+from lsnn.files.about import Origin
+from lsnn.files.results import Condition, Result
 
 BLUE, SKY, ORANGE, VERMILLION, GREEN, PINK = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#009E73", "#CC79A7"
 BROWN = "#8C6D46"
 BLACK, DARK, GREY, SILVER, PALE = "#000000", "#3A3A3A", "#8C8C8C", "#B5B5B5", "#D9D9D9"
 
-LABELS = {
-    "frozen": "frozen network",
-    "frozen_sampled": "frozen, sampled actions",
-    "state_reset": "frozen, state reset",
-    "untrained": "untrained network",
-    "random_walk": "random walk",
-    "straight_lines": "straight lines",
-    "border": "along the wall",
-    "circling": "circling",
-    "memory": "circling, then memory",
-    "oracle": "oracle",
-}
-COLOURS = {
-    "frozen": BLUE,
-    "frozen_sampled": SKY,
-    "state_reset": VERMILLION,
-    "untrained": PINK,
-    "random_walk": SILVER,
-    "straight_lines": GREY,
-    "border": BROWN,
-    "circling": ORANGE,
-    "memory": GREEN,
-    "oracle": BLACK,
-}
+ROLE_COLOURS = {
+    "network": (BLUE, SKY), "control": (VERMILLION, PINK), "baseline": (SILVER, GREY, BROWN, ORANGE, GREEN),
+    "oracle": (BLACK,),
+}  # fmt: skip
+ROLE_MARKERS = {"network": "os", "control": "Dv", "baseline": ".^", "oracle": "P"}
+LINES = {"network": ("-",), "control": ("-",), "baseline": ("--", ":", "-."), "oracle": ("--",)}
 STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 12,
@@ -67,6 +51,31 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 DOTS_PER_INCH = 160
 
 styled = rc_context(STYLE)
+
+
+class Look(NamedTuple):
+    """How a condition is drawn."""
+
+    label: str
+    role: str
+    colour: str
+    line: str
+    width: float
+    marker: str
+
+
+def looks(conditions: Mapping[str, Condition]) -> dict[str, Look]:
+    """Colour, line and marker of each condition by its role: the network is bold, baselines are dashed."""
+    found: dict[str, Look] = {}
+    for name, each in conditions.items():
+        number = sum(look.role == each.role for look in found.values())
+        colours, lines, markers = ROLE_COLOURS[each.role], LINES[each.role], ROLE_MARKERS[each.role]
+        first = each.role == "network" and number == 0
+        found[name] = Look(
+            each.label, each.role, colours[number % len(colours)], lines[number // len(colours) % len(lines)],
+            3.0 if first else 1.6, markers[number % len(markers)],
+        )  # fmt: skip
+    return found
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:

@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.reading import (
+from analysis.style import DARK, GREY, footer, new_figure, png, styled
+from lsnn.files.reading import (
     COUNT,
     GAPS,
     ResultError,
@@ -27,7 +28,6 @@ from analysis.reading import (
     table,
     text_attribute,
 )
-from analysis.style import DARK, GREY, footer, new_figure, png, styled
 from lsnn.files.whole import write_whole
 
 FINISHED, FAILED = 1, 2

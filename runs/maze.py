@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.report import ENTRIES, write_report
+from analysis.pages.water_maze import DRAWINGS
+from analysis.report import write_report
 from lsnn.errors import InputError
 from lsnn.files.folders import alone_in
 from lsnn.progress import say
@@ -16,7 +17,7 @@ from tasks.family import DEFAULT_PRESET
 
 PRETRAINED = Path(__file__).parent / "pretrained" / "water_maze.lsnn.h5"
 RESULT, REPORT = "result.h5", "report.html"
-FILES = (RESULT, REPORT, *(f"{entry.name}.png" for entry in ENTRIES))  # of test and report
+FILES = (RESULT, REPORT, *(f"{drawing.name}.png" for drawing in DRAWINGS))  # of test and report
 
 
 def experiment_of(name: str | None, settings: Sequence[str]) -> Experiment:

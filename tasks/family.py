@@ -142,12 +142,14 @@ class Recording:
     Args:
         of: (task, states (E, T + 1, n_state), trace) -> (E, T + extra_rows, ...).
         extra_rows: 1 where the state after the last step has a row as well.
+        labels: of the numbers of a step, where there are several.
     """
 
     unit: str
     description: str
     of: Callable[[Any, np.ndarray, Trace], np.ndarray]
     extra_rows: Literal[0, 1] = 0
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,10 @@ MAY_IMPORT = {
     "runs": {"runs", "tasks", "lsnn", "analysis"},
     "analysis": {"analysis", "lsnn"},
 }
-# What analysis takes of lsnn: how files are guarded.
-OF_FILES = {"lsnn.errors", "lsnn.files.scratch", "lsnn.files.sealed", "lsnn.files.whole"}
+# What analysis takes of lsnn: open_result and what it opens, checks of further items, how files are written.
+DOOR = {"lsnn", "lsnn.errors", "lsnn.estimates", "lsnn.files.about", "lsnn.files.conditions", "lsnn.files.reading",
+        "lsnn.files.results"}  # fmt: skip
+OF_FILES = {"lsnn.files.scratch", "lsnn.files.whole"}
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "llvmlite": "numba", "imageio_ffmpeg": "imageio-ffmpeg"}
 
 
@@ -82,15 +84,31 @@ def test_analysis_takes_nothing_of_the_simulator():
                 taken.add(node.module)
             elif isinstance(node, ast.Import):
                 taken |= {alias.name for alias in node.names if alias.name.split(".")[0] == "lsnn"}
-    assert taken == OF_FILES
+    assert taken == DOOR | OF_FILES
     loaded = "import sys, analysis.report, analysis.movie; print(list(sys.modules))"
     found = ast.literal_eval(subprocess.check_output([sys.executable, "-c", loaded], cwd=CLONE, text=True))
-    own = {name for name in found if name.startswith(("lsnn.", "tasks", "numba"))}
-    assert own == {*OF_FILES, "lsnn.files", "lsnn.files.soundness"}
+    own = {name for name in found if name.startswith(("lsnn.", "tasks", "numba", "brian2"))}
+    inside = {"lsnn.files", "lsnn.files.older", "lsnn.files.sealed", "lsnn.files.soundness"}
+    assert own == (DOOR | OF_FILES | inside) - {"lsnn"}
+
+
+def calls_in(path: Path) -> set[str]:
+    """Names of the functions that a source file calls, as they stand there."""
+    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    return {ast.unparse(call.func) for call in calls}
+
+
+def test_analysis_opens_result_files_by_the_door_alone():
+    """A summary of a sweep is no result, and export writes a file of its own."""
+    openers = {"h5py.File", "File", "opened", "open_sealed", "Result"}
+    found = {path.name: openers & calls_in(path) for path in (CLONE / "analysis").rglob("*.py")}
+    assert {name: calls for name, calls in found.items() if calls} == {"sweep.py": {"opened"}, "nwb.py": {"h5py.File"}}
+    assert [path.name for path in (CLONE / "analysis").rglob("*.py") if "open_result" in calls_in(path)]
 
 
 def test_only_analysis_plots():
-    assert [path for package, path, imports in modules() if "matplotlib" in imports and package != "analysis"] == []
+    plot = [path for package, path, imports in modules() if "matplotlib" in imports and package != "analysis"]
+    assert [path for path in plot if path.parent.name != "examples"] == []  # which stand for scripts of one's own
 
 
 def test_imports_are_declared():

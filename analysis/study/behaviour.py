@@ -6,16 +6,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
-from scipy.sparse import csr_array
 
 from analysis.claims import SHARE_MARGIN, Outcome, claim, sort_out
-from analysis.latencies import Estimate, Searches, began, estimate, median_of, of_medians, searches
-from analysis.reading import attribute, names, subgroup
-from analysis.results import Result
+from analysis.latencies import of_medians, searches
+from analysis.maze import platform_radius, trials_of
 from analysis.study.interventions import band
-from analysis.study.measures import Claims, Outcomes, Swum, array, enough, latency_margin, mean, swum
+from analysis.study.measures import Claims, Outcomes, array, enough, latency_margin, mean, swum
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, VERMILLION, add_footer, clear_axes, new_figure, styled
 from analysis.verdict import interval, search_text
+from lsnn.estimates import Estimate, Times, estimate, median_of, times_of, typical
+from lsnn.files.reading import attribute, names, subgroup
+from lsnn.files.results import Condition, Result
 
 BEFORE, AFTER = 4, 8  # trials shown before and after the reversal
 PERSEVERATION_MS = 300
@@ -29,36 +30,26 @@ BEGUN_BY = 0.5  # of the animals: a trial that fewer began belongs to the quicke
 # Reversal
 
 
-def relative_trials(episodes: Swum, reversal_ms: int) -> np.ndarray:
+def relative_trials(episodes: Condition, reversal_ms: int) -> np.ndarray:
     """Each trial's number from the first that had not ended at the reversal, which is 0; (rows,)."""
-    trials = episodes.trials
+    trials = trials_of(episodes)
     ended = trials.found & (trials.start_ms + trials.latency_ms <= reversal_ms)
     under_way = np.bincount(trials.episode[ended].astype(int), minlength=episodes.n_episodes)
     return trials.trial - under_way[trials.episode]
 
 
-def chosen_searches(episodes: Swum, chosen: np.ndarray, time_ms: np.ndarray, limit_ms: int) -> Searches:
+def chosen_searches(episodes: Condition, chosen: np.ndarray, time_ms: np.ndarray, limit_ms: int) -> Times:
     """Chosen searches (rows,), one an animal, each counted from its own zero; cut off ones enter as such."""
-    trials = episodes.trials
-    times, column = np.unique(time_ms[chosen], return_inverse=True)
-    shape, episode, found = (episodes.n_episodes, len(times)), trials.episode[chosen], trials.found[chosen]
-    finds, cuts = (csr_array((of.astype(float), (episode, column)), shape) for of in (found, ~found))
-    return Searches(times.astype(float), finds, cuts, limit_ms)
+    trials = trials_of(episodes)
+    found, episode = trials.found[chosen], trials.episode[chosen]
+    return times_of(time_ms[chosen], found, episode, episodes.n_episodes, limit_ms)
 
 
-def median_search(of: Searches) -> Estimate:
-    """Median of searches, one an animal."""
-    n = int(began(of).sum())
-    if not n:
-        return Estimate(np.nan, np.nan, np.nan, 0)
-    return estimate(lambda weights: median_of(of, weights), len(began(of)), n)
-
-
-def searches_by_trial(result: Result) -> dict[int, Searches]:
-    """Searches of each trial round the reversal; those of trial 0 count from the reversal on."""
+def searches_by_trial(result: Result) -> dict[int, Times]:
+    """Times of each trial round the reversal; those of trial 0 count from the reversal on."""
     group = subgroup(result.file, "reversal")
     reversal_ms, episodes = int(attribute(group, "reversal_ms")), swum(result, "reversal", "reversal")
-    trials, number = episodes.trials, relative_trials(episodes, reversal_ms)
+    trials, number = trials_of(episodes), relative_trials(episodes, reversal_ms)
     animals = array(group, "found_before", 1) > 0
     start_ms = np.where(number == 0, np.maximum(trials.start_ms, reversal_ms), trials.start_ms)
     time_ms, known = trials.start_ms + trials.latency_ms - start_ms, animals[trials.episode]
@@ -69,7 +60,7 @@ def searches_by_trial(result: Result) -> dict[int, Searches]:
 def reversal_curve(result: Result) -> dict[int, Estimate]:
     """Median search by trial, as far as half of the animals began it."""
     needed = BEGUN_BY * np.count_nonzero(array(subgroup(result.file, "reversal"), "found_before", 1))
-    curve = {trial: median_search(of) for trial, of in searches_by_trial(result).items()}
+    curve = {trial: typical(of) for trial, of in searches_by_trial(result).items()}
     few = [trial for trial, found in curve.items() if found.n < needed]
     return curve | {trial: Estimate(np.nan, np.nan, np.nan, curve[trial].n) for trial in few}
 
@@ -87,7 +78,7 @@ def longer_than_before(result: Result) -> dict[int, Estimate]:
 def first_search_of(result: Result) -> Estimate:
     """Median of the first search of all, when nothing was known."""
     of = searches(swum(result, "reversal", "reversal"), 0, 0)
-    return estimate(lambda weights: median_of(of, weights), of.finds.shape[0])
+    return estimate(lambda weights: median_of(of, weights), len(of.began))
 
 
 class Perseveration(NamedTuple):
@@ -108,14 +99,14 @@ def perseveration(result: Result) -> Perseveration:
     used = enough(array(group, "found_before", 1) > 0, FOUND_BEFORE)
     path = array(group, "path", 3)[used, : PERSEVERATION_MS + 1]
     old, new = array(group, "old_goal", 2)[used], array(group, "new_goal", 2)[used]
-    searching = np.cumsum(inside(path, new, result.platform_radius), axis=1) == 0
-    at_old = inside(path, old, result.platform_radius) & searching
+    searching = np.cumsum(inside(path, new, platform_radius(result)), axis=1) == 0
+    at_old = inside(path, old, platform_radius(result)) & searching
     others = np.stack([_turned(old, quarter) for quarter in (1, 2, 3)])
-    free = (np.linalg.norm(others - new, axis=-1) > 2 * result.platform_radius) & (
-        np.linalg.norm(others - old, axis=-1) > 2 * result.platform_radius
+    free = (np.linalg.norm(others - new, axis=-1) > 2 * platform_radius(result)) & (
+        np.linalg.norm(others - old, axis=-1) > 2 * platform_radius(result)
     )
     time = searching.sum(axis=1)
-    shares = np.stack([(inside(path, other, result.platform_radius) & searching).sum(axis=1) for other in others])
+    shares = np.stack([(inside(path, other, platform_radius(result)) & searching).sum(axis=1) for other in others])
     has = free.any(axis=0) & (time > 0)
     elsewhere = (shares * free).sum(axis=0)[has] / free.sum(axis=0)[has] / time[has]
     share = at_old.sum(axis=1)[has] / time[has]
@@ -233,7 +224,7 @@ def crossings(probe: Probe, radius: float) -> np.ndarray:
 @styled
 def draw_probe(result: Result) -> Figure:
     """Time in quadrants and crossings, state kept and erased, and the map of where the animals were."""
-    found, radius = probes(result), result.platform_radius
+    found, radius = probes(result), platform_radius(result)
     figure = new_figure(14.5, 7.6, "Probe trial: the platform is taken away at half time")
     grid = figure.subplots(2, 3, width_ratios=(1, 1, 0.8))
     for row, probe in zip(grid, found, strict=True):
@@ -288,7 +279,7 @@ def tell_probe(result: Result, outcomes: Outcomes) -> list[str]:
             Outcome.LESS: "less than by chance"}  # fmt: skip
     lines = []
     for probe in probes(result):
-        shares, entries = quadrant_shares(probe), crossings(probe, result.platform_radius)
+        shares, entries = quadrant_shares(probe), crossings(probe, platform_radius(result))
         outcome = outcomes[probe.state]
         lines.append(
             f"State {probe.state} ({len(shares)} animals): {interval(mean(100 * shares[:, 0]), 0)} % of the first "

@@ -14,13 +14,13 @@ from sklearn.model_selection import KFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from analysis.claims import SHARE_MARGIN, Outcome, claim, sort_out
-from analysis.latencies import Estimate
-from analysis.reading import names, subgroup
-from analysis.results import Result
 from analysis.study.interventions import band
 from analysis.study.measures import Claims, Outcomes, array, enough, mean, ratio
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
+from lsnn.estimates import Estimate
+from lsnn.files.reading import names, subgroup
+from lsnn.files.results import Result
 
 PENALTIES = np.logspace(-2, 5, 15)
 FOLDS = 5

@@ -6,13 +6,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.claims import SHARE_MARGIN, Outcome, claim, sort_out
-from analysis.latencies import Estimate
-from analysis.reading import attribute, names, subgroup
-from analysis.results import Result
 from analysis.study.interventions import band
 from analysis.study.measures import Claims, Outcomes, array, ratio
 from analysis.style import BLUE, ORANGE, add_footer, new_figure, styled
 from analysis.verdict import interval
+from lsnn.estimates import Estimate
+from lsnn.files.reading import attribute, names, subgroup
+from lsnn.files.results import Result
 
 UNITS = {
     "platform radius": "platform radius (pool radii)",

@@ -7,9 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.claims import SHARE_MARGIN, Outcome, claim, sort_out
-from analysis.latencies import Estimate
-from analysis.reading import subgroup
-from analysis.results import Result
 from analysis.study.measures import (
     Claims,
     Outcomes,
@@ -38,6 +35,9 @@ from analysis.style import (
     styled,
 )
 from analysis.verdict import interval
+from lsnn.estimates import Estimate
+from lsnn.files.reading import subgroup
+from lsnn.files.results import Result
 
 WATCHED_MS = 500  # every animal is watched at least so long after its moment
 FOUND_EARLY = "found the platform early enough"

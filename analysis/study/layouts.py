@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import h5py
 
-from analysis.reading import COUNT, GAPS, ResultError, Rule, check_layout, names, number_attribute, place
-from analysis.study.measures import Swum
+from analysis.maze import trials_of
+from lsnn.files.reading import COUNT, GAPS, ResultError, Rule, check_layout, names, number_attribute, place
+from lsnn.files.results import Condition
 
 BOOL = Rule(0, 1, whole=True, kinds="b")
 INDEX = Rule(0, whole=True, kinds="iu")
@@ -105,7 +106,7 @@ def check_experiment(group: h5py.Group, name: str) -> None:
 
 
 def _check_condition(group: h5py.Group, animals: int | None) -> None:
-    found = Swum(group, group.name)
+    found = Condition(group, group.name)
     if animals not in (None, found.n_episodes):
         raise ResultError(f"{place(group)}: must hold {animals} animals, holds {found.n_episodes}")
-    found.trials  # noqa: B018  checked where it is read
+    trials_of(found)  # checked where it is read

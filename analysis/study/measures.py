@@ -11,9 +11,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.claims import LATENCY_MARGIN, Claim, Outcome
-from analysis.latencies import Estimate, estimate
-from analysis.reading import COUNT, GAPS, ResultError, dataset, number_attribute, place, reported, subgroup, values
-from analysis.results import Condition, Result
+from analysis.maze import trials_of
+from lsnn.estimates import Estimate, estimate
+from lsnn.files.reading import GAPS, ResultError, dataset, reported, subgroup, values
+from lsnn.files.results import Condition, Result
 
 FEWEST = 5  # animals from which something is said
 
@@ -47,38 +48,27 @@ class Entry(NamedTuple):
     claims: Callable[[Result], Claims] = no_claims
 
 
-class Swum(Condition):
-    """Episodes of an experiment, of which the file holds trials and no paths."""
-
-    def __init__(self, group: h5py.Group, name: str) -> None:
-        self.group, self.name = group, name
-        self.n_episodes = len(dataset(group, "episode_key", (None,)))
-        self.duration_ms = int(number_attribute(group, "duration_ms", COUNT))
-        if self.n_episodes < 1:
-            raise ResultError(f"{place(group)}: needs an episode, has none")
-
-
 def array(group: h5py.Group, name: str, n_axes: int) -> np.ndarray:
     """A data set of an experiment, with so many axes; NaN where something was not measured."""
     return values(dataset(group, name, (None,) * n_axes), rule=GAPS)
 
 
-def swum(result: Result, experiment: str, condition: str) -> Swum:
+def swum(result: Result, experiment: str, condition: str) -> Condition:
     """The episodes of an experiment under a condition."""
     group = subgroup(subgroup(result.file, experiment), condition)
-    return Swum(group, f"{experiment}/{condition}")
+    return Condition(group, f"{experiment}/{condition}")
 
 
-def goals_from(episodes: Swum, moment: np.ndarray) -> np.ndarray:
+def goals_from(episodes: Condition, moment: np.ndarray) -> np.ndarray:
     """Finds of each episode after its moment, (E,)."""
-    trials = episodes.trials
+    trials = trials_of(episodes)
     after = trials.found & (trials.start_ms + trials.latency_ms > moment[trials.episode])
     return np.bincount(trials.episode[after].astype(int), minlength=episodes.n_episodes)
 
 
-def next_find(episodes: Swum, moment: np.ndarray, watched_ms: int) -> np.ndarray:
+def next_find(episodes: Condition, moment: np.ndarray, watched_ms: int) -> np.ndarray:
     """Time from each episode's moment to its next find, at most watched_ms, (E,)."""
-    trials = episodes.trials
+    trials = trials_of(episodes)
     find = trials.start_ms + trials.latency_ms
     after = trials.found & (find > moment[trials.episode])
     times = np.full(episodes.n_episodes, float(watched_ms))

@@ -7,13 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.claims import sort_out
-from analysis.latencies import Estimate
-from analysis.reading import ResultError, attribute, names, place, subgroup
-from analysis.results import Result
 from analysis.study.measures import Claims, Outcomes, array, enough
 from analysis.study.transplant import WHOSE, Choice, choice_of, claim_of
 from analysis.style import BLUE, DARK, GREY, SILVER, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
+from lsnn.estimates import Estimate
+from lsnn.files.reading import ResultError, attribute, names, place, subgroup
+from lsnn.files.results import Result
 
 NOT_RUN = -1
 FIRST_TICK_MS = 20.0  # where no dark at all stands on the logarithmic axis

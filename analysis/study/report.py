@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from analysis.claims import FEWEST, LATENCY_MARGIN, SHARE_MARGIN, Claim, Outcome, decide
-from analysis.pages import template
-from analysis.reading import ResultError, attribute, subgroup
-from analysis.results import Result, checksum_attribute
+from analysis.maze import platform_radius
+from analysis.pages.model import template
 from analysis.study import (
     behaviour,
     decoding,
@@ -28,6 +27,9 @@ from analysis.study.layouts import check_experiment
 from analysis.study.measures import Entry, Outcomes, TooFew, latency_margin, mean
 from analysis.style import png
 from analysis.verdict import interval
+from lsnn.files.about import checksum_attribute
+from lsnn.files.reading import ResultError, attribute, subgroup
+from lsnn.files.results import Result
 
 ENTRIES = (
     Entry("ablation", "Ablation of state", interventions.draw_ablation, interventions.tell_ablation,
@@ -177,8 +179,8 @@ def how_precisely(result: Result, _: dict[str, Outcomes]) -> str:
         f"{of.lag_ms[lag]} ms after a find a linear reader misses the platform's centre by "
         + ", ".join(f"{interval(read[name].error[0][lag], 2)} from {name}" for name in decoding.TOLD)
         + f" pool radii (shuffled: {interval(read['b'].shuffled[0][lag], 2)}; platform radius "
-        f"{result.platform_radius:g}); the animals themselves come within {interval(own, 2)} on their way, which leads "
-        f"them within {interval(other, 2)} of a platform that they do not know of."
+        f"{platform_radius(result):g}); the animals themselves come within {interval(own, 2)} on their way, which "
+        f"leads them within {interval(other, 2)} of a platform that they do not know of."
     )
 
 

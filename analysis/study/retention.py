@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 from scipy.optimize import curve_fit
 
 from analysis.claims import Outcome, claim, sort_out
-from analysis.latencies import Estimate
-from analysis.reading import attribute, names, subgroup
-from analysis.results import Result
 from analysis.study.interventions import band
 from analysis.study.measures import Claims, Outcomes, array, enough, latency_margin, mean
 from analysis.style import BLUE, GREEN, GREY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
+from lsnn.estimates import Estimate
+from lsnn.files.reading import attribute, names, subgroup
+from lsnn.files.results import Result
 
 RESAMPLES, SEED = 200, 0
 LARGEST_HALF_LIFE_MS = 1e5

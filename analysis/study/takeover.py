@@ -6,13 +6,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.claims import sort_out
-from analysis.latencies import Estimate
-from analysis.reading import names, subgroup
-from analysis.results import Result
 from analysis.study.measures import Claims, Outcomes, TooFew, array
 from analysis.study.transplant import WHOSE, Choice, choice_of, claim_of
 from analysis.style import BLUE, DARK, GREEN, ORANGE, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
+from lsnn.estimates import Estimate
+from lsnn.files.reading import names, subgroup
+from lsnn.files.results import Result
 
 FEWEST_PAIRS = 10
 OTHERS = {  # swap: what an animal has of the other's, by which it may swim to the other's platform

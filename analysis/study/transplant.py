@@ -10,12 +10,13 @@ from matplotlib.patches import Circle
 from scipy.stats import binomtest
 
 from analysis.claims import SHARE_MARGIN, Claim, Outcome, claim, share_claim, sort_out
-from analysis.latencies import Estimate, estimate
-from analysis.reading import names, subgroup
-from analysis.results import Result
+from analysis.maze import platform_radius
 from analysis.study.measures import Claims, Outcomes, array, enough, mean
 from analysis.style import DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
 from analysis.verdict import interval
+from lsnn.estimates import Estimate, estimate
+from lsnn.files.reading import names, subgroup
+from lsnn.files.results import Result
 
 HEADING_MS = 30  # over which the first heading is taken
 PATHS_SHOWN = 60
@@ -82,7 +83,7 @@ def reached(result: Result) -> dict[str, np.ndarray]:
     """Which platform each animal reached first, by swap, (n,) each."""
     of = pairs(result)
     return {
-        swap: first_reached(path, of.own, of.other, result.platform_radius)
+        swap: first_reached(path, of.own, of.other, platform_radius(result))
         for swap, path in zip(of.swaps, of.path, strict=True)
     }
 
@@ -172,7 +173,7 @@ def draw_transplant(result: Result) -> Figure:
                 axes.axis("off")
             continue
         swap = of.swaps[number]
-        draw_paths(above, of, number, result.platform_radius)
+        draw_paths(above, of, number, platform_radius(result))
         above.set_title(textwrap.fill(LABELS[swap], 16), loc="center")
         draw_choice(below, found[swap])
         if column == 0:

@@ -7,14 +7,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.claims import claim
-from analysis.latencies import Estimate
-from analysis.reading import attribute, holds, names, subgroup
-from analysis.results import Result
 from analysis.study.interventions import band
 from analysis.study.measures import FEWEST, Claims, Outcomes, array, enough, latency_margin, ratio
 from analysis.study.retention import Retention, half_life, half_life_text, kept_across, saved
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
+from lsnn.estimates import Estimate
+from lsnn.files.reading import attribute, holds, names, subgroup
+from lsnn.files.results import Result
 
 COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PINK, SKY)
 

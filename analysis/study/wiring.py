@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import ks_2samp
 
-from analysis.reading import Rule, attribute, check, place, subgroup
-from analysis.results import Result
 from analysis.study.measures import Outcomes, array
 from analysis.style import BLUE, DARK, GREY, ORANGE, add_footer, new_figure, styled
+from lsnn.files.reading import Rule, attribute, check, place, subgroup
+from lsnn.files.results import Result
 
 
 class Wiring(NamedTuple):

@@ -21,7 +21,7 @@ def experiment(
     overwrite: Overwrite = False,
 ) -> None:
     """Test the network and draw its regret."""
-    from analysis.bandit import regrets
+    from analysis.pages.bandit import regrets
     from runs.experiments.figures import draw, prepare, tested
 
     asked = Asked(out, episodes, seed, threads, overwrite)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.report import write_figure
-from analysis.results import Result
 from lsnn.errors import InputError
 from lsnn.files.folders import output_folder
+from lsnn.files.results import Result
 from lsnn.progress import say
 from runs.experiments.options import Asked, check_numbers
 from runs.output.command import command_line

@@ -20,7 +20,7 @@ def experiment(
     overwrite: Overwrite = False,
 ) -> None:
     """Test the network and draw its errors."""
-    from analysis.regression import errors
+    from analysis.pages.regression import errors
     from runs.experiments.figures import draw, prepare, tested
 
     asked = Asked(out, episodes, seed, threads, overwrite)

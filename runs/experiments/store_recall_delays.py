@@ -28,9 +28,9 @@ def experiment(
     overwrite: Overwrite = False,
 ) -> None:
     """Test both networks and draw their errors."""
-    from analysis.results import Result
-    from analysis.store_recall import delays
+    from analysis.pages.store_recall import delays
     from lsnn.errors import InputError
+    from lsnn.files.results import Result
     from runs.experiments.figures import draw, prepare, tested
     from tasks.experiment import open_network
 

@@ -36,6 +36,8 @@ def describe_family(task: Any) -> dict[str, Any]:
         "score": family.score.name,
         "latent": latent,
         "oracle": family.oracle,
+        "history": [asdict(measure) for measure in family.history_of(task)],
+        "whole": family.whole,
     }
 
 
@@ -162,6 +164,8 @@ class RecordingWriter:
             compression_opts=1, shuffle=True, fletcher32=True,
         )  # fmt: skip
         data.attrs.update(units=self.kept[name].unit, description=self.kept[name].description)
+        if self.kept[name].labels:
+            data.attrs["labels"] = list(self.kept[name].labels)
         return data
 
     def finish(self) -> None:

@@ -115,8 +115,8 @@ FAMILY = Family(
     oracle="oracle",
     latent=Latent(("platform x", "platform y", "platform radius"), POOL, hidden, first_finds),
     recordings={
-        "position": Recording(POOL, "row t: place before step t", positions, extra_rows=1),
-        "action": Recording(SPEED, "velocity as chosen at step t, before its norm is clipped", velocities),
+        "position": Recording(POOL, "row t: place before step t", positions, 1, ("x", "y")),
+        "action": Recording(SPEED, "velocity chosen at step t, before its norm is clipped", velocities, 0, ("x", "y")),
     },
     trial_counter=TRIAL,
     steps_to_trial=steps_to_release,

@@ -6,10 +6,11 @@ from contextlib import ExitStack
 import h5py
 import pytest
 
-from analysis.results import Result
 from lsnn.files import store
+from lsnn.files.results import Result
 from tests.analysis.make_result import SHA, make_result
 
+NETWORKS = ("frozen", "state_reset", "untrained")
 GEOMETRY = {"platform_circle": 0.85, "platform_radius": 0.3, "speed": 0.02}
 
 
@@ -45,7 +46,7 @@ def by_hand(tmp_path):
     """A function that writes a file of arrays by their place and attributes by what they are of, and opens it.
 
     by_hand({"frozen/prediction": [[0.0]]}, {"frozen": {"policy": "mean"}}, function="sine"): what is named is of the
-    task's configuration, beside the geometry of the maze.
+    task's configuration, beside the geometry of the maze. Networks have the checksum of the file.
     """
     with ExitStack() as opened:
 
@@ -56,6 +57,8 @@ def by_hand(tmp_path):
                 file.attrs.update(store.provenance("result", config, 0, "by hand"), network_sha256=SHA)
                 for place, array in arrays.items():
                     file[place] = array
+                for place in {place.rpartition("/")[0] for place in arrays if place.split("/")[0] in NETWORKS}:
+                    file[place].attrs.update(policy="mean", weights_sha256_before=SHA, weights_sha256_after=SHA)
                 for place, of in (attributes or {}).items():
                     item = file[place] if place in file else file.create_group(place)
                     item.attrs.update(of)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from analysis.brian_experiments import describe, lost_from, strength_curves, survived, sweep_of, write_figure
-from analysis.latencies import Estimate, goals_per_episode
-from analysis.reading import ResultError
-from analysis.results import Result
+from analysis.latencies import goals_per_episode
+from lsnn.estimates import Estimate
 from lsnn.files import store
+from lsnn.files.reading import ResultError
+from lsnn.files.results import Result
 
 
 def swept(edited, *names):

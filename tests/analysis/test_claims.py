@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.claims import FEWEST, Claim, Outcome, claim, decide, holm, share_claim, sort_out
-from analysis.latencies import Estimate
 from analysis.study.measures import mean
+from lsnn.estimates import Estimate
 
 MORE, SAME, LESS, UNDECIDED = Outcome
 

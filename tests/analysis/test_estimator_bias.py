@@ -6,13 +6,16 @@ off. A world is a mixture of kinds of animals, (share, mean search in ms); an an
 
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
+import pandas
 import pytest
 from scipy.optimize import brentq
 from scipy.stats import CensoredData, ecdf
 
-from analysis.latencies import FIRST, FROM_SECOND, SECOND, median_of, search_time, searches, still_searching
-from analysis.results import Trials
+from analysis.latencies import FIRST, FROM_SECOND, SECOND, search_time, searches
+from analysis.maze import Trials, trials_of
+from lsnn.estimates import median_of, still_running
 
 DURATION_MS, REST_MS = 2000, 1
 WORLDS = {
@@ -37,7 +40,8 @@ def animals(world, n, seed):
     rest = dict.fromkeys(Trials._fields, np.zeros(len(trial)))
     found, latency = end <= DURATION_MS, np.minimum(end, DURATION_MS) - start
     columns = {"episode": episode, "trial": trial, "start_ms": start, "latency_ms": latency, "found": found}
-    return SimpleNamespace(n_episodes=n, duration_ms=DURATION_MS, trials=Trials(**(rest | columns)))
+    trials, group = pandas.DataFrame(rest | columns), h5py.File.in_memory()["/"]
+    return SimpleNamespace(n_episodes=n, duration_ms=DURATION_MS, trials=trials, group=group)
 
 
 def true_median(world):
@@ -58,7 +62,7 @@ def median_from_second(condition):
 
 def with_cut_off_sharing(condition):
     """The former estimator: all searches of an animal share its weight, the one under way at the end among them."""
-    trials = condition.trials
+    trials = trials_of(condition)
     later = trials.trial > 0
     time, column = np.unique(trials.latency_ms[later], return_inverse=True)
     weight = 1 / np.bincount(trials.episode[later])[trials.episode[later]]
@@ -68,8 +72,8 @@ def with_cut_off_sharing(condition):
 
 
 def one_vote_a_search(condition):
-    later = condition.trials.trial > 0
-    time, found = condition.trials.latency_ms[later], condition.trials.found[later]
+    later = trials_of(condition).trial > 0
+    time, found = trials_of(condition).latency_ms[later], trials_of(condition).found[later]
     curve = ecdf(CensoredData(uncensored=time[found], right=time[~found])).sf
     return curve.quantiles[np.argmax(curve.probabilities <= 0.5)]
 
@@ -90,13 +94,13 @@ def test_the_bound_tells_other_estimators_apart():
 def test_of_one_trial_the_curve_is_the_product_limit_of_scipy():
     for trials in (FIRST, SECOND):
         condition = animals(WORLDS["a third twenty times slower"], 200, 1)
-        chosen = condition.trials.trial == trials[0]
-        time, found = condition.trials.latency_ms[chosen], condition.trials.found[chosen]
+        chosen = trials_of(condition).trial == trials[0]
+        time, found = trials_of(condition).latency_ms[chosen], trials_of(condition).found[chosen]
         curve = ecdf(CensoredData(uncensored=time[found], right=time[~found])).sf
         of = searches(condition, *trials)
         assert (~found).any()
         np.testing.assert_array_equal(of.time_ms, curve.quantiles)
-        np.testing.assert_allclose(still_searching(of, np.ones(200)), curve.probabilities, atol=1e-12)
+        np.testing.assert_allclose(still_running(of, np.ones(200)), curve.probabilities, atol=1e-12)
 
 
 def test_intervals_over_animals_hold_the_true_median():

@@ -11,34 +11,30 @@ from analysis.latencies import (
     FROM_SECOND,
     LATER,
     SECOND,
-    Searches,
-    estimate,
     goals_difference,
     goals_per_episode,
     goals_ratio,
-    mean_of,
-    median_of,
     search_by_trial,
     search_ratio,
     search_time,
     searches,
-    still_searching,
-    times_drawn,
 )
-from analysis.reading import ResultError
-from analysis.results import Condition, Trials
+from analysis.maze import Trials
+from lsnn.estimates import Times, estimate, mean_of, median_of, still_running, times_drawn
+from lsnn.files.reading import ResultError
+from lsnn.files.results import Condition
 
 DURATION_MS = 100
 
 
-def condition(latencies, name="frozen", key=0):
+def condition(latencies, name="frozen", key=0, rest_ms=0):
     """A condition of episodes given by their search times in order; a negative one was cut off after that long."""
     rows, dtype = [], [(column, "f8") for column in Trials._fields]
     for episode, times in enumerate(latencies):
         start = 0
         for trial, time in enumerate(times):
             rows.append((episode, trial, start, abs(time), 0, 0, 0, 0, 0, 0, time > 0))
-            start += abs(time)
+            start += abs(time) + rest_ms
     file = h5py.File.in_memory()
     group = file.create_group(name)
     group["position"] = np.zeros((len(latencies), DURATION_MS + 1, 2))
@@ -48,7 +44,7 @@ def condition(latencies, name="frozen", key=0):
 
 
 def all_of(statistic, of):
-    return float(statistic(of, np.ones(of.finds.shape[0])))
+    return float(statistic(of, np.ones(of.ended.shape[0])))
 
 
 def test_times_drawn_counts_each_row():
@@ -67,7 +63,7 @@ def test_median_and_mean_of_finished_searches_are_the_plain_ones():
 def test_cut_off_searches_count_as_longer_than_they_lasted():
     # at risk 4, 3, 2: S(10) = 3/4, S(20) = 1/2 (cut at 15 leaves 2 at risk: 3/4 x 1/2 = 3/8)
     of = searches(condition([[10], [-15], [20], [40]]), *FIRST)
-    np.testing.assert_allclose(still_searching(of, np.ones(4)), [3 / 4, 3 / 4, 3 / 8, 0])
+    np.testing.assert_allclose(still_running(of, np.ones(4)), [3 / 4, 3 / 4, 3 / 8, 0])
     assert all_of(median_of, of) == 20
     assert all_of(mean_of, of) == pytest.approx(10 + 0.75 * 10 + 0.375 * 20)
 
@@ -78,7 +74,7 @@ def test_searches_of_several_trials_weigh_one_an_animal():
     assert search_time(both, SECOND).value == 52  # between 4 and 100
     assert search_time(both, FROM_SECOND).value == 52 and search_time(both, FROM_SECOND).n == 2
     of = searches(both, *FROM_SECOND)
-    np.testing.assert_allclose(of.finds.sum(axis=1) + of.cuts.sum(axis=1), [1, 1])
+    np.testing.assert_allclose(of.ended.sum(axis=1) + of.cut.sum(axis=1), [1, 1])
 
 
 def test_a_search_under_way_at_the_end_counts_only_where_none_was_completed():
@@ -86,8 +82,8 @@ def test_a_search_under_way_at_the_end_counts_only_where_none_was_completed():
     maze = condition([[30, 4, 6, -50], [30, 8, -62], [30, -70]])
     of = searches(maze, *FROM_SECOND)
     np.testing.assert_array_equal(of.time_ms, [4, 6, 8, 70])
-    np.testing.assert_allclose(of.finds.toarray(), [[0.5, 0.5, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]])
-    np.testing.assert_allclose(of.cuts.toarray(), [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]])
+    np.testing.assert_allclose(of.ended.toarray(), [[0.5, 0.5, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]])
+    np.testing.assert_allclose(of.cut.toarray(), [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]])
     assert search_time(maze, FROM_SECOND)[::3] == (8, 3)
 
 
@@ -101,7 +97,7 @@ def test_published_survival_curve():
     """Remission times under 6-mercaptopurine in weeks (Freireich et al. 1963); negative: censored."""
     weeks = [6, 6, 6, -6, 7, -9, 10, -10, -11, 13, 16, -17, -19, -20, 22, 23, -25, -32, -32, -34, -35]
     of = searches(condition([[week] for week in weeks]), *FIRST)
-    curve = dict(zip(of.time_ms, still_searching(of, np.ones(21)), strict=True))
+    curve = dict(zip(of.time_ms, still_running(of, np.ones(21)), strict=True))
     published = {6: 0.857, 7: 0.807, 10: 0.753, 13: 0.690, 16: 0.627, 22: 0.538, 23: 0.448}
     assert {week: round(float(curve[week]), 3) for week in published} == published
     assert all_of(median_of, of) == 23
@@ -125,7 +121,7 @@ def test_trials_are_those_asked_for():
     assert search_time(maze, LATER).value == 11  # 8 and 10 share a weight, 12 has its own: S(10) = 1/2
     assert [search_time(maze, trials).n for trials in (FIRST, LATER, (3, 3), (4, 4), (7, None))] == [2, 2, 2, 1, 0]
     assert np.isnan(search_time(maze, (7, None)).value)
-    assert isinstance(searches(maze, *FROM_SECOND), Searches)
+    assert isinstance(searches(maze, *FROM_SECOND), Times)
 
 
 def test_curve_stops_where_too_few_episodes_go_on():
@@ -187,7 +183,7 @@ def test_other_episodes_are_not_compared():
 
 
 def test_nothing_is_a_fraction_of_no_goal():
-    with pytest.raises(ResultError, match="oracle: no goal in any episode"):
+    with pytest.raises(ResultError, match="oracle: no visit in any episode"):
         goals_ratio(condition([[9], [9]]), condition([[-9], [-9]], "oracle"))
 
 

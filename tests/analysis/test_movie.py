@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 
 from analysis import movie
+from analysis.maze import path_of
 from analysis.movie import file_of, preferred_angles, write_movie
-from analysis.reading import ResultError
-from analysis.results import Result
+from lsnn.files.reading import ResultError
+from lsnn.files.results import Result
 
 
 def test_movie_moves_and_shows_the_whole_window(result_path, tmp_path, monkeypatch):
@@ -40,9 +41,9 @@ def test_preferred_place_is_where_the_spikes_were(result_path):
         frozen = result.conditions["frozen"]
         angles = preferred_angles(frozen, result.network)
         total = np.zeros(2)
-        for episode in frozen.spikes.episodes.tolist():
-            time, neuron = frozen.spikes.between(episode, 0, frozen.duration_ms, 100)
-            total += frozen.position(episode)[time[neuron == 7]].sum(axis=0)
+        for episode in frozen.spike_trains.episodes.tolist():
+            time, neuron = frozen.spike_trains.between(episode, 0, frozen.duration_ms, 100)
+            total += path_of(frozen, episode)[time[neuron == 7]].sum(axis=0)
     assert angles[7] == pytest.approx(np.arctan2(total[1], total[0]))
 
 

@@ -5,9 +5,10 @@ import pytest
 from nwbinspector import Importance, inspect_nwbfile
 from pynwb import NWBHDF5IO
 
+from analysis.maze import trials_of
 from analysis.nwb import write_nwb
-from analysis.reading import ResultError
-from analysis.results import Result
+from lsnn.files.reading import ResultError
+from lsnn.files.results import Result
 
 
 @pytest.fixture(scope="module")
@@ -24,16 +25,16 @@ def test_inspector_reports_nothing_critical(exported):
 def test_units_and_trials_are_those_of_the_file(exported, result_path):
     with Result(result_path) as result, NWBHDF5IO(str(exported), "r") as source:
         frozen, content = result.conditions["frozen"], source.read()
-        episodes = frozen.spikes.episodes
+        episodes = frozen.spike_trains.episodes
         assert len(content.units) == len(result.network.population)
         labels = [result.network.labels[code] for code in result.network.population]
         assert list(content.units["population"][:]) == labels
         total = sum(len(content.units["spike_times"][unit]) for unit in range(len(content.units)))
-        assert total == len(frozen.spikes.time_ms)
-        rows = np.isin(frozen.trials.episode, episodes)
+        assert total == len(frozen.spike_trains.time_ms)
+        rows = np.isin(trials_of(frozen).episode, episodes)
         assert len(content.trials) == rows.sum()
         latencies = content.trials["stop_time"][:] - content.trials["start_time"][:]
-        np.testing.assert_allclose(latencies, frozen.trials.latency_ms[rows] / 1000, atol=1e-9)
+        np.testing.assert_allclose(latencies, trials_of(frozen).latency_ms[rows] / 1000, atol=1e-9)
         series = content.processing["thresholds"].data_interfaces["threshold_0"]
         assert series.unit == "b0" and series.data[:].min() >= 1 - 1e-6 and series.data[:].max() < 100
 

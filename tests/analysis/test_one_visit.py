@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from analysis.claims import decide
-from analysis.reading import ResultError
 from analysis.study import one_visit
 from analysis.study.measures import TooFew
+from lsnn.files.reading import ResultError
 
 CHANGES = ["none", "erased", "other's b alone", "everything exchanged"]
 

@@ -7,21 +7,15 @@ import numpy as np
 import pytest
 
 from analysis.latencies import FIRST, search_time
-from analysis.plots import (
-    TRIALS_SHOWN,
-    episode_at,
-    ladder,
-    learning_curve,
-    running_mean,
-    search_times,
-    swim_paths,
-)
+from analysis.maze import platform_radius, platforms, radius_of, trials_of, visits_of
+from analysis.pages.water_maze.paths import episode_at, swim_paths
+from analysis.plots import TRIALS_SHOWN, by_trial, comparison, learning_curve, running_mean
 from analysis.raster import first_find, goal_found_first, window_of_first_find
-from analysis.reading import ResultError
-from analysis.results import Result
-from analysis.style import LABELS, png
+from analysis.style import png
+from lsnn.files.reading import ResultError
+from lsnn.files.results import Result
 
-FIGURES = (swim_paths, search_times, ladder, learning_curve, first_find)
+FIGURES = (swim_paths, by_trial, comparison, learning_curve, first_find)
 
 
 def texts(figure):
@@ -41,28 +35,28 @@ def test_figure_is_drawn_and_says_where_it_comes_from(result, draw):
 
 
 def test_the_same_file_gives_the_same_bytes(result):
-    assert png(ladder(result)) == png(ladder(result))
+    assert png(comparison(result)) == png(comparison(result))
 
 
 def test_a_long_command_is_printed_whole(edited):
     command = "lsnn maze --out " + "folder/" * 60
     with Result(edited(lambda file: file.attrs.__setitem__("command", command))) as other:
-        footer = texts(ladder(other)).replace("\n", "")
+        footer = texts(comparison(other)).replace("\n", "")
     assert command.replace(" ", "") in footer.replace(" ", "")
 
 
-def test_ladder_has_a_bar_for_every_condition_in_rising_order(result):
-    axes = ladder(result).axes[0]
+def test_comparison_has_a_bar_for_every_condition_in_rising_order(result):
+    axes = comparison(result).axes[0]
     widths = [bar.get_width() for bar in axes.patches if bar.get_width() > 0]
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    goals = {LABELS[name]: condition.goals.mean() for name, condition in result.conditions.items()}
-    np.testing.assert_allclose(widths, [goals[label] for label in labels])
+    visits = {condition.label: visits_of(condition).mean() for condition in result.conditions.values()}
+    np.testing.assert_allclose(widths, [visits[label] for label in labels])
     assert widths == sorted(widths)
     assert len(widths) == 9
 
 
 def test_search_curve_holds_the_medians(result):
-    lines = {line.get_label(): line for line in search_times(result).axes[0].lines}
+    lines = {line.get_label(): line for line in by_trial(result).axes[0].lines}
     oracle = lines["oracle"]
     assert list(oracle.get_xdata()) == list(range(1, len(oracle.get_xdata()) + 1))
     assert oracle.get_ydata()[0] == search_time(result.conditions["oracle"], FIRST).value
@@ -73,20 +67,20 @@ def test_search_curve_holds_the_medians(result):
 def test_swim_paths_tell_the_first_trial_apart(result):
     frozen = result.conditions["frozen"]
     episode = episode_at(frozen, 0.5)
-    n_trials = np.count_nonzero(frozen.trials.episode == episode)
+    n_trials = np.count_nonzero(trials_of(frozen).episode == episode)
     figure = swim_paths(result)
     lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 1]
     first = [line for line in lines if line.get_color() == "#D55E00"]
     assert (len(figure.axes), len(lines), len(first)) == (7, n_trials, 1)
-    latency = frozen.trials.latency_ms[(frozen.trials.episode == episode) & (frozen.trials.trial == 0)]
+    latency = trials_of(frozen).latency_ms[(trials_of(frozen).episode == episode) & (trials_of(frozen).trial == 0)]
     assert len(first[0].get_xdata()) == latency + 1
 
 
 def test_episodes_are_chosen_by_rank(result):
     frozen = result.conditions["frozen"]
-    assert frozen.goals[episode_at(frozen, 0.0)] == frozen.goals.min()
-    assert frozen.goals[episode_at(frozen, 1.0)] == frozen.goals.max()
-    assert abs(frozen.goals[episode_at(frozen, 0.5)] - np.median(frozen.goals)) <= 1
+    assert visits_of(frozen)[episode_at(frozen, 0.0)] == visits_of(frozen).min()
+    assert visits_of(frozen)[episode_at(frozen, 1.0)] == visits_of(frozen).max()
+    assert abs(visits_of(frozen)[episode_at(frozen, 0.5)] - np.median(visits_of(frozen))) <= 1
 
 
 def test_learning_curve_takes_what_columns_there_are(edited):
@@ -117,11 +111,11 @@ def test_running_mean_by_hand():
 def test_raster_shows_every_spike_around_the_find(result):
     frozen = result.conditions["frozen"]
     window = window_of_first_find(frozen, frozen.traces)
-    time, _ = frozen.spikes.between(window.episode, window.start_ms, window.stop_ms, 100)
+    time, _ = frozen.spike_trains.between(window.episode, window.start_ms, window.stop_ms, 100)
     network = first_find(result).axes[2]
     drawn = sum(len(lines.get_segments()) for lines in network.collections)
     assert drawn == len(time) > 0
-    trials = frozen.trials
+    trials = trials_of(frozen)
     first = (trials.episode == window.episode) & (trials.trial == 0)
     assert window.find_ms == (trials.start_ms + trials.latency_ms)[first]
     assert window.start_ms < window.find_ms < window.stop_ms
@@ -147,9 +141,9 @@ def test_platforms_have_the_radius_of_their_episode_and_the_place_of_the_first_f
 
     with Result(edited(change)) as other:
         frozen = other.conditions["frozen"]
-        assert [other.radius_of(frozen, episode) for episode in (0, 3)] == pytest.approx([0.1, 0.13])
-        assert other.radius_of(other.conditions["oracle"], 3) == other.platform_radius  # an older file
-        assert goal_found_first(frozen, 0)[0] == 0.25 != frozen.goal[0, 0]
+        assert [radius_of(frozen, episode) for episode in (0, 3)] == pytest.approx([0.1, 0.13])
+        assert radius_of(other.conditions["oracle"], 3) == platform_radius(other)  # an older file
+        assert goal_found_first(frozen, 0)[0] == 0.25 != platforms(frozen)[0, 0]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +153,7 @@ def test_a_radius_that_cannot_be_is_named(edited, radius, rule):
     def change(file):
         file["frozen/platform_radius"] = np.full(len(file["frozen/goal"]), radius)
 
-    with Result(edited(change)) as other, pytest.raises(ResultError, match=f"platform_radius: must {rule}"):
+    with Result(edited(change)) as other, pytest.raises(ResultError, match=f"platform.*: must {rule}"):
         swim_paths(other)
 
 

@@ -5,11 +5,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from analysis.reading import ResultError
-from analysis.report import ENTRIES, write_report
+from analysis.maze import visits_of
+from analysis.pages.water_maze import DRAWINGS
+from analysis.report import write_report
+from lsnn.files.reading import ResultError
 from tests.analysis.make_result import SHA, SWIMMERS, make_result
 
-NAMES = {entry.name for entry in ENTRIES}
+NAMES = {drawing.name for drawing in DRAWINGS}
 REFERENCES = {"src", "href", "srcset", "data", "action", "poster", "background"}
 
 
@@ -58,7 +60,7 @@ def test_embedded_figures_are_the_files_beside_the_page(page, page_path):
 
 def test_page_has_the_numbers(page, result):
     for condition in result.conditions.values():
-        assert f"{condition.goals.mean():.1f} [" in page.text
+        assert f"{visits_of(condition).mean():.1f} [" in page.text
     for needed in ("One-shot memory is shown", "lsnn maze --seed 7", SHA, "platform_radius", "seed 7", "the same"):
         assert needed in page.text
     assert 'class="met"' in page.source and 'class="unmet"' not in page.source
@@ -68,8 +70,8 @@ def test_page_says_what_failed_and_what_was_not_drawn(tmp_path):
     swimmers = SWIMMERS | {"frozen": SWIMMERS["circling"]}
     page = Page(write_report(make_result(tmp_path / "r.h5", swimmers=swimmers, recorded=0), tmp_path))
     assert "One-shot memory is not shown" in page.text
-    assert "Not met: frozen, it makes more goals than circling" in page.text
-    assert "Not drawn, since the file does not hold what they need: Through the first find." in page.text
+    assert "Not met: frozen, it makes more visits than circling" in page.text
+    assert "Not drawn, since the file does not hold what they need: Through the first visit." in page.text
 
 
 def test_text_of_the_file_is_escaped(edited, tmp_path):

@@ -7,23 +7,25 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas
 import pytest
 
-from analysis import reading, results
-from analysis.plots import episode_at
-from analysis.reading import ResultError
-from analysis.results import CONDITIONS, NETWORK_CONDITIONS, Network, Origin, Provenance, Result, Trials
+from analysis.maze import Trials, path_of, platform_radius, platforms, radius_of, trials_of, visits_of
+from analysis.pages.water_maze.paths import episode_at
 from analysis.style import told_origin
 from analysis.verdict import weights_unchanged
 from lsnn.files import store
-from tests.analysis.make_result import B0, N_INPUTS, N_NEURONS, RELATIVE_BETA, SHA, make_result
+from lsnn.files.about import SCHEMA_VERSIONS, Network, Origin, Provenance
+from lsnn.files.reading import ResultError
+from lsnn.files.results import Result
+from tests.analysis.make_result import B0, N_INPUTS, N_NEURONS, RELATIVE_BETA, SHA, SWIMMERS, make_result
 
 
 def test_provenance_is_that_of_the_file(result):
     made = result.provenance
     assert (made.seed, made.command, made.network_sha256) == (7, "lsnn maze --seed 7", SHA)
     assert made.packages["numpy"] == np.__version__
-    assert result.platform_radius == 0.3
+    assert platform_radius(result) == 0.3
 
 
 def test_checksums_are_of_the_whole_network_where_a_file_has_them(result, edited):
@@ -34,7 +36,7 @@ def test_checksums_are_of_the_whole_network_where_a_file_has_them(result, edited
 
     def renew(file):
         file.attrs.update(frozen_sha256=whole)
-        for name in set(NETWORK_CONDITIONS) & set(file):
+        for name in ("frozen", "frozen_sampled", "state_reset", "untrained"):
             file[name].attrs.update(frozen_sha256_before=whole, frozen_sha256_after=whole)
 
     with Result(edited(renew)) as newer:
@@ -74,8 +76,10 @@ def test_neurons_excite_or_inhibit_only_where_signs_are_held(edited, dale, label
     np.testing.assert_array_equal(np.bincount(network.population), [50, 20, 30] if dale else [70, 30])
 
 
-def test_conditions_come_in_the_order_of_the_ladder(result):
-    assert list(result.conditions) == [name for name in CONDITIONS if name != "border"]
+def test_conditions_are_networks_first_then_baselines_as_they_know_more(result):
+    assert list(result.conditions) == list(SWIMMERS)
+    roles = ["network"] * 2 + ["control"] * 2 + ["baseline"] * 4 + ["oracle"]
+    assert [each.role for each in result.conditions.values()] == roles
     assert {(c.n_episodes, c.duration_ms) for c in result.conditions.values()} == {(24, 600)}
     assert [c.policy for c in result.conditions.values()] == ["mean", "sampled", "mean", "mean"] + ["scripted"] * 5
 
@@ -83,15 +87,15 @@ def test_conditions_come_in_the_order_of_the_ladder(result):
 def test_goals_count_the_rewarded_steps(result):
     for condition in result.conditions.values():
         rewarded = np.count_nonzero(condition.group["reward"][:] > 0.5, axis=1)
-        np.testing.assert_array_equal(condition.goals, rewarded)
+        np.testing.assert_array_equal(visits_of(condition), rewarded)
 
 
 def test_trials_lie_on_the_paths(result):
     frozen = result.conditions["frozen"]
-    trials = frozen.trials
+    trials = trials_of(frozen)
     for row in np.flatnonzero(trials.found)[:20]:
         start, find = trials.start_ms[row], trials.start_ms[row] + trials.latency_ms[row]
-        path = frozen.position(int(trials.episode[row]), int(start), int(find) + 1)
+        path = path_of(frozen, int(trials.episode[row]), int(start), int(find) + 1)
         goal = np.array([trials.goal_x[row], trials.goal_y[row]])
         np.testing.assert_allclose(path[0], [trials.start_x[row], trials.start_y[row]], atol=1e-6)
         inside = np.linalg.norm(path - goal, axis=1) <= 0.3 + 1e-6
@@ -103,7 +107,7 @@ def test_spikes_of_an_episode_are_a_slice(result):
     start, stop = group["episode_offsets"][1:3]
     time, neuron = group["time_ms"][start:stop], group["neuron"][start:stop]
     inside = (time >= 100) & (time < 200)
-    got_time, got_neuron = result.conditions["frozen"].spikes.between(1, 100, 200, N_NEURONS)
+    got_time, got_neuron = result.conditions["frozen"].spike_trains.between(1, 100, 200, N_NEURONS)
     np.testing.assert_array_equal(got_time, time[inside])
     np.testing.assert_array_equal(got_neuron, neuron[inside])
     assert len(got_time) > 0
@@ -111,7 +115,7 @@ def test_spikes_of_an_episode_are_a_slice(result):
 
 def test_thresholds_are_b0_plus_beta_b(result):
     traces = result.conditions["frozen"].traces
-    got = traces.thresholds(2, 50, 60, result.network)
+    got = traces.threshold[2, 50:60].to_numpy()
     b = result.conditions["frozen"].group["traces/b"][2, 50:60]
     adaptive = np.arange(N_NEURONS) >= 70
     np.testing.assert_allclose(got[:, ~adaptive], B0)
@@ -126,13 +130,13 @@ def test_history_reads_from_columns_and_from_one_table(result, edited):
         file.create_dataset("history", data=rows)
 
     with Result(edited(as_one_table)) as other:
-        assert other.history.keys() == result.history.keys()
+        assert set(other.history) == set(result.history)
         np.testing.assert_array_equal(other.history["goals"], result.history["goals"])
 
 
 def test_a_file_without_history_has_none(edited):
     with Result(edited(lambda file: file.__delitem__("history"))) as other:
-        assert other.history == {}
+        assert other.history.empty
 
 
 @pytest.mark.parametrize(
@@ -179,9 +183,9 @@ def open_all(path):
     with Result(path) as result:
         frozen = result.conditions["frozen"]
         return (
-            frozen.goals, frozen.goal, frozen.episode_key, frozen.policy, frozen.checksums, result.network,
-            result.platform_radius, result.history, frozen.traces, frozen.spikes.between(0, 0, 9, N_NEURONS),
-            frozen.input_spikes.between(2, 0, 9, N_INPUTS), frozen.traces.thresholds(0, 0, 9, result.network),
+            visits_of(frozen), platforms(frozen), frozen.episode_key, frozen.policy, frozen.checksums, result.network,
+            platform_radius(result), result.history, frozen.traces, frozen.spike_trains.between(0, 0, 9, N_NEURONS),
+            frozen.input_spike_trains.between(2, 0, 9, N_INPUTS), frozen.traces.threshold[0, :9],
         )  # fmt: skip
 
 
@@ -240,7 +244,7 @@ def open_whole(path):
     open_all(path)
     with Result(path) as result:
         frozen = result.conditions["frozen"]
-        return frozen.position(0), result.task, result.radius_of(frozen, 0)
+        return path_of(frozen, 0), result.task, radius_of(frozen, 0)
 
 
 @pytest.mark.parametrize(
@@ -321,12 +325,12 @@ def test_a_huge_declared_size_is_refused_unread(edited):
 
 
 def test_what_is_larger_than_can_be_read_is_refused_unread(result_path, monkeypatch):
-    monkeypatch.setattr(reading, "LARGEST_READ_BYTES", 100)
+    monkeypatch.setattr("lsnn.files.reading.LARGEST_READ_BYTES", 100)
     with Result(result_path) as result, pytest.raises(ResultError, match="goal: must take at most 100 bytes"):
-        assert result.conditions["frozen"].goal.size
-    monkeypatch.setattr(reading, "LARGEST_READ_BYTES", 4000)
+        assert platforms(result.conditions["frozen"]).size
+    monkeypatch.setattr("lsnn.files.reading.LARGEST_READ_BYTES", 4000)
     with Result(result_path) as result, pytest.raises(ResultError, match="position: must take at most 4000 bytes"):
-        result.conditions["frozen"].position(0)
+        path_of(result.conditions["frozen"], 0)
 
 
 def test_what_is_no_result_file(tmp_path):
@@ -353,11 +357,11 @@ def test_the_layout_is_documented():
     text = (Path(__file__).parents[2] / "docs" / "reference" / "files.md").read_text()
     named = set(re.findall(r"`(\w+)`", text))
     made = set(Provenance.__dataclass_fields__) - {"network_is_whole", "networks"}  # follow from others
-    assert {*CONDITIONS, *Trials._fields, *Network._fields, *made} - named == set()
+    assert {*SWIMMERS, "border", *Trials._fields, *Network._fields, *made} - named == set()
 
 
 def test_the_schema_is_that_of_the_writer():
-    assert store.RESULT_SCHEMA_VERSION == max(results.SCHEMA_VERSIONS)
+    assert store.RESULT_SCHEMA_VERSION == max(SCHEMA_VERSIONS)
 
 
 @pytest.fixture(scope="module")
@@ -372,12 +376,11 @@ def test_both_schemas_are_read_alike(result, newer_path):
         for name, condition in newer.conditions.items():
             older = result.conditions[name]
             assert (condition.n_episodes, condition.duration_ms) == (older.n_episodes, older.duration_ms)
-            for field in ("goal", "goals", "episode_key", "recorded"):
+            for field in ("episode_key", "recorded", "latent"):
                 np.testing.assert_array_equal(getattr(condition, field), getattr(older, field))
-            for column, other in zip(condition.trials, older.trials, strict=True):
-                np.testing.assert_array_equal(column, other)
-            np.testing.assert_array_equal(condition.position(4, 7, 30), older.position(4, 7, 30))
-            assert newer.radius_of(condition, 3) == result.radius_of(older, 3) == 0.3
+            pandas.testing.assert_frame_equal(condition.trials, older.trials)
+            np.testing.assert_array_equal(path_of(condition, 4, 7, 30), path_of(older, 4, 7, 30))
+            assert radius_of(condition, 3) == radius_of(older, 3) == 0.3
 
 
 def test_paths_are_those_of_the_recorded_episodes(newer_path, tmp_path):
@@ -392,9 +395,9 @@ def test_paths_are_those_of_the_recorded_episodes(newer_path, tmp_path):
     with Result(newer_path) as whole, Result(path) as few:
         frozen = few.conditions["frozen"]
         assert frozen.recorded.tolist() == kept
-        np.testing.assert_array_equal(frozen.position(11), whole.conditions["frozen"].position(11))
+        np.testing.assert_array_equal(path_of(frozen, 11), path_of(whole.conditions["frozen"], 11))
         with pytest.raises(ResultError, match=r"position: holds the episodes \[2, 3, 11\], not episode 4"):
-            frozen.position(4)
+            path_of(frozen, 4)
         assert episode_at(frozen, 0.5) in kept
         with pytest.raises(ResultError, match="recorded_episode: must rise, has"):
             _ = few.conditions["oracle"].recorded

@@ -4,33 +4,23 @@ import numpy as np
 import pytest
 
 from analysis.claims import Outcome
-from analysis.latencies import Estimate
 from analysis.study import behaviour, decoding, interventions, retention, transplant
 from analysis.study.measures import goals_from, mean, next_find, ratio
 from analysis.study.wiring import strongest_share
+from lsnn.estimates import Estimate
+from tests.analysis.test_latencies import condition
 
 
 def certain(value: float) -> Estimate:
     return Estimate(value, value - 0.01, value + 0.01, 100)
 
 
-class Episodes:
-    """Two episodes: finds at 10, 30 and 80 ms; none within 100 ms."""
-
-    n_episodes, duration_ms = 2, 100
-
-    class trials:
-        episode = np.array([0, 0, 0, 0, 1])
-        start_ms = np.array([0, 12, 32, 82, 0])
-        latency_ms = np.array([10, 18, 48, 18, 100])
-        found = np.array([True, True, True, False, False])
-
-
 def test_finds_after_a_moment_and_the_wait_for_the_next():
-    np.testing.assert_array_equal(goals_from(Episodes, np.array([10, 0])), [2, 0])
-    np.testing.assert_array_equal(goals_from(Episodes, np.array([9, 0])), [3, 0])
-    np.testing.assert_array_equal(next_find(Episodes, np.array([12, 50]), 60), [18, 60])
-    np.testing.assert_array_equal(next_find(Episodes, np.array([31, 50]), 40), [40, 40])
+    episodes = condition([[10, 18, 48, -18], [-100]], rest_ms=2)  # visits at 10, 30 and 80 ms; none within 100 ms
+    np.testing.assert_array_equal(goals_from(episodes, np.array([10, 0])), [2, 0])
+    np.testing.assert_array_equal(goals_from(episodes, np.array([9, 0])), [3, 0])
+    np.testing.assert_array_equal(next_find(episodes, np.array([12, 50]), 60), [18, 60])
+    np.testing.assert_array_equal(next_find(episodes, np.array([31, 50]), 40), [40, 40])
 
 
 def test_estimates():

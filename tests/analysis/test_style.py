@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from analysis.plots import swim_paths
+from analysis.pages.water_maze.paths import swim_paths
 from analysis.raster import first_find
-from analysis.results import Result
 from analysis.style import FOOTER_SHARE, add_footer, footer, new_figure, plain, png, styled
+from lsnn.files.results import Result
 
 MATHEMATICS = r"$\frac{$"
 

@@ -3,20 +3,12 @@
 import numpy as np
 import pytest
 
-from analysis.latencies import Estimate
-from analysis.reading import ResultError
-from analysis.results import Result
-from analysis.verdict import (
-    answered,
-    at_least,
-    at_most,
-    interval,
-    judge,
-    reset_not_above_circling,
-    search_text,
-    signed,
-    summary,
-)
+from analysis.maze import visits_of
+from analysis.pages.water_maze.criteria import judge, reset_not_above_circling, summary
+from analysis.verdict import answered, at_least, at_most, interval, search_text, signed
+from lsnn.estimates import Estimate
+from lsnn.files.reading import ResultError
+from lsnn.files.results import Result
 from tests.analysis.make_result import SWIMMERS, make_result
 
 
@@ -93,7 +85,8 @@ def test_one_episode_decides_nothing(tmp_path):
 )
 def test_a_reset_leaves_no_more_than_circling_to_within_the_margin(result, monkeypatch, low, high, met):
     """Few episodes decide nothing, and with many a difference within the margin is none."""
-    monkeypatch.setattr("analysis.verdict.goals_difference", lambda *_: Estimate((low + high) / 2, low, high, 64))
+    found = Estimate((low + high) / 2, low, high, 64)
+    monkeypatch.setattr("analysis.pages.water_maze.criteria.goals_difference", lambda *_: found)
     (criterion,) = answered([reset_not_above_circling(result)])
     assert criterion.met is met
 
@@ -117,7 +110,7 @@ def test_the_untrained_network_is_not_said_to_have_the_hash_of_the_other(result)
 def test_summary_has_the_numbers(result):
     frozen = result.conditions["frozen"]
     text = summary(result)
-    assert f"found the hidden platform {frozen.goals.mean():.1f} [" in text
+    assert f"found the hidden platform {visits_of(frozen).mean():.1f} [" in text
     assert "episode of 600 ms" in text
     assert "over 24 episodes" in text
 

@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 import pytest
 
-from analysis.results import Result
 from lsnn.errors import InputError
 from lsnn.files import sealed, store
 from lsnn.files.network_file import load_network
+from lsnn.files.results import Result
 from tests.analysis.make_result import SWIMMERS, make_result
 from tests.files.small_networks import DALE, history, learner_state, network_of, saved
 from tests.fuzzing.hostile import HOSTILE

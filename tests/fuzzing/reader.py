@@ -15,12 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.reading import ResultError
-from analysis.results import Result
+from analysis.maze import path_of, platform_radius, platforms, radius_of, trials_of, visits_of
 from lsnn.errors import InputError
 from lsnn.files import store
 from lsnn.files.network_file import load_network, network_sha256
+from lsnn.files.reading import ResultError
+from lsnn.files.results import Result
 
+OWN = {"analysis", "lsnn"}  # packages
 SPARE_BYTES = 3 * 2**30  # the largest data set that is read takes 1 GiB
 
 
@@ -41,25 +43,26 @@ def network_digest(path: Path) -> str:
 def result_digest(path: Path) -> str:
     """Of a result file: what figures and report read."""
     with Result(path) as result:
-        arrays: dict[str, np.ndarray] = dict(result.history)
-        told = [result.provenance.seed, result.platform_radius]
+        arrays: dict[str, np.ndarray] = {name: result.history[name].to_numpy() for name in result.history}
+        told = [result.provenance.seed, platform_radius(result), repr(result)]
         for name, condition in result.conditions.items():
-            arrays |= {f"{name}.{key}": array for key, array in condition.trials._asdict().items()}
-            arrays |= {f"{name}.goal": condition.goal, f"{name}.key": condition.episode_key}
-            arrays |= {f"{name}.path.{e}": condition.position(e) for e in range(condition.n_episodes)}
-            told += [condition.goals.tolist(), condition.policy, result.radius_of(condition, 0)]
+            arrays |= {f"{name}.{key}": array for key, array in trials_of(condition)._asdict().items()}
+            arrays |= {f"{name}.goal": platforms(condition), f"{name}.key": condition.episode_key}
+            arrays |= {f"{name}.path.{e}": path_of(condition, e) for e in range(condition.n_episodes)}
+            told += [visits_of(condition).tolist(), condition.policy, radius_of(condition, 0)]
             if condition.has_recording:
-                windows = condition.traces.thresholds(0, 0, condition.traces.width_ms, result.network)
-                times, neurons = condition.spikes.between(0, 0, condition.duration_ms, len(result.network.population))
+                windows, cells = condition.traces.threshold.to_numpy(), len(result.network.population)
+                times, neurons = condition.spike_trains.between(0, 0, condition.duration_ms, cells)
                 arrays |= {f"{name}.thresholds": windows, f"{name}.times": times, f"{name}.neurons": neurons}
         return store.checksum(arrays) + json.dumps(told)
 
 
 def quick() -> None:
     """Figures coarse, intervals rough."""
-    from analysis import latencies, movie, style
+    from analysis import movie, style
+    from lsnn import estimates
 
-    latencies.RESAMPLES, style.DOTS_PER_INCH, movie.DOTS_PER_INCH, movie.STEP_MS = 20, 20, 20, 100
+    estimates.RESAMPLES, style.DOTS_PER_INCH, movie.DOTS_PER_INCH, movie.STEP_MS = 20, 20, 20, 100
 
 
 def written(path: Path, write) -> str:
@@ -103,7 +106,8 @@ def outcome(path: Path, digest) -> tuple[str, str]:
         return "error", str(error)
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)
-        own = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in where if "/analysis/" in frame.filename]
+        frames = [(Path(frame.filename), frame.lineno) for frame in where]
+        own = [f"{file.name}:{line}" for file, line in frames if OWN & set(file.parts)]
         return "raised", f"{type(error).__name__}: {error} at {' '.join(own[-3:])}"
 
 

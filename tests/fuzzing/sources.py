@@ -26,15 +26,18 @@ def bandit(path: Path) -> Path:
         for arms in ("independent", "anti_correlated"):
             arrays[f"{player}/{arms}/probability"] = probability
             arrays[f"{player}/{arms}/choice"] = rng.integers(0, 2, (EPISODES, PULLS)).astype(np.int8)
-    return written(path, {"name": "bandit"}, arrays, ("paid", "late_paid"))
+            arrays[f"{player}/{arms}/paid"] = rng.integers(0, 2, (EPISODES, PULLS)).astype(np.int8)
+            arrays[f"{player}/{arms}/episode_key"] = np.arange(EPISODES, dtype=np.uint64)
+    return written(path, {"name": "bandit", "trials": PULLS, "trial_ms": 10}, arrays, ("paid", "late_paid"))
 
 
 def regression(path: Path) -> Path:
     rng = np.random.default_rng(2)
-    arrays = {"examples/y": rng.normal(size=(EPISODES, SAMPLES))}
+    arrays = {"examples/y": rng.normal(size=(EPISODES, SAMPLES)), "examples/episode_key": np.arange(EPISODES)}
     for name in (*NETWORKS, "zero", "ridge", "gradient_descent_1", "least_squares"):
         arrays[f"{name}/prediction"] = rng.normal(size=(EPISODES, SAMPLES))
-    return written(path, {"name": "regression", "function": "sine"}, arrays, ("error_1", "error_20"))
+    task = {"name": "regression", "function": "sine", "samples": SAMPLES, "sample_ms": 10}
+    return written(path, task, arrays, ("error_1", "error_20"))
 
 
 def store_recall(path: Path) -> Path:
@@ -44,7 +47,7 @@ def store_recall(path: Path) -> Path:
         recalls["episode"] = np.sort(rng.integers(0, EPISODES, RECALLS))
         recalls["delay_ms"], recalls["right"] = rng.integers(0, 800, RECALLS), rng.random(RECALLS) < 0.8
         arrays |= {f"{name}/recalls": recalls, f"{name}/episode_key": np.arange(EPISODES, dtype=np.uint64)}
-    return written(path, {"name": "store-recall"}, arrays, ("error",))
+    return written(path, {"name": "store-recall", "duration_ms": 1000, "slot_ms": 10}, arrays, ("error",))
 
 
 def tested(path: Path, network: Path) -> Path:
@@ -54,14 +57,14 @@ def tested(path: Path, network: Path) -> Path:
     return path
 
 
-def written(path: Path, task: dict[str, str], arrays: dict[str, np.ndarray], columns: tuple[str, ...]) -> Path:
+def written(path: Path, task: dict[str, str | int], arrays: dict[str, np.ndarray], columns: tuple[str, ...]) -> Path:
     rng = np.random.default_rng(4)
     with store.write_atomically(path) as file:
         file.attrs.update(store.provenance("result", {"task": task}, 0, "by hand"))
         file.attrs.update(network_sha256=SHA, schema_version=2)
         for name, data in arrays.items():
             file[name] = data
-        for name in NETWORKS:
+        for name in {*NETWORKS, "state_reset"} & set(file):
             inner = [file[name]] if task["name"] != "bandit" else file[name].values()
             for group in inner:
                 group.attrs.update(policy="mean", weights_sha256_before=SHA, weights_sha256_after=SHA)

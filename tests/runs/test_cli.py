@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from analysis.results import Result
 from lsnn.errors import StoreError
 from lsnn.files.network_file import load_network, save_network
+from lsnn.files.results import Result
 from runs import maze
 from runs.cli import main
 from runs.output.command import command_line
@@ -63,7 +63,7 @@ def test_train_test_report(tmp_path):
     assert file.seed == 4 and len(file.history) == 2
     tested = lsnn("test", run / "network.lsnn.h5", "--episodes", 8, "--condition", "frozen", "--out", run / "r.h5")
     assert tested.exit_code == 0, tested.output
-    for word in ("frozen", "oracle", "circling", "One-shot memory", "search 1"):
+    for word in ("frozen", "oracle", "circling", "One-shot memory", "escape latency, trial 1"):
         assert word in tested.stdout
     with Result(run / "r.h5") as result:
         assert "state_reset" not in result.conditions and result.conditions["frozen"].n_episodes == 8
@@ -142,7 +142,7 @@ def test_main_job(tmp_path):
     with Result(tmp_path / "maze" / "result.h5") as result:
         assert result.conditions["frozen"].n_episodes == 8
     names = {path.name for path in (tmp_path / "maze").iterdir()}
-    assert {"network.lsnn.h5", "checkpoint.lsnn.h5", "result.h5", "report.html", "ladder.png"} <= names
+    assert {"network.lsnn.h5", "checkpoint.lsnn.h5", "result.h5", "report.html", "comparison.png"} <= names
     assert "state_reset" in done.stdout and "report.html" in done.stdout
 
 
@@ -283,10 +283,10 @@ def test_a_changed_experiment_does_not_write_over_its_checkpoint(own, nothing_co
 def test_a_report_writes_over_no_figure(result, tmp_path):
     folder = tmp_path / "figures"
     folder.mkdir()
-    (folder / "ladder.png").write_bytes(b"mine")
-    refused(["report", result, "--out", folder], folder, "must not hold ladder.png", within=folder)
+    (folder / "comparison.png").write_bytes(b"mine")
+    refused(["report", result, "--out", folder], folder, "must not hold comparison.png", within=folder)
     assert lsnn("report", result, "--out", folder, "--overwrite").exit_code == 0
-    assert (folder / "ladder.png").read_bytes() != b"mine"
+    assert (folder / "comparison.png").read_bytes() != b"mine"
 
 
 def test_out_must_be_a_folder(own, nothing_compiles):

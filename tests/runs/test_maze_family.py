@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from analysis import maze_family as analysis
-from analysis.latencies import Estimate
-from analysis.reading import ResultError
-from analysis.results import Result
 from lsnn.blocks import Block
+from lsnn.estimates import Estimate
 from lsnn.files import store
 from lsnn.files.network_file import network_sha256
+from lsnn.files.reading import ResultError
+from lsnn.files.results import Result
 from lsnn.seeds import Study
 from runs.experiments.maze_family import grid as maze_family
 from runs.experiments.options import PRETRAINED

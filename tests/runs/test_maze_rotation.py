@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from analysis import maze_rotation as analysis
-from analysis.results import Result
 from lsnn.blocks import Block
+from lsnn.files.results import Result
 from lsnn.seeds import Study
 from runs.experiments.maze_rotation import rotation as maze_rotation
 from runs.experiments.options import PRETRAINED

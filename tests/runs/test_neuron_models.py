@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from analysis.latencies import goals_per_episode
+from analysis.maze import visits_of
 from analysis.neuron_models import describe, model_rows, offsets, runs_of
-from analysis.reading import ResultError
-from analysis.results import Result
 from lsnn.errors import InputError
+from lsnn.files.reading import ResultError
+from lsnn.files.results import Result
 from runs.experiments.neuron_models import comparison as neuron_models
 from runs.training.train import Budget
 from tests.runs.refusals import assert_one_line, experiment
@@ -33,7 +34,7 @@ def test_every_run_is_in_table_and_figure(compared):
         np.testing.assert_array_equal(runs[0].condition.episode_key, table.conditions["oracle"].episode_key)
         for run in runs:
             with Result(compared / f"alif-seed{run.seed}" / "result.h5") as alone:
-                np.testing.assert_array_equal(run.condition.goals, alone.conditions["frozen"].goals)
+                np.testing.assert_array_equal(visits_of(run.condition), visits_of(alone["frozen"]))
             assert f"{goals_per_episode(run.condition).value:5.1f} [" in text
         assert offsets(runs) == [-0.08, 0.08]
         left, right = model_rows(table).axes

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from analysis.results import Result
 from lsnn.errors import StoreError
 from lsnn.files import store
 from lsnn.files.network_file import load_network
+from lsnn.files.results import Result
 from runs.cli import main
 from runs.sweeps import sweep as sweeping
 from runs.sweeps.spec import FIGURE, SUMMARY
@@ -215,7 +215,7 @@ def test_an_input_is_no_output(own, result_path, tmp_path, kind, command):
 
 
 def test_a_report_does_not_take_the_place_of_its_result(result_path, tmp_path):
-    for name in ("report.html", "ladder.png"):
+    for name in ("report.html", "comparison.png"):
         given = Path(shutil.copy(result_path, tmp_path / name))
         done = lsnn("report", given, "--out", tmp_path, "--overwrite")
         assert done.exit_code == 2 and f"{name}: must be another file than the input" in done.stderr

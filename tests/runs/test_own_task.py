@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from analysis.results import Result
+from lsnn.files.results import Result
 from runs.cli import main
 from tasks.experiment import open_network
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis import store_recall_dark as analysis
-from analysis.results import Result
+from lsnn.files.results import Result
 from runs.experiments import store_recall_dark
 from runs.experiments.options import PRETRAINED
 from tasks.store_recall import StoreRecall

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from analysis.reading import attribute
 from analysis.report import write_report
 from lsnn.blocks import Block, Threads, copy_of
 from lsnn.errors import InputError
+from lsnn.files.reading import attribute
 from lsnn.learning.config import LearningConfig
 from lsnn.meta import new_network
 from lsnn.seeds import Study

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from analysis.claims import Outcome
-from analysis.reading import ResultError
 from analysis.report import write_report
-from analysis.results import Result
 from analysis.study.report import ENTRIES, answers, decided
+from lsnn.files.reading import ResultError
+from lsnn.files.results import Result
 from lsnn.files.store import fix_text, seal
 from runs.cli import main
 

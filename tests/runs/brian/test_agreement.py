@@ -4,10 +4,11 @@ import h5py
 import numpy as np
 import pytest
 
-from analysis.reading import text_attribute
-from analysis.results import Result
+from analysis.maze import path_of, visits_of
 from lsnn import brian
 from lsnn.errors import InputError
+from lsnn.files.reading import text_attribute
+from lsnn.files.results import Result
 from lsnn.neurons import ALIF, LIF
 from runs.brian import agreement as brian_run
 from runs.brian.agreement import Agreement, run_brian
@@ -29,10 +30,10 @@ def test_result_is_that_of_a_test_and_no_spike_differs(network, mode, tmp_path, 
     with Result(out) as result:
         assert set(result.conditions) == {"frozen", *SWIMMERS}
         frozen = result.conditions["frozen"]
-        assert frozen.position(EPISODES - 1).shape == (STEPS + 1, 2)
-        assert frozen.goals.sum() > 0
+        assert path_of(frozen, EPISODES - 1).shape == (STEPS + 1, 2)
+        assert visits_of(frozen).sum() > 0
         assert frozen.checksums[0] == frozen.checksums[1] == result.provenance.network_sha256
-        assert frozen.spikes.between(EPISODES - 1, 0, STEPS, len(result.network.population))[0].size > 0
+        assert frozen.spike_trains.between(EPISODES - 1, 0, STEPS, len(result.network.population))[0].size > 0
         np.testing.assert_array_equal(frozen.episode_key, result.conditions["oracle"].episode_key)
         assert result.file["frozen"].attrs["differing_spikes"] == 0
         assert text_attribute(result.file["frozen"], "mode") == mode

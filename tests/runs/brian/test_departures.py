@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.results import Result
 from lsnn import brian
+from lsnn.files.results import Result
 from lsnn.kernels.simd import LANES
 from lsnn.meta import new_network
 from lsnn.seeds import TEST_BRANCH, episode_keys

@@ -6,12 +6,12 @@ import h5py
 import numpy as np
 import pytest
 
-from analysis.reading import text_attribute
-from analysis.results import CONDITIONS as KNOWN
-from analysis.results import Result
+from analysis.maze import platform_radius, visits_of
 from lsnn.blocks import Block
 from lsnn.errors import InputError
 from lsnn.files.network_file import load_network, network_sha256
+from lsnn.files.reading import text_attribute
+from lsnn.files.results import Result
 from lsnn.gym_blocks import silence
 from lsnn.learning.config import LearningConfig
 from lsnn.meta import new_network
@@ -24,7 +24,7 @@ from tasks.experiment import open_network
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import swim
 from tasks.water_maze.dynamics import TRIAL
-from tasks.water_maze.family import steps_to_release
+from tasks.water_maze.family import FAMILY, steps_to_release
 from tests.runs.tiny import tiny
 
 EPISODES, STEPS, SEED = 12, 200, 5
@@ -57,6 +57,8 @@ def blocks_of(folder, keys):
 
 
 # The file
+
+KNOWN = (*NETWORKS, *FAMILY.baselines)
 
 
 def test_every_condition_is_there_with_its_arrays(result):
@@ -95,11 +97,13 @@ def test_analysis_reads_all_of_it(path):
         assert result.network.labels == ("LIF", "adaptive")  # without Dale's law
         assert sum(size for _, size in result.network.input_channels) == tiny().task.encoder.n_inputs
         assert len(result.history["goals"]) == 2
-        assert result.platform_radius == 0.6
+        assert platform_radius(result) == 0.6
+        assert result["frozen"].position.axis.values.tolist() == ["x", "y"]
+        assert [measure.name for measure in result.about.history] == ["goals", "first_search_ms", "later_search_ms"]
         for condition in result.conditions.values():
-            assert len(condition.trials.found) >= EPISODES
+            assert len(condition.trials) >= EPISODES
             rewarded = np.count_nonzero(condition.group["reward"][()] > 0.5, axis=1)
-            np.testing.assert_array_equal(condition.goals[condition.recorded], rewarded)
+            np.testing.assert_array_equal(visits_of(condition)[condition.recorded], rewarded)
 
 
 def test_all_conditions_meet_the_same_mazes_and_first_starts(result):

@@ -211,7 +211,8 @@ def attribute(item: h5py.Group | h5py.Dataset, name: str) -> Any:
         value = item.attrs[name]
         if isinstance(value, np.ndarray | np.bytes_) and np.asarray(value).dtype.kind == "S":
             value = np.char.decode(value, "utf-8")
-        return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
+        single = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
+        return str(single) if isinstance(single, str) else single
 
 
 def attributes(item: h5py.Group | h5py.Dataset) -> dict[str, Any]:

@@ -1,0 +1,134 @@
+"""What the numbers of a water maze say about memory: criteria fixed beforehand."""
+
+from typing import NamedTuple
+
+from analysis.claims import LATENCY_MARGIN, SHARE_MARGIN, Outcome, claim, decide
+from analysis.latencies import (
+    FIRST,
+    FROM_SECOND,
+    goals_difference,
+    goals_difference_in,
+    goals_per_episode,
+    goals_ratio,
+    search_difference,
+    search_ratio,
+    search_time,
+)
+from analysis.verdict import (
+    ABOVE,
+    BELOW,
+    Criterion,
+    Question,
+    answered,
+    at_least,
+    at_most,
+    interval,
+    search_text,
+    signed,
+    weights_unchanged,
+)
+from lsnn.files.results import Result
+
+FIRST_TO_LATER_SEARCH = 1.5
+FIRST_TO_LATER_SEARCH_IF_FAST = 1.3
+LATER_SEARCH_TO_ORACLE = 1.6
+MOST_ABOVE_CIRCLING = 2.0  # visits
+FRACTION_OF_ORACLE = 0.75
+NEEDED = ("frozen", "circling", "oracle")
+
+
+class Verdict(NamedTuple):
+    """All criteria, and whether memory is shown (None: undecided, as an essential criterion is)."""
+
+    criteria: tuple[Criterion, ...]
+    memory_shown: bool | None
+
+    @property
+    def headline(self) -> str:
+        if self.memory_shown is None:
+            return "One-shot memory is neither shown nor refuted: part of the test was not run, or too few episodes"
+        return "One-shot memory is shown" if self.memory_shown else "One-shot memory is not shown"
+
+
+def judge(result: Result) -> Verdict:
+    """Hold the result against every criterion; ResultError unless `frozen`, `circling` and `oracle` are in the file."""
+    result.require(*NEEDED)
+    questions = (
+        above_circling(result),
+        reset_not_above_circling(result),
+        reset_costs_goals(result),
+        later_searches_shorter(result),
+        later_searches_near_oracle(result),
+        near_oracle(result),
+    )
+    criteria = (weights_unchanged(result), *answered(questions))
+    essential = [criterion.met for criterion in criteria if criterion.essential]
+    undecided = None in essential and False not in essential
+    return Verdict(criteria, None if undecided else all(essential))
+
+
+def above_circling(result: Result) -> Question:
+    frozen, circling, oracle = (result.conditions[name] for name in ("frozen", "circling", "oracle"))
+    more = goals_difference_in(frozen, circling, oracle)
+    rule = "frozen, it makes more visits than circling, which knows where platforms may be and remembers none, by "
+    rule += f"at least {SHARE_MARGIN:g} of the oracle's visits"
+    return at_least(rule, f"{interval(more, 2)} of them", more, SHARE_MARGIN)
+
+
+def reset_not_above_circling(result: Result) -> Question:
+    rule = "with its state zeroed after each find it makes no more visits than circling, "
+    rule += f"to within {MOST_ABOVE_CIRCLING:g}"
+    if "state_reset" not in result.conditions:
+        return Question(rule, "not run", None, BELOW, True)
+    more = goals_difference(result.conditions["state_reset"], result.conditions["circling"])
+    return at_most(rule, f"{signed(more)} visits", more, MOST_ABOVE_CIRCLING)
+
+
+def reset_costs_goals(result: Result) -> Question:
+    rule = f"zeroing the state after each find costs it at least {SHARE_MARGIN:g} of the oracle's visits"
+    if "state_reset" not in result.conditions:
+        return Question(rule, "not run", None, ABOVE, True)
+    frozen, reset, oracle = (result.conditions[name] for name in ("frozen", "state_reset", "oracle"))
+    lost = goals_difference_in(frozen, reset, oracle)
+    return at_least(rule, f"{interval(lost, 2)} of them", lost, SHARE_MARGIN)
+
+
+def later_searches_shorter(result: Result) -> Question:
+    """The bar is lower when the first search is already shorter than that of circling, since less is left to gain."""
+    frozen, circling = result.conditions["frozen"], result.conditions["circling"]
+    sooner = search_difference(frozen, FIRST, circling, FIRST)
+    margin = LATENCY_MARGIN * search_time(result.conditions["oracle"], FIRST).value
+    fast = decide({"fast": claim(sooner, margin)})["fast"] is Outcome.LESS
+    bar = FIRST_TO_LATER_SEARCH_IF_FAST if fast else FIRST_TO_LATER_SEARCH
+    ratio = search_ratio(frozen, FIRST, frozen, FROM_SECOND)
+    because = " (its first one is shorter than that of circling)" if fast else ""
+    rule = f"where trial 2 began, the median escape latency on trial 1 is at least {bar:g} times that from then on"
+    rule += because
+    return at_least(rule, f"{interval(ratio, 2)} times", ratio, bar, essential=False)
+
+
+def later_searches_near_oracle(result: Result) -> Question:
+    ratio = search_ratio(result.conditions["frozen"], FROM_SECOND, result.conditions["oracle"], FROM_SECOND)
+    rule = f"from trial 2 on the median escape latency is at most {LATER_SEARCH_TO_ORACLE:g} times the oracle's"
+    return at_most(rule, f"{interval(ratio, 2)} times", ratio, LATER_SEARCH_TO_ORACLE, essential=False)
+
+
+def near_oracle(result: Result) -> Question:
+    fraction = goals_ratio(result.conditions["frozen"], result.conditions["oracle"])
+    rule = f"it makes at least {FRACTION_OF_ORACLE:g} of the oracle's visits"
+    return at_least(rule, f"{interval(fraction, 2)} of them", fraction, FRACTION_OF_ORACLE, essential=False)
+
+
+def summary(result: Result) -> str:
+    """The main numbers of the frozen network in two sentences."""
+    frozen, oracle = result.conditions["frozen"], result.conditions["oracle"]
+    goals, fraction = goals_per_episode(frozen), goals_ratio(frozen, oracle)
+    first, later, told = search_time(frozen, FIRST), search_time(frozen, FROM_SECOND), search_time(oracle, FROM_SECOND)
+    limit = frozen.duration_ms
+    return (
+        f"With frozen weights the network found the hidden platform {interval(goals, 1)} times in an episode of "
+        f"{limit} ms, the mean over {goals.n} episodes with a platform of their own each: {interval(fraction, 2)} of "
+        f"what a swimmer that is told the platform makes of the same episodes. Its median escape latency was "
+        f"{search_text(first, limit)} ms on trial 1 and {search_text(later, limit)} ms from trial 2 on; the oracle's "
+        f"was {search_text(told, limit)} ms."
+    )
