@@ -6,11 +6,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from pynwb import NWBHDF5IO
 from typer.testing import CliRunner
 
+import lsnn
+from analysis.movie import write_movie
+from analysis.nwb import write_nwb
 from analysis.report import write_report
 from lsnn.blocks import Block
 from lsnn.configuration import from_mapping, to_mapping
+from lsnn.errors import InputError
 from lsnn.files.network_file import network_sha256
 from lsnn.meta import MetaLearner, new_network
 from runs.cli import main
@@ -108,6 +113,24 @@ def test_report_and_headline(results, task, tmp_path, capsys):
     assert "src=\"http" not in text and "changed:" not in text
     printed = capsys.readouterr().out
     assert "frozen network" in printed and any(word in printed for word in ("  met ", "  NOT MET ", "  undecided "))
+
+
+@every_family
+def test_recorded_episodes_are_exported_with_all_that_is_measured(results, task, tmp_path):
+    write_nwb(results[task] / "result.h5", tmp_path / "out.nwb")
+    with lsnn.open_result(results[task] / "result.h5") as result, NWBHDF5IO(str(tmp_path / "out.nwb"), "r") as source:
+        frozen, content = next(iter(result["frozen"].variants.values()), result["frozen"]), source.read()
+        trials = frozen.trials[frozen.trials["episode"].isin(frozen.recorded)]
+        assert len(content.trials) == len(trials) and len(content.units) == len(result.network.population)
+        for column in set(frozen.trials) - {"trial", "start_ms", "end_ms"}:
+            np.testing.assert_array_equal(content.trials[column][:], trials[column])
+        assert set(content.processing["behavior"].data_interfaces) == set(frozen.recordings)
+
+
+@every_family
+def test_a_movie_is_of_mazes_alone(results, task, tmp_path):
+    with pytest.raises(InputError, match=f"a movie is made of swim paths in the water maze, not of {task}"):
+        write_movie(results[task] / "result.h5", tmp_path / "film.gif")
 
 
 def test_a_test_without_the_frozen_network_ends_well(results, tmp_path):
