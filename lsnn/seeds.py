@@ -19,6 +19,9 @@ STUDY_BRANCH = 16  # worlds and draws of the experiments on frozen networks, by 
 # Of a SeedSequence whose entropy is the key of an episode
 EPISODE_NOISE_BRANCH = 1  # noise of the membranes in Brian2
 
+# Of the SeedSequence of entropy 0 that resamples what was measured
+RESAMPLED_NETWORKS = 1  # networks, then animals of each
+
 
 @unique
 class Study(IntEnum):

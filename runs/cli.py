@@ -32,7 +32,6 @@ main = Command(
 )
 
 
-
 def _say_version(asked: bool) -> None:
     if asked:
         import lsnn
@@ -240,24 +239,29 @@ def show_kernel(
 @main.command()
 @reporting
 def study(
-    network: Annotated[Path, typer.Argument(help="A network file of the water maze.")],
+    networks: Annotated[
+        list[Path], typer.Argument(help="A network file, or several of one recipe, whose seed alone differs.")
+    ],
     out: Annotated[Path, typer.Option(help="The result file to write.")],
-    episodes: Annotated[int, typer.Option(help="Mazes a condition.")] = 256,
-    seed: Annotated[int, typer.Option(help="Seed of the mazes and of all draws.")] = 0,
+    episodes: Annotated[int, typer.Option(help="Episodes a condition.")] = 256,
+    seed: Annotated[int, typer.Option(help="Seed of the episodes and of all draws.")] = 0,
     only: Annotated[list[str] | None, typer.Option(help="Run this experiment and no other; repeatable.")] = None,
     train: Annotated[
         bool, typer.Option("--train", help="First meta-train the variants that some experiments need.")
     ] = False,
     minutes: Annotated[float | None, typer.Option(help="With --train: for each network; default 5.")] = None,
     iterations: Annotated[int | None, typer.Option(help="With --train: iterations of each, not minutes.")] = None,
+    task: Annotated[
+        Path | None, typer.Option(help="The file NAME.py that defines the networks' task, where it has one of its own.")
+    ] = None,
+    task_changed: TaskChanged = False,
     threads: Threads = None,
     overwrite: Overwrite = False,
 ) -> int:
-    """Experiments on the state of a frozen network: where its memory is, for how long, how precise, and the cause."""
+    """Experiments on the state of frozen networks: where their memory is, for how long, how precise, and the cause."""
     from lsnn.errors import InputError
     from lsnn.files.folders import output_file
     from runs.study.study import run_study, train_for_study
-    from runs.study.variants import variants_folder
     from runs.training.train import budget_of
 
     threads, checked_seed = _checked_threads(threads), _checked_seed(seed)
@@ -267,11 +271,14 @@ def study(
         raise InputError("--minutes and --iterations have a meaning only with --train")
     if train and only:
         raise InputError("--train is for the experiments that need more networks; leave out --only")
+    if train and len(networks) > 1:
+        raise InputError(f"--train trains variants of one network, got {len(networks)}")
     budget = budget_of(minutes, iterations, default_minutes=5.0)
-    output_file(out, overwrite, [network, *variants_folder(network).glob("*/*")])
-    if train and (ended_by := train_for_study(network, budget, threads, command_line())):
+    beside = [path for network in networks for path in network.parent.glob("*-variants/*/*")]
+    output_file(out, overwrite, [*networks, *beside, *([task] if task else [])])
+    if train and (ended_by := train_for_study(networks[0], budget, threads, command_line())):
         return ended_by
-    run_study(network, out, checked_seed, episodes, threads, command_line(), only or (), overwrite)
+    run_study(networks, out, checked_seed, episodes, threads, command_line(), only or (), overwrite, task, task_changed)
     return 0
 
 

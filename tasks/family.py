@@ -122,13 +122,26 @@ class Latent:
     Args:
         labels: a name a number, or a function of the task that gives them.
         of: (task, states (E, T + 1, n_state)) -> (E, numbers).
-        moments: (task, states) -> (E,) the step from which a policy can know it, -1 for never; none = not said.
+        moments: (task, states) -> (E,) the step from which a policy can know it, -1 for never; none = not said, and the
+            study takes it to be known once a trial is over.
+        asked: (task, trials) -> (rows,) the step before which each trial begins to ask for it: between what tells of it
+            and this step the study intervenes; none = the start of the trial.
+        by_trial: (task, trials) -> (rows, numbers) what each trial asks for, where it is another in every trial.
+        error: (task, latent (rows, numbers), trials (rows,), states (rows, n_state) at the last step of each trial) ->
+            (rows,) how far from what that latent asks for each trial was. With it the study says whose latent behaviour
+            follows, an animal's own or that of another; none = it tells the score alone.
+        hide: (task, states (n, n_state)) -> the same with nothing left that the input would say of the latent in the
+            trial that is about to ask for it; none = it says nothing.
     """
 
     labels: tuple[str, ...] | Callable[[Any], tuple[str, ...]]
     unit: str
     of: Callable[[Any, np.ndarray], np.ndarray]
     moments: Callable[[Any, np.ndarray], np.ndarray] | None = None
+    asked: Callable[[Any, np.ndarray], np.ndarray] | None = None
+    by_trial: Callable[[Any, np.ndarray], np.ndarray] | None = None
+    error: Callable[[Any, np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None
+    hide: Callable[[Any, np.ndarray], np.ndarray] | None = None
 
     def labels_of(self, task: Any) -> tuple[str, ...]:
         """A name a number."""

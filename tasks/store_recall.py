@@ -264,6 +264,23 @@ def first_stores(task: StoreRecall, states: NDArray[np.float64]) -> NDArray[np.i
     return (states[..., SIGNAL] == STORE).argmax(axis=1)
 
 
+def recalls(task: StoreRecall, trials: NDArray[np.void]) -> NDArray[np.int64]:
+    """The step before which each RECALL is shown, (rows,)."""
+    return trials["end_ms"].astype(np.int64) - task.slot_ms
+
+
+def bits(task: StoreRecall, trials: NDArray[np.void]) -> NDArray[np.float64]:
+    """The bit that each recall asks for, (rows, 1)."""
+    return trials["bit"].astype(float)[:, None]
+
+
+def other_bit(
+    task: StoreRecall, latent: NDArray[np.float64], trials: NDArray[np.void], states: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """1 where the answer does not name this bit, (rows,)."""
+    return ((trials["answer"] > 0) != (latent[:, 0] > 0)).astype(float)
+
+
 def steps_to_slot(task: StoreRecall, states: NDArray[np.float64]) -> NDArray[np.int64]:
     """Steps to the end of the slot, (n,)."""
     return np.maximum(1, task.slot_ms - states[:, STEP]).astype(int)
@@ -344,7 +361,7 @@ FAMILY = Family(
             SMALL, LearningConfig(curriculum=False, learning_rate=5e-3, anneal_iterations=200, average_rate=0.05)
         )
     },
-    latent=Latent(("first bit kept",), "1", kept_bits, first_stores),
+    latent=Latent(("first bit kept",), "1", kept_bits, first_stores, recalls, bits, other_bit),
     trial_counter=SLOT,
     steps_to_trial=steps_to_slot,
     environment=ENVIRONMENT,

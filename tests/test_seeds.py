@@ -7,7 +7,7 @@ import numpy as np
 
 from lsnn import seeds
 from lsnn.seeds import STUDY_BRANCH, Study, episode_keys
-from runs.study.apparatus import study_generator
+from runs.study.subject import study_generator
 
 CLONE = Path(__file__).parents[1]
 BRANCHES = {name: value for name, value in vars(seeds).items() if name.endswith("_BRANCH")}

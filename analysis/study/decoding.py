@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from analysis.claims import SHARE_MARGIN, Outcome, claim, sort_out
 from analysis.study.interventions import band
-from analysis.study.measures import Claims, Outcomes, array, enough, mean, ratio
+from analysis.study.measures import Claims, Outcomes, array, enough, kept_of, mean, ratio
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, SKY, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
 from lsnn.estimates import Estimate
@@ -26,10 +26,11 @@ PENALTIES = np.logspace(-2, 5, 15)
 FOLDS = 5
 SEED = 0  # of the folds, the shuffle and the subsets
 SUBSETS, SUBSET_SIZES, SUBSET_LAG_MS = 10, (1, 2, 5, 10, 20, 50, 100, 200), 50
-TOLD = ("b", "v", "spikes")
+ALWAYS = ("v", "spikes")
+KEPT_COLOURS = (GREEN, GREY, DARK)  # of what the neurons keep beside their membranes, in order
 READ = {Outcome.MORE: "can be read", Outcome.SAME: "cannot be read to within the margin", Outcome.LESS: "is misread"}
 COLOURS = {
-    "b": GREEN, "v": BLUE, "spikes": VERMILLION, "spikes, excitatory": ORANGE, "spikes, inhibitory": PINK,
+    "v": BLUE, "spikes": VERMILLION, "spikes, excitatory": ORANGE, "spikes, inhibitory": PINK,
     "spikes, LIF": ORANGE, "spikes, adaptive": SKY, "own place": GREY,
 }  # fmt: skip
 
@@ -53,11 +54,21 @@ class Reading(NamedTuple):
     better: list[list[Estimate]]
 
 
+def told(result: Result) -> list[str]:
+    """What is read and told of: the variables beside the membranes, membranes and spikes."""
+    return [*kept_of(subgroup(result.file, "decoding")), *ALWAYS]
+
+
+def colour_of(name: str, kept: list[str]) -> str:
+    """Of what is read."""
+    return KEPT_COLOURS[kept.index(name) % len(KEPT_COLOURS)] if name in kept else COLOURS.get(name, DARK)
+
+
 def samples(result: Result) -> Samples:
     group, population = subgroup(result.file, "decoding"), result.network.population
     goal = array(group, "goal", 2)
     known = enough(np.isfinite(goal).all(axis=1), "had found the platform by half time")
-    of = {name: array(group, name, 4)[:, :, known] for name in ("b", "v", "spikes")}
+    of = {name: array(group, name, 4)[:, :, known] for name in told(result)}
     of["own place"] = array(group, "place", 4)[:, :, known]
     for code, label in enumerate(result.network.labels):
         if (population == code).any():
@@ -122,7 +133,7 @@ def claims_of_decoding(result: Result) -> Claims:
     of, read = samples(result), readings(result)
     return {
         (name, arm, int(lag)): claim(better, SHARE_MARGIN)
-        for name in TOLD
+        for name in told(result)
         for arm, by_lag in zip(of.arms, read[name].better, strict=True)
         for lag, better in zip(of.lag_ms, by_lag, strict=True)
     }
@@ -153,15 +164,16 @@ def draw_decoding(result: Result) -> Figure:
     for arm, axes in enumerate(panels[:2]):
         for name, reading in read.items():
             if name != "own place" or of.arms[arm] == "swimming":
-                band(axes, of.lag_ms.tolist(), reading.error[arm], COLOURS.get(name, DARK), name)
-        chance = np.mean([each.value for each in read["b"].shuffled[arm]])
-        axes.axhline(chance, color=DARK, linestyle=":", label="b, platforms shuffled")
+                band(axes, of.lag_ms.tolist(), reading.error[arm], colour_of(name, told(result)[:-2]), name)
+        first = told(result)[0]
+        chance = np.mean([each.value for each in read[first].shuffled[arm]])
+        axes.axhline(chance, color=DARK, linestyle=":", label=f"{first}, platforms shuffled")
         axes.set(title=titles.get(of.arms[arm], of.arms[arm]), xlabel=f"time since {of.since[arm]} (ms)", xscale="log")
-    for name in ("b", "v", "spikes"):
+    for name in told(result):
         subsets = by_number(result, name)
-        band(panels[2], list(subsets), list(subsets.values()), COLOURS[name], name)
+        band(panels[2], list(subsets), list(subsets.values()), colour_of(name, told(result)[:-2]), name)
     panels[2].set(title=f"neurons read ({SUBSET_LAG_MS} ms, swimming)", xlabel="number of neurons", xscale="log")
-    panels[0].set(ylabel="mean error (pool radii)", ylim=(0, 1.25 * read["b"].shuffled[0][0].value))
+    panels[0].set(ylabel="mean error (pool radii)", ylim=(0, 1.25 * read[told(result)[0]].shuffled[0][0].value))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center")
     n = f"n = {len(of.goal)} animals, {FOLDS}-fold cross-validation"
@@ -172,14 +184,15 @@ def tell_decoding(result: Result, outcomes: Outcomes) -> list[str]:
     of, read = samples(result), readings(result)
     lines = [
         f"{len(of.goal)} animals; mean distance between the platform and its place as read, by cross-validated ridge "
-        f"regression, in pool radii. Platforms shuffled over animals: {interval(read['b'].shuffled[0][0], 2)}."
+        f"regression, in pool radii. Platforms shuffled over animals: "
+        f"{interval(read[told(result)[0]].shuffled[0][0], 2)}."
     ]
     for arm, name in enumerate(of.arms):
         for lag in (0, int(np.argmin(np.abs(of.lag_ms - SUBSET_LAG_MS))), len(of.lag_ms) - 1):
-            parts = [f"{feature} {interval(read[feature].error[arm][lag], 2)}" for feature in TOLD]
+            parts = [f"{feature} {interval(read[feature].error[arm][lag], 2)}" for feature in told(result)]
             parts += [f"own place {interval(read['own place'].error[arm][lag], 2)}"] if name == "swimming" else []
             lines.append(f"{name.capitalize()}, {of.lag_ms[lag]} ms since {of.since[arm]}: {', '.join(parts)}.")
-    for feature in TOLD:
+    for feature in told(result):
         lines.append(f"Whether the place stands in {feature}: {readable(outcomes, of, feature)}.")
         sizes = by_number(result, feature)
         best = min(each.value for each in sizes.values())

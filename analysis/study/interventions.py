@@ -11,8 +11,10 @@ from analysis.study.measures import (
     Claims,
     Outcomes,
     array,
+    called,
     enough,
     goals_from,
+    kept_of,
     latency_margin,
     mean,
     next_find,
@@ -41,20 +43,38 @@ from lsnn.files.results import Result
 
 WATCHED_MS = 500  # every animal is watched at least so long after its moment
 FOUND_EARLY = "found the platform early enough"
-ABLATIONS = {
-    "sham": ("sham", SILVER),
-    "readout": ("readout r erased", SKY),
-    "delay_lines": ("delay lines erased", SKY),
-    "v": ("membranes v erased", BLUE),
-    "fast": ("all but b erased", BLUE),
-    "b_mean": ("thresholds b at their mean", GREEN),
-    "b": ("thresholds b erased", GREEN),
-    "all": ("everything erased", VERMILLION),
-}
+KEPT_COLOURS = (GREEN, ORANGE, PINK)  # of variables beside the membranes, in order
+
+
+def ablations(kept: list[str]) -> dict[str, tuple[str, str]]:
+    """Label and colour of every ablation, for these variables beside the membranes."""
+    of_kept: dict[str, tuple[str, str]] = {}
+    for number, name in enumerate(kept):
+        colour = KEPT_COLOURS[number % len(KEPT_COLOURS)]
+        of_kept |= {f"{name}_mean": (f"{called(name)} at their mean", colour), name: (f"{called(name)} erased", colour)}
+    return {
+        "sham": ("sham", SILVER),
+        "readout": ("readout r erased", SKY),
+        "delay_lines": ("delay lines erased", SKY),
+        "v": ("membranes v erased", BLUE),
+        "fast": (f"all but {' and '.join(kept) or 'nothing'} erased", BLUE),
+        **of_kept,
+        "all": ("everything erased", VERMILLION),
+    }
+
+
+def ablations_of(result: Result) -> dict[str, tuple[str, str]]:
+    """Those that the file holds."""
+    return ablations(kept_of(subgroup(result.file, "ablation")))
 
 
 LATER = {Outcome.MORE: "later", Outcome.SAME: "the same to within the margin", Outcome.LESS: "sooner"}
 SAVED = {Outcome.MORE: "time is saved", Outcome.SAME: "none beyond the margin", Outcome.LESS: "time is lost"}
+
+
+def _kept(result: Result, experiment: str) -> str:
+    """What the neurons keep beside their membranes, by name."""
+    return " and ".join(kept_of(subgroup(result.file, experiment))) or "nothing"
 
 
 class Effect(NamedTuple):
@@ -72,7 +92,7 @@ def effects(result: Result) -> dict[str, Effect]:
     moment = array(subgroup(result.file, "ablation"), "moment_ms", 1)
     used = enough(moment >= 0, FOUND_EARLY)
     measured = {}
-    for name in ABLATIONS:
+    for name in ablations_of(result):
         episodes = swum(result, "ablation", name)
         measured[name] = goals_from(episodes, moment)[used], next_find(episodes, moment, WATCHED_MS)[used]
     (sham_goals, sham_search), (_, lost) = measured["sham"], measured["all"]
@@ -94,24 +114,24 @@ def claims_of_ablation(result: Result) -> Claims:
 @styled
 def draw_ablation(result: Result) -> Figure:
     """Goals in the rest of the episode and time to the next find for each part of the state that is erased."""
-    found = effects(result)
+    found, labels = effects(result), ablations_of(result)
     figure = new_figure(13, 5.6, "Ablation: parts of the state erased at a random moment after the first find")
     left, right = figure.subplots(1, 2, sharey=True)
     rows = np.arange(len(found))[::-1]
     for axes, which, title in ((left, 0, "goals in the rest of the episode"), (right, 1, "next find after (ms)")):
         for row, (name, effect) in zip(rows, found.items(), strict=True):
             value, low, high, _ = effect[which]
-            axes.barh(row, value, color=ABLATIONS[name][1], height=0.7)
+            axes.barh(row, value, color=labels[name][1], height=0.7)
             axes.hlines(row, low, high, color=DARK, linewidth=1.8)
         axes.axvline(found["sham"][which].value, color=GREY, linestyle=":", zorder=0)
         axes.set_title(title)
         axes.tick_params(axis="y", length=0)
-    left.set_yticks(rows, [ABLATIONS[name][0] for name in found])
+    left.set_yticks(rows, [labels[name][0] for name in found])
     return add_footer(figure, result, f"means, 95 % bootstrap over n = {found['sham'].goals.n} animals, paired by maze")
 
 
 def tell_ablation(result: Result, outcomes: Outcomes) -> list[str]:
-    found = effects(result)
+    found, labels = effects(result), ablations_of(result)
     sham, n = found["sham"], found["sham"].goals.n
     lines = [
         f"{n} animals. Undisturbed they made {interval(sham.goals, 1)} more goals and needed "
@@ -122,7 +142,7 @@ def tell_ablation(result: Result, outcomes: Outcomes) -> list[str]:
         if name != "sham":
             later, fewer = outcomes[name, "longer"], outcomes[name, "kept"]
             lines.append(
-                f"{ABLATIONS[name][0].capitalize()}: next find {interval(effect.longer, 0)} ms after sham's "
+                f"{labels[name][0].capitalize()}: next find {interval(effect.longer, 0)} ms after sham's "
                 f"({LATER.get(later, later.value)}), {interval(effect.kept, 2)} of its goals "
                 f"({goals.get(fewer, fewer.value)})."
             )
@@ -134,7 +154,10 @@ def costs(found: dict[str, Effect], outcomes: Outcomes) -> str:
     """Shares of the delay of the next find by erasing everything, where that delays it."""
     if outcomes["all", "longer"] is not Outcome.MORE:
         return "That erasing everything delays the next find is not shown, so there are no shares of that delay."
-    parts = {"fast": "erasing all but b", "b": "erasing b", "b_mean": "setting b to its mean"}
+    kept = [name.removesuffix("_mean") for name in found if name.endswith("_mean")]
+    parts = {"fast": f"erasing all but {' and '.join(kept) or 'nothing'}"}
+    for name in kept:
+        parts |= {name: f"erasing {name}", f"{name}_mean": f"setting {name} to its mean"}
     shares = ", ".join(f"{what} {interval(found[name].of_cost, 2)}" for name, what in parts.items())
     return f"Of the delay of the next find that erasing everything causes, this causes a share of: {shares}."
 
@@ -178,7 +201,8 @@ def draw_silence(result: Result) -> Figure:
     found, sham = gaps(result), undisturbed(result)
     figure = new_figure(10, 5.8, "Silence: what is left of the memory after some time without spikes?")
     axes = figure.subplots()
-    for which, colour, label in ((0, BLUE, "released as it is"), (1, GREEN, "released, only b kept"),
+    kept = _kept(result, "silence")
+    for which, colour, label in ((0, BLUE, "released as it is"), (1, GREEN, f"released, only {kept} kept"),
                                  (2, VERMILLION, "everything erased at the release")):  # fmt: skip
         band(axes, list(found), [gap[which] for gap in found.values()], colour, label)
     axes.axhline(sham.value, color=GREY, linestyle=":", label="never silenced")
@@ -211,16 +235,16 @@ def tell_silence(result: Result, outcomes: Outcomes) -> list[str]:
         f"{sham.n} animals; undisturbed, their next find came after {interval(sham, 0)} ms. After a silence the next "
         f"find came sooner than with everything erased at the release by: "
         + "; ".join(
-            f"{ms} ms of silence: {interval(gap.saved_by_all, 0)} ms (with b alone kept "
+            f"{ms} ms of silence: {interval(gap.saved_by_all, 0)} ms (with {_kept(result, 'silence')} alone kept "
             f"{interval(gap.saved_by_b, 0)} ms)"
             for ms, gap in found.items()
         )
         + "."
     ]
-    return [*lines, silence_verdict(outcomes)]
+    return [*lines, silence_verdict(outcomes, _kept(result, "silence"))]
 
 
-def silence_verdict(outcomes: Outcomes) -> str:
+def silence_verdict(outcomes: Outcomes, kept: str = "b") -> str:
     """Across which silences search time is saved. How it is kept meanwhile is not tested by this."""
     by_all, by_b = (
         sort_out({str(ms): each for (kind, ms), each in outcomes.items() if kind == which}, SAVED, "at {} ms")
@@ -229,7 +253,7 @@ def silence_verdict(outcomes: Outcomes) -> str:
     lengths = sorted({ms for _, ms in outcomes})
     return (
         f"Against a state erased at the release, after {lengths[0]} to {lengths[-1]} ms without a spike: {by_all}. "
-        f"With b alone kept: {by_b}."
+        f"With {kept} alone kept: {by_b}."
     )
 
 
@@ -260,13 +284,13 @@ def clamped(result: Result) -> tuple[dict[str, dict[int, Held]], Estimate]:
 @styled
 def draw_clamp(result: Result) -> Figure:
     """Goals with b held at its own value or at the mean over animals, against when it was held."""
-    found, sham = clamped(result)
-    figure = new_figure(10, 5.6, "Clamp: b held from a moment after the first find on")
+    (found, sham), kept = clamped(result), _kept(result, "clamp")
+    figure = new_figure(10, 5.6, f"Clamp: {kept} held from a moment after the first find on")
     axes = figure.subplots()
     for name, colour, label in (("photograph", BLUE, "photograph: its own value then"),
                                 ("mean", ORANGE, "its mean over the animals then")):  # fmt: skip
         band(axes, list(found[name]), [held.goals for held in found[name].values()], colour, label)
-    axes.axhline(sham.value, color=PINK, linestyle=":", linewidth=2, label="b free")
+    axes.axhline(sham.value, color=PINK, linestyle=":", linewidth=2, label=f"{kept} free")
     axes.axhspan(sham.low, sham.high, color=PINK, alpha=0.15, linewidth=0)
     axes.set(xlabel="held from so long after the first find (ms)", ylabel="goals in the rest of the episode")
     axes.set_ylim(bottom=0)
@@ -281,14 +305,14 @@ def claims_of_clamp(result: Result) -> Claims:
 
 
 def tell_clamp(result: Result, outcomes: Outcomes) -> list[str]:
-    found, sham = clamped(result)
+    (found, sham), kept = clamped(result), _kept(result, "clamp")
     last = max(found["photograph"])
-    lines = [f"{sham.n} animals that found the platform in the first half; with b free {interval(sham, 1)} goals."]
+    lines = [f"{sham.n} animals that found the platform in the first half; with {kept} free {interval(sham, 1)} goals."]
     said = {Outcome.MORE: "more", Outcome.SAME: "the same to within the margin", Outcome.LESS: "fewer"}
     for name, what in (("photograph", "frozen at its own value"), ("mean", "held at its mean over the animals")):
         held = found[name][last]
         lines.append(
-            f"With b {what} from {last} ms after the first find on: {interval(held.goals, 1)} goals, "
-            f"{interval(held.kept, 2)} of those with b free ({said.get(outcomes[name], outcomes[name].value)})."
+            f"With {kept} {what} from {last} ms after the first find on: {interval(held.goals, 1)} goals, "
+            f"{interval(held.kept, 2)} of those with {kept} free ({said.get(outcomes[name], outcomes[name].value)})."
         )
     return lines

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import h5py
 
 from analysis.maze import trials_of
+from analysis.study.measures import kept_of
 from lsnn.files.reading import COUNT, GAPS, ResultError, Rule, check_layout, names, number_attribute, place
 from lsnn.files.results import Condition
 
@@ -55,7 +56,7 @@ LAYOUTS = {
     ),
     "decoding": Layout(
         {name: (f"arm lag animal {features}", GAPS)
-         for name, features in (("b", "adaptive"), ("v", "neuron"), ("spikes", "neuron"), ("place", "2"))}
+         for name, features in (("v", "neuron"), ("spikes", "neuron"), ("place", "2"))}
         | {"goal": ("animal 2", SPOT), "lag_ms": ("lag", INDEX)}, {"arms": "arm"},
     ),
     "retention": Layout(
@@ -90,7 +91,9 @@ LAYOUTS = {
 def check_experiment(group: h5py.Group, name: str) -> None:
     """ResultError unless the group of an experiment holds what its layout says."""
     layout, lengths = LAYOUTS[name], dict[str, int]()
-    check_layout(group, layout.data, lengths)
+    kept = kept_of(group) if name == "decoding" else ()  # the variables beside the membranes that are to be read
+    data = dict(layout.data) | {each: (f"arm lag animal {each}", GAPS) for each in kept}
+    check_layout(group, data, lengths)
     if lengths.get("pair_animal", 0) % 2:
         raise ResultError(f"{place(group)}: must hold two animals a pair, holds {lengths['pair_animal']}")
     for attribute, axis in layout.names.items():

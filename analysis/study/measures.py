@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from analysis.claims import LATENCY_MARGIN, Claim, Outcome
 from analysis.maze import trials_of
 from lsnn.estimates import Estimate, estimate
-from lsnn.files.reading import GAPS, ResultError, dataset, reported, subgroup, values
+from lsnn.files.reading import GAPS, ResultError, dataset, names, reported, subgroup, values
 from lsnn.files.results import Condition, Result
 
 FEWEST = 5  # animals from which something is said
@@ -46,6 +46,17 @@ class Entry(NamedTuple):
     draw: Callable[[Result], Figure]
     tell: Callable[[Result, Outcomes], list[str]]
     claims: Callable[[Result], Claims] = no_claims
+
+
+def kept_of(group: h5py.Group) -> list[str]:
+    """State variables that the neurons keep beside their membranes; b in files that do not say."""
+    return names(group, "kept") if "kept" in group.attrs else ["b"]
+
+
+def called(variable: str) -> str:
+    """A variable in words."""
+    words = {"v": "membranes v", "b": "thresholds b", "spikes": "spikes"}
+    return words.get(variable, variable)
 
 
 def array(group: h5py.Group, name: str, n_axes: int) -> np.ndarray:

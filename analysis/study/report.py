@@ -14,8 +14,10 @@ from analysis.pages.model import template
 from analysis.study import (
     behaviour,
     decoding,
+    every_family,
     generalisation,
     interventions,
+    networks,
     one_visit,
     retention,
     takeover,
@@ -24,7 +26,7 @@ from analysis.study import (
     wiring,
 )
 from analysis.study.layouts import check_experiment
-from analysis.study.measures import Entry, Outcomes, TooFew, latency_margin, mean
+from analysis.study.measures import Entry, Outcomes, TooFew, called, kept_of, latency_margin, mean
 from analysis.style import png
 from analysis.verdict import interval
 from lsnn.files.about import checksum_attribute
@@ -60,39 +62,70 @@ ENTRIES = (
 
 
 def is_study(result: Result) -> bool:
-    """Whether a result file holds the experiments of `lsnn study`."""
-    return "result_kind" in result.file.attrs and attribute(result.file, "result_kind") == "study"
+    """Whether a result file holds the experiments of `lsnn study`, on one network or several."""
+    return networks.are_studies(result) or (
+        "result_kind" in result.file.attrs and attribute(result.file, "result_kind") == "study"
+    )
+
+
+def entries_of(result: Result) -> list[Entry]:
+    """The experiments that a file holds: a family's own, and those of any family."""
+    of_any = [entry for entry in every_family.ENTRIES if _of_any(result, entry)]
+    return [*of_any, *(entry for entry in ENTRIES if entry.name in result.file and not _of_any(result, entry))]
+
+
+def _of_any(result: Result, entry: Entry) -> bool:
+    return entry.name in result.file and every_family.is_of_every_family(subgroup(result.file, entry.name))
+
+
+def check_entry(result: Result, entry: Entry) -> None:
+    """ResultError unless the group of an experiment holds what it must."""
+    check = every_family.check_experiment if _of_any(result, entry) else check_experiment
+    check(subgroup(result.file, entry.name), entry.name)
+
+
+def checked(result: Result) -> list[Entry]:
+    """The experiments that a study holds; ResultError unless each holds what it must."""
+    present = entries_of(result)
+    for entry in present:
+        check_entry(result, entry)
+    return present
 
 
 def study_page(result: Result) -> tuple[str, dict[str, bytes]]:
     """The page as HTML and its figures by name; ResultError if the file holds no experiment."""
-    present = [entry for entry in ENTRIES if entry.name in result.file]
-    for entry in present:
-        check_experiment(subgroup(result.file, entry.name), entry.name)
+    if networks.are_studies(result):
+        return networks.studies_page(result, lambda study: [entry.name for entry in checked(study)])
+    present = checked(result)
     if not present:
         raise ResultError(f"{result.path}: a study must hold an experiment, has none")
     outcomes, silent = decided(result, present)
+    in_maze = not any(_of_any(result, entry) for entry in present)
     drawn = {entry.name: png(entry.draw(result)) for entry in present if entry.name in outcomes}
     told = {entry.name: entry.tell(result, outcomes[entry.name]) for entry in present if entry.name in outcomes}
     page = template("study.html.jinja").render(
         file_name=result.path.name,
         made=result.provenance,
         weights_unchanged=checksum_attribute(result.file, "_after") == result.provenance.network_sha256,
-        answers=answers(result, outcomes, silent),
+        answers=answers(result, outcomes, silent) if in_maze else every_family.answers(result, outcomes),
         n_claims=sum(len(of) for of in outcomes.values()),
         fewest=FEWEST,
         share_margin=f"{SHARE_MARGIN:g}",
-        latency_margin=f"{100 * LATENCY_MARGIN:.0f} % of the oracle's mean search, {latency_margin(result):.1f} ms",
+        latency_margin=_latency_margin(result) if in_maze else "",
         experiments=[
             {"entry": entry, "lines": told[entry.name], "data": base64.b64encode(drawn[entry.name]).decode("ascii")}
             for entry in present
             if entry.name in drawn
         ],
         silent={entry.title: silent[entry.name] for entry in present if entry.name in silent},
-        absent=[entry.title for entry in ENTRIES if entry not in present],
+        absent=[entry.title for entry in (ENTRIES if in_maze else every_family.ENTRIES) if entry not in present],
         config=json.dumps(result.provenance.config, indent=2, sort_keys=True),
     )
     return page, drawn
+
+
+def _latency_margin(result: Result) -> str:
+    return f"{100 * LATENCY_MARGIN:.0f} % of the oracle's mean search, {latency_margin(result):.1f} ms"
 
 
 def decided(result: Result, present: list[Entry]) -> tuple[dict[str, Outcomes], dict[str, str]]:
@@ -117,7 +150,8 @@ def answers(result: Result, outcomes: dict[str, Outcomes], silent: dict[str, str
         ("What is remembered?", ("probe",), what),
         ("In which variable?", ("transplant", "ablation"), where),
         ("After one find, and after many?", ("takeover",), by_finds),
-        ("Without activity?", ("silence",), lambda _, of: interventions.silence_verdict(of["silence"])),
+        ("Without activity?", ("silence",), lambda result, of: interventions.silence_verdict(
+            of["silence"], " and ".join(kept_of(subgroup(result.file, "silence"))) or "nothing")),
         ("For how long?", ("retention",), how_long),
         ("How precisely?", ("decoding", "transplant"), how_precisely),
         ("Is it the cause of the behaviour?", ("transplant",), cause),
@@ -155,11 +189,12 @@ def where(result: Result, outcomes: dict[str, Outcomes]) -> str:
 def by_finds(result: Result, outcomes: dict[str, Outcomes]) -> str:
     """What is followed after one find, and from when on thresholds are enough."""
     of = takeover.takeover_of(result)
-    alone = takeover.by_finds(of, [choice.share for choice in of.choices["other_b_alone"]])
-    return (
-        f"{takeover.carriers(outcomes['takeover'])} To the other's given its thresholds with all else erased, by "
-        f"finds: {alone}."
+    alone = " ".join(
+        f"To the other's given its {called(name)} with all else erased, by visits: "
+        f"{takeover.by_finds(of, [choice.share for choice in of.choices[f'other_{name}_alone']])}."
+        for name in transplant.kept_in(of.choices)
     )
+    return f"{takeover.carriers(outcomes['takeover'])} {alone}"
 
 
 def how_long(result: Result, outcomes: dict[str, Outcomes]) -> str:
@@ -177,8 +212,8 @@ def how_precisely(result: Result, _: dict[str, Outcomes]) -> str:
     own, other = transplant.nearest(result)["none"]
     return (
         f"{of.lag_ms[lag]} ms after a find a linear reader misses the platform's centre by "
-        + ", ".join(f"{interval(read[name].error[0][lag], 2)} from {name}" for name in decoding.TOLD)
-        + f" pool radii (shuffled: {interval(read['b'].shuffled[0][lag], 2)}; platform radius "
+        + ", ".join(f"{interval(read[name].error[0][lag], 2)} from {name}" for name in decoding.told(result))
+        + f" pool radii (shuffled: {interval(read[decoding.told(result)[0]].shuffled[0][lag], 2)}; platform radius "
         f"{platform_radius(result):g}); the animals themselves come within {interval(own, 2)} on their way, which "
         f"leads them within {interval(other, 2)} of a platform that they do not know of."
     )

@@ -1,26 +1,49 @@
 """Takeover: what an animal follows after one find of the platform, and after many."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.claims import sort_out
-from analysis.study.measures import Claims, Outcomes, TooFew, array
-from analysis.study.transplant import WHOSE, Choice, choice_of, claim_of
-from analysis.style import BLUE, DARK, GREEN, ORANGE, VERMILLION, add_footer, new_figure, styled
+from analysis.study.measures import Claims, Outcomes, TooFew, array, called
+from analysis.study.transplant import WHOSE, Choice, choice_of, claim_of, kept_in
+from analysis.style import (
+    BLUE,
+    BROWN,
+    DARK,
+    GREEN,
+    GREY,
+    ORANGE,
+    PINK,
+    SILVER,
+    SKY,
+    VERMILLION,
+    add_footer,
+    new_figure,
+    styled,
+)
 from analysis.verdict import interval
 from lsnn.estimates import Estimate
 from lsnn.files.reading import names, subgroup
 from lsnn.files.results import Result
 
 FEWEST_PAIRS = 10
-OTHERS = {  # swap: what an animal has of the other's, by which it may swim to the other's platform
-    "all_but_b": ("state but for b (membranes, spikes)", BLUE),
-    "v": ("membranes v", ORANGE),
-    "b": ("thresholds b", GREEN),
-    "other_b_alone": ("thresholds b, all else erased", VERMILLION),
-}
+COLOURS = (GREEN, PINK, SKY), (VERMILLION, BROWN, GREY), (BLUE, DARK, SILVER)  # of variables: itself, alone, the rest
+
+
+def others_of(swaps: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Swap: what an animal has of the other's, by which it may swim to the other's platform, and its colour."""
+    rest, one, alone = {}, {}, {}
+    for number, name in enumerate(kept_in(swaps)):
+        itself, by_itself, all_else = (colours[number % len(colours)] for colours in COLOURS)
+        rest[f"all_but_{name}"] = f"state but for {name} (membranes, spikes)", all_else
+        one[name] = called(name), itself
+        alone[f"other_{name}_alone"] = f"{called(name)}, all else erased", by_itself
+    return {**rest, "v": ("membranes v", ORANGE), **one, **alone}
+
+
 DARK_MS = 500
 
 
@@ -91,7 +114,7 @@ def draw_takeover(result: Result) -> Figure:
     figure = new_figure(11, 6.2, "What animals follow after one find of the platform, and after many")
     axes = figure.subplots()
     curves = [(f"to the other's, given its {label}", colour, "-", [choice.share for choice in of.choices[swap]])
-              for swap, (label, colour) in OTHERS.items()]  # fmt: skip
+              for swap, (label, colour) in others_of(of.choices).items()]  # fmt: skip
     dark = [remembered(choice) for choice in of.choices[f"dark_{DARK_MS}"]]
     curves.append((f"to the own, after {DARK_MS} ms without input", DARK, "--", dark))
     for label, colour, line, shares in curves:
@@ -119,7 +142,7 @@ def claims_of_takeover(result: Result) -> Claims:
     of = takeover_of(result)
     return {
         (swap, int(number)): claim_of(choice)
-        for swap in (*OTHERS, *darks(of))
+        for swap in (*others_of(of.choices), *darks(of))
         for number, choice in zip(of.finds, of.choices[swap], strict=True)
     }
 
@@ -130,13 +153,16 @@ def tell_takeover(result: Result, outcomes: Outcomes) -> list[str]:
         f"{of.pairs} pairs that had each found their platforms {of.finds[-1]} times; states are of the start of the "
         f"trial after so many finds. Shares are of the animals that reached one of the two platforms, chance 0.5."
     ]
-    for swap, (label, _) in OTHERS.items():
+    for swap, (label, _) in others_of(of.choices).items():
         lines.append(f"Given the other's {label}, to the other's: {by_finds(of, [c.share for c in of.choices[swap]])}.")
     for swap in darks(of):
         own = [remembered(choice) for choice in of.choices[swap]]
         lines.append(f"After {swap.removeprefix('dark_')} ms without input, to the own: {by_finds(of, own)}.")
     if later := in_search(result):
-        shares = ", ".join(f"{OTHERS[swap][0]} {interval(later.choices[swap].share, 2)}" for swap in OTHERS)
+        shares = ", ".join(
+            f"{label} {interval(later.choices[swap].share, 2)}"
+            for swap, (label, _) in others_of(later.choices).items()
+        )
         dark = ", ".join(
             f"{swap.removeprefix('dark_')} ms {interval(remembered(later.choices[swap]), 2)}" for swap in darks(of)
         )
@@ -154,10 +180,10 @@ def by_finds(of: Takeover, shares: list[Estimate]) -> str:
 
 def carriers(outcomes: Outcomes) -> str:
     """What is followed by number of finds: where the two disagree, thresholds by themselves, and after the dark."""
-    asked = {
-        "all_but_b": "given all of the other's but its thresholds",
-        "other_b_alone": "Given its thresholds with all else erased",
-    }
+    asked: dict[str, str] = {}
+    for name in kept_in(dict.fromkeys(swap for swap, _ in outcomes)):
+        asked |= {f"all_but_{name}": f"given all of the other's but its {_short(name)}",
+                  f"other_{name}_alone": f"Given its {_short(name)} with all else erased"}  # fmt: skip
     dark = [swap for swap, _ in outcomes if swap.startswith("dark_")]
     asked |= {swap: f"After {swap.removeprefix('dark_')} ms without input" for swap in dark}
     parts = []
@@ -165,3 +191,7 @@ def carriers(outcomes: Outcomes) -> str:
         by_number = {str(number): each for (of, number), each in outcomes.items() if of == swap}
         parts.append(f"{what}, {sort_out(by_number, WHOSE, 'after {}')}")
     return f"Numbers of finds: {'. '.join(parts)}."
+
+
+def _short(variable: str) -> str:
+    return called(variable).removesuffix(f" {variable}")

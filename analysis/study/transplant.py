@@ -1,6 +1,7 @@
 """Transplant: whose platform does an animal swim to once it has parts of another animal's state?"""
 
 import textwrap
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.stats import binomtest
 
 from analysis.claims import SHARE_MARGIN, Claim, Outcome, claim, share_claim, sort_out
 from analysis.maze import platform_radius
-from analysis.study.measures import Claims, Outcomes, array, enough, mean
+from analysis.study.measures import Claims, Outcomes, array, called, enough, mean
 from analysis.style import DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
 from analysis.verdict import interval
 from lsnn.estimates import Estimate, estimate
@@ -20,18 +21,22 @@ from lsnn.files.results import Result
 
 HEADING_MS = 30  # over which the first heading is taken
 PATHS_SHOWN = 60
-LABELS = {
-    "none": "Exchanged nothing",
-    "b": "Exchanged thresholds b",
-    "v": "Exchanged membranes v",
-    "all_but_b": "Exchanged everything but b",
-    "everything": "Exchanged everything",
-    "b_alone": "Left with b alone",
-    "other_b_alone": "Left with the other's b alone",
-    "dark_100": "100 ms without input",
-    "dark_500": "500 ms without input",
-    "dark_1000": "1000 ms without input",
-}
+def label_of(swap: str) -> str:
+    """A swap in words; its name holds that of a state variable, or of none."""
+    words = {"none": "Exchanged nothing", "v": "Exchanged membranes v", "everything": "Exchanged everything"}
+    if swap in words:
+        return words[swap]
+    if swap.startswith("dark_"):
+        return f"{swap.removeprefix('dark_')} ms without input"
+    if swap.startswith("all_but_"):
+        return f"Exchanged everything but {swap.removeprefix('all_but_')}"
+    if swap.endswith("_alone"):
+        variable = swap.removesuffix("_alone")
+        whose = "the other's " if variable.startswith("other_") else ""
+        return f"Left with {whose}{variable.removeprefix('other_')} alone"
+    return f"Exchanged {called(swap)}"
+
+
 IN_A_ROW = 5
 WHOSE = {Outcome.MORE: "most to the other's", Outcome.SAME: "as many to either", Outcome.LESS: "most to their own"}
 
@@ -97,7 +102,19 @@ def claims_of_transplant(result: Result) -> Claims:
     """Of each swap: whose platform most go to; and whether the other's b draws more of them there than none of it."""
     of = reached(result)
     claims = {swap: claim_of(choice_of(each)) for swap, each in of.items()}
-    return claims | {"drawn": claim(drawn_along(of["none"], of["b"]), SHARE_MARGIN)}
+    kept = kept_in(of)
+    drawn = {_drawn(name, kept): claim(drawn_along(of["none"], of[name]), SHARE_MARGIN) for name in kept}
+    return claims | drawn
+
+
+def kept_in(swaps: Collection[str]) -> list[str]:
+    """The variables beside the membranes that states were swapped by."""
+    return [swap.removeprefix("all_but_") for swap in swaps if swap.startswith("all_but_")]
+
+
+def _drawn(variable: str, kept: list[str]) -> str:
+    """Name of the claim that a variable draws some along."""
+    return "drawn" if kept == [variable] else f"drawn by {variable}"
 
 
 def claim_of(choice: Choice) -> Claim:
@@ -174,7 +191,7 @@ def draw_transplant(result: Result) -> Figure:
             continue
         swap = of.swaps[number]
         draw_paths(above, of, number, platform_radius(result))
-        above.set_title(textwrap.fill(LABELS[swap], 16), loc="center")
+        above.set_title(textwrap.fill(label_of(swap), 16), loc="center")
         draw_choice(below, found[swap])
         if column == 0:
             below.set_ylabel("of those that\nreached one (%)")
@@ -233,7 +250,7 @@ def tell_transplant(result: Result, outcomes: Outcomes) -> list[str]:
         own, other = angles[swap]
         near, far = distances[swap]
         lines.append(
-            f"{LABELS[swap]}: {choice.own} swam first to their own platform, {choice.other} to the other's, "
+            f"{label_of(swap)}: {choice.own} swam first to their own platform, {choice.other} to the other's, "
             f"{choice.neither} to neither; of those that reached one {interval(choice.share, 2)} went to the other's "
             f"({WHOSE.get(outcomes[swap], outcomes[swap].value)}). Mean cosine of the first heading ({HEADING_MS} ms) "
             f"with the way to the own {interval(own, 2)}, to the other's {interval(other, 2)}; least distance "
@@ -243,44 +260,56 @@ def tell_transplant(result: Result, outcomes: Outcomes) -> list[str]:
 
 
 def carrier(found: dict[str, Choice], outcomes: Outcomes) -> str:
-    """Which part of the state animals follow where b and the rest are of two animals, by whose platform is sought."""
+    """Which part of the state animals follow where a variable and the rest are of two animals, by what is sought."""
     if outcomes["everything"] is not Outcome.MORE or outcomes["none"] is not Outcome.LESS:
         return (
             "Which part they follow is not decided: that they swim to their own platform with nothing exchanged, and "
             "to the other's with everything exchanged, is not shown."
         )
+    kept = kept_in(found)
+    return " ".join(_carrier(name, _drawn(name, kept), found, outcomes) for name in kept)
+
+
+def _carrier(name: str, drawn_by: str, found: dict[str, Choice], outcomes: Outcomes) -> str:
+    rest, those = f"all_but_{name}", f"the {called(name)}" if called(name) != name else name
     shares = (
-        f"(other's: {interval(found['b'].share, 2)} with its b, {interval(found['all_but_b'].share, 2)} with its rest)"
+        f"(other's: {interval(found[name].share, 2)} with its {name}, {interval(found[rest].share, 2)} with its rest)"
     )
-    both = outcomes["b"], outcomes["all_but_b"]
+    both = outcomes[name], outcomes[rest]
     said = {
-        (Outcome.MORE, Outcome.LESS): "most follow the thresholds b",
+        (Outcome.MORE, Outcome.LESS): f"most follow {those}",
         (Outcome.LESS, Outcome.MORE): "most follow the rest (membranes, spikes under way)",
         (Outcome.SAME, Outcome.SAME): "neither is followed by more than the other, to within the margin",
     }.get(both, "which is followed by most is not decided")
+    what = those.removesuffix(f" {name}") if those != name else name
     drawn = {
-        Outcome.MORE: "; the thresholds draw some along",
-        Outcome.SAME: "; the thresholds draw none along beyond the margin",
-    }.get(outcomes["drawn"], "; whether the thresholds draw some along is not decided")
+        Outcome.MORE: f"; {what} draw some along",
+        Outcome.SAME: f"; {what} draw none along beyond the margin",
+    }.get(outcomes[drawn_by], f"; whether {what} draw some along is not decided")
     also = drawn if both == (Outcome.LESS, Outcome.MORE) else ""
-    return f"Where b and the rest are of two animals, {said} {shares}{also}."
+    return f"Where {name} and the rest are of two animals, {said} {shares}{also}."
+
+
+def _enough(name: str, found: dict[str, Choice], outcomes: Outcomes) -> str:
+    own, other = found[f"{name}_alone"].share, found[f"other_{name}_alone"].share
+    followed, kept = outcomes[f"other_{name}_alone"], outcomes[f"{name}_alone"]
+    alone = f"Whether {name} alone is enough is not decided"
+    if followed is Outcome.MORE and kept is Outcome.LESS:
+        alone = f"{name} alone is enough"
+    elif followed is Outcome.SAME:
+        alone = f"{name} alone is not enough"
+    return (
+        f"{alone}: with all else erased {interval(other, 2)} swim to the platform of the animal whose {name} they were "
+        f"given, {interval(own, 2)} to the other's where they keep their own (chance 0.5)."
+    )
 
 
 def enough_of_b(found: dict[str, Choice], outcomes: Outcomes) -> list[str]:
-    """Whether b is enough by itself, and after which times without input the own platform is known."""
+    """Whether each variable is enough by itself, and after which times without input the own platform is known."""
     lines = []
-    if "b_alone" in found:
-        own, other = found["b_alone"].share, found["other_b_alone"].share
-        followed, kept = outcomes["other_b_alone"], outcomes["b_alone"]
-        alone = "Whether b alone is enough is not decided"
-        if followed is Outcome.MORE and kept is Outcome.LESS:
-            alone = "b alone is enough"
-        elif followed is Outcome.SAME:
-            alone = "b alone is not enough"
-        lines.append(
-            f"{alone}: with all else erased {interval(other, 2)} swim to the platform of the animal whose b they were "
-            f"given, {interval(own, 2)} to the other's where they keep their own (chance 0.5)."
-        )
+    for name in kept_in(found) or ["b"]:
+        if f"{name}_alone" in found:
+            lines.append(_enough(name, found, outcomes))
     dark = {swap: choice.share for swap, choice in found.items() if swap.startswith("dark_")}
     if dark:
         each = ", ".join(f"{swap.removeprefix('dark_')} ms {interval(share, 2)}" for swap, share in dark.items())

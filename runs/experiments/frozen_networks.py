@@ -8,6 +8,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
+from lsnn.errors import InputError
 from lsnn.files import store
 from lsnn.files.folders import alone_in, output_folder
 from lsnn.files.network_file import NetworkFile, network_sha256
@@ -15,8 +16,8 @@ from lsnn.progress import Meter, say
 from lsnn.seeds import Study
 from runs.experiments.options import Asked, check_numbers
 from runs.output.command import command_line
-from runs.study.apparatus import Subject, study_keys
 from runs.study.study import subject_of
+from runs.study.subject import Subject, study_keys
 from tasks.experiment import Experiment, open_network
 from tasks.water_maze import WaterMaze
 
@@ -45,7 +46,9 @@ class Frozen(NamedTuple):
 def open_frozen(path: Path, episodes: int, threads: int) -> Frozen:
     """The network of a file; InputError for a bad file or one for another task than the maze."""
     file, experiment = open_network(path)
-    return Frozen(path, file, experiment, subject_of(path, file, experiment, threads, episodes))
+    if not isinstance(experiment.task, WaterMaze):
+        raise InputError(f"{path}: must be a network for {WaterMaze.name} to be studied, got {experiment.task.name}")
+    return Frozen(path, file, experiment, subject_of(file, experiment, threads, episodes))
 
 
 def part_of(shown: Meter, name: str, number: int, count: int) -> Told:

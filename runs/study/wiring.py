@@ -6,7 +6,7 @@ from lsnn.meta import new_network
 from lsnn.network import Network
 from lsnn.seeds import Study
 from lsnn.wiring import draw_pairs, pair_numbers
-from runs.study.apparatus import Findings, Item, Subject, study_generator
+from runs.study.subject import Findings, Item, Subject, study_generator
 from tasks.experiment import Experiment
 
 RANDOM_WIRINGS = 20

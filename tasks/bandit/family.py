@@ -9,6 +9,7 @@ from tasks.bandit.environment import ENVIRONMENT
 from tasks.bandit.presets import PRESETS
 from tasks.bandit.task import (
     INDEPENDENT,
+    LAST_ARM,
     OPPOSED,
     P_FIRST,
     P_SECOND,
@@ -55,6 +56,18 @@ def hidden(task: Bandit, states: np.ndarray) -> np.ndarray:
     return states[:, 0, [P_FIRST, P_SECOND]]
 
 
+def worse_arm(task: Bandit, latent: np.ndarray, trials: np.ndarray, states: np.ndarray) -> np.ndarray:
+    """1 where the arm pulled is not the better one of these chances, 0 where it is, (rows,)."""
+    return (trials["arm"] != latent.argmax(axis=1)).astype(float)
+
+
+def without_last_pull(task: Bandit, states: np.ndarray) -> np.ndarray:
+    """The states (n, N_STATE) as on a first trial: no flag tells of the pull before."""
+    hidden_pull = states.copy()
+    hidden_pull[:, LAST_ARM] = -1.0
+    return hidden_pull
+
+
 def trials_of(task: Bandit, states: np.ndarray, trace: Trace) -> np.ndarray:
     """The table of pulls of recorded episodes."""
     arm = trace.action[:, last_steps(task), 0].astype(np.int8)
@@ -99,7 +112,7 @@ FAMILY = Family(
         INDEPENDENT: Variant("independent arms", {"arms": INDEPENDENT}),
         OPPOSED: Variant("anti-correlated arms", {"arms": OPPOSED}),
     },
-    latent=Latent(("first arm pays", "second arm pays"), "1", hidden),
+    latent=Latent(("first arm pays", "second arm pays"), "1", hidden, error=worse_arm, hide=without_last_pull),
     trial_counter=TRIAL,
     steps_to_trial=steps_to_pull,
     environment=ENVIRONMENT,

@@ -9,7 +9,7 @@ from tasks.family import Baseline, Family, Latent, Measure, Played, Recording, T
 from tasks.regression.baselines import ALGORITHMS, GRADIENT_STEPS, fit
 from tasks.regression.environment import ENVIRONMENT
 from tasks.regression.presets import PRESETS
-from tasks.regression.task import COEFFICIENTS, N_TRAITS, SAMPLE, STEP, Regression, X, Y, last_steps, traits
+from tasks.regression.task import COEFFICIENTS, N_TRAITS, SAMPLE, STEP, Regression, X, Y, evaluate, last_steps, traits
 
 PRACTICE = 1000  # episodes of meta-training on which the algorithms are tuned
 TRIAL_DTYPE = np.dtype(
@@ -69,6 +69,21 @@ def hidden(task: Regression, states: np.ndarray) -> np.ndarray:
     return found
 
 
+def misfit(task: Regression, latent: np.ndarray, trials: np.ndarray, states: np.ndarray) -> np.ndarray:
+    """Squared error of each prediction against the function with these traits, (rows,); NaN for a network's.
+
+    The traits of a network, of value and slopes at 0, do not tell its function.
+    """
+    if task.function == "network":
+        return np.full(len(trials), np.nan)
+    if task.function == "sine":  # a sin(x + p) = (a cos p) sin x + (a sin p) cos x
+        x = states[:, X]
+        y = latent[:, 0] * np.sin(x) + latent[:, 1] * np.cos(x)
+    else:
+        y = np.array([evaluate(task.kind, c, x) for c, x in zip(latent, states[:, X:COEFFICIENTS].copy(), strict=True)])
+    return (trials["prediction"] - y) ** 2
+
+
 def inputs(task: Regression, states: np.ndarray, trace: Trace) -> np.ndarray:
     """x at every step, (E, T, d)."""
     return states[:, :-1, X : X + task.dimensions]
@@ -108,7 +123,7 @@ FAMILY = Family(
         name: Baseline(BASELINES[name], "nothing" if name == "zero" else "the prior", partial(played, name), PRACTICE)
         for name in ALGORITHMS
     },
-    latent=Latent(lambda task: LABELS[task.function], "1", hidden),
+    latent=Latent(lambda task: LABELS[task.function], "1", hidden, error=misfit),
     recordings={"x": Recording("1", "row t: x at step t", inputs)},
     trial_counter=SAMPLE,
     steps_to_trial=steps_to_sample,

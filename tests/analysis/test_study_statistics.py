@@ -445,7 +445,8 @@ def test_effects_are_differences_to_the_sham_of_the_same_animal(by_hand):
     """Moments at 30, 30, 30, 30, 20 ms; sham finds at 40 and 60 ms; a find at the moment itself came before it."""
     sham = [[30, 40, 60]] * 4 + [[20, 40, 60], [10, 20]]
     later = {"b": [30, 65], "all": [30, 90, 95, 99], "fast": [30]}
-    of = {name: [later.get(name, [30, 40, 60])] * 5 + [[500]] for name in interventions.ABLATIONS} | {"sham": sham}
+    names = interventions.ablations(["b"])
+    of = {name: [later.get(name, [30, 40, 60])] * 5 + [[500]] for name in names} | {"sham": sham}
     arrays, attributes = swims("ablation", of)
     moment = {"ablation/moment_ms": np.array([30, 30, 30, 30, 20, -1])}
     found = interventions.effects(by_hand(arrays | moment, attributes))
@@ -461,7 +462,7 @@ def test_effects_are_differences_to_the_sham_of_the_same_animal(by_hand):
 @pytest.mark.parametrize("n", [5, 30])
 def test_what_is_said_of_an_ablation_is_what_is_decided(by_hand, n):
     """Erasing b delays the next find by 10 ms, everything by 40; the margin is a fifth of the oracle's 38 ms."""
-    of = {name: [[40, 90]] * n for name in interventions.ABLATIONS} | {"b": [[50, 90]] * n, "all": [[80]] * n}
+    of = {name: [[40, 90]] * n for name in interventions.ablations(["b"])} | {"b": [[50, 90]] * n, "all": [[80]] * n}
     arrays, attributes = swims("ablation", of)
     result = by_hand(arrays | {"ablation/moment_ms": np.full(n, 30)}, attributes)
     assert [interventions.effects(result)[name].of_cost.value for name in ("b", "all", "v")] == [0.25, 1, 0]

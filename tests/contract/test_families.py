@@ -187,6 +187,28 @@ def test_what_is_hidden_follows_from_the_key(family, episodes):
 
 
 @families
+def test_what_the_study_asks_of_a_latent_fits_the_trials(family, episodes):
+    """When it asks and for what; whoever fits the own latent misses none; hiding changes no shape."""
+    task, states, trace = episodes(family)
+    if family.latent is None:
+        return
+    table, latent = family.table(task, states, trace), family.latent
+    asked = table["start_ms"] if latent.asked is None else latent.asked(task, table)
+    assert asked.shape == (len(table),) and np.all((table["start_ms"] <= asked) & (asked < table["end_ms"]))
+    hidden = latent.of(task, states)[table["episode"]] if latent.by_trial is None else latent.by_trial(task, table)
+    assert hidden.shape == (len(table), len(latent.labels_of(task))) and np.isfinite(hidden).all()
+    if latent.error is not None:
+        last = states[table["episode"], table["end_ms"] - 1]
+        error = latent.error(task, hidden, table, last)
+        assert error.shape == (len(table),) and np.all(error[np.isfinite(error)] >= 0)
+        other = latent.error(task, np.roll(hidden, len(table) // 2, axis=0), table, last)
+        assert (other != error).any()
+    if latent.hide is not None:
+        shown = latent.hide(task, states[:, 5])
+        assert shown.shape == states[:, 5].shape and np.array_equal(shown, latent.hide(task, shown))
+
+
+@families
 def test_recordings_have_a_row_a_step(family, episodes):
     task, states, trace = episodes(family)
     for recording in family.recordings.values():

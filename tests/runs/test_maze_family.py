@@ -16,7 +16,7 @@ from lsnn.files.results import Result
 from lsnn.seeds import Study
 from runs.experiments.maze_family import grid as maze_family
 from runs.experiments.options import PRETRAINED
-from runs.study.apparatus import study_keys
+from runs.study.subject import study_keys
 from tasks.experiment import open_network
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import swim

@@ -16,27 +16,31 @@ from lsnn.meta import new_network
 from lsnn.seeds import Study
 from runs.cli import main
 from runs.experiments.options import PRETRAINED
-from runs.study import (
-    apparatus,
+from runs.study import subject as states
+from runs.study import wiring
+from runs.study.study import check_subject, run_study
+from runs.study.subject import BRIEF, NEVER, Subject, erase, intervene, run_blocks, study_keys
+from runs.study.water_maze import (
+    EXPERIMENTS,
     behaviour,
     decoding,
     generalisation,
     interventions,
     one_visit,
     retention,
-    study,
+    swimming,
     transplant,
     variants,
-    wiring,
 )
-from runs.study.apparatus import NEVER, WHOLE, Subject, erase, find_rows, run_blocks, study_keys, surgery, swim
-from runs.study.study import EXPERIMENTS, run_study
+from runs.study.water_maze.swimming import find_rows, swim
 from runs.training.train import Budget
 from tasks.experiment import open_network, overridden
 from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, ON_PLATFORM, WAIT, X, Y
 from tests.runs.tiny import trained
 
 EPISODES, SEED = 12, 3
+WHOLE = (*BRIEF, "b")
+SWAPS = transplant.swaps_of(["b"])
 FAMILY = str(PRETRAINED / "water_maze_family.lsnn.h5")
 
 
@@ -64,14 +68,14 @@ def spikes_of(block):
     return np.unpackbits(block.record.spikes[..., None], axis=-1, bitorder="little")
 
 
-# The apparatus
+# Plans and parts of the state
 
 
 def test_a_plan_that_changes_nothing_leaves_the_same_bits(subject, keys):
     moments = np.arange(len(keys)) * 13
     moments[4] = NEVER
-    idle = surgery(subject, (moments, lambda block, lanes, episodes: None), (moments, erase(subject, ())))
-    np.testing.assert_array_equal(recorded(subject, keys, idle), recorded(subject, keys, surgery(subject)))
+    idle = intervene(subject, (moments, lambda block, lanes, episodes: None), (moments, erase(subject, ())))
+    np.testing.assert_array_equal(recorded(subject, keys, idle), recorded(subject, keys, intervene(subject)))
     plain, again = swim(subject, keys), swim(subject, keys, idle)
     np.testing.assert_array_equal(plain.trials, again.trials)
     np.testing.assert_array_equal(plain.position, again.position)
@@ -84,7 +88,7 @@ def test_swims_are_the_same_on_one_thread_and_in_other_company(subject, keys):
     np.testing.assert_array_equal(alone.trials, together.trials[together.trials["episode"] < 3])
 
 
-def test_surgery_strikes_each_episode_at_its_own_moment(subject, keys):
+def test_an_intervention_strikes_each_episode_at_its_own_moment(subject, keys):
     moments = 20 + 7 * np.arange(len(keys))
     seen = np.full(len(keys), -1)
 
@@ -92,14 +96,14 @@ def test_surgery_strikes_each_episode_at_its_own_moment(subject, keys):
         real = np.flatnonzero(lanes[: episodes.stop - episodes.start])
         seen[episodes.start + real] = block.t
 
-    recorded(subject, keys, surgery(subject, (moments, act)))
+    recorded(subject, keys, intervene(subject, (moments, act)))
     np.testing.assert_array_equal(seen, moments)
 
 
 def test_erasing_everything_starts_the_network_from_silence(subject, keys):
     moments = np.full(len(keys), 50)
-    x = recorded(subject, keys, surgery(subject, (moments, erase(subject, WHOLE))))
-    plain = recorded(subject, keys, surgery(subject))
+    x = recorded(subject, keys, intervene(subject, (moments, erase(subject, WHOLE))))
+    plain = recorded(subject, keys, intervene(subject))
     np.testing.assert_array_equal(x[:, :50], plain[:, :50])
     assert plain[:, 50].any() and not x[:, 50].any()
 
@@ -107,7 +111,7 @@ def test_erasing_everything_starts_the_network_from_silence(subject, keys):
 def test_moments_lie_between_the_second_start_and_the_latest(subject):
     found = np.array([10, 99, 100, NEVER])
     drawn = [
-        apparatus.moments_after_first_find(subject, found, 101, np.random.default_rng(number)) for number in range(200)
+        swimming.moments_after_first_find(subject, found, 101, np.random.default_rng(number)) for number in range(200)
     ]
     first = np.array(drawn)[:, 0]
     assert first.min() == 11 and first.max() == 100
@@ -133,8 +137,8 @@ def test_sham_is_the_untouched_network(subject):
 
 def test_silence_lasts_as_long_as_asked_and_ends(subject, keys):
     moments = np.full(len(keys), 60)
-    spikes = recorded(subject, keys, surgery(subject, (moments, interventions._suppress(30))), what=spikes_of)
-    plain = recorded(subject, keys, surgery(subject), what=spikes_of)
+    spikes = recorded(subject, keys, intervene(subject, (moments, interventions._suppress(30))), what=spikes_of)
+    plain = recorded(subject, keys, intervene(subject), what=spikes_of)
     np.testing.assert_array_equal(spikes[:, :60], plain[:, :60])
     assert plain[:, 60:90].any() and not spikes[:, 60:90].any() and spikes[:, 90:100].any()
 
@@ -143,8 +147,8 @@ def test_held_thresholds_stay(subject, keys):
     moments = 40 + 5 * np.arange(len(keys))
     n = subject.network.config.n_neurons
     held = np.random.default_rng(0).random((len(keys), subject.network.config.n_adaptive))
-    x = recorded(subject, keys, interventions.hold(subject, moments, held))
-    plain = recorded(subject, keys, surgery(subject))
+    x = recorded(subject, keys, states.hold(subject, moments, held))
+    plain = recorded(subject, keys, intervene(subject))
     for episode, moment in enumerate(moments):
         b = x[episode, moment:, n:]
         np.testing.assert_allclose(b, np.broadcast_to(held[episode], b.shape), rtol=1e-5)
@@ -162,7 +166,7 @@ def test_transplant_of_everything_with_the_world_swaps_the_behaviour_to_the_bit(
         block.begin(task, keys[:8])
         block.roll_out(weights, subject.mean_action, 100)
         if swapped:
-            transplant.exchange(block.state, WHOLE, subject.network.config.n_neurons, order)
+            states.exchange(block.state, WHOLE, subject.network, order)
             block.task_state[:], block.keys = block.task_state[order], block.keys[order]
         block.roll_out(weights, subject.mean_action)
         actions.append(block.trace.action[100:])
@@ -173,13 +177,13 @@ def test_transplant_of_everything_with_the_world_swaps_the_behaviour_to_the_bit(
 def test_animals_of_a_pair_start_together_and_their_platforms_are_gone(subject):
     found = transplant.transplant(subject, SEED, watched_ms=40)
     path, goal = found.items["path"].values, found.items["goal"].values
-    assert path.shape == (len(transplant.SWAPS), len(goal), 41, 2) and len(goal) % 8 == 0
+    assert path.shape == (len(SWAPS), len(goal), 41, 2) and len(goal) % 8 == 0
     np.testing.assert_array_equal(path[:, ::2, 0], path[:, 1::2, 0])
     distance = np.linalg.norm(path[0, :, 0] - goal, axis=-1)
     assert np.all(distance > subject.task.platform_radius)
-    for name, swap in transplant.SWAPS.items():
-        place = list(transplant.SWAPS).index(name)
-        alone = transplant.SWAPS["none"] == swap
+    for name, swap in SWAPS.items():
+        place = list(SWAPS).index(name)
+        alone = SWAPS["none"] == swap
         assert (path[place] == path[0]).all() == alone, name  # each is a fork of its own, from the same place
         np.testing.assert_array_equal(path[place, :, 0], path[0, :, 0])
     steps = np.linalg.norm(np.diff(path, axis=2), axis=-1)
@@ -189,7 +193,7 @@ def test_animals_of_a_pair_start_together_and_their_platforms_are_gone(subject):
 def test_after_the_first_find_states_are_those_at_the_second_start(subject):
     found = transplant.takeover(subject, SEED, (1, 2), watched_ms=20)
     both, half = found.items["moment_ms"].values, subject.task.duration_ms // 2
-    assert found.items["reached"].values.shape == (3, len(transplant.SWAPS), both.shape[1])
+    assert found.items["reached"].values.shape == (3, len(SWAPS), both.shape[1])
     in_search = both[2] >= 0
     assert np.all(both[2][in_search] == both[0][in_search] + transplant.LATER_MS) and in_search.any()
     assert np.all((both[1] < 0) | (both[1] > both[2]) | ~in_search)
@@ -257,7 +261,7 @@ def test_states_are_taken_at_the_end_of_the_time_on_the_platform(subject):
     task = one_visit.with_one_visit(subject.task, 400, 60)
     keys = study_keys(SEED, Study.ONE_VISIT, 8)
     found = find_rows(swim(subject, keys, task=replace(task, duration_ms=400)).trials, 8)
-    moments = apparatus.later(found, one_visit.ON_PLATFORM_MS)
+    moments = states.later(found, one_visit.ON_PLATFORM_MS)
     taken = one_visit._after_one_visit(subject, keys, replace(task, duration_ms=420), moments)[0][0]
     block = Block(task, subject.network, 420, keep_states=True)
     block.begin(task, keys)
@@ -277,7 +281,7 @@ def test_currents_under_way_arrive_as_late_as_they_would_have(subject, keys):
     state, world, spikes = block.state, block.task_state.copy(), []
     assert state.pending.any()
     for steps in (0, 6):
-        block.state, block.task_state[:], block.t = transplant.shifted(copy_of(state), steps), world, 37 + steps
+        block.state, block.task_state[:], block.t = states.shifted(copy_of(state), steps), world, 37 + steps
         retention.lift_out(block, 40)
         block.roll_out(network.weights(), subject.mean_action, 30)
         spikes.append(block.record.spikes[37 + steps : 67 + steps].copy())
@@ -295,7 +299,7 @@ def test_states_are_those_at_the_lag_since_the_last_find(subject):
     known = np.isfinite(found.items["goal"].values).all(axis=1)
     assert known.any()
     plain = swim(subject, keys, task=replace(subject.task, duration_ms=half))
-    x = recorded(subject, keys, surgery(subject), replace(subject.task, probe_ms=half, duration_ms=half + 21))
+    x = recorded(subject, keys, intervene(subject), replace(subject.task, probe_ms=half, duration_ms=half + 21))
     n = subject.network.config.n_neurons
     for animal in np.flatnonzero(known):
         trials = plain.trials[(plain.trials["episode"] == animal) & plain.trials["found"]]
@@ -433,7 +437,7 @@ def variants_study(tmp_path_factory):
     chosen = ("reference", "wedge", "tau_a_150", "no_recurrence", "rewired")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(variants, "VARIANTS", {name: variants.VARIANTS[name] for name in chosen})
-        patch.setattr(study, "EXPERIMENTS", {})
+        patch.setattr("runs.study.study.experiments_of", lambda family: {})
         patch.chdir(made)
         arguments = ["study", str(network), "--out", "study.h5", "--train", "--iterations", "1", "--episodes", "8"]
         outcome = CliRunner().invoke(main, arguments)
@@ -558,23 +562,22 @@ def test_weights_that_change_under_an_experiment_are_seen(folder, tmp_path, monk
         assert file.attrs["frozen_sha256_after"] != file.attrs["frozen_sha256"]
 
 
-@pytest.mark.parametrize("settings", [["network.adaptive_model=sfa"], ["network.n_adaptive=0"], ["task.rest_ms_min=1"]])
-def test_networks_that_cannot_be_studied_are_refused(folder, settings):
-    experiment = overridden(open_network(folder / "network.lsnn.h5")[1], settings)
-    with pytest.raises(InputError, match=r"net.h5: (must have adaptive neurons|task.rest_ms_min must not be set)"):
-        study.check_subject("net.h5", experiment)
+def test_networks_that_cannot_be_studied_are_refused(folder):
+    experiment = overridden(open_network(folder / "network.lsnn.h5")[1], ["task.rest_ms_min=1"])
+    with pytest.raises(InputError, match=r"net.h5: task.rest_ms_min must not be set"):
+        check_subject("net.h5", experiment, list(EXPERIMENTS))
 
 
 def test_one_visit_takes_any_model_and_a_network_whose_dark_is_drawn(folder):
     stored = open_network(folder / "network.lsnn.h5")[1]
     drawn = overridden(stored, ["task.dark_ms=50", "task.dark_ms_min=10", "task.rest_ms=9", "task.rest_ms_min=3"])
-    study.check_subject("net.h5", drawn, ["one_visit"])
-    study.check_subject("net.h5", overridden(drawn, ["network.adaptive_model=exponential"]), ["one_visit"])
+    check_subject("net.h5", drawn, ["one_visit"])
+    check_subject("net.h5", overridden(drawn, ["network.adaptive_model=exponential"]), ["one_visit"])
     for asked in (["one_visit", "clamp"], ["retention"]):
         with pytest.raises(InputError, match="net.h5: task.(rest|dark)_ms_min must not be set"):
-            study.check_subject("net.h5", drawn, asked)
+            check_subject("net.h5", drawn, asked)
     with pytest.raises(InputError, match="task.platform_radius_min must not be set"):
-        study.check_subject("net.h5", overridden(stored, ["task.platform_radius_min=0.2"]), ["one_visit"])
+        check_subject("net.h5", overridden(stored, ["task.platform_radius_min=0.2"]), ["one_visit"])
 
 
 @pytest.mark.parametrize(

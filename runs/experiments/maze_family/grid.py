@@ -22,8 +22,8 @@ from runs.experiments.frozen_networks import (
     part_of,
     put_header,
 )
-from runs.study.apparatus import run_blocks, surgery
-from runs.study.generalisation import CIRCLE_TRIED_ON, CIRCLES_TRIED, goals_of
+from runs.study.subject import intervene, run_blocks
+from runs.study.water_maze.generalisation import CIRCLE_TRIED_ON, CIRCLES_TRIED, goals_of
 from runs.training.train import load_compiled
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import best_circle, swim
@@ -62,7 +62,7 @@ def network_goals(frozen: Frozen, keys: np.ndarray, told: Told) -> np.ndarray:
     for number, maze in enumerate(mazes):
         told(number / len(mazes), f"maze {number + 1} of {len(mazes)}")
         task = frozen.in_maze(maze)
-        cells.append(np.concatenate(run_blocks(frozen.subject, keys, task, surgery(frozen.subject), goals_of(task))))
+        cells.append(np.concatenate(run_blocks(frozen.subject, keys, task, intervene(frozen.subject), goals_of(task))))
     return on_grid(cells)
 
 

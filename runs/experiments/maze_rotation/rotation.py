@@ -21,8 +21,8 @@ from runs.experiments.frozen_networks import (
     part_of,
     put_header,
 )
-from runs.study.apparatus import run_blocks, surgery
-from runs.study.generalisation import CIRCLE_TRIED_ON, CIRCLES_TRIED
+from runs.study.subject import intervene, run_blocks
+from runs.study.water_maze.generalisation import CIRCLE_TRIED_ON, CIRCLES_TRIED
 from runs.training.train import load_compiled
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import best_circle, swim
@@ -75,17 +75,14 @@ def of_network(frozen: Frozen, keys: np.ndarray, told: Told) -> Measured:
     def keep(block: Block, episodes: slice) -> Measured:
         return measured(task, block.trace.task_state.transpose(1, 0, 2)[: episodes.stop - episodes.start])
 
-    return joined(run_blocks(subject, keys, task, surgery(subject), keep))
+    return joined(run_blocks(subject, keys, task, intervene(subject), keep))
 
 
 def of_swimmer(name: str, keys: np.ndarray, circle: float) -> Measured:
     """A scripted swimmer's episodes; circle: the radius at which it circles, if it does."""
     parts = range(0, len(keys), SWIMMERS_AT_ONCE)
     return joined(
-        [
-            measured(MAZE, swim(name, keys[first : first + SWIMMERS_AT_ONCE], MAZE, circle).task_state)
-            for first in parts
-        ]
+        [measured(MAZE, swim(name, keys[first : first + SWIMMERS_AT_ONCE], MAZE, circle).task_state) for first in parts]
     )
 
 

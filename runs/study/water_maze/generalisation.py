@@ -10,15 +10,7 @@ from lsnn.blocks import Block
 from lsnn.kernels.layout import Weights
 from lsnn.kernels.simd import LANES
 from lsnn.seeds import STUDY_BRANCH, Study
-from runs.study.apparatus import (
-    Findings,
-    Item,
-    Plan,
-    Subject,
-    run_blocks,
-    study_keys,
-    surgery,
-)
+from runs.study.subject import Findings, Item, Plan, Subject, intervene, run_blocks, study_keys
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import best_circle, swim
 
@@ -94,7 +86,7 @@ def _plan(subject: Subject, point: Point, key: tuple[int, int, int]) -> Plan:
         silent = generator.choice(n_neurons, round(point.silenced * n_neurons), replace=False)
         block.state.refractory[silent] = FOREVER
         damaged = point.damage(weights, point.value, generator) if point.damage else weights
-        surgery(subject, weights=damaged)(block, episodes)
+        intervene(subject, weights=damaged)(block, episodes)
 
     return plan
 
@@ -134,7 +126,7 @@ def wedge(subject: Subject, seed: int) -> Findings:
     keys, goals, yardsticks = study_keys(seed, Study.WEDGE, subject.episodes), [], []
     for inside in (False, True):
         task = replace(subject.task, platform_in_wedge=inside)
-        goals.append(np.concatenate(run_blocks(subject, keys, task, surgery(subject), goals_of(task))))
+        goals.append(np.concatenate(run_blocks(subject, keys, task, intervene(subject), goals_of(task))))
         yardsticks.append(yardstick_goals(task, keys))
     items = {
         "goals": Item(np.stack(goals), "1", "(outside or inside the wedge, episode): finds of the network"),

@@ -5,19 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from lsnn.seeds import Study
-from runs.study.apparatus import (
-    NEVER,
-    WHOLE,
-    Findings,
-    Item,
-    Subject,
-    erase,
-    find_rows,
-    run_blocks,
-    study_keys,
-    surgery,
-    swim,
-)
+from runs.study.subject import BRIEF, NEVER, Findings, Item, Subject, erase, intervene, run_blocks, study_keys
+from runs.study.water_maze.swimming import find_rows, swim
 from tasks.water_maze.dynamics import GOAL_X, GOAL_Y
 
 WATCHED_MS = 1000
@@ -29,7 +18,7 @@ def reversal(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findi
     task = replace(subject.task, reversal_ms=half, duration_ms=half + 2 * watched_ms)
     swum = swim(subject, keys, task=task)
     moved = np.concatenate(
-        run_blocks(subject, keys, replace(task, duration_ms=half), surgery(subject), lambda block, episodes:
+        run_blocks(subject, keys, replace(task, duration_ms=half), intervene(subject), lambda block, episodes:
                    block.task_state[: episodes.stop - episodes.start, [GOAL_X, GOAL_Y]].copy())
     )  # fmt: skip
     items = {
@@ -46,7 +35,7 @@ def probe(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findings
     """At half time the platform is taken away; the state is kept or, as a control, erased at that moment."""
     half, keys = subject.task.duration_ms // 2, study_keys(seed, Study.PROBE, subject.episodes)
     task = replace(subject.task, probe_ms=half, duration_ms=half + watched_ms)
-    erased = surgery(subject, (np.full(len(keys), half), erase(subject, WHOLE)))
+    erased = intervene(subject, (np.full(len(keys), half), erase(subject, (*BRIEF, *subject.kept))))
     swum = [swim(subject, keys, plan, task) for plan in (None, erased)]
     items = {
         "path": Item(np.stack([one.position[:, half:] for one in swum]).astype(np.float32), "pool radius",

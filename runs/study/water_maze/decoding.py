@@ -7,7 +7,7 @@ import numpy as np
 from lsnn.blocks import Block
 from lsnn.kernels.simd import LANES
 from lsnn.seeds import Study
-from runs.study.apparatus import Findings, Item, Subject, run_blocks, study_keys
+from runs.study.subject import Findings, Item, Subject, run_blocks, slots_of, study_keys
 from tasks.water_maze.dynamics import DARK, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
 
 LAGS_MS = (10, 25, 50, 100, 200, 400, 800, 1200)
@@ -48,12 +48,19 @@ def decoding(subject: Subject, seed: int, lags_ms: tuple[int, ...] = LAGS_MS) ->
     items = {
         "lag_ms": Item(np.array(lags_ms), "ms", "time since what the attribute `since` names for each arm"),
         "v": Item(x[..., :n], "unit of b0", shape + "neuron): membrane potential at the threshold of the step"),
-        "b": Item(x[..., n:], "1", shape + "adaptive neuron): threshold adaptation at the threshold of the step"),
+        **{
+            name: Item(
+                x[..., slots_of(subject.network, [name])],
+                "of the model",
+                shape + f"neuron that has it): {name} at the threshold of the step",
+            )
+            for name in subject.kept
+        },
         "spikes": Item(spikes, "1/ms", shape + "neuron): spikes up to the step through an exponential filter"),
         "place": Item(place, "pool radius", shape + "2): the animal's own place"),
         "goal": Item(goal, "pool radius", "(animal, 2): centre of the platform; NaN for an animal without a find"),
     }
-    return Findings(items, {}, {"arms": list(ARMS), "since": list(SINCE), "filter_ms": FILTER_MS})
+    return Findings(items, {}, {"arms": list(ARMS), "since": list(SINCE), "filter_ms": FILTER_MS, "kept": subject.kept})
 
 
 def lift_out(block: Block) -> None:

@@ -6,21 +6,20 @@ import numpy as np
 
 from lsnn.blocks import Block, copy_of
 from lsnn.seeds import Study
-from runs.study.apparatus import (
+from runs.study.subject import (
+    BRIEF,
     NEVER,
-    WHOLE,
     Findings,
     Item,
     Subject,
     erase,
-    find_rows,
+    intervene,
     later,
     of_lanes,
     run_blocks,
     study_keys,
-    surgery,
-    swim,
 )
+from runs.study.water_maze.swimming import find_rows, swim
 from tasks.water_maze.dynamics import DARK, FOUND, ON_PLATFORM, WAIT, WALL
 
 BLANK_MS = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
@@ -59,7 +58,7 @@ def _after_first_find(subject: Subject, keys: np.ndarray, ms: int, watched_ms: i
     def keep(block: Block, episodes: slice) -> np.ndarray:
         return time_to_find(block, of_lanes(down, episodes, NEVER), watched_ms)[: episodes.stop - episodes.start]
 
-    plans = surgery(subject), surgery(subject, (down, erase(subject, WHOLE)))
+    plans = intervene(subject), intervene(subject, (down, erase(subject, (*BRIEF, *subject.kept))))
     searches = [np.concatenate(run_blocks(subject, keys, task, plan, keep)) for plan in plans]
     return np.stack(searches), found != NEVER
 
@@ -77,7 +76,7 @@ def _after_half_an_episode(subject: Subject, keys: np.ndarray, blank_ms: tuple[i
             lift_out(block, ms)
             block.roll_out(weights, subject.mean_action, ms + 1)
             after, place = copy_of(block.state), block.task_state.copy()
-            for which, parts in enumerate(((), WHOLE)):
+            for which, parts in enumerate(((), (*BRIEF, *subject.kept))):
                 block.state, block.task_state[:], block.t = copy_of(after), place, half + ms + 1
                 erase(subject, parts)(block, np.ones(len(world), bool), episodes)
                 block.roll_out(weights, subject.mean_action, watched_ms)

@@ -17,22 +17,24 @@ from lsnn.kernels.layout import State
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network, build_network
 from lsnn.seeds import NETWORK_BRANCH, Study
-from runs.study.apparatus import (
+from runs.study.subject import (
     NEVER,
     Findings,
     Item,
     Plan,
     Subject,
-    find_rows,
+    kept_variables,
     later,
     of_lanes,
     run_blocks,
+    shifted,
+    slots_of,
     study_generator,
     study_keys,
-    swim,
 )
-from runs.study.retention import lift_out
-from runs.study.transplant import apart, disc_points, set_down_in_pairs, shifted
+from runs.study.water_maze.retention import lift_out
+from runs.study.water_maze.swimming import find_rows, swim
+from runs.study.water_maze.transplant import apart, disc_points, set_down_in_pairs
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, PROBE_STEP, X, Y
 
@@ -148,11 +150,6 @@ def _wait(subject: Subject, block: Block, steps: int) -> float:
 # What is done to the states of a block
 
 
-def kept_variables(network: Network) -> list[str]:
-    """State variables beside the membranes v, by name."""
-    return sorted({name for group in network.variables() for name in group if name != "v"})
-
-
 def changes_of(network: Network, generator: np.random.Generator) -> dict[str, Change]:
     """What is done to the states of pairs at release, by name; the first is nothing, the second erases all.
 
@@ -162,8 +159,7 @@ def changes_of(network: Network, generator: np.random.Generator) -> dict[str, Ch
     changes: dict[str, Change] = {"none": lambda state, _: None, "erased": lambda state, _: _erase(state)}
     lanes = np.arange(LANES)
     for name in kept_variables(network):
-        parts = [np.arange(group[name].start, group[name].stop) for group in network.variables() if name in group]
-        slots = np.concatenate(parts)
+        slots = slots_of(network, [name])
         shuffled = generator.permutation(len(slots))
         changes |= {
             f"own {name} alone": partial(_left_with, slots=slots, lanes=lanes),

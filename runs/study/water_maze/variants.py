@@ -15,9 +15,9 @@ from lsnn.errors import InputError
 from lsnn.files.network_file import NetworkFile
 from lsnn.progress import duration, say
 from lsnn.seeds import Study
-from runs.study.apparatus import Findings, Item, Plan, Subject, run_blocks, study_keys, surgery
-from runs.study.generalisation import goals_of, wedge, yardstick_goals
-from runs.study.retention import retention
+from runs.study.subject import ALIF, Findings, Item, Plan, Subject, intervene, run_blocks, study_keys
+from runs.study.water_maze.generalisation import goals_of, wedge, yardstick_goals
+from runs.study.water_maze.retention import retention
 from runs.study.wiring import wiring
 from runs.testing.conditions import roll_out_with_resets
 from runs.training.train import CHECKPOINT, NETWORK, Budget, Run, fresh_run, resumed_run, train
@@ -36,6 +36,11 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "no_reward_input": ("task.encoder.reward_cells=0",),
     "rewired": ("network.rewire=true",),
 }
+
+
+def possible(experiment: Experiment) -> bool:
+    """Whether a network has what the variants vary: adaptive thresholds."""
+    return experiment.network.adaptive_model == ALIF and experiment.network.n_adaptive > 0
 
 
 def variants_folder(network: Path) -> Path:
@@ -146,7 +151,7 @@ def compare(subjects: dict[str, Subject], seed: int, iterations: dict[str, int])
     """Goals of each network, as it is and with its state zeroed after each find, beside circling and the oracle."""
     keys, goals = study_keys(seed, Study.CONTROLS, next(iter(subjects.values())).episodes), []
     for subject in subjects.values():
-        plans = surgery(subject), reset_at_starts(subject)
+        plans = intervene(subject), reset_at_starts(subject)
         goals.append(
             [np.concatenate(run_blocks(subject, keys, subject.task, p, goals_of(subject.task))) for p in plans]
         )

@@ -6,29 +6,24 @@ import numpy as np
 
 from lsnn.blocks import Block
 from lsnn.seeds import Study
-from runs.study.apparatus import (
-    FAST,
+from runs.study.subject import (
+    BRIEF,
     NEVER,
-    WHOLE,
     Act,
     Findings,
     Item,
-    Plan,
     Subject,
-    decay_of_b,
     erase,
-    find_rows,
-    give_adaptation,
+    give,
+    hold,
+    intervene,
     later,
-    moments_after_first_find,
-    note_adaptation,
-    of_lanes,
-    part_of,
+    note,
+    slots_of,
     study_generator,
     study_keys,
-    surgery,
-    swim,
 )
+from runs.study.water_maze.swimming import find_rows, moments_after_first_find, swim
 from tasks.water_maze import WaterMaze
 
 SILENT_MS = (10, 20, 50, 100, 200, 500)
@@ -49,31 +44,37 @@ def ablation(subject: Subject, seed: int) -> Findings:
     """At a random moment after the first find parts of the state are erased.
 
     sham: nothing. v, delay_lines, readout: these alone. fast: all three and the refractory counters, which is all but
-    the thresholds. b: thresholds. b_mean: each neuron's b is set to its mean over the animals, which takes the animal's
-    own history and leaves the excitability. all: everything.
+    what the neurons keep beside their membranes. Of each such variable, as b of `alif`: b: it is erased. b_mean: each
+    neuron's b is set to its mean over the animals, which takes the animal's own history and leaves the excitability.
+    all: everything.
     """
     keys, latest = study_keys(seed, Study.ABLATION, subject.episodes), subject.task.duration_ms * 3 // 4
     task = _watched(subject.task, latest)
     found = find_rows(swim(subject, keys, task=task).trials, len(keys))
     moments = moments_after_first_find(subject, found, latest, study_generator(seed, Study.ABLATION))
-    b = np.zeros((len(keys), subject.network.config.n_adaptive))
-    conditions = {"sham": swim(subject, keys, surgery(subject, (moments, note_adaptation(subject, b))), task)}
-    mean = b[moments != NEVER].mean(axis=0) if (moments != NEVER).any() else b.mean(axis=0)
+    noted = {name: np.zeros((len(keys), len(slots_of(subject.network, [name])))) for name in subject.kept}
+    notes = [(moments, note(subject, [name], into)) for name, into in noted.items()]
+    conditions = {"sham": swim(subject, keys, intervene(subject, *notes), task)}
     acts = {
         "v": erase(subject, ("v",)), "delay_lines": erase(subject, ("pending",)), "readout": erase(subject, ("r",)),
-        "fast": erase(subject, FAST), "b": erase(subject, ("b",)), "b_mean": give_adaptation(subject, mean),
-        "all": erase(subject, WHOLE),
+        "fast": erase(subject, BRIEF),
     }  # fmt: skip
+    for name, values in noted.items():
+        mean = values[moments != NEVER].mean(axis=0) if (moments != NEVER).any() else values.mean(axis=0)
+        acts |= {name: erase(subject, (name,)), f"{name}_mean": give(subject, [name], mean)}
+    acts["all"] = erase(subject, (*BRIEF, *subject.kept))
     for name, act in acts.items():
-        conditions[name] = swim(subject, keys, surgery(subject, (moments, act)), task)
-    return Findings({"moment_ms": _moment_item(moments, "step before which the state was changed")}, conditions, {})
+        conditions[name] = swim(subject, keys, intervene(subject, (moments, act)), task)
+    moment = _moment_item(moments, "step before which the state was changed")
+    return Findings({"moment_ms": moment}, conditions, {"kept": subject.kept})
 
 
 def silence(subject: Subject, seed: int, silent_ms: tuple[int, ...] = SILENT_MS) -> Findings:
     """At a random moment after the first find all spikes are suppressed for some time.
 
     Released as it is (`silent_D`); with v, refractory counters, delay lines and readout erased at the release, so that
-    nothing but b has crossed the gap (`cleared_D`); with everything erased at the release (`erased_D`). sham: nothing.
+    nothing but what the neurons keep beside their membranes, b of `alif`, has crossed the gap (`cleared_D`); with
+    everything erased at the release (`erased_D`). sham: nothing.
     """
     keys, latest = study_keys(seed, Study.SILENCE, subject.episodes), subject.task.duration_ms // 2
     task = _watched(subject.task, latest + max(silent_ms))
@@ -82,9 +83,9 @@ def silence(subject: Subject, seed: int, silent_ms: tuple[int, ...] = SILENT_MS)
     moments = moments_after_first_find(subject, found, latest, study_generator(seed, Study.SILENCE))
     conditions = {"sham": sham}
     for ms in silent_ms:
-        for name, parts in (("silent", ()), ("cleared", FAST), ("erased", WHOLE)):
+        for name, parts in (("silent", ()), ("cleared", BRIEF), ("erased", (*BRIEF, *subject.kept))):
             events = (moments, _suppress(ms)), (later(moments, ms), erase(subject, parts))
-            conditions[f"{name}_{ms}"] = swim(subject, keys, surgery(subject, *events), task)
+            conditions[f"{name}_{ms}"] = swim(subject, keys, intervene(subject, *events), task)
     items = {
         "moment_ms": _moment_item(moments, "first step without spikes"),
         "silent_ms": Item(np.array(silent_ms), "ms", "how long all spikes were suppressed"),
@@ -102,7 +103,7 @@ def _suppress(ms: int) -> Act:
 
 
 def clamp(subject: Subject, seed: int, held_after_ms: tuple[int, ...] = HELD_AFTER_MS) -> Findings:
-    """From a moment after the first find on b is held.
+    """From a moment after the first find on what the neurons keep beside their membranes, b of `alif`, is held.
 
     photograph_D: at its own value D ms after the first find. mean_D: at its mean over the animals at that time.
     sham: not held.
@@ -113,8 +114,8 @@ def clamp(subject: Subject, seed: int, held_after_ms: tuple[int, ...] = HELD_AFT
     found[found > subject.task.duration_ms // 2] = NEVER
     for ms in held_after_ms:
         moments = later(found, ms)
-        b = np.zeros((len(keys), subject.network.config.n_adaptive))
-        swim(subject, keys, surgery(subject, (moments, note_adaptation(subject, b))))
+        b = np.zeros((len(keys), len(slots_of(subject.network, subject.kept))))
+        swim(subject, keys, intervene(subject, (moments, note(subject, subject.kept, b))))
         mean = np.broadcast_to(b[moments != NEVER].mean(axis=0) if (moments != NEVER).any() else b[0], b.shape)
         for name, held in (("photograph", b), ("mean", mean)):
             conditions[f"{name}_{ms}"] = swim(subject, keys, hold(subject, moments, held))
@@ -123,22 +124,3 @@ def clamp(subject: Subject, seed: int, held_after_ms: tuple[int, ...] = HELD_AFT
         "held_after_ms": Item(np.array(held_after_ms), "ms", "from how long after the first find on b was held"),
     }
     return Findings(items, conditions, {})
-
-
-def hold(subject: Subject, moments: np.ndarray, held: np.ndarray) -> Plan:
-    """The plan that holds b of each episode at a value (E, n_adaptive) from its moment (E,) on.
-
-    b is set before every step to what decays to the value, so the threshold of every step is that of the value.
-    """
-    weights, rho = subject.weights, decay_of_b(subject.network)
-    n_neurons = subject.network.config.n_neurons
-
-    def plan(block: Block, episodes: slice) -> None:
-        when, before_decay = of_lanes(moments, episodes, NEVER), of_lanes(held, episodes, 0).T / rho
-        block.roll_out(weights, subject.mean_action, int(min(when.min(), block.steps)))
-        while block.t < block.steps:
-            lanes = when <= block.t
-            part_of(block.state, "b", n_neurons)[:, lanes] = before_decay[:, lanes]
-            block.roll_out(weights, subject.mean_action, 1)
-
-    return plan

@@ -7,26 +7,25 @@ import numpy as np
 
 from analysis.study.transplant import first_reached
 from lsnn.blocks import Block, copy_of
-from lsnn.kernels.layout import State
 from lsnn.kernels.simd import LANES
 from lsnn.seeds import Study
-from runs.study.apparatus import (
-    FAST,
+from runs.study.subject import (
+    BRIEF,
     NEVER,
-    WHOLE,
     Findings,
     Item,
     Subject,
-    find_rows,
+    clear,
+    exchange,
     later,
     of_lanes,
-    part_of,
     run_blocks,
+    shifted,
     study_generator,
     study_keys,
-    swim,
 )
-from runs.study.retention import lift_out
+from runs.study.water_maze.retention import lift_out
+from runs.study.water_maze.swimming import find_rows, swim
 from tasks.water_maze.dynamics import FOUND, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
 
 FINDS, LATER_MS = (1, 2, 4, 8, 16), 30
@@ -43,24 +42,32 @@ class Swap(NamedTuple):
     dark_ms: int = 0
 
 
-SWAPS = {
-    "none": Swap(),
-    "b": Swap(("b",)),
-    "v": Swap(("v",)),
-    "all_but_b": Swap(FAST),
-    "everything": Swap(WHOLE),
-    "b_alone": Swap(erased=FAST),
-    "other_b_alone": Swap(("b",), FAST),
-    **{f"dark_{ms}": Swap(dark_ms=ms) for ms in (100, 500, 1000)},
-}
+DARK_MS = (100, 500, 1000)
 _PARTNER = np.arange(LANES) ^ 1  # animals 0 and 1 are a pair, 2 and 3, ...
+
+
+def swaps_of(kept: list[str]) -> dict[str, Swap]:
+    """The swaps by name, for what the neurons keep beside their membranes: each of it alone, and all but it."""
+    every = (*BRIEF, *kept)
+    others = {name: tuple(part for part in every if part != name) for name in kept}
+    return {
+        "none": Swap(),
+        **{name: Swap((name,)) for name in kept},
+        "v": Swap(("v",)),
+        **{f"all_but_{name}": Swap(rest) for name, rest in others.items()},
+        "everything": Swap(every),
+        **{f"{name}_alone": Swap(erased=rest) for name, rest in others.items()},
+        **{f"other_{name}_alone": Swap((name,), rest) for name, rest in others.items()},
+        **{f"dark_{ms}": Swap(dark_ms=ms) for ms in DARK_MS},
+    }
 
 
 def transplant(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findings:
     """At half time both animals of a pair are set down at the same new place and swim on without a platform.
 
-    Before that they exchange nothing, b, v, everything but b, or everything; or all but b is erased, which leaves an
-    animal its own b alone or the other's; or they are out of the pool for a while, with no input. Each such fork goes
+    Before that they exchange nothing, v, everything, or, of every variable that the neurons keep beside their membranes
+    (b of `alif`), it or everything but it; or all but it is erased, which leaves an animal its own b alone or the
+    other's; or they are out of the pool for a while, with no input. Each such fork goes
     on from the same state; those without a while in the dark have the same input draws.
     """
     moments = np.full(_animals(subject), subject.task.duration_ms // 2)
@@ -72,12 +79,12 @@ def transplant(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Fin
         "found": Item(found, "1", "(animal,): whether it had found its platform before"),
         "apart": apart(goal, subject),
     }  # fmt: skip
-    return Findings(items, {}, {"swaps": list(SWAPS), "moment_ms": int(moments[0])})
+    return Findings(
+        items, {}, {"swaps": list(swaps_of(subject.kept)), "kept": subject.kept, "moment_ms": int(moments[0])}
+    )
 
 
-def takeover(
-    subject: Subject, seed: int, finds: tuple[int, ...] = FINDS, watched_ms: int = WATCHED_MS
-) -> Findings:
+def takeover(subject: Subject, seed: int, finds: tuple[int, ...] = FINDS, watched_ms: int = WATCHED_MS) -> Findings:
     """The same with states from the start of the trial after so and so many finds, each at its animal's own moment.
 
     What carries the memory after one find, and what after many? All go on from half time, and only finds before it
@@ -104,7 +111,7 @@ def takeover(
         "moment_ms": Item(np.array(moments), "ms", "(state, animal): when it was taken; -1 = never"),
         "apart": apart(goal, subject),
     }  # fmt: skip
-    return Findings(items, {}, {"swaps": list(SWAPS)})
+    return Findings(items, {}, {"swaps": list(swaps_of(subject.kept)), "kept": subject.kept})
 
 
 def apart(goal: np.ndarray, subject: Subject) -> Item:
@@ -127,9 +134,10 @@ def _forks(
         moments: (animal,) before which step its state is taken; half time for those later than that.
     """
     half, keys = subject.task.duration_ms // 2, study_keys(seed, number, len(moments))
-    task = replace(subject.task, duration_ms=half + max(swap.dark_ms for swap in SWAPS.values()) + watched_ms)
+    swaps = swaps_of(subject.kept).values()
+    task = replace(subject.task, duration_ms=half + max(DARK_MS) + watched_ms)
     candidates = disc_points(study_generator(seed, number), (len(moments) // 2, 64))
-    weights, n_neurons = subject.weights, subject.network.config.n_neurons
+    weights = subject.weights
 
     def plan(block: Block, episodes: slice) -> None:
         when = np.minimum(of_lanes(moments, episodes, NEVER), half)
@@ -146,15 +154,14 @@ def _forks(
         before, state, paths = block.task_state.copy(), copy_of(block.state), []
         starts = candidates[episodes.start // 2 : episodes.stop // 2]
         block.parameters[PROBE_STEP] = half
-        for swap in SWAPS.values():
+        for swap in swaps:
             block.state, block.task_state[:], block.t = copy_of(state), before, half
             if swap.dark_ms:
                 lift_out(block, swap.dark_ms)
                 block.roll_out(weights, subject.mean_action, swap.dark_ms)
             set_down_in_pairs(block, starts, task.platform_radius)
-            exchange(block.state, swap.exchanged, n_neurons, _PARTNER)
-            for name in swap.erased:
-                part_of(block.state, name, n_neurons)[...] = 0
+            exchange(block.state, swap.exchanged, subject.network, _PARTNER)
+            clear(block.state, swap.erased, subject.network)
             down = block.t
             block.roll_out(weights, subject.mean_action, watched_ms)
             paths.append(block.trace.task_state[down : down + watched_ms + 1, :, [X, Y]].transpose(1, 0, 2))
@@ -163,19 +170,6 @@ def _forks(
     kept = zip(*run_blocks(subject, keys, task, plan, keep), strict=True)
     paths, goal, found = (np.concatenate(each, axis=axis) for each, axis in zip(kept, (1, 0, 0), strict=True))
     return paths, goal, found > 0
-
-
-def shifted(state: State, steps: int) -> State:
-    """The state as it would be so many steps later with nothing happened: currents under way arrive as much later."""
-    rings = state.pending.reshape(2, -1, *state.pending.shape[1:])
-    return state._replace(pending=np.roll(rings, steps, axis=1).reshape(state.pending.shape))
-
-
-def exchange(state: State, parts: tuple[str, ...], n_neurons: int, order: np.ndarray) -> None:
-    """Each lane takes these parts of the state from the lane that `order` (8,) names."""
-    for name in parts:
-        part = part_of(state, name, n_neurons)
-        part[...] = part[..., order]
 
 
 def disc_points(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
