@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import typer
 
+from lsnn.equations import source_of
 from lsnn.learning.config import LearningConfig
 from lsnn.meta import MetaLearner, new_network
 from lsnn.network import NetworkConfig
+from lsnn.neuron_files import model_of
 from lsnn.seeds import TEST_BRANCH, episode_keys
 from lsnn.task import Encoder, Task
 from runs.cli import main
@@ -29,7 +31,7 @@ DOCS = CLONE / "docs"
 WRITTEN = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
 PAGES = [CLONE / "README.md", CLONE / "CONTRIBUTING.md", *WRITTEN]
 README, PARAMETERS, WATER_MAZE = CLONE / "README.md", DOCS / "reference/parameters.md", DOCS / "families/water_maze.md"
-FIGURES, OWN_TASK = DOCS / "guide/figures.md", DOCS / "guide/own_task.md"
+FIGURES, OWN_TASK, PYTHON = DOCS / "guide/figures.md", DOCS / "guide/own_task.md", DOCS / "guide/python.md"
 ENVIRONMENTS = DOCS / "reference/environments.md"
 FAMILIES = registry.names()
 CONFIGURATIONS = (
@@ -238,7 +240,7 @@ def test_commands_and_their_options_exist(page):
 
 
 def test_readme_names_every_command():
-    named = {match[1] for line in code_of(README) if (match := re.match(r"lsnn ([\w-]+)", line))}
+    named = {match[1] for line in code_of(README) if (match := re.match(r"lsnn (\w[\w-]*)", line))}
     assert named == set(typer.main.get_command(main).commands)
 
 
@@ -272,13 +274,29 @@ def test_new_family_of_the_readme_is_the_one_that_is_tested():
     assert source == (CLONE / "tests/tasks/delayed_match.py").read_text()
 
 
-def test_examples_of_the_readme_run(tmp_path, monkeypatch, capsys):
+def test_the_readme_is_short():
+    lines = README.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 150 and max(map(len, lines)) <= 120
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    make_result(tmp_path / "result.h5", schema=3)
     monkeypatch.chdir(tmp_path)
-    blocks = [block for block in python_blocks() if not block.startswith("# delayed_match.py")]
-    assert len(blocks) == 2
+    (block,) = [block for block in python_blocks() if not block.startswith("# delayed_match.py")]
+    exec(compile(block, str(README), "exec"), {})
+    assert re.match(r"trial\n0 +\d+\.\d\n1 +\d+\.\d\n", capsys.readouterr().out)
+
+
+def test_the_neuron_of_the_readme_is_one():
+    (text,) = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert source_of(model_of(text)).startswith('"""Neuron model \'leaky\'')
+
+
+def test_a_network_is_run_from_python(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    for block in blocks:
-        exec(compile(block, str(README), "exec"), names)
+    for block in python_blocks(PYTHON):
+        exec(compile(block, str(PYTHON), "exec"), names)
     n_adaptive, steps = names["network"].config.n_adaptive, names["task"].duration_ms
     assert names["spikes"].shape == (steps, names["network"].config.n_neurons, 8) and names["spikes"].any()
     assert names["thresholds"].shape == (steps, n_adaptive, 8)
