@@ -304,7 +304,7 @@ def draw_logged(axes: Axes, result: Result, clock: str, measures: Sequence[Measu
         if measures[0].unit == "ms":
             plain_search_axis(axes)
     unit = "" if measures[0].unit == "1" else f" ({measures[0].unit})"
-    axes.set_title(f"{measures[0].label if len(measures) == 1 or first else 'logged'}{unit}")
+    axes.set_title(f"{measures[0].label if len(measures) == 1 or first else 'as logged'}{unit}")
     if len(axes.get_legend_handles_labels()[1]) > 1:
         axes.legend(loc="best")
 

@@ -47,9 +47,9 @@ def first_find(result: Result) -> Figure:
     for panel in axes[:3]:
         mark_events(panel, window, DARK, behind=True)
     mark_events(axes[3], window, "white", behind=False)
-    axes[3].set_xlabel("time since the first find (ms)")
+    axes[3].set_xlabel("time since the first visit (ms)")
     axes[3].set_xlim(window.start_ms - window.find_ms, window.stop_ms - window.find_ms)
-    n = f"n = 1: episode {window.episode} of {frozen.n_episodes}, first find at {window.find_ms} ms"
+    n = f"n = 1: episode {window.episode} of {frozen.n_episodes}, first visit at {window.find_ms} ms"
     return add_footer(figure, result, n)
 
 
@@ -109,7 +109,7 @@ def draw_distance(axes: Axes, condition: Condition, window: Window, platform_rad
     axes.set_ylim(0, 1.9)
     axes.set_ylabel("distance\n(pool radii)")
     axes.annotate(
-        "first find",
+        "first visit",
         (0, 1.0),
         (4, 2),
         xycoords=("data", "axes fraction"),
@@ -118,7 +118,7 @@ def draw_distance(axes: Axes, condition: Condition, window: Window, platform_rad
         fontweight="bold",
     )
     axes.annotate(
-        "set down (dashed), later finds (thin)",
+        "released (dashed), later visits (thin)",
         (1.0, 1.0),
         (0, 2),
         xycoords="axes fraction",
