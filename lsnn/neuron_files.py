@@ -16,13 +16,14 @@ Keys not given take the defaults of `NeuronModel`. A network of such neurons kee
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from lsnn.errors import InputError
+from lsnn.files.small import read_small
 from lsnn.neurons import MODELS, NeuronModel, Parameter, model_named
 
 MOST_CHARACTERS = 50_000
+MOST_BYTES = 4 * MOST_CHARACTERS
 REQUIRED = ("name", "equations", "threshold", "reset", "method")
 TABLES = ("parameters", "initial")
 KINDS = {name: kind for name, kind in NeuronModel.__annotations__.items() if name not in TABLES}
@@ -47,11 +48,11 @@ def text_of(choice: str) -> str:
     if choice in MODELS:
         return choice
     try:
-        text = Path(choice).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no text in UTF-8"
+        text = read_small(choice, MOST_BYTES).decode()
+    except (InputError, UnicodeDecodeError) as error:
+        why = str(error) if isinstance(error, InputError) else "no text in UTF-8"
         known = f"known models: {', '.join(MODELS)}; a file of one's own ends in .toml"
-        raise InputError(f"no neuron model or file {choice!r} ({reason}); {known}") from error
+        raise InputError(f"no neuron model or file {choice!r} ({why}); {known}") from error
     try:
         if "=" not in text:
             raise InputError("must hold a neuron model in TOML")

@@ -12,6 +12,7 @@ import numpy as np
 
 from lsnn.configuration import from_mapping
 from lsnn.errors import InputError
+from lsnn.files.small import read_small
 from runs.training.train import CHECKPOINT, NETWORK, Budget, budget_of
 from tasks.experiment import Experiment, preset
 from tasks.family import DEFAULT_PRESET
@@ -81,9 +82,9 @@ def read_spec(path: Path) -> Spec:
 def read_spec_and_text(path: Path) -> tuple[Spec, bytes]:
     """The checked specification and the bytes of its file, which is read once: it may be a pipe."""
     try:
-        text = path.read_bytes()
+        text = read_small(path)
         values = tomllib.loads(text.decode())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path}: must be a TOML file, got: {error}") from error
     try:
         return spec_of(values), text
