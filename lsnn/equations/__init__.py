@@ -20,11 +20,13 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from lsnn.equations.deadline import within
 from lsnn.errors import InputError
 from lsnn.kernels.cached import cache_folder, changed_since_start, keep, kept
 from lsnn.neurons import NeuronModel
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+MOST_SECONDS = 120  # from the strings to the source
 TAKEN = ("neurons", "readout")  # kernels call functions of their own so
 
 
@@ -42,7 +44,12 @@ def source_of(model: NeuronModel) -> str:
         return known.decode()
     from lsnn.equations.writing import write  # Brian2 and SymPy take seconds to import
 
-    text = write(model)
+    try:
+        with within(MOST_SECONDS):
+            text = write(model)
+    except TimeoutError:
+        rule = f"must be simple enough that its step and adjoint are written within {MOST_SECONDS} s"
+        raise InputError(f"neuron model {model.name!r}, equations: {rule}; use fewer or shorter ones") from None
     if not changed_since_start(files):
         keep(path, text.encode())
     return text

@@ -5,7 +5,11 @@ import time
 
 import pytest
 
+from lsnn import equations
+from lsnn.equations import writing
 from lsnn.equations.deadline import AGAIN_SECONDS, within
+from lsnn.errors import InputError
+from lsnn.neurons import ALIF
 
 
 def for_ever(swallowed=0):
@@ -34,6 +38,15 @@ def test_what_is_done_in_time_is_left_alone_also_later():
     time.sleep(0.1 + 3 * AGAIN_SECONDS)
     assert result == 499500
     assert not any(thread.name == "deadline" for thread in threading.enumerate())
+
+
+def test_a_model_whose_source_is_not_written_in_time_is_refused_by_name(monkeypatch, tmp_path):
+    monkeypatch.setattr(equations, "MOST_SECONDS", 0.1)
+    monkeypatch.setattr(writing, "write", lambda model: for_ever(3))
+    monkeypatch.setenv("LSNN_CACHE", str(tmp_path))
+    with pytest.raises(InputError, match="neuron model 'slow', equations: must be simple enough .* within 0.1 s"):
+        equations.source_of(ALIF._replace(name="slow"))
+    assert not list(tmp_path.rglob("*.py"))
 
 
 def test_other_errors_pass():
