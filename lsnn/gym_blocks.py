@@ -9,6 +9,7 @@ truncation; the action then handed over does nothing; and the new episode, a new
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
@@ -57,8 +58,8 @@ class GymBlock(Block):
     is True only in the last ms before a step of the environment that listens. All steps are kept for the adjoint.
 
     Raises:
-        InputError: the environment begins anew within a step; or, in a roll-out, gives an observation or reward that is
-            not finite.
+        InputError: the environment begins anew within a step; or, in a roll-out, raises an error, or gives an
+            observation or reward that is not finite.
     """
 
     def __init__(
@@ -68,7 +69,9 @@ class GymBlock(Block):
         require_integer("ms_per_step of the task", task.ms_per_step, 1)
         super().__init__(task, network, steps, keep_states, dtype)
         self.ms_per_step, self.reward_scale = task.ms_per_step, task.reward_scale
-        self.env = task.vector_env(LANES)
+        self.env_name = task.name
+        with self._asking("as eight were made"):
+            self.env = task.vector_env(LANES)
         self.env_name = self.env.spec.id if self.env.spec is not None else task.name
         self.of = f"of {self.env_name}"
         require(self.env.num_envs == LANES, f"vector_env({LANES}) {self.of}", f"of {LANES}", self.env.num_envs)
@@ -80,7 +83,9 @@ class GymBlock(Block):
     def begin(self, task: Task, keys: np.ndarray) -> None:
         """Start eight episodes from rest: keys (8,) uint64 seed the environments; the network's state is zero."""
         super().begin(task, keys)
-        self._observe(self.env.reset(seed=self._seed())[0], "on reset")
+        with self._asking("on reset"):
+            observation, _ = self.env.reset(seed=self._seed())
+        self._observe(observation, "on reset")
         self.over = np.zeros(LANES, bool)
         self.began[:] = False
 
@@ -89,6 +94,16 @@ class GymBlock(Block):
         seeds = [int(key) >> 1 for key in self.keys]
         apart = isinstance(self.env.unwrapped, SyncVectorEnv | AsyncVectorEnv)
         return seeds if apart else seeds[0]
+
+    @contextmanager
+    def _asking(self, when: str) -> Iterator[None]:
+        """Turns whatever an environment raises, or Gymnasium does about what it returned, into an InputError."""
+        try:
+            yield
+        except (Exception, SystemExit) as error:
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+            rule = "must take seeds and actions, and return what Gymnasium asks for"
+            raise InputError(f"the environment {self.env_name} {rule}, raised {when}: {reason}") from error
 
     def _observe(self, observation: np.ndarray, when: str) -> None:
         shape = (LANES, *(self.env.single_observation_space.shape or ()))
@@ -119,8 +134,9 @@ class GymBlock(Block):
 
     def _step(self, t: int) -> None:
         """The environment's step under the action of step t."""
-        observation, reward, terminated, truncated, _ = self.env.step(self._handed_over(self.trace.action[t]))
         when = f"at step {(t + 1) // self.ms_per_step}"
+        with self._asking(when):
+            observation, reward, terminated, truncated, _ = self.env.step(self._handed_over(self.trace.action[t]))
         self._observe(observation, when)
         reward = numbers_of(f"rewards {self.of}", reward, (LANES,))
         self._require_finite("reward", reward, when)

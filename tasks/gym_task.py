@@ -96,8 +96,8 @@ class GymTask:
         """The spaces of one environment: to observe and to act in."""
         try:
             env = self.vector_env(1)
-        except (gymnasium.error.Error, ModuleNotFoundError, TypeError) as error:
-            message = str(error).strip().partition("\n")[0]
+        except (Exception, SystemExit) as error:  # whatever the code of an environment raises
+            message = str(error).strip().partition("\n")[0] or type(error).__name__
             rule = "an environment that Gymnasium can make"
             raise InputError(f"env_id must be {rule}, received {self.env_id!r}: {message}") from error
         observed, acted = env.single_observation_space, env.single_action_space

@@ -1,5 +1,8 @@
 """Roll-outs of Gymnasium environments: episodes that end and begin within a record, in eight lanes."""
 
+from collections.abc import Callable
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
@@ -321,6 +324,63 @@ gymnasium.register("Broken-v0", Broken)
 def test_an_environment_that_gives_no_numbers_is_named(bad, what, message):
     task = GymTask("Broken-v0", {"bad": bad, "what": what, "disable_env_checker": True}, MS, duration_ms=STEPS)
     with pytest.raises(InputError, match=message.format(bad)):
+        rolled_out(task)
+
+
+class Failing(gymnasium.Env):
+    """An environment that does something else than it should when it is made, reset or stepped."""
+
+    action_space, observation_space = Discrete(2), Box(0.0, 1.0, (2,))
+
+    def __init__(self, what: str, does: Callable[[], Any]) -> None:
+        self.does = {what: does}
+        self.does.get("made", bool)()
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.does.get("reset", lambda: (np.zeros(2, np.float32), {}))()
+
+    def step(self, action):
+        return self.does.get("step", lambda: (np.zeros(2, np.float32), 0.0, False, False, {}))()
+
+
+def failed(kind: type[BaseException], message: str) -> Callable[[], Any]:
+    def fail() -> Any:
+        raise kind(message)
+
+    return fail
+
+
+gymnasium.register("Failing-v0", Failing, disable_env_checker=True)
+
+
+@pytest.mark.parametrize("kind", [ValueError, AttributeError, KeyError, OSError, NotImplementedError, SystemExit])
+def test_whatever_an_environment_raises_is_told_by_its_name(kind):
+    with pytest.raises(InputError, match="env_id must be .* received 'Failing-v0': .*the reason"):
+        GymTask("Failing-v0", {"what": "made", "does": failed(kind, "the reason")}, MS, duration_ms=STEPS)
+    for what, when in (("reset", "on reset"), ("step", "at step 1")):
+        task = GymTask("Failing-v0", {"what": what, "does": failed(kind, "the reason")}, MS, duration_ms=STEPS)
+        with pytest.raises(InputError, match=f"the environment Failing-v0 must .* {when}: {kind.__name__}: .*reason"):
+            rolled_out(task)
+
+
+@pytest.mark.parametrize(
+    ("what", "returned"),
+    [
+        ("reset", np.zeros(2, np.float32)),
+        ("reset", (np.zeros(3, np.float32), {})),
+        ("reset", (None, {})),
+        ("step", (np.zeros(2, np.float32), 0.0, False, {})),
+        ("step", (np.zeros((2, 2), np.float32), 0.0, False, False, {})),
+        ("step", (np.zeros(2, np.float32), np.zeros(2), False, False, {})),
+        ("step", (np.zeros(2, np.float32), 0.0, np.zeros(2, bool), False, {})),
+        ("step", (np.zeros(2, np.float32), 0.0, False, False, None)),
+        ("step", 3),
+    ],
+)
+def test_an_environment_that_returns_something_else_is_named(what, returned):
+    task = GymTask("Failing-v0", {"what": what, "does": lambda: returned}, MS, duration_ms=STEPS)
+    with pytest.raises(InputError, match="the environment Failing-v0 must take seeds and actions, and return what"):
         rolled_out(task)
 
 
