@@ -176,6 +176,7 @@ def test_types_of_the_arguments_count(key):
 
 @pytest.mark.parametrize("flag", ["BOUNDSCHECK", "OPT", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT", "CPU_NAME"])
 def test_settings_of_numba_count(key, flag, monkeypatch):
+    monkeypatch.setattr(numba.config, flag, 0)
     plain = key()
     monkeypatch.setattr(numba.config, flag, 1)
     assert key() != plain

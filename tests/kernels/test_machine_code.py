@@ -102,7 +102,8 @@ def run(folder: Path, *options: str, **environment: str) -> tuple[dict, list[str
     """What the functions add to 1, which of them were loaded, and what a helper adds that Python calls."""
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(folder), *options], cwd=CLONE, capture_output=True, text=True,
-        env=os.environ | {"LSNN_CACHE": str(folder / "cache")} | environment,
+        env={k: v for k, v in os.environ.items() if k != "NUMBA_BOUNDSCHECK"}
+        | {"LSNN_CACHE": str(folder / "cache")} | environment,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
