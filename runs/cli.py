@@ -128,7 +128,7 @@ def train(
     files = (training.CHECKPOINT, training.NETWORK)
     settings = [*neuron_settings(neuron), *(settings or [])]
     if resume is None:
-        experiment = overridden(preset_of(task, preset or DEFAULT_PRESET), settings)
+        experiment = overridden(preset_of(task, DEFAULT_PRESET if preset is None else preset), settings)
         given = [Path(neuron)] if neuron else []
         folder = output_folder(out, f"{experiment.task.name}-seed{checked_seed}", files, overwrite, given)
         run = training.fresh_run(experiment, checked_seed, command_line())
@@ -332,6 +332,8 @@ def export(
         from analysis.nwb import write_nwb
     except ModuleNotFoundError as error:
         raise InputError(f"--nwb needs the extra 'nwb' (pip install -e .[nwb]): {error}") from None
+    except OSError as error:  # pynwb makes a folder of its own in that of the user
+        raise InputError(f"--nwb needs a home folder that can be written to, for pynwb: {error}") from error
     output_file(nwb, overwrite, [result])
     say(f"NWB: {write_nwb(result, nwb, overwrite)}")
 

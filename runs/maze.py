@@ -22,7 +22,7 @@ FILES = (RESULT, REPORT, *(f"{drawing.name}.png" for drawing in DRAWINGS))  # of
 
 def experiment_of(name: str | None, settings: Sequence[str]) -> Experiment:
     """A preset of the maze (default: compact) with some keys changed; InputError for a bad name, key or value."""
-    return overridden(preset("water-maze", name or DEFAULT_PRESET), settings)
+    return overridden(preset("water-maze", DEFAULT_PRESET if name is None else name), settings)
 
 
 def maze(

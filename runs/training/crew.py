@@ -13,6 +13,7 @@ from lsnn.workers.dask_crew import DaskCrew
 from lsnn.workers.process_crew import ProcessCrew
 
 CONNECT_S = 20
+MOST_WORKERS = 256  # processes on one machine
 
 
 def check_options(scheduler: str | None, workers: int | None, threads: int | None = None) -> None:
@@ -21,8 +22,8 @@ def check_options(scheduler: str | None, workers: int | None, threads: int | Non
         raise InputError(f"--scheduler and --workers exclude each other, got {scheduler} and {workers}")
     if scheduler is not None and threads is not None:
         raise InputError(f"--threads has no meaning with --scheduler, whose workers have theirs, got {threads}")
-    if workers is not None and workers < 1:
-        raise InputError(f"--workers must be >= 1, got {workers}")
+    if workers is not None and not 1 <= workers <= MOST_WORKERS:
+        raise InputError(f"--workers must lie in 1..{MOST_WORKERS}, got {workers}")
     if scheduler is None:
         return
     try:

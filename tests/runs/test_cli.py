@@ -211,6 +211,8 @@ TRAIN = ("train", "water-maze")
         ((*TRAIN, "--iterations", "-2"), ("--iterations must be >= 1, got -2",)),
         ((*TRAIN, "--seed", "-1"), ("--seed", "-1")),
         ((*TRAIN, "--threads", "0"), ("--threads must be >= 1, got 0",)),
+        ((*TRAIN, "--workers", "100000"), ("--workers must lie in 1..256, got 100000",)),
+        ((*TRAIN, "--preset", ""), ("--preset must be one of compact, bellec2018", "got ''")),
         ((*TRAIN, "--neuron", "hodgkin"), ("no neuron model or file 'hodgkin'", "known models: lif, alif")),
         (("maze", "--pretrained", "--minutes", "3"), ("--minutes: no meaning with --pretrained",)),
         (
@@ -218,6 +220,7 @@ TRAIN = ("train", "water-maze")
             ("--preset, --iterations, --set: no meaning with --pretrained",),
         ),
         (("maze", "--preset", "huge"), ("--preset must be one of compact, bellec2018", "'huge'")),
+        (("maze", "--preset", ""), ("--preset must be one of compact, bellec2018", "got ''")),
         (("maze", "--set", "network.foo=1"), ("network has no key 'foo'",)),
         (("maze", "--minutes", "1", "--iterations", "3"), ("exclude each other",)),
         (("maze", "--iterations", "0"), ("--iterations must be >= 1, got 0",)),
