@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lsnn import fit
+from lsnn import fit, tried
 from lsnn.errors import InputError
 from lsnn.kernels.build import network_module, roll_out_module
 from lsnn.kernels.layout import (
@@ -46,11 +46,12 @@ class Block:
             state is saved before every stretch and each is run again, to the same bits, on the way back (Griewank &
             Walther 2000, one level): memory grows with the square root of the steps if the stretch does. 0 = all steps.
         gradient: whether `back` will be asked for; without it no state is saved on the way.
+        finite: whether it is an error of a roll-out that a state variable is NaN or infinite at its end.
     """
 
     def __init__(
         self, task: Task, network: Network, steps: int, keep_states: bool = False, dtype=np.float32, stretch: int = 0,
-        gradient: bool = True,
+        gradient: bool = True, finite: bool = False,
     ):  # fmt: skip
         require_integer("steps", steps, 1, 2**31)
         require_integer("stretch", stretch, 0, 2**31)
@@ -69,6 +70,7 @@ class Block:
         self.reached = 0  # the step after the last call of roll_out
         self.kept = 0  # first step of the stretch whose state variables are in the record
         self.begun = self.whole = False  # whether episodes were begun; whether the record holds them to its end
+        self.watched = network if finite else None
         self.keys = np.zeros(LANES, np.uint64)
         self.state = state_zeros(*self.sizes, self.dtype)
         self.trace = trace_zeros(
@@ -101,7 +103,9 @@ class Block:
         self.encoder = fit.parameters_of("parameters of the encoder", task.encoder)
         self.state = state_zeros(*self.sizes, self.dtype)
         self._require_task_side()
-        self.module.start(self.keys, self.parameters, self.task_state)
+        self.trace.observation[:] = 0
+        with tried.calling(self.of_task):
+            self.module.start(self.keys, self.parameters, self.task_state)
         self.t, self.reached, self.saved, self.left, self.changed = 0, 0, {}, None, False
         self.begun, self.whole = True, False
 
@@ -114,7 +118,9 @@ class Block:
         mean_norm: greatest norm of the mean, which is scaled back to it.
 
         Raises:
-            InputError: an argument, or what an experiment has put into the block, does not fit it; nothing is run.
+            InputError: an argument, or what an experiment has put into the block, does not fit it, and nothing is run;
+                or the task gave what is no number.
+        DivergedError: a state variable is NaN or infinite, in a block that is `finite`.
         """
         end, log_spread = self._end(steps), self.policy(log_std, hold, mean_norm)
         self._require_fit(weights)
@@ -130,14 +136,18 @@ class Block:
                 **{name: getattr(self.trace, name)[self.t : last] for name in TIMED},
                 task_state=self.trace.task_state[self.t : last + 1],
             )
-            self.module.roll_out(
-                self.t, self.keys, weights, self.state, self.parameters, self.encoder, self.task_state,
-                log_spread, self.n_spread, int(hold), float(mean_norm), self.rows(self.t, last), trace,
-            )  # fmt: skip
+            with tried.calling(self.of_task):
+                self.module.roll_out(
+                    self.t, self.keys, weights, self.state, self.parameters, self.encoder, self.task_state,
+                    log_spread, self.n_spread, int(hold), float(mean_norm), self.rows(self.t, last), trace,
+                )  # fmt: skip
+            tried.require_sound(self.of_task, self.trace, self.t, last)
             self.kept, self.t = self.t - self.t % self.stretch, last
         self.reached, self.whole = self.t, self.t == self.steps
         within = self.saves and self.t % self.stretch and self.t < self.steps
         self.left = copy_of(self.state) if within else None
+        if self.watched is not None:
+            tried.require_finite(self.watched, self.state, self.t)
 
     def _end(self, steps: int | None) -> int:
         """The step after so many more."""

@@ -4,10 +4,13 @@ The arrays of a state, a record, a trace and of weights must have the shapes and
 whatever in them is a place in another array must lie within it.
 """
 
+import importlib
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from lsnn.errors import InputError
 from lsnn.kernels.layout import FULL, PLAIN, TILED, Cells, Readout, Rows, Weights
 from lsnn.network import Network
 from lsnn.task import Encoder, Task
@@ -15,7 +18,7 @@ from lsnn.validation import numbers_of, precision_of, require, require_array, re
 
 Form = dict[str, tuple[tuple[int, ...], np.dtype]]  # of a named tuple of arrays: shape and type of each
 
-ACTION_KINDS = ("gaussian", "categorical", "none")
+ACTION_KINDS, LOSSES = ("gaussian", "categorical", "none"), ("reward", "target")
 _BYTES, _PLACES, _STARTS = np.dtype(np.uint8), np.dtype(np.int32), np.dtype(np.int64)
 _FORMS = {PLAIN: "PLAIN", FULL: "FULL", TILED: "TILED"}
 
@@ -165,6 +168,10 @@ def form_of_task(task: Task) -> TaskForm:
     require(isinstance(task, Task), "task", "a task (lsnn/task.py)", task)
     encoder = task.encoder
     require(isinstance(encoder, Encoder), "encoder of the task", "an encoder (lsnn/task.py)", encoder)
+    require_integer("duration_ms of the task", task.duration_ms, 1)
+    require(task.loss in LOSSES, "loss of the task", f"one of {LOSSES}", task.loss)
+    _require_module("dynamics of the task", task.dynamics, ("begin", "observe", "target", "transition"))
+    _require_module("module of the encoder", encoder.module, (encoder.function,))
     for name, low in (("n_action", 0), ("n_target", 0), ("n_observation", 0), ("n_state", 0)):
         require_integer(f"{name} of the task", getattr(task, name), low)
     require(task.action_kind in ACTION_KINDS, "action_kind of the task", f"one of {ACTION_KINDS}", task.action_kind)
@@ -175,6 +182,17 @@ def form_of_task(task: Task) -> TaskForm:
         task.dynamics, (encoder.module, encoder.function), task.action_kind, task.n_action, task.n_target,
         task.n_observation, task.n_state, encoder.n_inputs, len(parameters_of("parameters of the task", task)),
     )  # fmt: skip
+
+
+def _require_module(name: str, module: Any, functions: tuple[str, ...]) -> None:
+    """Raise InputError unless it is the name of a module that can be imported and has these functions."""
+    rule = f"the name of a module with {', '.join(functions)}"
+    try:
+        found = sys.modules.get(module) or importlib.import_module(module)
+    except (ImportError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{name} must be {rule}, got {module!r:.80}: {error}") from error
+    missing = [function for function in functions if not callable(getattr(found, function, None))]
+    require(not missing, name, f"{rule}; it lacks {', '.join(missing)}", module)
 
 
 def parameters_of(name: str, source: Task | Encoder) -> np.ndarray:

@@ -23,6 +23,7 @@ from lsnn.learning.shard import Prepared, batch_statistics
 from lsnn.network import Network, NetworkConfig, build_network
 from lsnn.seeds import NETWORK_BRANCH, REWIRE_BRANCH, TRAIN_BRANCH, episode_keys
 from lsnn.task import Task
+from lsnn.tried import measured
 from lsnn.wiring import rewire
 from lsnn.workers.cluster import Cluster
 
@@ -149,7 +150,7 @@ class MetaLearner:
         if len(self.network.log_std):
             added = np.mean([block.log_spread for block in rolled], axis=0) if "spread" in self.network.outputs else 0.0
             row["std"] = float(np.exp(self.network.log_std + added).mean())
-        return row | task.metrics(reward, acted)
+        return row | measured(task, reward, acted)
 
     def _gradient(self, shards: Sequence[Prepared]) -> Arrays:
         """Gradient of the batch."""

@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from lsnn.configuration import from_mapping, to_mapping
 from lsnn.errors import InputError
 from lsnn.files.network_file import NetworkFile, load_network
+from lsnn.fit import form_of_task
 from lsnn.forecast import check_block
 from lsnn.learning.config import LearningConfig, outputs_of
 from lsnn.network import NetworkConfig
 from lsnn.task import Encoder, Task
+from lsnn.validation import require
 from tasks import registry
 from tasks.family import DEFAULT_PRESET, Family, family_of
 from tasks.own_file import dependence, own_file
@@ -29,6 +31,9 @@ class Experiment:
     learning: LearningConfig
 
     def __post_init__(self) -> None:
+        rule = "a dataclass, @dataclass(frozen=True)"
+        require(is_dataclass(self.task), f"the task {getattr(self.task, 'name', '')}", rule, self.task)
+        form_of_task(self.task)
         if self.network.dt_ms != 1.0:
             raise InputError(f"network.dt_ms must be 1, the step of every task, got {self.network.dt_ms!r}")
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from lsnn.errors import InputError
+from lsnn.validation import require, require_kind, require_number
 
 if TYPE_CHECKING:
     from lsnn.learning.config import LearningConfig
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Knows = Literal["nothing", "the prior", "the latent"]
 
 DEFAULT_PRESET = "compact"
+LARGEST = 1e12  # no result is greater
 TRIAL_COLUMNS = {
     "episode": ("1", "number of the episode"),
     "trial": ("1", "number of the trial in its episode, from 0"),
@@ -59,6 +61,22 @@ class Measure:
     column: str | None = None
     per: Literal["trial", "episode"] = "trial"
     censored: str | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("name", "label", "unit", "format"):
+            require(isinstance(getattr(self, key), str), f"{key} of a measure", "a text", getattr(self, key))
+        require(self.name != "", "name of a measure", "a text with a letter in it", self.name)
+        for key in ("column", "censored"):
+            value = getattr(self, key)
+            require(value is None or isinstance(value, str), f"{key} of measure {self.name}", "a text", value)
+        require(self.better in ("high", "low"), f"better of measure {self.name}", "'high' or 'low'", self.better)
+        require(self.per in ("trial", "episode"), f"per of measure {self.name}", "'trial' or 'episode'", self.per)
+        if self.chance is not None:
+            require_number(f"chance of measure {self.name}", self.chance, -LARGEST, LARGEST)
+        try:
+            format(0.5, self.format)
+        except ValueError as error:
+            raise InputError(f"format of measure {self.name} must be one of floats, got {self.format!r}") from error
 
     def of(self, trials: np.ndarray, episodes: int) -> float:
         """Its value over all trials of so many episodes; NaN without a trial."""
@@ -267,6 +285,15 @@ class Family:
     episodes: int = 512
 
     def __post_init__(self) -> None:
+        for key in ("trials", "steps_to_trial"):
+            value = getattr(self, key)
+            fits = callable(value) or (value is None and key != "trials")
+            require(fits, f"{key} of the family {self.task.name}", "a function", value)
+        require_kind(f"measures of the family {self.task.name}", self.measures, tuple)
+        for measure in self.measures:
+            require_kind(f"a measure of the family {self.task.name}", measure, Measure)
+        for name, baseline in self.baselines.items():
+            require_kind(f"baseline {name!r} of the family {self.task.name}", baseline, Baseline)
         if not self.measures:
             raise InputError(f"measures of the family {self.task.name} must name the score at least, got none")
         if self.oracle is not None and self.oracle not in self.baselines:
@@ -306,15 +333,38 @@ class Family:
         return self.presets[name]
 
     def table(self, task: Any, states: np.ndarray, trace: Trace) -> np.ndarray:
-        """What `trials` gives, with whole numbers in TRIAL_COLUMNS; InputError where a column is missing."""
-        found = np.asarray(self.trials(task, states, trace))
+        """What `trials` gives, with whole numbers in TRIAL_COLUMNS; InputError as of `sound_trials`."""
+        return self.sound_trials(f"trials of the family {self.name}", self.trials(task, states, trace), len(states))
+
+    def sound_trials(self, who: str, given: object, episodes: int) -> np.ndarray:
+        """A table of trials of so many episodes, with whole numbers in TRIAL_COLUMNS.
+
+        Raises:
+            InputError: it is no table, lacks a column, holds what are no numbers, or its rows are not one a trial, in
+                order of episode and trial, each of which ends after it begins.
+        """
+        found = np.asarray(given)
         needed = (*TRIAL_COLUMNS, *(measure.column or measure.name for measure in self.measures))
+        rule = f"{who} must give a structured array with the columns {', '.join(needed)}"
         if missing := [name for name in needed if name not in (found.dtype.names or ())]:
-            rule = f"must give a structured array with the columns {', '.join(needed)}"
-            raise InputError(f"trials of the family {self.name} {rule}, lacks {', '.join(missing)}")
+            raise InputError(f"{rule}, lacks {', '.join(missing)}")
         kinds = {name: found.dtype[name] for name in found.dtype.names or ()}
-        whole = {name: np.dtype(np.int32) for name in TRIAL_COLUMNS if kinds[name].kind not in "iu"}
-        return found.astype(list((kinds | whole).items())) if whole else found
+        if found.ndim != 1 or any(kind.kind not in "biuf" or kind.shape for kind in kinds.values()):
+            got = f"shape {found.shape} of {found.dtype!s:.200}"
+            raise InputError(f"{rule} and a number a column in each row, got {got}")
+        for name in TRIAL_COLUMNS:
+            values = found[name]
+            whole = np.isfinite(values) & (values >= 0) & (values < 2**31) & (values == np.floor(values))
+            if not whole.all():
+                raise InputError(f"{who} must give whole numbers from 0 on as {name}, got {values[~whole][0]}")
+        for name in needed[len(TRIAL_COLUMNS) :]:
+            values = found[name].astype(float)
+            if not (holds := np.abs(values) <= LARGEST).all():
+                bounds = f"numbers from {-LARGEST:g} to {LARGEST:g}"
+                raise InputError(f"{who} must give {bounds} as {name}, got {values[~holds][0]}")
+        _check_rows(who, found, episodes)
+        narrow = {name: np.dtype(np.int32) for name in TRIAL_COLUMNS if kinds[name].kind not in "iu"}
+        return found.astype(list((kinds | narrow).items())) if narrow else found
 
     def history_of(self, task: Any) -> tuple[Measure, ...]:
         """The measures of `Task.metrics` that progress shows; the first is the score."""
@@ -327,7 +377,11 @@ class Family:
     def play(self, name: str, task: Any, keys: np.ndarray, practice: Callable[[int], np.ndarray]) -> Played:
         """Let a baseline play; practice: from a number to the keys of so many episodes of meta-training."""
         baseline = self.baselines[name]
-        return baseline.play(task, keys, *([practice(baseline.practice)] if baseline.practice else []))
+        played = baseline.play(task, keys, *([practice(baseline.practice)] if baseline.practice else []))
+        who = f"the baseline {name} of the family {self.name}"
+        if not isinstance(played, Played):
+            raise InputError(f"{who} must give a tasks.family.Played, got {played!r:.80}")
+        return played._replace(trials=self.sound_trials(who, played.trials, len(keys)))
 
     def best_score(self, task: Any, keys: np.ndarray, practice: Callable[[int], np.ndarray]) -> float:
         """The oracle's score on these episodes; 1 without an oracle, so that a share of it is the score itself."""
@@ -344,3 +398,21 @@ class Family:
             {name: unit for name, (unit, _) in known.items()},
             {name: text or name.replace("_", " ") for name, (_, text) in known.items()},
         )
+
+
+def _check_rows(who: str, trials: np.ndarray, episodes: int) -> None:
+    """InputError unless every row is a trial of its own, in order, of one of so many episodes."""
+    episode, trial, start, end = (trials[name].astype(np.int64) for name in TRIAL_COLUMNS)
+    first = np.diff(episode, prepend=-1) > 0
+    rules = {
+        f"rows of episodes 0..{episodes - 1}": episode < episodes,
+        "rows in order of the episode": np.diff(episode, prepend=0) >= 0,
+        "a row for each of the trials 0, 1, ... of an episode": trial == np.where(first, 0, np.roll(trial, 1) + 1),
+        "trials that end after they begin": start < end,
+        "trials that begin once the one before has ended": first | (start >= np.roll(end, 1)),
+    }
+    for rule, holds in rules.items():
+        if not holds.all():
+            row = int(np.flatnonzero(~holds)[0])
+            got = ", ".join(f"{name} {trials[name][row]:g}" for name in TRIAL_COLUMNS)
+            raise InputError(f"{who} must give {rule}, got {got} in row {row}")

@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from lsnn.errors import InputError
+from lsnn.files.small import read_small
 from lsnn.files.whole import write_whole
 from lsnn.kernels.cached import cache_folder
 from lsnn.task import Task
@@ -44,10 +46,9 @@ def load_file(file: Path) -> ModuleType:
     """The module of a file of one's own; InputError for no such file or one that cannot be imported."""
     try:
         path = file.resolve()
-        own = Own(path, path.read_bytes())
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise InputError(f"{file}: must be a Python file that defines a task family, got: {error}") from error
-    return _module_of(own, path)
+    return _module_of(Own(path, read_small(path)), path)
 
 
 def _module_of(own: Own, place: Path) -> ModuleType:
@@ -63,14 +64,40 @@ def _module_of(own: Own, place: Path) -> ModuleType:
     sys.modules[name], _loaded[name] = module, own
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except BaseException as error:
         del sys.modules[name], _loaded[name]
+        if isinstance(error, KeyboardInterrupt):
+            raise
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise InputError(f"{own.path}: cannot be imported: {reason}") from error
+    _check_bounds(module)
     for kind in vars(module).values():
         if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == name:
             copyreg.pickle(kind, _sent)
     return module
+
+
+def _check_bounds(module: ModuleType) -> None:
+    """Let numba check every index of the compiled functions in a module: they write into arrays of the project's."""
+    for value in vars(module).values():
+        options = getattr(value, "targetoptions", None)
+        if options is not None and not value.py_func.__module__.startswith(("lsnn.", "tasks.")):
+            options["boundscheck"] = True
+
+
+def failing_file(error: BaseException) -> str | None:
+    """The file of one's own in which an error was raised, and its line; None if that was elsewhere."""
+    files = {str(sys.modules[name].__file__) for name in _loaded}
+    places = [f"{one.filename}, line {one.lineno}" for one in _frames(error) if one.filename in files]
+    return places[-1] if places else None
+
+
+def _frames(error: BaseException) -> Iterator[traceback.FrameSummary]:
+    """Those of an error, from the first call to where it was raised, and of the errors that it came of."""
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None:
+        yield from _frames(before)
+    yield from traceback.extract_tb(error.__traceback__)
 
 
 def _sent(thing: Any) -> tuple[Any, ...]:

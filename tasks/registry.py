@@ -20,6 +20,7 @@ from tasks.family import Family
 from tasks.own_file import load_file
 
 FOLDER = Path(__file__).parent
+CALLED = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 NAME = "FAMILY"  # by which a module gives its family
 ENVIRONMENTS = "tasks.environment"
 
@@ -92,6 +93,11 @@ def _checked(module: ModuleType, place: object) -> Family:
     found = getattr(module, NAME, None)
     if not isinstance(found, Family):
         raise InputError(f"{place}: must define {NAME} = tasks.family.Family(...), got {found!r:.80}")
+    if not CALLED.fullmatch(found.name):
+        rule = "must be of letters, digits, hyphens and underscores, and begin with a letter"
+        raise InputError(f"{place}: the name of its task {rule}, got {found.name!r:.80}")
+    if is_file(place) and found.name in modules():
+        raise InputError(f"{place}: the name of its task must not be that of a family that is there, got {found.name}")
     return found
 
 

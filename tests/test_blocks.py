@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lsnn.blocks import Block, Threads
-from lsnn.errors import InputError
+from lsnn.errors import DivergedError, InputError
 from lsnn.learning.config import LearningConfig
 from lsnn.meta import new_network
 from lsnn.network import NetworkConfig
@@ -52,6 +52,23 @@ def test_time_checkpoints_change_no_bit_of_the_gradient(network, stretch, stops)
     for a, b in zip(gradient_of(whole, network), gradient_of(checkpointed, network), strict=True):
         assert np.abs(a).max() > 0
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_state_that_becomes_nan_is_an_error_where_it_must_be_finite(network):
+    """A neuron whose v is NaN falls silent, and the rest goes on as if nothing had happened."""
+    for finite in (False, True):
+        block = Block(TASK, network, STEPS, finite=finite)
+        block.begin(TASK, episode_keys(5, 1, 0, 8))
+        block.roll_out(network.weights(), network.log_std, 20)
+        block.state.x[30, 2] = np.nan
+        if not finite:
+            block.roll_out(network.weights(), network.log_std, 20)
+            continue
+        with pytest.raises(DivergedError, match="cannot be run: v of neuron 30 is not finite before step 40; the weig"):
+            block.roll_out(network.weights(), network.log_std, 20)
+        block.state.x[30, 2], block.state.r[1, 7] = 0, np.inf
+        with pytest.raises(DivergedError, match="cannot be run: readout 1 is not finite before step 60"):
+            block.roll_out(network.weights(), network.log_std, 20)
 
 
 def changed_on_the_way(network, stretch, at):

@@ -162,7 +162,7 @@ class Trace(NamedTuple):
     between: np.ndarray  # (T, 8) bool, it is over and the next has not begun: nothing counts
     target: np.ndarray  # (T, 8, n_target)
     target_weight: np.ndarray  # (T, 8), 0 where there is no target
-    observation: np.ndarray  # (n_observation,) only its length is used
+    observation: np.ndarray  # (n_observation,) numbers of an observation that were not finite, else 0
     task_state: np.ndarray  # (T + 1, 8, n_state), or empty where it is not kept
 
 

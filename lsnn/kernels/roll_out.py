@@ -23,6 +23,9 @@ def perceive(row, t, keys, parameters, encoder, task_state, observation, record,
     record.input_spikes[row, :] = 0
     for lane in range(keys.shape[0]):
         observe(task_state[lane], parameters, observation)
+        for i in range(observation.shape[0]):
+            if not np.isfinite(observation[i]):
+                trace.observation[i] = observation[i]
         encode(keys[lane], t, observation, encoder, record.input_spikes[row], np.uint8(1 << lane))
         trace.target_weight[row, lane] = target(task_state[lane], parameters, trace.target[row, lane])
 

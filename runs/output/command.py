@@ -96,6 +96,7 @@ def ending_of_speech(name: str, code: int = 0) -> int:
 def reported(name: str, work: Callable[[], int | None]) -> int:
     """The exit code of a piece of work; what a user can mend, or the machine's fault, is a message, no traceback."""
     from lsnn.errors import ClusterError, DivergedError, InputError, StoreError
+    from tasks.own_file import failing_file
 
     try:
         return work() or 0
@@ -105,6 +106,10 @@ def reported(name: str, work: Callable[[], int | None]) -> int:
         message, code = str(error), CANNOT_GO_ON
     except MemoryError as error:
         message, code = f"this machine has not enough memory: {error}", CANNOT_GO_ON
+    except Exception as error:
+        if (place := failing_file(error)) is None:
+            raise
+        message, code = f"{place}: raised {type(error).__name__}: {error}", BAD_INPUT
     print(f"{name}: {message}", file=sys.stderr)
     return code
 

@@ -119,7 +119,8 @@ def roll_outs(
         the number of a block's first episode and the block; lanes beyond the last episode are padding.
     """
     condition, task = NETWORKS[name], session.task
-    blocks = [Block(task, network, task.duration_ms, keep_states=True) for _ in range(session.threads.count)]
+    count, steps = session.threads.count, task.duration_ms
+    blocks = [Block(task, network, steps, keep_states=True, finite=True) for _ in range(count)]
 
     def run(block: Block, part: np.ndarray) -> None:
         block.begin(task, part)

@@ -81,6 +81,18 @@ def test_training_goes_on_with_the_file_alone(here):
     assert "iteration 41" in done.output
 
 
+def test_an_error_in_the_file_is_a_line_that_names_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for old, new in (("return np.array([self.duration_ms], float)", "return np.array([self.lost])"),
+                     ("@njit\ndef begin(", "def begin(")):  # fmt: skip
+        assert old in (text := SOURCE.read_text())
+        Path("delayed_match.py").write_text(text.replace(old, new))
+        done = lsnn("train", "delayed_match.py", "--iterations", 1, "--out", "match")
+        assert done.exit_code == 2 and "Traceback" not in done.stderr
+        assert done.stderr.splitlines()[-1].startswith(f"lsnn: {tmp_path / 'delayed_match.py'}")
+        assert not Path("match/network.lsnn.h5").exists()
+
+
 def test_without_the_file_the_network_is_refused(here):
     done = lsnn("test", NETWORK, "--out", "r.h5")
     assert done.exit_code == 2 and not Path("r.h5").exists()

@@ -3,14 +3,23 @@
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tasks
+from lsnn.blocks import Block
 from lsnn.errors import InputError
-from tasks.own_file import dependence, own_file
+from lsnn.kernels.layout import trace_zeros
+from lsnn.learning.config import LearningConfig
+from lsnn.meta import new_network
+from lsnn.tried import measured, require_sound
+from tasks.experiment import preset
+from tasks.family import Baseline, Measure, Played, Trace
+from tasks.own_file import dependence, failing_file, own_file
+from tasks.presets import SMALL
 from tasks.water_maze import WaterMaze
 
 CLONE = Path(__file__).parents[2]
@@ -121,6 +130,8 @@ def test_a_task_travels_with_its_file(write, tmp_path):
         ("FAMILY = (\n", "cannot be imported: SyntaxError"),
         ("import nosuch\n", "cannot be imported: ModuleNotFoundError: No module named 'nosuch'"),
         ("raise ValueError('no')\n", "cannot be imported: ValueError: no"),
+        ("import sys\nsys.exit(0)\n", "cannot be imported: SystemExit: 0"),
+        ("class Odd(BaseException): pass\nraise Odd('no')\n", "cannot be imported: Odd: no"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path, text, message):
@@ -130,7 +141,7 @@ def test_a_bad_file_is_named(tmp_path, text, message):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match="none.py: must be a Python file that defines a task family, got: .*No such"):
+    with pytest.raises(InputError, match="none.py: must be a file that can be read, got: No such file"):
         tasks.load(tmp_path / "none.py")
 
 
@@ -138,3 +149,193 @@ def test_trials_without_a_column_are_named(write):
     task = write(('"end_ms", "right"', '"end_ms", "wrong"'), ('table["right"]', 'table["wrong"]'))
     with pytest.raises(InputError, match="trials of the family delayed-match must give .* lacks right"):
         task.family.table(task, np.zeros((2, 301, 3)), type("T", (), {"reward": np.zeros((2, 300))}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: [1, 2], "a structured array with the columns episode, trial, start_ms, end_ms, right, lacks epi"),
+        (lambda t: t[None], r"a number a column in each row, got shape \(1, 4\)"),
+        (lambda t: t.astype([(name, object) for name in t.dtype.names]), "a number a column in each row"),
+        (lambda t: t.astype([(name, "S3") for name in t.dtype.names]), "a number a column in each row"),
+        (lambda t: with_value(t, "episode", 4.0), r"rows of episodes 0\.\.3, got episode 4, trial 0, .* in row 3"),
+        (lambda t: with_value(t, "episode", -1.0), "whole numbers from 0 on as episode, got -1"),
+        (lambda t: with_value(t, "trial", np.nan), "whole numbers from 0 on as trial, got nan"),
+        (lambda t: with_value(t, "right", np.nan), "numbers from -1e.12 to 1e.12 as right, got nan"),
+        (lambda t: with_value(t, "right", 1e300), "numbers from -1e.12 to 1e.12 as right, got 1e.300"),
+        (lambda t: with_value(t, "end_ms", 0.5), "whole numbers from 0 on as end_ms, got 0.5"),
+        (lambda t: with_value(t, "start_ms", 1e30), "whole numbers from 0 on as start_ms, got 1e.30"),
+        (lambda t: t[::-1], "rows in order of the episode, got episode 2, .* in row 1"),
+        (lambda t: np.repeat(t, 2), "a row for each of the trials 0, 1, ... of an episode, got episode 0, trial 0"),
+        (lambda t: with_value(t, "trial", 1.0), "a row for each of the trials .*, got episode 3, trial 1"),
+        (lambda t: with_value(t, "start_ms", 300.0), "trials that end after they begin, got episode 3"),
+    ],
+)
+def test_a_table_of_trials_that_breaks_a_rule_is_refused(write, change, message):
+    task = write()
+    trace = Trace(np.zeros((4, 300, 1)), np.ones((4, 300)), np.ones((4, 300), bool))
+    good = task.family.table(task, np.zeros((4, 301, 3)), trace)
+    assert len(good) == 4
+    twin = Baseline("its twin", "nothing", lambda task, keys: Played(change(good.astype(FLOATS))))
+    family = replace(task.family, trials=lambda *_: change(good.astype(FLOATS)), baselines={"twin": twin})
+    with pytest.raises(InputError, match=f"trials of the family delayed-match must give .*{message}"):
+        family.table(task, np.zeros((4, 301, 3)), trace)
+    with pytest.raises(InputError, match=f"the baseline twin of the family delayed-match must give .*{message}"):
+        family.play("twin", task, np.arange(4), np.arange)
+
+
+FLOATS = [(name, float) for name in ("episode", "trial", "start_ms", "end_ms", "right")]
+
+
+def with_value(table, column, value):
+    table[column][-1] = value
+    return table
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": None}, {"name": ""}, {"label": 3}, {"unit": None}, {"format": None}, {"format": "zz"}, {"format": "d"},
+        {"better": "x"}, {"per": "x"}, {"chance": "x"}, {"chance": np.nan}, {"column": 3}, {"censored": 3},
+    ],
+)  # fmt: skip
+def test_a_measure_that_is_none_is_refused(wrong):
+    with pytest.raises(InputError, match=f"{next(iter(wrong))} of "):
+        Measure(**{"name": "right", "label": "right answers"} | wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"trials": None}, {"measures": "right"}, {"measures": (3,)}, {"baselines": {"guess": 1}}]
+)
+def test_a_family_with_a_part_that_is_none_is_refused(write, wrong):
+    with pytest.raises(InputError, match="of the family delayed-match must be"):
+        replace(write().family, **wrong)
+
+
+def test_a_baseline_that_gives_something_else_is_named(write):
+    family = replace(write().family, baselines={"none": Baseline("nobody", "nothing", lambda task, keys: None)})
+    with pytest.raises(InputError, match="the baseline none of the family .* must give a .*Played, got None"):
+        family.play("none", write(), np.arange(4), np.arange)
+
+
+# What its functions do wrong
+
+
+def block_of(task):
+    """A block of the task that has begun."""
+    learning = LearningConfig(curriculum=False, episodes=8)
+    network = new_network(task, SMALL, learning, seed=0)
+    block = Block(task, network, 4)
+    block.begin(task, np.arange(8, dtype=np.uint64))
+    return block, network.weights()
+
+
+BEGIN = "    state[TIME] = 0\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("state[TIME + 3] = 0", "must stay within their arrays .n_parameters 1, n_state 3, n_observation 2"),
+        ("state[-4] = 0", "must stay within their arrays"),
+        ("state[TIME] = parameters[1]", "must stay within their arrays"),
+        ("state[TIME] = object()", "must be such that numba can compile them .* got: Untyped global name 'object'"),
+        ("state[TIME] = {}", "must be such that numba can compile them"),
+    ],
+)
+def test_functions_that_leave_their_arrays_or_cannot_be_compiled_are_named(write, change, message):
+    task = write((BEGIN, f"    {change}\n"))
+    with pytest.raises(InputError, match=rf"delayed_match\.py: begin, observe, target and transition {message}"):
+        block_of(task)
+
+
+def test_an_observation_that_is_no_number_is_named(write):
+    block, weights = block_of(write(("observation[:] = 0", "observation[:] = 0 if state[TIME] < 2 else np.nan")))
+    block.roll_out(weights, np.zeros(1), 2)
+    with pytest.raises(InputError, match=r"delayed_match\.py: the observation must be finite, got nan before step 4"):
+        block.roll_out(weights, np.zeros(1), 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("reward", np.nan, "the reward of transition must be finite, got nan at step 7"),
+        ("reward", -np.inf, "the reward of transition must be finite, got -inf at step 7"),
+        ("target_weight", -1.0, "the weight of target must be finite and at least 0, got -1.0 at step 7"),
+        ("target_weight", np.nan, "the weight of target must be finite and at least 0, got nan at step 7"),
+        ("target", np.inf, "the target must be finite, got inf at step 7"),
+    ],
+)
+def test_what_is_no_number_is_named_unless_the_action_was_none(write, name, value, message):
+    form = block_of(write())[0].of_task
+    trace = trace_zeros(9, 1, 1, 2, 3, keep=False)
+    trace.target_weight[:] = 1.0
+    require_sound(form, trace, 0, 9)
+    getattr(trace, name)[7, 3] = value
+    with pytest.raises(InputError, match=rf"delayed_match\.py: {message}"):
+        require_sound(form, trace, 5, 9)
+    trace.action[6, 3] = np.nan  # the network's fault
+    require_sound(form, trace, 5, 9)
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ([1.0], "must give a dict of names and numbers, got .1.0."),
+        ({"right": np.zeros(2)}, "got array.* for 'right'"),
+        ({"right": "much"}, "got 'much' for 'right'"),
+        ({"a/b\n": 1.0}, "names of letters, digits and underscores"),
+        ({3: 1.0}, "names of letters, digits and underscores, got 3"),
+        ({"iteration": 1.0}, "none of them called iteration, minutes, .*, got 'iteration'"),
+    ],
+)
+def test_metrics_are_numbers_with_names_of_their_own(write, found, message):
+    task = write(('return {"right": reward[acted].mean()}', "return FOUND"))
+    sys.modules[task.dynamics].FOUND = found
+    with pytest.raises(InputError, match=f"metrics of the task delayed-match .*{message}"):
+        measured(task, np.zeros((8, 3)), np.ones((8, 3), bool))
+    sys.modules[task.dynamics].FOUND = {"right": np.float32(0.5)}
+    assert measured(task, np.zeros((8, 3)), np.ones((8, 3), bool)) == {"right": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('"delayed-match", __name__', '"../match", __name__'), "the name of its task must be of letters, digits"),
+        (('"delayed-match", __name__', '"", __name__'), "the name of its task must be of letters, digits"),
+        (('"delayed-match", __name__', '"bandit", __name__'), "must not be that of a family that is there, got bandit"),
+    ],
+)
+def test_a_name_that_leads_elsewhere_is_refused(write, change, message):
+    with pytest.raises(InputError, match=rf"delayed_match\.py: .*{message}"):
+        write(change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('"delayed-match", __name__', '"delayed-match", "os"'), "dynamics of the task must be the name of a module"),
+        (('"delayed-match", __name__', '"delayed-match", "no.where"'), "dynamics of the task must be .* got 'no.wh"),
+        (('"delayed-match", __name__', '"delayed-match", 3'), "dynamics of the task must be the name of a module"),
+        (('"none", "target"', '"none", "tagret"'), "loss of the task must be one of .* received 'tagret'"),
+        (("duration_ms: int = 300", "duration_ms: int = 0"), "duration_ms of the task must be an integer of at"),
+        (("@dataclass(frozen=True)\n", ""), "the task delayed-match must be a dataclass"),
+        (("np.array([self.duration_ms], float)", "[self.duration_ms]"), "parameters of the task must be a C-cont"),
+        (('FlagCells = FlagCells(("A", "B"))', "FlagCells = None"), "encoder of the task must be an encoder"),
+    ],
+)
+def test_a_task_that_is_none_is_refused_before_anything_is_made_of_it(write, tmp_path, change, message):
+    with pytest.raises(InputError, match=message):
+        write(change)
+        preset(str(tmp_path / "delayed_match.py"))
+
+
+def test_an_error_in_a_file_of_ones_own_is_told_from_others(write, tmp_path):
+    task = write(('return {"right": reward[acted].mean()}', 'raise KeyError("lost")'))
+    with pytest.raises(KeyError) as caught:
+        task.metrics(np.zeros(1), np.zeros(1))
+    assert failing_file(caught.value) == f"{tmp_path / 'delayed_match.py'}, line 45"
+    try:
+        raise RuntimeError("elsewhere")
+    except RuntimeError as error:
+        assert failing_file(error) is None
