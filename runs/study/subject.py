@@ -104,7 +104,9 @@ def run_blocks(
     """
     spare: queue.SimpleQueue[Block] = queue.SimpleQueue()
     for _ in range(subject.threads.count):
-        spare.put(Block(task, subject.network, task.duration_ms, keep_states=True, stretch=stretch, gradient=False))
+        spare.put(
+            Block(task, subject.network, task.duration_ms, True, stretch=stretch, gradient=False, finite=True)
+        )
     parts = padded(keys)
 
     def work(number: int, part: np.ndarray) -> Any:
