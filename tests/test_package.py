@@ -24,9 +24,10 @@ MAY_IMPORT = {
     "runs": {"runs", "tasks", "lsnn", "analysis"},
     "analysis": {"analysis", "lsnn"},
 }
-# What analysis takes of lsnn: open_result and what it opens, checks of further items, how files are written.
+# What analysis takes of lsnn: open_result and what it opens, checks of further items, the register of seeds, how files
+# are written.
 DOOR = {"lsnn", "lsnn.errors", "lsnn.estimates", "lsnn.files.about", "lsnn.files.conditions", "lsnn.files.reading",
-        "lsnn.files.results"}  # fmt: skip
+        "lsnn.files.results", "lsnn.seeds"}  # fmt: skip
 OF_FILES = {"lsnn.files.scratch", "lsnn.files.whole"}
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "llvmlite": "numba", "imageio_ffmpeg": "imageio-ffmpeg"}
 
