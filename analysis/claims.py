@@ -19,8 +19,8 @@ from scipy.stats import binomtest, norm, t
 
 from lsnn.estimates import CONFIDENCE, Estimate
 
-SHARE_MARGIN = 0.10  # of shares of animals, of time, and of the oracle's goals
-LATENCY_MARGIN = 0.20  # of search times, in those of the oracle
+SHARE_MARGIN = 0.10  # of shares of animals, of time, and of the oracle's visits
+LATENCY_MARGIN = 0.20  # of escape latencies, in those of the oracle
 FEWEST = 20  # animals; fewer decide nothing, as their bootstrap interval is too narrow
 
 Key = TypeVar("Key", bound=Hashable)

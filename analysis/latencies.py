@@ -14,12 +14,12 @@ FIRST, SECOND, LATER, FROM_SECOND = (0, 0), (1, 1), (2, None), (1, None)
 Reduction = Callable[[Times, np.ndarray], np.ndarray]
 
 
-def goals_per_episode(condition: Condition) -> Estimate:
+def visits_per_episode(condition: Condition) -> Estimate:
     """Mean number of visits in an episode."""
     return mean_over_episodes(visits_of(condition))
 
 
-def goals_ratio(condition: Condition, reference: Condition) -> Estimate:
+def visits_ratio(condition: Condition, reference: Condition) -> Estimate:
     """Mean visits of a condition over those of a reference (the fraction of the oracle), on the same episodes.
 
     Raises ResultError when the episodes differ or the reference never finds the platform.
@@ -30,7 +30,7 @@ def goals_ratio(condition: Condition, reference: Condition) -> Estimate:
     return estimate(lambda weights: (weights @ visits) / np.maximum(weights @ of, 1), condition.n_episodes)
 
 
-def goals_difference_in(condition: Condition, reference: Condition, unit: Condition) -> Estimate:
+def visits_difference_in(condition: Condition, reference: Condition, unit: Condition) -> Estimate:
     """Mean visits of a condition minus a reference's, in those of a third (the oracle), on the same episodes.
 
     Raises ResultError when the episodes differ or the third never finds the platform.
@@ -41,7 +41,7 @@ def goals_difference_in(condition: Condition, reference: Condition, unit: Condit
     return estimate(lambda weights: (weights @ more) / np.maximum(weights @ of, 1), condition.n_episodes)
 
 
-def goals_difference(condition: Condition, reference: Condition) -> Estimate:
+def visits_difference(condition: Condition, reference: Condition) -> Estimate:
     """Mean visits of a condition minus a reference's on the same episodes; ResultError when the episodes differ."""
     return mean_over_episodes(visits_of(condition) - paired_visits(condition, reference))
 
@@ -63,7 +63,7 @@ def searches(condition: Condition, first: int, last: int | None) -> Times:
     )  # fmt: skip
 
 
-def search_time(condition: Condition, trials: tuple[int, int | None], reduce: Reduction = median_of) -> Estimate:
+def escape_latency(condition: Condition, trials: tuple[int, int | None], reduce: Reduction = median_of) -> Estimate:
     """Median (or mean: `mean_of`) escape latency in ms over trials (first, last); n: the episodes that began one."""
     return typical(searches(condition, *trials), reduce)
 
@@ -75,7 +75,7 @@ def search_by_trial(condition: Condition, n_trials: int, share: float) -> dict[i
     """
     curve: dict[int, Estimate] = {}
     for trial in range(n_trials):
-        curve[trial] = search_time(condition, (trial, trial))
+        curve[trial] = escape_latency(condition, (trial, trial))
         if curve[trial].n < share * condition.n_episodes:
             del curve[trial]
             break
@@ -85,7 +85,7 @@ def search_by_trial(condition: Condition, n_trials: int, share: float) -> dict[i
 def search_ratio(
     condition: Condition, trials: tuple[int, int | None], other: Condition, others: tuple[int, int | None]
 ) -> Estimate:
-    """Median search time of some trials over that of others, drawn in pairs, of the episodes that began both.
+    """Median escape latency of some trials over that of others, drawn in pairs, of the episodes that began both.
 
     Else trial 1 would be that of all mazes, and later ones those of the mazes in which the platform is found easily.
 
@@ -100,7 +100,7 @@ def search_ratio(
 def search_difference(
     condition: Condition, trials: tuple[int, int | None], other: Condition, others: tuple[int, int | None]
 ) -> Estimate:
-    """Median search time of some trials minus that of others in ms, as `search_ratio`."""
+    """Median escape latency of some trials minus that of others in ms, as `search_ratio`."""
     paired_visits(condition, other)
     return of_medians(searches(condition, *trials), searches(other, *others), np.subtract)
 

@@ -8,7 +8,7 @@ import pandas
 from lsnn.files.reading import FLAG, PLACE, ResultError, Rule, check, place, reported
 from lsnn.files.results import Condition, Result
 
-SWUM = {"latency_ms", "path_length", "optimal_ms", "start_x", "start_y", "goal_x", "goal_y", "found"}
+SWUM = {"latency_ms", "path_length", "optimal_ms", "start_x", "start_y", "platform_x", "platform_y", "found"}
 
 
 class Trials(NamedTuple):
@@ -26,8 +26,8 @@ class Trials(NamedTuple):
     optimal_ms: np.ndarray
     start_x: np.ndarray
     start_y: np.ndarray
-    goal_x: np.ndarray
-    goal_y: np.ndarray
+    platform_x: np.ndarray
+    platform_y: np.ndarray
     found: np.ndarray
 
     @property
@@ -43,7 +43,7 @@ def trials_of(condition: Condition) -> Trials:
         raise ResultError(f"{where}: needs the columns {', '.join(Trials._fields)}; missing: {', '.join(missing)}")
     within = Rule(0, condition.duration_ms, whole=True)
     rules = {"latency_ms": within, "path_length": Rule(0), "optimal_ms": Rule(0, whole=True), "found": FLAG}
-    rules |= dict.fromkeys(("start_x", "start_y", "goal_x", "goal_y"), PLACE)
+    rules |= dict.fromkeys(("start_x", "start_y", "platform_x", "platform_y"), PLACE)
     for name, rule in rules.items():
         check(f"{where}: column {name!r}", frame[name].to_numpy(), rule)
     check(f"{where}: start_ms + latency_ms", (frame["start_ms"] + frame["latency_ms"]).to_numpy(), within)

@@ -1,4 +1,4 @@
-"""Frozen networks over a grid of mazes: finds as a share of the oracle's (reads the file of experiment maze-family).
+"""Frozen networks over a grid of mazes: visits as a share of the oracle's (reads the file of experiment maze-family).
 
 A share is a ratio of sums over the episodes of one maze; the mean over a grid gives every maze the same weight.
 """
@@ -22,7 +22,7 @@ from lsnn.files.results import Result
 from lsnn.files.whole import write_whole
 
 NETWORKS = ("family", "specialist")
-PLAYERS = (*NETWORKS, "memory", "circling")
+CONDITIONS = (*NETWORKS, "memory", "circling")
 TITLES = {"family": "family network", "specialist": "specialist", "memory": "circling, then memory",
           "circling": "circling", "oracle": "oracle"}  # fmt: skip
 WHERE = {
@@ -34,26 +34,26 @@ DARK_BELOW = 0.45  # shares whose colour needs white digits
 
 
 class Grid(NamedTuple):
-    """Finds (kind, radius, rest, E) of the players in the file, the oracle among them."""
+    """Visits (kind, radius, rest, E) of the conditions in the file, the oracle among them."""
 
     kinds: list[str]
     radius: np.ndarray  # (radius,), of the platform, in pool radii
     rest_ms: np.ndarray  # (rest,)
-    goals: dict[str, np.ndarray]
+    visits: dict[str, np.ndarray]
 
     @property
-    def players(self) -> list[str]:
+    def conditions(self) -> list[str]:
         """Those that are shown, in order."""
-        return [name for name in PLAYERS if name in self.goals]
+        return [name for name in CONDITIONS if name in self.visits]
 
-    def shares(self, player: str) -> np.ndarray:
-        """Finds over the oracle's in the same maze, (kind, radius, rest)."""
-        return self.goals[player].sum(-1) / self.goals["oracle"].sum(-1)
+    def shares(self, condition: str) -> np.ndarray:
+        """Visits over the oracle's in the same maze, (kind, radius, rest)."""
+        return self.visits[condition].sum(-1) / self.visits["oracle"].sum(-1)
 
-    def mean_share(self, player: str, kind: int) -> Estimate:
+    def mean_share(self, condition: str, kind: int) -> Estimate:
         """Mean of the shares over the mazes of a kind, with its bootstrap interval over episodes."""
-        n_episodes = self.goals[player].shape[-1]
-        above, below = (self.goals[name][kind].reshape(-1, n_episodes).T for name in (player, "oracle"))
+        n_episodes = self.visits[condition].shape[-1]
+        above, below = (self.visits[name][kind].reshape(-1, n_episodes).T for name in (condition, "oracle"))
         return estimate(lambda weights: (weights @ above / np.maximum(weights @ below, 1)).mean(-1), n_episodes)
 
 
@@ -63,13 +63,13 @@ def grid_of(result: Result) -> Grid:
     radius, rest_ms = (array(result.file, name, (None,), Rule(0)) for name in ("radius", "rest_ms"))
     n_episodes = len(dataset(result.file, "episode_key", (None,)))
     shape = (len(kinds), len(radius), len(rest_ms), n_episodes)
-    present = [name for name in (*PLAYERS, "oracle") if name not in NETWORKS or holds(result.file, name)]
+    present = [name for name in (*CONDITIONS, "oracle") if name not in NETWORKS or holds(result.file, name)]
     if 0 in shape:
         raise ResultError(f"{place(result.file)}: must hold a maze and an episode, holds {shape} of kinds, radii, ...")
-    goals = {name: array(subgroup(result.file, name), "goals", shape, COUNT).astype(float) for name in present}
-    if not goals["oracle"].sum(-1).all():
+    visits = {name: array(subgroup(result.file, name), "visits", shape, COUNT).astype(float) for name in present}
+    if not visits["oracle"].sum(-1).all():
         raise ResultError(f"{place(result.file)}: the oracle finds nothing in some maze, so nothing is a share of it")
-    return Grid(kinds, radius, rest_ms, goals)
+    return Grid(kinds, radius, rest_ms, visits)
 
 
 def origins(result: Result, networks: Sequence[str] = NETWORKS) -> list[str]:
@@ -82,17 +82,17 @@ def origins(result: Result, networks: Sequence[str] = NETWORKS) -> list[str]:
 
 
 def describe(path: Path) -> str:
-    """A line a kind and player: mean share over the grid with its 95 % interval, lowest and highest maze."""
+    """A line a kind and condition: mean share over the grid with its 95 % interval, lowest and highest maze."""
     with open_result(path) as result:
         grid = grid_of(result)
-        lines = [f"{', '.join(origins(result))}; {grid.goals['oracle'].shape[-1]} episodes a maze"]
-        lines.append("finds as a share of the oracle's: mean over the grid [95 %]; lowest; highest")
+        lines = [f"{', '.join(origins(result))}; {grid.visits['oracle'].shape[-1]} episodes a maze"]
+        lines.append("visits as a share of the oracle's: mean over the grid [95 %]; lowest; highest")
         for number, kind in enumerate(grid.kinds):
-            for player in grid.players:
-                shares = grid.shares(player)[number]
+            for condition in grid.conditions:
+                shares = grid.shares(condition)[number]
                 extremes = "; ".join(told_cell(grid, shares, pick(shares)) for pick in (np.argmin, np.argmax))
-                mean = interval(grid.mean_share(player, number), 2)
-                lines.append(f"{kind:<8}  {TITLES[player]:<21}  {mean}; {extremes}")
+                mean = interval(grid.mean_share(condition, number), 2)
+                lines.append(f"{kind:<8}  {TITLES[condition]:<21}  {mean}; {extremes}")
     return "\n".join(lines)
 
 
@@ -104,16 +104,16 @@ def told_cell(grid: Grid, shares: np.ndarray, flat: np.intp) -> str:
 
 @styled
 def heat_maps(result: Result) -> Figure:
-    """A heat map for each kind (rows) and player (columns): share by rest (x) and platform radius (y)."""
+    """A heat map for each kind (rows) and condition (columns): share by rest (x) and platform radius (y)."""
     grid = grid_of(result)
-    rows, columns = len(grid.kinds), len(grid.players)
+    rows, columns = len(grid.kinds), len(grid.conditions)
     figure = new_figure(2.2 + 2.9 * columns, 1.6 + 3.2 * rows, "Frozen networks over the family of mazes")
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for column, player in enumerate(grid.players):
-        shares = grid.shares(player)
+    for column, condition in enumerate(grid.conditions):
+        shares = grid.shares(condition)
         for axes, of_kind in zip(panels[:, column], shares, strict=True):
             image = heat_map(axes, grid, of_kind)
-        panels[0, column].set_title(TITLES[player])
+        panels[0, column].set_title(TITLES[condition])
         panels[-1, column].set_xlabel("rest (ms)")
     for axes, kind in zip(panels[:, 0], grid.kinds, strict=True):
         axes.set_ylabel("platform radius (pool radii)")
@@ -121,9 +121,9 @@ def heat_maps(result: Result) -> Figure:
             WHERE.get(kind, kind), (-0.37, 0.5), xycoords="axes fraction", rotation=90, ha="right", va="center",
             fontweight="bold",
         )  # fmt: skip
-    bar = figure.colorbar(image, ax=panels, fraction=0.05, aspect=40, label="finds, share of the oracle's")
+    bar = figure.colorbar(image, ax=panels, fraction=0.05, aspect=40, label="visits, share of the oracle's")
     bar.outline.set_visible(False)
-    n = grid.goals["oracle"].shape[-1]
+    n = grid.visits["oracle"].shape[-1]
     return add_footer(figure, result, f"n = {n} episodes a maze, the same keys in all · {' · '.join(origins(result))}")
 
 

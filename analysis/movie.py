@@ -1,4 +1,4 @@
-"""A movie of a frozen episode round its first find: swim path, spikes, thresholds by preferred place, value."""
+"""A movie of a frozen episode round its first visit: swim path, spikes, thresholds by preferred place, value."""
 
 import shutil
 from importlib.util import find_spec
@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from analysis.maze import path_of, radius_of
-from analysis.raster import Window, draw_populations, goal_found_first, thresholds_in, window_of_first_find
+from analysis.raster import Window, draw_populations, platform_found_first, thresholds_in, window_of_first_visit
 from analysis.style import BLUE, DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
 from lsnn import open_result
 from lsnn.errors import StoreError
@@ -105,7 +105,7 @@ def draw_stage(result: Result) -> tuple[Figure, Stage]:
         raise ResultError(f"{result.path}: a movie is made of swim paths in the water maze, not of {result.task}")
     if not frozen.has_recording:
         raise ResultError(f"{result.path}: /frozen needs spikes and traces for a movie, has none (lsnn test --record)")
-    window = window_of_first_find(frozen, frozen.traces)
+    window = window_of_first_visit(frozen, frozen.traces)
     figure = new_figure(11, 6.4, "One episode through its first visit, weights frozen")
     grid = figure.add_gridspec(3, 2, width_ratios=(1, 1.35), height_ratios=(1.3, 1.3, 0.6))
     path = path_of(frozen, window.episode, window.start_ms, window.stop_ms)
@@ -139,7 +139,7 @@ def draw_pool(axes: Axes, condition: Condition, window: Window, radius: float) -
     """Pool and platform; returns path and animal, to be moved."""
     clear_axes(axes)
     pool = axes.add_patch(Circle((0, 0), 1, facecolor="#F3F7FA", edgecolor=GREY, linewidth=1.2))
-    centre = goal_found_first(condition, window.episode)
+    centre = platform_found_first(condition, window.episode)
     platform = Circle(tuple(centre), radius, facecolor=GREEN + "50", edgecolor=GREEN)
     axes.add_patch(platform).set_clip_path(pool)
     axes.set_xlim(-1.05, 1.05)

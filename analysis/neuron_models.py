@@ -9,17 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.brian_experiments import look, search
-from analysis.latencies import FIRST, SECOND, goals_per_episode, goals_ratio, search_time
+from analysis.latencies import FIRST, SECOND, escape_latency, visits_per_episode, visits_ratio
 from analysis.plots import plain_search_axis
 from analysis.style import BLUE, VERMILLION, add_footer, new_figure, png, styled
-from analysis.verdict import search_text
+from analysis.verdict import latency_text
 from lsnn import open_result
 from lsnn.estimates import Estimate
 from lsnn.files.reading import COUNT, KEY, ResultError, Rule, label_attribute, number_attribute, place, subgroup
 from lsnn.files.results import Condition, Result
 from lsnn.files.whole import write_whole
 
-YARDSTICKS = ("circling", "memory", "oracle")
+BASELINES = ("circling", "memory", "oracle")
 
 
 class Run(NamedTuple):
@@ -49,17 +49,17 @@ def runs_of(result: Result) -> list[Run]:
 
 
 def describe(path: Path) -> str:
-    """A line a run: goals and their 95 % interval, fraction of the oracle's, search times, rate, length."""
+    """A line a run: visits and their 95 % interval, fraction of the oracle's, escape latencies, rate, length."""
     with open_result(path) as result:
-        result.require(*YARDSTICKS)
+        result.require(*BASELINES)
         oracle = result.conditions["oracle"]
-        lines = ["model, seed: goals [95 %], of the oracle's, median search on trials 1 and 2 (ms), rate, iterations"]
+        lines = ["model, seed: visits [95 %], of the oracle's, median search on trials 1 and 2 (ms), rate, iterations"]
         for run in runs_of(result):
-            goals, share = goals_per_episode(run.condition), goals_ratio(run.condition, oracle)
+            visits, share = visits_per_episode(run.condition), visits_ratio(run.condition, oracle)
             limit = run.condition.duration_ms
-            first, second = (search_text(search(run.condition, trials), limit) for trials in (FIRST, SECOND))
+            first, second = (latency_text(search(run.condition, trials), limit) for trials in (FIRST, SECOND))
             lines.append(
-                f"{run.model:<12} {run.seed:3d}  {goals.value:5.1f} [{goals.low:.1f}, {goals.high:.1f}]  "
+                f"{run.model:<12} {run.seed:3d}  {visits.value:5.1f} [{visits.low:.1f}, {visits.high:.1f}]  "
                 f"{share.value:4.2f}  {first:>16} {second:>16}  {run.rate_hz:4.1f} Hz  {run.iterations} in "
                 f"{run.minutes:.1f} min, {run.exploded} exploded"
             )
@@ -68,23 +68,23 @@ def describe(path: Path) -> str:
 
 @styled
 def model_rows(result: Result) -> Figure:
-    """Goals per episode and median search times of every run, a row a model."""
-    result.require(*YARDSTICKS)
+    """Visits per episode and median escape latencies of every run, a row a model."""
+    result.require(*BASELINES)
     runs = runs_of(result)
     models = list(dict.fromkeys(run.model for run in runs))
     figure = new_figure(13, 2.6 + 0.55 * len(models), "Neuron models on the maze, the same budget of meta-training")
     left, right = figure.subplots(1, 2, sharey=True)
     rows = [models.index(run.model) + offset for run, offset in zip(runs, offsets(runs), strict=True)]
-    draw(left, rows, [goals_per_episode(run.condition) for run in runs], BLUE, "a network")
+    draw(left, rows, [visits_per_episode(run.condition) for run in runs], BLUE, "a network")
     for trials, colour, label in ((FIRST, VERMILLION, "trial 1"), (SECOND, BLUE, "trial 2")):
         draw(right, rows, [search(run.condition, trials) for run in runs], colour, label, runs[0].condition.duration_ms)
-    for name in YARDSTICKS:
-        left.axvline(goals_per_episode(result.conditions[name]).value, label=result[name].label, **look(name))
-        second = search_time(result.conditions[name], SECOND).value
+    for name in BASELINES:
+        left.axvline(visits_per_episode(result.conditions[name]).value, label=result[name].label, **look(name))
+        second = escape_latency(result.conditions[name], SECOND).value
         right.axvline(second, label=f"{result[name].label}, trial 2", **look(name))
-    left.set(xlabel="goals per episode", xlim=(0, None), yticks=range(len(models)), yticklabels=models)
+    left.set(xlabel="visits per episode", xlim=(0, None), yticks=range(len(models)), yticklabels=models)
     left.invert_yaxis()
-    right.set(xlabel="median search time (ms)", xscale="log")
+    right.set(xlabel="median escape latency (ms)", xscale="log")
     plain_search_axis(right, "x")
     for axes in (left, right):
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, columnspacing=1.2)

@@ -1,4 +1,4 @@
-"""The memory being written: input spikes, network spikes and adaptive thresholds through the first find."""
+"""The memory being written: input spikes, network spikes and adaptive thresholds through the first visit."""
 
 from typing import NamedTuple
 
@@ -20,24 +20,24 @@ POPULATION_COLOURS = (BLUE, VERMILLION, GREEN, ORANGE)
 
 
 class Window(NamedTuple):
-    """Steps start_ms..stop_ms of an episode, row `stored` of the traces, around the first find."""
+    """Steps start_ms..stop_ms of an episode, row `stored` of the traces, around the first visit."""
 
     stored: int
     episode: int
     start_ms: int
     stop_ms: int
     find_ms: int
-    finds_ms: np.ndarray
+    visits_ms: np.ndarray
     set_downs_ms: np.ndarray
 
 
 @styled
-def first_find(result: Result) -> Figure:
-    """Distance to the platform, input raster, network raster and adaptive thresholds around the first find."""
+def first_visit(result: Result) -> Figure:
+    """Distance to the platform, input raster, network raster and adaptive thresholds around the first visit."""
     result.require("frozen")
     frozen, network = result.conditions["frozen"], result.network
     traces = frozen.traces
-    window = window_of_first_find(frozen, traces)
+    window = window_of_first_visit(frozen, traces)
     figure = new_figure(12, 9.6, "Spikes and adaptive thresholds through the first visit")
     axes = figure.subplots(4, 1, sharex=True, height_ratios=(1, 1.9, 2.4, 2.4))
     draw_distance(axes[0], frozen, window, radius_of(frozen, window.episode))
@@ -53,38 +53,38 @@ def first_find(result: Result) -> Figure:
     return add_footer(figure, result, n)
 
 
-def window_of_first_find(condition: Condition, traces: Dataset) -> Window:
-    """The stored window with most time around the first find of its episode; ResultError when none holds one."""
+def window_of_first_visit(condition: Condition, traces: Dataset) -> Window:
+    """The stored window with most time around the first visit of its episode; ResultError when none holds one."""
     trials = trials_of(condition)
     best: tuple[int, Window] | None = None
     starts = zip(traces.episode.values.tolist(), traces.start_ms.values.tolist(), strict=True)
     for index, (episode, start) in enumerate(starts):
         rows = trials.episode == episode
-        finds = np.sort((trials.start_ms + trials.latency_ms)[rows & trials.found])
+        visits = np.sort((trials.start_ms + trials.latency_ms)[rows & trials.found])
         stop = start + traces.sizes["row"]
-        if not len(finds) or not start < finds[0] < stop:
+        if not len(visits) or not start < visits[0] < stop:
             continue
-        find = int(finds[0])
+        find = int(visits[0])
         first, last = max(int(start), find - BEFORE_MS), min(int(stop), find + AFTER_MS)
-        window = Window(index, int(episode), first, last, find, finds, np.sort(trials.start_ms[rows]))
+        window = Window(index, int(episode), first, last, find, visits, np.sort(trials.start_ms[rows]))
         if best is None or last - first > best[0]:
             best = (last - first, window)
     if best is None:
-        raise ResultError(f"{place(condition.group)}/traces: no window holds the first find of its episode")
+        raise ResultError(f"{place(condition.group)}/traces: no window holds the first visit of its episode")
     return best[1]
 
 
-def goal_found_first(condition: Condition, episode: int) -> np.ndarray:
-    """Centre of the platform of the first find of an episode that has one, (2,); it may have moved before."""
+def platform_found_first(condition: Condition, episode: int) -> np.ndarray:
+    """Centre of the platform of the first visit of an episode that has one, (2,); it may have moved before."""
     trials = trials_of(condition)
-    finds = np.flatnonzero((trials.episode == episode) & trials.found)
-    row = finds[np.argmin((trials.start_ms + trials.latency_ms)[finds])]
-    return np.array([trials.goal_x[row], trials.goal_y[row]])
+    visits = np.flatnonzero((trials.episode == episode) & trials.found)
+    row = visits[np.argmin((trials.start_ms + trials.latency_ms)[visits])]
+    return np.array([trials.platform_x[row], trials.platform_y[row]])
 
 
 def mark_events(axes: Axes, window: Window, colour: str, behind: bool) -> None:
-    """Finds as solid lines (the first one strong), set-downs as dashed ones."""
-    for moments, style in ((window.finds_ms, "-"), (window.set_downs_ms, "--")):
+    """Visits as solid lines (the first one strong), releases as dashed ones."""
+    for moments, style in ((window.visits_ms, "-"), (window.set_downs_ms, "--")):
         for moment in moments[(moments >= window.start_ms) & (moments < window.stop_ms)]:
             first = moment == window.find_ms
             axes.axvline(
@@ -100,7 +100,7 @@ def mark_events(axes: Axes, window: Window, colour: str, behind: bool) -> None:
 def draw_distance(axes: Axes, condition: Condition, window: Window, platform_radius: float) -> None:
     """Distance from the animal to the centre of the platform that it finds first."""
     path = path_of(condition, window.episode, window.start_ms, window.stop_ms)
-    distance = np.linalg.norm(path - goal_found_first(condition, window.episode), axis=1)
+    distance = np.linalg.norm(path - platform_found_first(condition, window.episode), axis=1)
     jumps = np.isin(np.arange(window.start_ms, window.stop_ms), window.set_downs_ms)
     time = np.arange(window.start_ms, window.stop_ms) - window.find_ms
     cut = np.flatnonzero(jumps)
@@ -193,7 +193,7 @@ def thresholds_in(traces: Dataset, window: Window, network: Network) -> np.ndarr
 
 
 def draw_thresholds(axes: Axes, traces: Dataset, window: Window, network: Network) -> None:
-    """Thresholds B/b0 of the adaptive neurons, sorted by how much the first find raised them."""
+    """Thresholds B/b0 of the adaptive neurons, sorted by how much the first visit raised them."""
     adaptive = np.flatnonzero(network.beta > 0)
     axes.set_ylabel("adaptive neurons,\nmost raised on top")
     axes.set_yticks([])

@@ -71,9 +71,7 @@ def _curves(group: h5py.Group, n_cells: int) -> list[tuple[np.ndarray, np.ndarra
     columns += [array(group, name, columns[0].shape) for name in ("minutes", "fraction")]
     if offsets[0] != 0 or offsets[-1] != len(columns[0]) or np.any(np.diff(offsets) < 0):
         raise ResultError(f"{place(group)}: cell_offsets must rise from 0 to the {len(columns[0])} tests")
-    return [
-        (columns[0][a:b], columns[1][a:b], columns[2][a:b]) for a, b in zip(offsets[:-1], offsets[1:], strict=True)
-    ]
+    return [(columns[0][a:b], columns[1][a:b], columns[2][a:b]) for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
 
 
 def band(curves: list[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

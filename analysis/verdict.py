@@ -84,8 +84,8 @@ def signed(estimate: Estimate) -> str:
     return text[0] if estimate.low != estimate.low else f"{text[0]} [{text[1]}, {text[2]}]"
 
 
-def search_text(estimate: Estimate, limit_ms: int) -> str:
-    """A search time as `value [low, high]`; a bound that no find reached within an episode as `> limit`."""
+def latency_text(estimate: Estimate, limit_ms: int) -> str:
+    """A escape latency as `value [low, high]`; a bound that no visit reached within an episode as `> limit`."""
     if estimate.value != estimate.value:
         return "–"
     value, low, high = (f"> {limit_ms}" if number >= limit_ms else f"{number:.0f}" for number in estimate[:3])

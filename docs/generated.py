@@ -1,10 +1,10 @@
 """Sphinx directives whose text is made from the code: parameters, presets, families, commands.
 
-    {parameters} lsnn.network.NetworkConfig     a table with a row for every field of a configuration
-    {task-parameters}, {encoder-parameters}     a section for every family: its task, its presets; for every encoder
-    {families}                                  a table of the task families
-    {environments}                              a section for every Gymnasium environment: its docstring
-    {commands}                                  a section for every command, with its arguments and options
+{parameters} lsnn.network.NetworkConfig     a table with a row for every field of a configuration
+{task-parameters}, {encoder-parameters}     a section for every family: its task, its presets; for every encoder
+{families}                                  a table of the task families
+{environments}                              a section for every Gymnasium environment: its docstring
+{commands}                                  a section for every command, with its arguments and options
 """
 
 import importlib

@@ -42,33 +42,33 @@ class Block:
 
     Args:
         steps: length of the record; keep_states: whether the task's states are recorded.
-        stretch: steps of which the state variables are kept for the adjoint; where it is shorter than the record, the
-            state is saved before every stretch and each is run again, to the same bits, on the way back (Griewank &
-            Walther 2000, one level): memory grows with the square root of the steps if the stretch does. 0 = all steps.
+        segment: steps of which the state variables are kept for the adjoint; where it is shorter than the record, the
+            state is saved before every segment and each is run again, to the same bits, on the way back (Griewank &
+            Walther 2000, one level): memory grows with the square root of the steps if the segment does. 0 = all steps.
         gradient: whether `back` will be asked for; without it no state is saved on the way.
         finite: whether it is an error of a roll-out that a state variable is NaN or infinite at its end.
     """
 
     def __init__(
-        self, task: Task, network: Network, steps: int, keep_states: bool = False, dtype=np.float32, stretch: int = 0,
+        self, task: Task, network: Network, steps: int, keep_states: bool = False, dtype=np.float32, segment: int = 0,
         gradient: bool = True, finite: bool = False,
     ):  # fmt: skip
         require_integer("steps", steps, 1, 2**31)
-        require_integer("stretch", stretch, 0, 2**31)
+        require_integer("segment", segment, 0, 2**31)
         require_flag("keep_states", keep_states)
         require_flag("gradient", gradient)
         self.of_task, self.of_network = fit.form_of_task(task), fit.sizes_of(network, dtype)
         self.cells = cells_of(network.groups, network.config.dt_ms / 1000)
-        self.steps, self.dtype, self.stretch = int(steps), self.of_network.dtype.type, int(min(stretch or steps, steps))
+        self.steps, self.dtype, self.segment = int(steps), self.of_network.dtype.type, int(min(segment or steps, steps))
         self.sizes = (network.config.n_neurons, network.n_slots, network.n_out, network.ring)
         n_neurons, n_slots, n_out, _ = self.sizes
-        self.record = record_zeros(self.steps, n_neurons, n_slots, network.n_in, n_out, self.dtype, self.stretch)
-        self.saves = gradient and self.stretch < steps
-        self.saved: dict[int, State] = {}  # before every stretch
-        self.left: State | None = None  # by the last call of roll_out, where it ended within a stretch
-        self.changed = False  # whether an experiment changed the state within a stretch, or the step
+        self.record = record_zeros(self.steps, n_neurons, n_slots, network.n_in, n_out, self.dtype, self.segment)
+        self.saves = gradient and self.segment < steps
+        self.saved: dict[int, State] = {}  # before every segment
+        self.left: State | None = None  # by the last call of roll_out, where it ended within a segment
+        self.changed = False  # whether an experiment changed the state within a segment, or the step
         self.reached = 0  # the step after the last call of roll_out
-        self.kept = 0  # first step of the stretch whose state variables are in the record
+        self.kept = 0  # first step of the segment whose state variables are in the record
         self.begun = self.whole = False  # whether episodes were begun; whether the record holds them to its end
         self.watched = network if finite else None
         self.keys = np.zeros(LANES, np.uint64)
@@ -114,7 +114,7 @@ class Block:
     ) -> None:
         """Go on for `steps` ms (default: to the end of the record), recording rows t.. .
 
-        log_std: (n_action,) log spread of the policy, -inf for its mean; hold: steps for which its noise stays;
+        log_std: (n_action,) log std of the policy, -inf for its mean; hold: steps for which its noise stays;
         mean_norm: greatest norm of the mean, which is scaled back to it.
 
         Raises:
@@ -122,12 +122,12 @@ class Block:
                 or the task gave what is no number.
         DivergedError: a state variable is NaN or infinite, in a block that is `finite`.
         """
-        end, log_spread = self._end(steps), self.policy(log_std, hold, mean_norm)
+        end, log_std = self._end(steps), self.policy(log_std, hold, mean_norm)
         self._require_fit(weights)
         self.changed |= self.saves and self.t != self.reached
         while self.t < end:
-            last = min(end, (self.t // self.stretch + 1) * self.stretch)
-            if self.t % self.stretch == 0 and self.saves:
+            last = min(end, (self.t // self.segment + 1) * self.segment)
+            if self.t % self.segment == 0 and self.saves:
                 self.saved[self.t] = copy_of(self.state)
             elif self.left is not None:
                 self.changed |= not all(map(np.array_equal, self.left, self.state))
@@ -139,12 +139,12 @@ class Block:
             with tried.calling(self.of_task):
                 self.module.roll_out(
                     self.t, self.keys, weights, self.state, self.parameters, self.encoder, self.task_state,
-                    log_spread, self.n_spread, int(hold), float(mean_norm), self.rows(self.t, last), trace,
+                    log_std, self.n_spread, int(hold), float(mean_norm), self.rows(self.t, last), trace,
                 )  # fmt: skip
             tried.require_sound(self.of_task, self.trace, self.t, last)
-            self.kept, self.t = self.t - self.t % self.stretch, last
+            self.kept, self.t = self.t - self.t % self.segment, last
         self.reached, self.whole = self.t, self.t == self.steps
-        within = self.saves and self.t % self.stretch and self.t < self.steps
+        within = self.saves and self.t % self.segment and self.t < self.steps
         self.left = copy_of(self.state) if within else None
         if self.watched is not None:
             tried.require_finite(self.watched, self.state, self.t)
@@ -162,7 +162,7 @@ class Block:
         return self.t + int(steps)
 
     def policy(self, log_std: np.ndarray, hold: int, mean_norm: float) -> np.ndarray:
-        """The log spread (n_action,) as compiled code takes it; InputError unless it and the rest are a policy."""
+        """The log std (n_action,) as compiled code takes it; InputError unless it and the rest are a policy."""
         require_integer("hold", hold, 1, 2**31)
         if not isinstance(mean_norm, float) or mean_norm != np.inf:
             require_number("mean_norm", mean_norm, 0.0)
@@ -190,8 +190,8 @@ class Block:
         self.fitting = weights if frozen else None
 
     def rows(self, first: int, last: int) -> Record:
-        """The record of steps first..last, which lie in one stretch."""
-        start = first % self.stretch
+        """The record of steps first..last, which lie in one segment."""
+        start = first % self.segment
         kept = slice(start, start + last - first)
         return Record(
             x=self.record.x[kept],
@@ -201,15 +201,15 @@ class Block:
             y=self.record.y[first:last],
         )
 
-    def stretches(self) -> list[tuple[int, int]]:
-        """First step and end of every stretch."""
-        return [(first, min(first + self.stretch, self.steps)) for first in range(0, self.steps, self.stretch)]
+    def segments(self) -> list[tuple[int, int]]:
+        """First step and end of every segment."""
+        return [(first, min(first + self.segment, self.steps)) for first in range(0, self.steps, self.segment)]
 
     def replay(self, weights: Weights) -> None:
         """Run the recorded input spikes through other weights."""
         self._require_replay(weights)
         state, self.changed = state_zeros(*self.sizes, self.dtype), False
-        for first, last in self.stretches():
+        for first, last in self.segments():
             if self.saves:
                 self.saved[first] = copy_of(state)
             self.passes.replay(first, weights, state, self.rows(first, last))
@@ -221,7 +221,7 @@ class Block:
         Args:
             weights: of the roll-out; slots: (n_slots,) bool, which of them to look at.
         """
-        for first, last in self.stretches():
+        for first, last in self.segments():
             if first != self.kept:
                 self.passes.replay(first, weights, copy_of(self.saved[first]), self.rows(first, last))
                 self.kept = first
@@ -242,16 +242,16 @@ class Block:
 
         Raises:
             InputError: an argument does not fit, the roll-out has not reached the end of the record, the state was
-                changed within a stretch, which therefore cannot be run again, or none was saved.
+                changed within a segment, which therefore cannot be run again, or none was saved.
         """
         g_y, g_z = self._require_adjoint(weights, g_y, g_z, gamma, detach_reset)
-        if self.stretch < self.steps and not self.saves:
+        if self.segment < self.steps and not self.saves:
             raise InputError("a block must be made with gradient=True where a gradient is wanted")
         if self.changed:
-            rule = f"must not be changed within a stretch ({self.stretch} steps) where a gradient is wanted"
-            raise InputError(f"the state of a block {rule}; change it at a multiple of the stretch, or use stretch=0")
+            rule = f"must not be changed within a segment ({self.segment} steps) where a gradient is wanted"
+            raise InputError(f"the state of a block {rule}; change it at a multiple of the segment, or use segment=0")
         gradient, adjoint = gradient_zeros(weights), adjoint_zeros(*self.sizes, self.dtype)
-        for first, last in reversed(self.stretches()):
+        for first, last in reversed(self.segments()):
             if first != self.kept:
                 self.passes.replay(first, weights, copy_of(self.saved[first]), self.rows(first, last))
                 self.kept = first

@@ -313,7 +313,7 @@ def closed_loop(
     """Eight episodes in which the network in Brian2 acts on the task, which steps within Brian2's run.
 
     Args:
-        keys: (8,) uint64; log_std: (n_action,) log spread of the policy, -inf for its mean; hold: steps for which its
+        keys: (8,) uint64; log_std: (n_action,) log std of the policy, -inf for its mean; hold: steps for which its
             noise stays the same.
 
     Returns:
@@ -321,7 +321,7 @@ def closed_loop(
     """
     block = Block(task, network, task.duration_ms, keep_states=True, dtype=np.float64)
     block.begin(task, keys)
-    log_spread = block.policy(log_std, hold, np.inf)
+    log_std = block.policy(log_std, hold, np.inf)
     record, trace, observation = block.record, block.trace, np.zeros(task.n_observation)
     task_side, clock = (block.keys, block.parameters), br.Clock(network.config.dt_ms * br.ms)
     with _without_compiler():
@@ -338,7 +338,7 @@ def closed_loop(
             t = round(time / clock.dt)
             record.y[t] = simulation.y()
             block.module.act(
-                t, t, *task_side, block.task_state, log_spread, block.n_spread, int(hold), np.inf, record, trace
+                t, t, *task_side, block.task_state, log_std, block.n_spread, int(hold), np.inf, record, trace
             )
 
         simulation.net.add(br.NetworkOperation(perceive, when="start", clock=clock))

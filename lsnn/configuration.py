@@ -76,6 +76,7 @@ def from_mapping(kind: type[T], values: object, section: str) -> T:
     """
     if not isinstance(values, Mapping):
         raise InputError(f"{section} must be a mapping of keys to values, got {values!r:.80}")
+    values = _under_todays_names(kind, values, section)
     hints = get_type_hints(kind)
     known = [item.name for item in fields(kind)]  # type: ignore[arg-type]
     for key in values:
@@ -85,6 +86,17 @@ def from_mapping(kind: type[T], values: object, section: str) -> T:
         if item.name not in values and item.default is MISSING and item.default_factory is MISSING:
             raise InputError(f"{section} must have the key {item.name!r}, has none")
     return kind(**{key: _checked(value, hints[key], f"{section}.{key}") for key, value in values.items()})
+
+
+def _under_todays_names(kind: type[Any], values: Mapping[str, Any], section: str) -> dict[str, Any]:
+    """The values with keys of older files (`renamed` of the dataclass, old name to new) under their present names."""
+    found = dict(values)
+    for old, new in getattr(kind, "renamed", {}).items():
+        if old in found:
+            if new in found:
+                raise InputError(f"{section} must not have both {new} and {old}, its older name")
+            found[new] = found.pop(old)
+    return found
 
 
 def to_mapping(config: Any) -> dict[str, Any]:

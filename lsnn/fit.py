@@ -219,7 +219,7 @@ def require_columns(form: TaskForm, sizes: Sizes) -> None:
 
 
 def log_spread_of(log_std: Any, form: TaskForm) -> np.ndarray:
-    """The log spread of the policy as compiled code takes it; one number is enough where no Gaussian is drawn from.
+    """The log std of the policy as compiled code takes it; one number is enough where no Gaussian is drawn from.
 
     Raises:
         InputError: it has another length, or is neither a number nor -inf.

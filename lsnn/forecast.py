@@ -21,7 +21,7 @@ HISTORY_BYTES = 55  # an iteration's row, compressed
 FILE_BYTES = 21_000  # attributes, groups and chunk indices of a network file
 SYNAPSE_BYTES = 4.8  # source, target, delay, sign and weight, compressed; weights hardly shrink
 COMPILED_BYTES = 8e6  # small functions that the first iteration compiles
-YARDSTICK_BYTES = 52e6  # the scripted swimmers, compiled at the first validation
+BASELINE_BYTES = 52e6  # the scripted baselines, compiled at the first validation
 WORKER_BYTES = 200e6  # a worker process with everything imported
 
 
@@ -71,7 +71,7 @@ def block_bytes(experiment: Planned, n_in: int, n_out: int) -> float:
     c, task = experiment.network, experiment.task
     steps, counts = task.duration_ms, (c.n_excitatory + c.n_inhibitory, c.n_adaptive)
     n_slots = sum(n * (1 + host_model(model).n_extra) for n, model in zip(counts, c.models, strict=True))
-    kept = int(np.ceil(np.sqrt(steps))) if experiment.learning.time_checkpoints else steps
+    kept = int(np.ceil(np.sqrt(steps))) if experiment.learning.gradient_checkpointing else steps
     state = 4 * LANES * (n_slots + c.n_neurons * (2 * (c.d_max_ms + 1) + 1) + n_out)
     record = kept * (4 * LANES * n_slots + c.n_neurons) + steps * (c.n_neurons + n_in + 4 * LANES * n_out)
     saved = state * (steps / kept - 1)
@@ -103,7 +103,7 @@ def forecast(experiment: Planned, network: Network, validates: bool, threads: in
     batch = 2 * 9 * learning.episodes * experiment.task.duration_ms  # reward and acted
     gradients = blocks * 4 * (len(network.synapses.theta) + LANES * network.readout.size)
     learnt = 8 * (len(network.synapses.theta) + network.readout.size + network.bias.size + network.log_std.size)
-    more = batch + gradients + 14 * learnt + COMPILED_BYTES + (YARDSTICK_BYTES if validates else 0)
+    more = batch + gradients + 14 * learnt + COMPILED_BYTES + (BASELINE_BYTES if validates else 0)
     if threads is not None:
         more += shared_bytes(experiment, network, blocks, threads)
     small = FILE_BYTES + SYNAPSE_BYTES * len(network.synapses.theta) + 8 * network.readout.size
@@ -127,7 +127,7 @@ def check_memory(experiment: Planned) -> None:
     if needed > there:
         raise InputError(
             f"network, learning.episodes, task.duration_ms: a run must fit into {there / 1e9:.1f} GB of memory, needs "
-            f"about {needed / 1e9:.3g} GB; learning.time_checkpoints=true or fewer episodes take less"
+            f"about {needed / 1e9:.3g} GB; learning.gradient_checkpointing=true or fewer episodes take less"
         )
 
 

@@ -5,7 +5,7 @@
 | `exploded` | norm of the gradient above `learning.exploded_norm` | back, weaker recurrent weights |
 | `not_finite` | NaN or infinity in the state, gradient, return, spread or the new weights | likewise |
 | `silent`, `overactive` | mean rate below SILENT_HZ, or above OVERACTIVE of what the refractory time allows | back |
-| `narrow` | spread of the policy below a tenth of `learning.min_std` | back |
+| `narrow` | policy std below a tenth of `learning.min_std` | back |
 | `lost` | return far below that of the iterations before, after one step | back |
 
 Back: the weights return to their average over the last iterations, which a single bad step hardly moves, and the
@@ -47,8 +47,8 @@ FAULTS = {  # cause, remedy
         "lower network.recurrent_gain or network.input_gain, raise network.beta or learning.rate_weight",
     ),
     "narrow": (
-        "the spread of the policy has collapsed, so nothing is explored",
-        "raise learning.entropy_weight or learning.min_std, or set learning.spread=learnt",
+        "the policy std has collapsed, so nothing is explored",
+        "raise learning.entropy_weight or learning.min_std, or set learning.policy_std=learnt",
     ),
     "lost": (
         "the performance is lost again and again after single steps",

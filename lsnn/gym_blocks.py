@@ -43,12 +43,12 @@ class EnvironmentTask(Task, Protocol):
 
 
 def block_for(
-    task: Task, network: Network, steps: int, keep_states: bool = False, dtype=np.float32, stretch: int = 0
+    task: Task, network: Network, steps: int, keep_states: bool = False, dtype=np.float32, segment: int = 0
 ) -> Block:
     """The block that rolls out this task, fused or with a Gymnasium environment; arguments as for `Block`."""
     if isinstance(task, EnvironmentTask):
         return GymBlock(task, network, steps, keep_states, dtype)
-    return Block(task, network, steps, keep_states, dtype, stretch)
+    return Block(task, network, steps, keep_states, dtype, segment)
 
 
 class GymBlock(Block):
@@ -121,7 +121,7 @@ class GymBlock(Block):
     def roll_out(
         self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1, mean_norm: float = np.inf
     ) -> None:
-        """As `Block.roll_out`; one compiled stretch for each step of the environment."""
+        """As `Block.roll_out`; one compiled segment for each step of the environment."""
         end = self._end(steps)
         while self.t < end:
             stop = min(end, (self.t // self.ms_per_step + 1) * self.ms_per_step)

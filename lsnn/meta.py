@@ -65,8 +65,8 @@ class MetaLearner:
         self.out_of_range = ""  # what is not finite, while that has kept every step from being taken
         self.average = {name: array.copy() for name, array in self._averaged_arrays().items()}
         self.threads = Threads(threads) if isinstance(threads, int) else threads
-        stretch = int(np.ceil(np.sqrt(task.duration_ms))) if learning.time_checkpoints else 0
-        make = partial(calls.make_block, task, calls.bare(network), stretch)
+        segment = int(np.ceil(np.sqrt(task.duration_ms))) if learning.gradient_checkpointing else 0
+        make = partial(calls.make_block, task, calls.bare(network), segment)
         self.blocks: Sequence[Any] = self.threads.blocks(make, learning.episodes // LANES)
 
     def state(self) -> LearnerState:
@@ -148,7 +148,7 @@ class MetaLearner:
         row = {"iteration": float(self.iteration), "return": float(reward.sum(axis=1).mean())}
         row |= {"level": self.level, "learning_rate": self.learning_rate()}
         if len(self.network.log_std):
-            added = np.mean([block.log_spread for block in rolled], axis=0) if "spread" in self.network.outputs else 0.0
+            added = np.mean([block.log_std for block in rolled], axis=0) if "spread" in self.network.outputs else 0.0
             row["std"] = float(np.exp(self.network.log_std + added).mean())
         return row | measured(task, reward, acted)
 

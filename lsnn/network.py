@@ -145,9 +145,9 @@ def _require(holds: bool, key: str, rule: str, value) -> None:
 
 @dataclass
 class Network:
-    """An LSNN. Learnt: theta of the synapses, readout, bias and log spread, all in units of effect.
+    """An LSNN. Learnt: theta of the synapses, readout, bias and log std, all normalised.
 
-    An input or recurrent weight of 1 in units of effect lifts a neuron at rest by one scale of its threshold at most:
+    An input or recurrent weight of 1 normalised lifts a neuron at rest by one scale of its threshold at most:
     w' = w (1 - alpha_j) / b0_j for LIF and ALIF. The readout's is w' = w (1 - kappa) (docs/design.md).
     """
 
@@ -228,7 +228,7 @@ class Network:
         return self._effect[self.synapses.target]
 
     def signed_theta(self) -> np.ndarray:
-        """Weights in units of effect, (S,)."""
+        """Weights normalised, (S,)."""
         return self.synapses.sign * self.synapses.theta if self.config.signed else self.synapses.theta
 
     def check(self) -> None:
@@ -259,14 +259,16 @@ class Network:
         inputs = _rows(self.synapses.source[:cut], self.n_in, place[:cut], weight[:cut], form, dtype)
         recurrent = _rows(self.synapses.source[cut:] - self.n_in, n, place[cut:], weight[cut:], form, dtype)
         most = max(1, TILE_BYTES // (self.ring * LANES * 4))
-        return read_only(Weights(
-            Cells(cells.groups, cells.constants.astype(dtype), cells.refractory.astype(dtype)),
-            inputs,
-            recurrent,
-            Readout(self.readout.astype(dtype), self.bias.astype(dtype), self.kappa().astype(dtype)),
-            inputs if form == FULL or n <= most else _tiled(inputs, n, most),
-            recurrent if form == FULL or n <= most else _tiled(recurrent, n, most),
-        ))
+        return read_only(
+            Weights(
+                Cells(cells.groups, cells.constants.astype(dtype), cells.refractory.astype(dtype)),
+                inputs,
+                recurrent,
+                Readout(self.readout.astype(dtype), self.bias.astype(dtype), self.kappa().astype(dtype)),
+                inputs if form == FULL or n <= most else _tiled(inputs, n, most),
+                recurrent if form == FULL or n <= most else _tiled(recurrent, n, most),
+            )
+        )
 
     def is_finite(self) -> bool:
         """Whether the kernels can compute with all that is learnt: finite numbers in single precision."""
@@ -322,7 +324,7 @@ def build_network(
     """A network with random wiring and weights.
 
     Args:
-        n_in: input cells; outputs: width of each readout, in order; log_std: (n_action,) initial log spread.
+        n_in: input cells; outputs: width of each readout, in order; log_std: (n_action,) initial log std.
     """
     require_kind("config", config, NetworkConfig)
     require_integer("n_in", n_in, 0, MOST_CELLS)

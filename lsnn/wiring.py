@@ -33,7 +33,7 @@ class Synapses(NamedTuple):
     target: np.ndarray  # (S,) int32
     delay: np.ndarray  # (S,) int32, steps
     sign: np.ndarray  # (S,) int8
-    theta: np.ndarray  # (S,) float64, weight = sign * theta in units of effect
+    theta: np.ndarray  # (S,) float64, weight = sign * theta normalised
 
 
 @njit(error_model="numpy")
@@ -153,7 +153,7 @@ def rewire(
     """DEEP R (Bellec et al. 2018, ICLR): synapses with theta < 0 go dormant, as many are drawn at random.
 
     Args:
-        theta_new: parameter of a new synapse, small and positive, in units of effect.
+        theta_new: parameter of a new synapse, small and positive, normalised.
     Returns:
         the synapses, as many as before; the permutation (S,) from old places to new; the places (K,) that are new.
     """

@@ -307,7 +307,7 @@ def movie(
     out: Annotated[Path, typer.Option(help="The .mp4 or .gif to write; no suffix: MP4 if ffmpeg is there, else GIF.")],
     overwrite: Overwrite = False,
 ) -> None:
-    """Film a frozen episode round its first find: swim path, spikes, thresholds by preferred place, value."""
+    """Film a frozen episode round its first visit: swim path, spikes, thresholds by preferred place, value."""
     from analysis.movie import file_of, write_movie
     from lsnn.files.folders import output_file
     from lsnn.progress import say

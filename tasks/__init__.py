@@ -12,6 +12,4 @@ from tasks.registry import environments, load
 __all__ = ["environment", "load"]
 
 for _environment in environments():
-    gymnasium.register(
-        id=_environment.id, entry_point=_environment.single, vector_entry_point=_environment.vector
-    )
+    gymnasium.register(id=_environment.id, entry_point=_environment.single, vector_entry_point=_environment.vector)

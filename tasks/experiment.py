@@ -85,11 +85,6 @@ def _task_of(values: object, family: Family | None) -> Task:
     if file is not None and family is None:
         raise InputError(f"task: the file of one's own that defines it must be given, --task {file!s:.80}")
     task = (family if family is not None and family.name == name else registry.family(name)).task
-    for old, new in getattr(task, "renamed", {}).items():
-        if old in rest:
-            if new in rest:
-                raise InputError(f"task must not have both {new} and {old}, its older name")
-            rest[new] = rest.pop(old)
     if "encoder" in rest:
         rest["encoder"] = _encoder_of(rest["encoder"], task.__module__)
     return from_mapping(task, rest, "task")
@@ -184,7 +179,7 @@ def check_fit(path: Any, file: NetworkFile, experiment: Experiment) -> None:
     needed = {
         "input cells": (task.encoder.n_inputs, network.n_in),
         "readouts": (list(outputs_of(task, experiment.learning).items()), list(network.outputs.items())),  # in order
-        "spreads of the policy": (task.n_action if task.action_kind == "gaussian" else 0, len(network.log_std)),
+        "policy stds": (task.n_action if task.action_kind == "gaussian" else 0, len(network.log_std)),
     }
     for what, (wanted, found) in needed.items():
         if wanted != found:

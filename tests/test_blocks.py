@@ -21,8 +21,8 @@ def network():
     return new_network(TASK, CONFIG, LearningConfig(auxiliary=True), seed=3)
 
 
-def rolled_out(network, stretch=0, stops=()):
-    block = Block(TASK, network, STEPS, keep_states=True, stretch=stretch)
+def rolled_out(network, segment=0, stops=()):
+    block = Block(TASK, network, STEPS, keep_states=True, segment=segment)
     block.begin(TASK, episode_keys(5, 1, 0, 8))
     for steps in stops:
         block.roll_out(network.weights(), network.log_std, steps, hold=4)
@@ -44,10 +44,10 @@ def test_a_roll_out_that_stops_and_goes_on_is_the_unbroken_one(network, stops):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize(("stretch", "stops"), [(13, ()), (50, (20, 55)), (149, ())])
-def test_time_checkpoints_change_no_bit_of_the_gradient(network, stretch, stops):
-    whole, checkpointed = rolled_out(network), rolled_out(network, stretch, stops)
-    assert checkpointed.record.x.shape[0] == stretch
+@pytest.mark.parametrize(("segment", "stops"), [(13, ()), (50, (20, 55)), (149, ())])
+def test_time_checkpoints_change_no_bit_of_the_gradient(network, segment, stops):
+    whole, checkpointed = rolled_out(network), rolled_out(network, segment, stops)
+    assert checkpointed.record.x.shape[0] == segment
     np.testing.assert_array_equal(whole.record.y, checkpointed.record.y)
     for a, b in zip(gradient_of(whole, network), gradient_of(checkpointed, network), strict=True):
         assert np.abs(a).max() > 0
@@ -71,9 +71,9 @@ def test_a_state_that_becomes_nan_is_an_error_where_it_must_be_finite(network):
             block.roll_out(network.weights(), network.log_std, 20)
 
 
-def changed_on_the_way(network, stretch, at):
+def changed_on_the_way(network, segment, at):
     """The whole state is erased at a step."""
-    block = Block(TASK, network, STEPS, stretch=stretch)
+    block = Block(TASK, network, STEPS, segment=segment)
     block.begin(TASK, episode_keys(5, 1, 0, 8))
     block.roll_out(network.weights(), network.log_std, at, hold=4)
     for array in block.state:
@@ -84,40 +84,40 @@ def changed_on_the_way(network, stretch, at):
 
 
 def test_the_gradient_with_time_checkpoints_is_of_the_trajectory_that_an_experiment_changed(network):
-    """Or it is refused: a stretch within which the state was changed cannot be run again."""
+    """Or it is refused: a segment within which the state was changed cannot be run again."""
     whole, checkpointed = changed_on_the_way(network, 0, at=80), changed_on_the_way(network, 20, at=80)
     y = checkpointed.record.y.copy()
     assert not np.array_equal(y, rolled_out(network).record.y)
     for a, b in zip(gradient_of(whole, network), gradient_of(checkpointed, network), strict=True):
         np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(checkpointed.record.y, y)
-    with pytest.raises(InputError, match=r"must not be changed within a stretch \(20 steps\)"):
+    with pytest.raises(InputError, match=r"must not be changed within a segment \(20 steps\)"):
         gradient_of(changed_on_the_way(network, 20, at=75), network)
 
 
 def test_a_gradient_that_cannot_be_had_is_refused(network):
     """Without saved states, and after the block was set back to an earlier step."""
-    block = Block(TASK, network, STEPS, stretch=20, gradient=False)
+    block = Block(TASK, network, STEPS, segment=20, gradient=False)
     block.begin(TASK, episode_keys(5, 1, 0, 8))
     block.roll_out(network.weights(), network.log_std, hold=4)
     assert not block.saved
     with pytest.raises(InputError, match="must be made with gradient=True"):
         gradient_of(block, network)
-    block = rolled_out(network, stretch=20)
+    block = rolled_out(network, segment=20)
     block.t = 90
     block.roll_out(network.weights(), network.log_std, hold=4)
-    with pytest.raises(InputError, match="must not be changed within a stretch"):
+    with pytest.raises(InputError, match="must not be changed within a segment"):
         gradient_of(block, network)
 
 
 def test_the_gradient_can_be_asked_for_twice(network):
-    block = rolled_out(network, stretch=20)
+    block = rolled_out(network, segment=20)
     for a, b in zip(gradient_of(block, network), gradient_of(block, network), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_replay_with_time_checkpoints_repeats_the_roll_out(network):
-    block = rolled_out(network, stretch=20)
+    block = rolled_out(network, segment=20)
     spikes, y = block.record.spikes.copy(), block.record.y.copy()
     block.record.spikes[:], block.record.y[:] = 0, 0
     block.replay(network.weights())
@@ -125,11 +125,11 @@ def test_replay_with_time_checkpoints_repeats_the_roll_out(network):
     np.testing.assert_array_equal(block.record.y, y)
 
 
-def test_state_starts_at_zero_with_a_maze_and_is_carried_from_find_to_find(network):
+def test_state_starts_at_zero_with_a_maze_and_is_carried_from_find_to_visit(network):
     block = rolled_out(network)
-    finds = np.argwhere(block.trace.reward > 0.5)
-    assert len(finds) > 0
-    assert all(np.any(block.record.x[step + 1, :, lane] != 0) for step, lane in finds if step + 1 < STEPS)
+    visits = np.argwhere(block.trace.reward > 0.5)
+    assert len(visits) > 0
+    assert all(np.any(block.record.x[step + 1, :, lane] != 0) for step, lane in visits if step + 1 < STEPS)
     block.begin(TASK, episode_keys(5, 1, 1, 8))
     assert block.t == 0
     assert all(not np.any(array) for array in block.state)

@@ -25,7 +25,7 @@ MEAN = np.full(2, -np.inf)
 
 
 def maze(steps=STEPS):
-    """A platform that is easily run into, so that a short episode has finds."""
+    """A platform that is easily run into, so that a short episode has visits."""
     return WaterMaze(duration_ms=steps, platform_radius=0.8)
 
 

@@ -1,4 +1,4 @@
-"""The pages say what the code does: parameters, presets, yardsticks, commands, links, and the example of the README."""
+"""The pages say what the code does: parameters, presets, baselines, commands, links, and the example of the README."""
 
 import importlib.util
 import re
@@ -22,7 +22,7 @@ from tasks import registry
 from tasks.experiment import Experiment, preset
 from tasks.registry import family
 from tasks.water_maze import WaterMaze
-from tasks.water_maze.baselines import SWIMMERS, best_circle, swim
+from tasks.water_maze.baselines import BASELINES, best_circle, swim
 from tasks.water_maze.trials import trials_table
 from tests.analysis.make_result import make_result
 
@@ -185,20 +185,20 @@ def test_families_are_listed_with_their_pages_and_networks(generated):
         assert all(row) and (link := re.search(r"\((.*)\)", row[0])) and (DOCS / "reference" / link[1]).exists()
 
 
-def test_baselines_are_those_of_the_swimmers():
+def test_baselines_are_those_of_the_baselines():
     """On the first quarter of the page's episodes, within four standard errors of their mean."""
     task, keys = WaterMaze(), episode_keys(0, TEST_BRANCH, 0, 512)[:128]
     text = section(WATER_MAZE, "Baselines")
     radius = float(re.findall(r"at its best radius \(([0-9.]+)\)", text)[0])
     assert best_circle(keys, task, [radius - 0.04, radius, radius + 0.04]) == radius
-    printed = {name: (goals, first) for name, _, goals, first in rows(text)}
-    assert list(printed) == list(SWIMMERS)
-    for name, (goals, first) in printed.items():
+    printed = {name: (visits, first) for name, _, visits, first in rows(text)}
+    assert list(printed) == list(BASELINES)
+    for name, (visits, first) in printed.items():
         record = swim(name, keys, task, radius)
         trials = trials_table(task, record.task_state)
         searches = np.where(trials["found"], trials["latency_ms"], task.duration_ms + 1)[trials["trial"] == 0]
         found = (record.reward > 0.5).sum(axis=1)
-        assert found.mean() == pytest.approx(float(goals), abs=4 * found.std() / np.sqrt(len(keys)))
+        assert found.mean() == pytest.approx(float(visits), abs=4 * found.std() / np.sqrt(len(keys)))
         if first == f"> {task.duration_ms}":
             assert np.median(searches) > task.duration_ms
         else:
@@ -301,7 +301,7 @@ def test_a_network_is_run_from_python(tmp_path, monkeypatch, capsys):
     assert names["spikes"].shape == (steps, names["network"].config.n_neurons, 8) and names["spikes"].any()
     assert names["thresholds"].shape == (steps, n_adaptive, 8)
     assert names["thresholds"].min() >= names["network"].config.b0 * (1 - 1e-6)
-    assert names["goals"].sum() == np.count_nonzero(names["trials"]["found"])
+    assert names["visits"].sum() == np.count_nonzero(names["trials"]["found"])
     assert names["truncated"] is False and "rate" in capsys.readouterr().out
 
 

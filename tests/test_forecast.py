@@ -40,7 +40,9 @@ def test_memory_and_disk_are_as_said(tmp_path, settings, iterations):
 @pytest.mark.parametrize(
     "settings",
     [
-        FREE, DALE, (*FREE, "learning.time_checkpoints=true"),
+        FREE,
+        DALE,
+        (*FREE, "learning.gradient_checkpointing=true"),
         (*FREE, "network.adaptive_model=adex", "network.n_adaptive=60"),
     ],
 )
@@ -49,7 +51,7 @@ def test_bytes_of_a_block_are_those_of_its_arrays(tmp_path, settings):
     run = fresh_run(experiment, 0, "")
     block = Training(run, tmp_path, 1).learner.blocks[0]
     arrays = [*block.record, *block.trace]
-    small = experiment.learning.time_checkpoints
+    small = experiment.learning.gradient_checkpointing
     expected = block_bytes(experiment, run.network.n_in, run.network.n_out)
     assert sum(array.nbytes for array in arrays) == pytest.approx(expected, rel=0.9 if small else 0.2)
 

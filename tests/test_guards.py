@@ -40,7 +40,7 @@ def test_signs_of_each_fault(signs, fault):
 
 
 def test_a_loss_is_measured_against_the_iterations_before():
-    """28 goals with a deviation of 2: lost below 28 - 6 x 2 = 16; a still return must fall by three tenths."""
+    """28 visits with a deviation of 2: lost below 28 - 6 x 2 = 16; a still return must fall by three tenths."""
     lost = [fault_of(SOUND._replace(mean_return=value), LIMITS, USED) for value in (16.01, 15.99)]
     assert lost == ["", "lost"]
     still = USED._replace(variance=0.0)
@@ -177,7 +177,7 @@ def test_a_return_that_is_not_finite_leaves_the_curriculum_alone(monkeypatch):
 
 
 def test_a_spread_that_the_readout_collapses_is_seen():
-    learner = learner_of("learning.spread=readout")
+    learner = learner_of("learning.policy_std=readout")
     learner.network.bias[learner.network.columns("spread")] = -15.0
     assert learner.step()["narrow"] == 1
 
@@ -209,7 +209,7 @@ def poisoned(*settings):
     ("settings", "population"),
     [
         (FREE, "LIF"),
-        ((*FREE, "learning.time_checkpoints=true"), "LIF"),
+        ((*FREE, "learning.gradient_checkpointing=true"), "LIF"),
         ((*DALE, "network.rewire=false"), "inhibitory"),
     ],
 )

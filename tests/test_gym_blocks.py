@@ -270,7 +270,7 @@ def test_a_vector_environment_with_one_generator_can_be_rolled_out():
 
 
 def test_the_generic_loop_is_the_fused_roll_out():
-    """The water maze through its Gymnasium face, a step of 1 ms, against its compiled dynamics."""
+    """The water maze through its Gymnasium environment, a step of 1 ms, against its compiled dynamics."""
     geometry, encoder = {"platform_radius": 0.4, "platform_circle": 0.3}, PlaceCells()
     maze = WaterMaze(**geometry, duration_ms=800)
     faced = GymTask("lsnn/WaterMaze-v0", geometry, ms_per_step=1, duration_ms=800, encoder=encoder)

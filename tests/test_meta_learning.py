@@ -20,7 +20,7 @@ COMPACT = preset("water-maze")
 
 
 def test_memory_appears_by_reward_alone():
-    """Later searches take at most half of the first, and it makes far more goals than circling without a memory."""
+    """Later searches take at most half of the first, and it makes far more visits than circling without a memory."""
     learner = MetaLearner(
         COMPACT.task, new_network(COMPACT.task, COMPACT.network, COMPACT.learning, seed=1), COMPACT.learning, seed=1
     )
@@ -28,12 +28,12 @@ def test_memory_appears_by_reward_alone():
     rows = []
     while learner.level < LEVEL and len(rows) < MOST_ITERATIONS:
         rows.append(learner.step())
-    goals, first, later = (
-        np.mean([row[name] for row in rows[-LAST:]]) for name in ("goals", "first_search_ms", "later_search_ms")
+    visits, first, later = (
+        np.mean([row[name] for row in rows[-LAST:]]) for name in ("visits", "first_latency_ms", "later_latency_ms")
     )
     easy = COMPACT.task.at_difficulty(LEVEL)
     circling = swim("circling", episode_keys(1, VALIDATION_BRANCH, 0, 64), easy)
-    assert goals > 1.3 * np.mean(np.count_nonzero(circling.reward > 0.5, axis=1))
+    assert visits > 1.3 * np.mean(np.count_nonzero(circling.reward > 0.5, axis=1))
     assert later < 0.5 * first
 
 

@@ -1,4 +1,4 @@
-"""A new network: statistics of its weights, Dale's law, units of effect; bad configurations."""
+"""A new network: statistics of its weights, Dale's law, normalised weight; bad configurations."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What the page of bandits adds: cumulative regret beside the players, how soon the choice adapts."""
+"""What the page of bandits adds: cumulative regret beside the baselines, how soon the choice adapts."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -91,7 +91,7 @@ DRAWINGS = (
     Drawing(
         "regret",
         "Cumulative regret",
-        "What the better arm would have paid more, added up. Players take the arms for independent and uniform.",
+        "What the better arm would have paid more, added up. Baselines take the arms for independent and uniform.",
         regrets,
     ),
     Drawing(
@@ -120,7 +120,7 @@ def page(result: Result) -> Page:
 
 def to_thompson(result: Result, name: str, variant: str) -> Estimate:
     """Regret of a condition over that of Thompson sampling on the same arms."""
-    return ratio_over_episodes(*(regret(result[player][variant]) for player in (name, REFERENCE)))
+    return ratio_over_episodes(*(regret(result[baseline][variant]) for baseline in (name, REFERENCE)))
 
 
 def beside_thompson(result: Result) -> Table:

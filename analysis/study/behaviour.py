@@ -13,7 +13,7 @@ from analysis.maze import platform_radius, trials_of
 from analysis.study.interventions import band
 from analysis.study.measures import Claims, Outcomes, array, enough, latency_margin, mean, swum
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, VERMILLION, add_footer, clear_axes, new_figure, styled
-from analysis.verdict import interval, search_text
+from analysis.verdict import interval, latency_text
 from lsnn.estimates import Estimate, Times, estimate, median_of, times_of, typical
 from lsnn.files.reading import attribute, names, subgroup
 from lsnn.files.results import Condition, Result
@@ -82,7 +82,7 @@ def first_search_of(result: Result) -> Estimate:
 
 
 class Perseveration(NamedTuple):
-    """Share of the time after the reversal, up to the new find, over the old platform and over its like elsewhere.
+    """Share of the time after the reversal, up to the new visit, over the old platform and over its like elsewhere.
 
     Elsewhere: the old disc turned by a right angle to either side or by half a turn, where it meets neither the old
     nor the new one.
@@ -98,7 +98,7 @@ def perseveration(result: Result) -> Perseveration:
     group = subgroup(result.file, "reversal")
     used = enough(array(group, "found_before", 1) > 0, FOUND_BEFORE)
     path = array(group, "path", 3)[used, : PERSEVERATION_MS + 1]
-    old, new = array(group, "old_goal", 2)[used], array(group, "new_goal", 2)[used]
+    old, new = array(group, "old_platform", 2)[used], array(group, "new_platform", 2)[used]
     searching = np.cumsum(inside(path, new, platform_radius(result)), axis=1) == 0
     at_old = inside(path, old, platform_radius(result)) & searching
     others = np.stack([_turned(old, quarter) for quarter in (1, 2, 3)])
@@ -114,9 +114,9 @@ def perseveration(result: Result) -> Perseveration:
     return Perseveration(mean(share), mean(elsewhere), mean(share - elsewhere), mean(entered))
 
 
-def inside(path: np.ndarray, goal: np.ndarray, radius: float) -> np.ndarray:
-    """Whether each place of a path (n, step, 2) lies over a disc round goal (n, 2); (n, step)."""
-    return np.linalg.norm(path - goal[:, None], axis=-1) <= radius
+def inside(path: np.ndarray, platform: np.ndarray, radius: float) -> np.ndarray:
+    """Whether each place of a path (n, step, 2) lies over a disc round platform (n, 2); (n, step)."""
+    return np.linalg.norm(path - platform[:, None], axis=-1) <= radius
 
 
 def _turned(places: np.ndarray, quarters: int) -> np.ndarray:
@@ -136,14 +136,16 @@ def draw_reversal(result: Result) -> Figure:
     band(left, list(known), list(known.values()), BLUE, "network")
     left.axvline(0, color=DARK, linestyle=":", linewidth=1.2)
     left.axhline(naive.value, color=VERMILLION, linestyle="--", label="first search of all")
-    left.set(xlabel="trial (0: the search under way at the reversal, timed from it)", ylabel="median search time (ms)")
+    left.set(
+        xlabel="trial (0: the search under way at the reversal, timed from it)", ylabel="median escape latency (ms)"
+    )
     left.set_ylim(bottom=0)
     left.legend(loc="upper left")
     for place, (share, colour) in enumerate(((kept.old, ORANGE), (kept.elsewhere, GREY))):
         right.bar(place, 100 * share.value, color=colour, width=0.6)
         right.vlines(place, 100 * share.low, 100 * share.high, color=DARK, linewidth=1.8)
     right.set_xticks([0, 1], ["over the old\nplace", "over an equal place\nelsewhere"])
-    right.set(title=f"up to {PERSEVERATION_MS} ms after the reversal", ylabel="time before the new find (%)")
+    right.set(title=f"up to {PERSEVERATION_MS} ms after the reversal", ylabel="time before the new visit (%)")
     return add_footer(figure, result, f"medians (left), means (right), 95 % bootstrap over n = {kept.old.n} animals")
 
 
@@ -159,7 +161,7 @@ def tell_reversal(result: Result, outcomes: Outcomes) -> list[str]:
     limit = swum(result, "reversal", "reversal").duration_ms
     after_it = limit - int(attribute(subgroup(result.file, "reversal"), "reversal_ms"))
     parts = [
-        f"trial {trial:+d}: {search_text(curve[trial], limit if trial < 0 else after_it)} (n = {curve[trial].n})"
+        f"trial {trial:+d}: {latency_text(curve[trial], limit if trial < 0 else after_it)} (n = {curve[trial].n})"
         for trial in (-1, 0, 1, 2, 3)
         if curve[trial].n
     ]
@@ -173,7 +175,7 @@ def tell_reversal(result: Result, outcomes: Outcomes) -> list[str]:
     back = sort_out({f"{trial:+d}": each for trial, each in outcomes.items() if trial != "persevere"}, said)
     return [
         f"Median search (ms) by trial, 0 being the one under way when the platform moved: {'; '.join(parts)}. The "
-        f"first search of all took {search_text(naive, limit)} ms.",
+        f"first search of all took {latency_text(naive, limit)} ms.",
         f"{verdict} (up to {PERSEVERATION_MS} ms, {interval(kept.old, 3)} against {interval(kept.elsewhere, 3)} of the "
         f"time, difference {interval(kept.more, 3)}); they came over the old place {interval(kept.visits, 1)} times.",
         f"Against the last search before the move, by trial: {back or 'too few animals began one'}.",
@@ -194,9 +196,9 @@ class Probe(NamedTuple):
 def probes(result: Result) -> list[Probe]:
     group = subgroup(result.file, "probe")
     used = enough(array(group, "found_before", 1) > 0, FOUND_BEFORE)
-    goal, found = array(group, "goal", 2)[used], []
-    distance = np.linalg.norm(goal, axis=1)
-    toward = goal / np.where(distance > 0, distance, 1)[:, None]
+    platform, found = array(group, "platform", 2)[used], []
+    distance = np.linalg.norm(platform, axis=1)
+    toward = platform / np.where(distance > 0, distance, 1)[:, None]
     aside = np.stack([-toward[:, 1], toward[:, 0]], axis=1)
     for state, path in zip(names(group, "states"), array(group, "path", 4)[:, used], strict=True):
         turned = np.stack([np.einsum("nsd,nd->ns", path, axis) for axis in (toward, aside)], axis=-1)

@@ -36,13 +36,13 @@ COLOURS = {
 
 
 class Samples(NamedTuple):
-    """What may be read, by name, each (arm, lag, animal, features), and what is to be read: goal (animal, 2)."""
+    """What may be read, by name, each (arm, lag, animal, features), and what is to be read: platform (animal, 2)."""
 
     arms: list[str]
     since: list[str]  # what lags count from, by arm
     lag_ms: np.ndarray
     features: dict[str, np.ndarray]
-    goal: np.ndarray
+    platform: np.ndarray
 
 
 class Reading(NamedTuple):
@@ -66,8 +66,8 @@ def colour_of(name: str, kept: list[str]) -> str:
 
 def samples(result: Result) -> Samples:
     group, population = subgroup(result.file, "decoding"), result.network.population
-    goal = array(group, "goal", 2)
-    known = enough(np.isfinite(goal).all(axis=1), "had found the platform by half time")
+    platform = array(group, "platform", 2)
+    known = enough(np.isfinite(platform).all(axis=1), "had found the platform by half time")
     of = {name: array(group, name, 4)[:, :, known] for name in told(result)}
     of["own place"] = array(group, "place", 4)[:, :, known]
     for code, label in enumerate(result.network.labels):
@@ -75,8 +75,8 @@ def samples(result: Result) -> Samples:
             of[f"spikes, {label}"] = of["spikes"][..., population == code]
     of = {name: in_standard_units(each) for name, each in of.items()}
     arms = names(group, "arms")
-    since = names(group, "since") if "since" in group.attrs else ["the last find"] * len(arms)
-    return Samples(arms, since, array(group, "lag_ms", 1), of, goal[known])
+    since = names(group, "since") if "since" in group.attrs else ["the last visit"] * len(arms)
+    return Samples(arms, since, array(group, "lag_ms", 1), of, platform[known])
 
 
 def in_standard_units(features: np.ndarray) -> np.ndarray:
@@ -85,23 +85,23 @@ def in_standard_units(features: np.ndarray) -> np.ndarray:
     return features.astype(float) / (spread if spread > 0 else 1.0)
 
 
-def errors(features: np.ndarray, *goals: np.ndarray) -> list[np.ndarray]:
-    """Distance between each of the goals (n, 2) and its cross-validated ridge prediction, (n,) each.
+def errors(features: np.ndarray, *visits: np.ndarray) -> list[np.ndarray]:
+    """Distance between each of the visits (n, 2) and its cross-validated ridge prediction, (n,) each.
 
     A prediction outside the pool is taken at the wall.
     """
     folds = KFold(min(FOLDS, len(features)), shuffle=True, random_state=SEED)
     reader = RidgeCV(PENALTIES, alpha_per_target=True)
-    wanted = np.hstack(goals)
+    wanted = np.hstack(visits)
     with threadpool_limits(1):  # matrices too small to share among threads
         read = cross_val_predict(reader, features, wanted, cv=folds).reshape(len(wanted), -1, 2)
     read /= np.maximum(1.0, np.linalg.norm(read, axis=-1, keepdims=True))
     return list(np.linalg.norm(read - wanted.reshape(read.shape), axis=-1).T)
 
 
-def shuffled(goal: np.ndarray) -> np.ndarray:
+def shuffled(platform: np.ndarray) -> np.ndarray:
     """The platforms of other animals."""
-    return np.random.default_rng(SEED).permutation(goal)
+    return np.random.default_rng(SEED).permutation(platform)
 
 
 @functools.lru_cache(maxsize=2)
@@ -109,14 +109,14 @@ def readings(result: Result) -> dict[str, Reading]:
     """Every reader at every lag."""
     of, found = samples(result), {}
     for name, features in of.features.items():
-        read = [[reading_at(at_lag, of.goal) for at_lag in arm] for arm in features]
+        read = [[reading_at(at_lag, of.platform) for at_lag in arm] for arm in features]
         found[name] = Reading(*([[of_lag[k] for of_lag in arm] for arm in read] for k in range(3)))
     return found
 
 
-def reading_at(features: np.ndarray, goal: np.ndarray) -> tuple[Estimate, Estimate, Estimate]:
+def reading_at(features: np.ndarray, platform: np.ndarray) -> tuple[Estimate, Estimate, Estimate]:
     """Error, error with platforms shuffled, and how much better, of a reader of (n, features)."""
-    error, chance = errors(features, goal, shuffled(goal))
+    error, chance = errors(features, platform, shuffled(platform))
     return mean(error), mean(chance), ratio(chance - error, chance)
 
 
@@ -148,15 +148,15 @@ def by_number(result: Result, name: str) -> dict[int, Estimate]:
     total = features.shape[1]
     for size in sorted({min(size, total) for size in SUBSET_SIZES}):
         drawn = [generator.choice(total, size, replace=False) for _ in range(SUBSETS if size < total else 1)]
-        means = [errors(features[:, chosen], of.goal)[0].mean() for chosen in drawn]
+        means = [errors(features[:, chosen], of.platform)[0].mean() for chosen in drawn]
         low, high = np.percentile(means, (2.5, 97.5))
-        found[size] = Estimate(float(np.mean(means)), float(low), float(high), len(of.goal))
+        found[size] = Estimate(float(np.mean(means)), float(low), float(high), len(of.platform))
     return found
 
 
 @styled
 def draw_decoding(result: Result) -> Figure:
-    """Error against the time since the last find, or in the dark the last input, and against the number of neurons."""
+    """Error against the time since the last visit, or in the dark the last input, and against the number of neurons."""
     of, read = samples(result), readings(result)
     figure = new_figure(15, 6.2, "Decoding: where is the platform, by ridge regression?")
     panels = figure.subplots(1, 3, sharey=True)
@@ -176,15 +176,15 @@ def draw_decoding(result: Result) -> Figure:
     panels[0].set(ylabel="mean error (pool radii)", ylim=(0, 1.25 * read[told(result)[0]].shuffled[0][0].value))
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center")
-    n = f"n = {len(of.goal)} animals, {FOLDS}-fold cross-validation"
+    n = f"n = {len(of.platform)} animals, {FOLDS}-fold cross-validation"
     return add_footer(figure, result, f"{n}; bands: 95 % bootstrap over animals, right: over {SUBSETS} random subsets")
 
 
 def tell_decoding(result: Result, outcomes: Outcomes) -> list[str]:
     of, read = samples(result), readings(result)
     lines = [
-        f"{len(of.goal)} animals; mean distance between the platform and its place as read, by cross-validated ridge "
-        f"regression, in pool radii. Platforms shuffled over animals: "
+        f"{len(of.platform)} animals; mean distance between the platform and its place as read, by cross-validated "
+        f"ridge regression, in pool radii. Platforms shuffled over animals: "
         f"{interval(read[told(result)[0]].shuffled[0][0], 2)}."
     ]
     for arm, name in enumerate(of.arms):
@@ -201,8 +201,8 @@ def tell_decoding(result: Result, outcomes: Outcomes) -> list[str]:
     return [
         *lines,
         f"States are read without noise, so that membranes in particular can be read at any level above the reader's "
-        f"own floor, {noise_floor(len(of.goal)):.3f} of the spread of all states of a kind: that a place can be read "
-        "does not say that the network can use it.",
+        f"own floor, {noise_floor(len(of.platform)):.3f} of the spread of all states of a kind: that a place can be "
+        "read does not say that the network can use it.",
         "While it swims, an animal circles where the platform was, so its own place tells of the platform as well, and "
         "v and spikes follow the place cells; what a reader adds to 'own place' is what the state adds. In the dark "
         "there is no such help.",

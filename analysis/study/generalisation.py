@@ -1,4 +1,4 @@
-"""Generalisation: goals along curves of geometry, noise and damage, beside circling and the oracle there."""
+"""Generalisation: visits along curves of geometry, noise and damage, beside circling and the oracle there."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ DAMAGE = ("synapses pruned", "weights jittered", "neurons silenced")
 
 
 class Curve(NamedTuple):
-    """Goals of the network and of circling as fractions of the oracle's, and the network's lead over circling."""
+    """Visits of the network and of circling as fractions of the oracle's, and the network's lead over circling."""
 
     name: str
     value: np.ndarray
@@ -41,14 +41,14 @@ def curves(result: Result) -> list[Curve]:
     """Every curve; where damage was drawn for groups of episodes, intervals are over those groups."""
     group = subgroup(result.file, "generalisation")
     number, value, draw = (array(group, name, 1) for name in ("curve", "value", "draw"))
-    goals = {name: array(group, name, 2).astype(float) for name in ("goals", "circling", "oracle")}
+    visits = {name: array(group, name, 2).astype(float) for name in ("visits", "circling", "oracle")}
     found = []
     for index, name in enumerate(names(group, "curves")):
         rows = np.flatnonzero(number == index)
-        of = {key: _grouped(each[rows], draw) if name in DAMAGE else each[rows] for key, each in goals.items()}
+        of = {key: _grouped(each[rows], draw) if name in DAMAGE else each[rows] for key, each in visits.items()}
         network, circling, lead = (
             [ratio(above, oracle) for above, oracle in zip(tops, of["oracle"], strict=True)]
-            for tops in (of["goals"], of["circling"], of["goals"] - of["circling"])
+            for tops in (of["visits"], of["circling"], of["visits"] - of["circling"])
         )
         found.append(Curve(name, value[rows], network, circling, lead))
     return found
@@ -61,7 +61,7 @@ def _grouped(of: np.ndarray, draw: np.ndarray) -> np.ndarray:
 
 @styled
 def draw_generalisation(result: Result) -> Figure:
-    """A panel a curve: fraction of the oracle's goals, network and circling."""
+    """A panel a curve: fraction of the oracle's visits, network and circling."""
     found = curves(result)
     figure = new_figure(15, 8, "Generalisation: the frozen network outside its training, noisy, damaged")
     columns = (len(found) + 1) // 2
@@ -78,16 +78,16 @@ def draw_generalisation(result: Result) -> Figure:
     for axes in panels[len(found) :]:
         axes.set_axis_off()
     for axes in panels[::columns]:
-        axes.set_ylabel("goals, fraction of the oracle's")
+        axes.set_ylabel("visits, fraction of the oracle's")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
-    n = array(subgroup(result.file, "generalisation"), "goals", 2).shape[1]
+    n = array(subgroup(result.file, "generalisation"), "visits", 2).shape[1]
     draws = len(np.unique(array(subgroup(result.file, "generalisation"), "draw", 1)))
     footer = f"bands: 95 % bootstrap over n = {n} episodes a point; of damage over {draws} draws of it"
     return add_footer(figure, result, footer)
 
 
 def claims_of_generalisation(result: Result) -> Claims:
-    """At each point of each curve: whether the network makes more goals than circling."""
+    """At each point of each curve: whether the network makes more visits than circling."""
     return {
         (curve.name, float(value)): claim(lead, SHARE_MARGIN)
         for curve in curves(result)
@@ -99,12 +99,12 @@ def tell_generalisation(result: Result, outcomes: Outcomes) -> list[str]:
     group = subgroup(result.file, "generalisation")
     trained = float(attribute(group, "trained_radius"))
     lines = [
-        f"Fractions of the oracle's goals in each maze; trained on platforms of radius {trained:g} at the distance "
-        f"{result.provenance.config['task']['platform_circle']:g}. {array(group, 'goals', 2).shape[1]} episodes a "
+        f"Fractions of the oracle's visits in each maze; trained on platforms of radius {trained:g} at the distance "
+        f"{result.provenance.config['task']['platform_circle']:g}. {array(group, 'visits', 2).shape[1]} episodes a "
         f"point."
     ]
     for curve in curves(result):
         at_each = "; ".join(f"{v:g}: {interval(e, 2)}" for v, e in zip(curve.value, curve.network, strict=True))
         ahead = {f"{value:g}": outcomes[curve.name, float(value)] for value in curve.value}
-        lines.append(f"{curve.name.capitalize()}: {at_each}. Against circling, goals: {sort_out(ahead, AHEAD)}.")
+        lines.append(f"{curve.name.capitalize()}: {at_each}. Against circling, visits: {sort_out(ahead, AHEAD)}.")
     return lines

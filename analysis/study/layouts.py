@@ -30,7 +30,7 @@ class Layout(NamedTuple):
     numbers: Mapping[str, Rule] = {}
 
 
-GOALS = {name: ("point animal", INDEX) for name in ("goals", "circling", "oracle")}
+VISITS = {name: ("point animal", INDEX) for name in ("visits", "circling", "oracle")}
 WIRING = Layout(
     {name: ("synapse", INDEX) for name in ("source", "target")}
     | {name: ("synapse", GAPS) for name in ("weight", "initial_weight")}
@@ -41,13 +41,13 @@ WIRING = Layout(
 LAYOUTS = {
     "ablation": Layout({"moment_ms": ("animal", STEP)}),
     "silence": Layout({"moment_ms": ("animal", STEP), "silent_ms": ("silence", INDEX)}),
-    "clamp": Layout({"first_find_ms": ("animal", STEP), "held_after_ms": ("delay", INDEX)}),
+    "clamp": Layout({"first_visit_ms": ("animal", STEP), "held_after_ms": ("delay", INDEX)}),
     "transplant": Layout(
-        {"path": ("swap pair_animal step 2", SPOT), "goal": ("pair_animal 2", SPOT), "found": ("pair_animal", BOOL),
+        {"path": ("swap pair_animal step 2", SPOT), "platform": ("pair_animal 2", SPOT), "found": ("pair_animal", BOOL),
          "apart": ("pair_animal", BOOL)}, {"swaps": "swap"},
     ),
     "takeover": Layout(
-        {"lag_ms": ("state", INDEX), "finds": ("state", INDEX), "reached": ("state swap pair_animal", REACHED),
+        {"lag_ms": ("state", INDEX), "visits": ("state", INDEX), "reached": ("state swap pair_animal", REACHED),
          "moment_ms": ("state pair_animal", STEP), "apart": ("pair_animal", BOOL)}, {"swaps": "swap"},
     ),
     "one_visit": Layout(
@@ -57,30 +57,30 @@ LAYOUTS = {
     "decoding": Layout(
         {name: (f"arm lag animal {features}", GAPS)
          for name, features in (("v", "neuron"), ("spikes", "neuron"), ("place", "2"))}
-        | {"goal": ("animal 2", SPOT), "lag_ms": ("lag", INDEX)}, {"arms": "arm"},
+        | {"platform": ("animal 2", SPOT), "lag_ms": ("lag", INDEX)}, {"arms": "arm"},
     ),
     "retention": Layout(
-        {"blank_ms": ("blank", INDEX), "search_ms": ("arm 2 blank animal", TIME), "valid": ("arm animal", BOOL)},
+        {"dark_ms": ("dark", INDEX), "search_ms": ("arm 2 dark animal", TIME), "valid": ("arm animal", BOOL)},
         {"arms": "arm"}, {"tau_a_ms": TIME},
     ),
     "reversal": Layout(
-        {"found_before": ("animal", BOOL), "path": ("animal step 2", SPOT), "old_goal": ("animal 2", SPOT),
-         "new_goal": ("animal 2", SPOT)}, numbers={"reversal_ms": COUNT},
+        {"found_before": ("animal", BOOL), "path": ("animal step 2", SPOT), "old_platform": ("animal 2", SPOT),
+         "new_platform": ("animal 2", SPOT)}, numbers={"reversal_ms": COUNT},
     ),
     "probe": Layout(
-        {"found_before": ("animal", BOOL), "goal": ("animal 2", SPOT), "path": ("state animal step 2", SPOT)},
+        {"found_before": ("animal", BOOL), "platform": ("animal 2", SPOT), "path": ("state animal step 2", SPOT)},
         {"states": "state"},
     ),
     "generalisation": Layout(
-        GOALS | {"curve": ("point", INDEX), "value": ("point", GAPS), "draw": ("animal", DRAW)},
+        VISITS | {"curve": ("point", INDEX), "value": ("point", GAPS), "draw": ("animal", DRAW)},
         numbers={"trained_radius": Rule(0, 1)},
     ),
-    "wedge": Layout({name: ("place animal", INDEX) for name in ("goals", "circling", "oracle")}),
+    "wedge": Layout({name: ("place animal", INDEX) for name in ("visits", "circling", "oracle")}),
     "tau_a": Layout(
-        {"tau_a_ms": ("network", TIME), "blank_ms": ("blank", INDEX), "search_ms": ("network 2 blank animal", TIME)}
+        {"tau_a_ms": ("network", TIME), "dark_ms": ("dark", INDEX), "search_ms": ("network 2 dark animal", TIME)}
     ),
     "controls": Layout(
-        {"goals": ("network 2 animal", INDEX), "circling": ("animal", INDEX), "oracle": ("animal", INDEX)},
+        {"visits": ("network 2 animal", INDEX), "circling": ("animal", INDEX), "oracle": ("animal", INDEX)},
         {"networks": "network"},
     ),
     "wiring": WIRING,

@@ -70,15 +70,15 @@ def swum(result: Result, experiment: str, condition: str) -> Condition:
     return Condition(group, f"{experiment}/{condition}")
 
 
-def goals_from(episodes: Condition, moment: np.ndarray) -> np.ndarray:
-    """Finds of each episode after its moment, (E,)."""
+def visits_from(episodes: Condition, moment: np.ndarray) -> np.ndarray:
+    """Visits of each episode after its moment, (E,)."""
     trials = trials_of(episodes)
     after = trials.found & (trials.start_ms + trials.latency_ms > moment[trials.episode])
     return np.bincount(trials.episode[after].astype(int), minlength=episodes.n_episodes)
 
 
-def next_find(episodes: Condition, moment: np.ndarray, watched_ms: int) -> np.ndarray:
-    """Time from each episode's moment to its next find, at most watched_ms, (E,)."""
+def next_visit(episodes: Condition, moment: np.ndarray, watched_ms: int) -> np.ndarray:
+    """Time from each episode's moment to its next visit, at most watched_ms, (E,)."""
     trials = trials_of(episodes)
     find = trials.start_ms + trials.latency_ms
     after = trials.found & (find > moment[trials.episode])
@@ -108,7 +108,7 @@ def ratio(above: np.ndarray, below: np.ndarray) -> Estimate:
 
 
 def latency_margin(result: Result) -> float:
-    """Margin of claims about search times in ms, `LATENCY_MARGIN` of the mean search of a swimmer that is told the
+    """Margin of claims about escape latencies in ms, `LATENCY_MARGIN` of the mean search of a baseline that is told the
     platform."""
     return LATENCY_MARGIN * oracle_ms(result)
 

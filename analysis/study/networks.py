@@ -22,7 +22,7 @@ from analysis.pages.model import template
 from analysis.study import decoding, every_family, interventions, one_visit, retention, takeover, transplant
 from analysis.study.every_family import exchanges, reading_out
 from analysis.study.every_family.conditions import label_of, measured
-from analysis.study.measures import TooFew, array, called, goals_from, kept_of, mean, next_find, swum
+from analysis.study.measures import TooFew, array, called, kept_of, mean, next_visit, swum, visits_from
 from analysis.style import BLUE, DARK, GREY, VERMILLION, add_footer, new_figure, png, styled
 from analysis.verdict import interval
 from lsnn.estimates import CONFIDENCE, Estimate
@@ -143,9 +143,9 @@ def _transplant(result: Result) -> dict[str, np.ndarray]:
 def _takeover(result: Result) -> dict[str, np.ndarray]:
     of, group, found = takeover.takeover_of(result), subgroup(result.file, "takeover"), {}
     reached, swaps = array(group, "reached", 3), names(group, "swaps")
-    chosen = np.repeat(takeover.pairs(result)[array(group, "lag_ms", 1) == 0][len(of.finds) - 1], 2)
+    chosen = np.repeat(takeover.pairs(result)[array(group, "lag_ms", 1) == 0][len(of.visits) - 1], 2)
     for swap, (label, _) in takeover.others_of(swaps).items():
-        for state, number in enumerate(of.finds):
+        for state, number in enumerate(of.visits):
             sample = reached[state, swaps.index(swap)][chosen]
             found[f"{label}, after {int(number)}: to the other's"] = _followed(sample, 1)
     return found
@@ -168,19 +168,19 @@ def _ablation(result: Result) -> dict[str, np.ndarray]:
     moment, labels = array(subgroup(result.file, "ablation"), "moment_ms", 1), interventions.ablations_of(result)
     used, found = moment >= 0, {}
     for name, (label, _) in labels.items():
-        times = next_find(swum(result, "ablation", name), moment, interventions.WATCHED_MS)
+        times = next_visit(swum(result, "ablation", name), moment, interventions.WATCHED_MS)
         found[f"{label}: next visit after (ms)"] = times[used]
     return found
 
 
 def _clamp(result: Result) -> dict[str, np.ndarray]:
     group = subgroup(result.file, "clamp")
-    first, delays = array(group, "first_find_ms", 1), array(group, "held_after_ms", 1)
+    first, delays = array(group, "first_visit_ms", 1), array(group, "held_after_ms", 1)
     last = int(delays.max())
     conditions = {"free": "sham", "at its own value": f"photograph_{last}", "at the mean": f"mean_{last}"}
     kept = " and ".join(kept_of(group))
     return {
-        f"{kept} {label}: visits in the rest": goals_from(swum(result, "clamp", name), first + last)[first >= 0]
+        f"{kept} {label}: visits in the rest": visits_from(swum(result, "clamp", name), first + last)[first >= 0]
         for label, name in conditions.items()
     }
 
@@ -189,7 +189,7 @@ def _silence(result: Result) -> dict[str, np.ndarray]:
     group = subgroup(result.file, "silence")
     moment, found = array(group, "moment_ms", 1), {}
     for ms in array(group, "silent_ms", 1).tolist():
-        silent, erased = (next_find(swum(result, "silence", f"{name}_{ms}"), moment + ms, interventions.WATCHED_MS)
+        silent, erased = (next_visit(swum(result, "silence", f"{name}_{ms}"), moment + ms, interventions.WATCHED_MS)
                           for name in ("silent", "erased"))  # fmt: skip
         found[f"saved after {ms} ms (ms)"] = (erased - silent)[moment >= 0]
     return found
@@ -199,7 +199,7 @@ def _retention(result: Result) -> dict[str, np.ndarray]:
     return {
         f"saved after {int(ms)} ms, {of.arm} (ms)": (of.erased - of.kept)[at]
         for of in retention.arms(result)
-        for at, ms in enumerate(of.blank_ms)
+        for at, ms in enumerate(of.dark_ms)
     }
 
 
@@ -208,7 +208,7 @@ def _decoding(result: Result) -> dict[str, np.ndarray]:
     for name in decoding.told(result):
         for arm, by_lag in zip(of.arms, of.features[name], strict=True):
             for lag, features in zip(of.lag_ms.tolist(), by_lag, strict=True):
-                found[f"{called(name)}, {arm}, {lag:g} ms: error"] = decoding.errors(features, of.goal)[0]
+                found[f"{called(name)}, {arm}, {lag:g} ms: error"] = decoding.errors(features, of.platform)[0]
     return found
 
 

@@ -41,7 +41,7 @@ ENTRIES = (
     Entry("clamp", "Clamp", interventions.draw_clamp, interventions.tell_clamp, interventions.claims_of_clamp),
     Entry("transplant", "Transplant", transplant.draw_transplant, transplant.tell_transplant,
           transplant.claims_of_transplant),
-    Entry("takeover", "After one find, and after many", takeover.draw_takeover, takeover.tell_takeover,
+    Entry("takeover", "After one visit, and after many", takeover.draw_takeover, takeover.tell_takeover,
           takeover.claims_of_takeover),
     Entry("one_visit", "One visit, then dark", one_visit.draw_one_visit, one_visit.tell_one_visit,
           one_visit.claims_of_one_visit),
@@ -149,9 +149,14 @@ def answers(result: Result, outcomes: dict[str, Outcomes], silent: dict[str, str
     asked: tuple[tuple[str, tuple[str, ...], Callable[[Result, dict[str, Outcomes]], str]], ...] = (
         ("What is remembered?", ("probe",), what),
         ("In which variable?", ("transplant", "ablation"), where),
-        ("After one find, and after many?", ("takeover",), by_finds),
-        ("Without activity?", ("silence",), lambda result, of: interventions.silence_verdict(
-            of["silence"], " and ".join(kept_of(subgroup(result.file, "silence"))) or "nothing")),
+        ("After one visit, and after many?", ("takeover",), by_visits),
+        (
+            "Without activity?",
+            ("silence",),
+            lambda result, of: interventions.silence_verdict(
+                of["silence"], " and ".join(kept_of(subgroup(result.file, "silence"))) or "nothing"
+            ),
+        ),
         ("For how long?", ("retention",), how_long),
         ("How precisely?", ("decoding", "transplant"), how_precisely),
         ("Is it the cause of the behaviour?", ("transplant",), cause),
@@ -186,12 +191,12 @@ def where(result: Result, outcomes: dict[str, Outcomes]) -> str:
     return f"{' '.join(followed)} {interventions.costs(interventions.effects(result), outcomes['ablation'])}"
 
 
-def by_finds(result: Result, outcomes: dict[str, Outcomes]) -> str:
-    """What is followed after one find, and from when on thresholds are enough."""
+def by_visits(result: Result, outcomes: dict[str, Outcomes]) -> str:
+    """What is followed after one visit, and from when on thresholds are enough."""
     of = takeover.takeover_of(result)
     alone = " ".join(
         f"To the other's given its {called(name)} with all else erased, by visits: "
-        f"{takeover.by_finds(of, [choice.share for choice in of.choices[f'other_{name}_alone']])}."
+        f"{takeover.by_visits(of, [choice.share for choice in of.choices[f'other_{name}_alone']])}."
         for name in transplant.kept_in(of.choices)
     )
     return f"{takeover.carriers(outcomes['takeover'])} {alone}"
@@ -200,7 +205,7 @@ def by_finds(result: Result, outcomes: dict[str, Outcomes]) -> str:
 def how_long(result: Result, outcomes: dict[str, Outcomes]) -> str:
     parts = zip(retention.arms(result), retention.half_lives(result), strict=True)
     return " ".join(
-        f"Blank {of.arm}: {retention.kept_across(outcomes['retention'], of.arm)}"
+        f"Dark {of.arm}: {retention.kept_across(outcomes['retention'], of.arm)}"
         + (f" Half-life {interval(life, 0)} ms." if life.value == life.value else "")
         for of, life in parts
     )

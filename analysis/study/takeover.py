@@ -1,4 +1,4 @@
-"""Takeover: what an animal follows after one find of the platform, and after many."""
+"""Takeover: what an animal follows after one visit of the platform, and after many."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -48,11 +48,11 @@ DARK_MS = 500
 
 
 class Takeover(NamedTuple):
-    """Pairs that had found their platforms at least as often as the last of `finds` says, and were just set down."""
+    """Pairs that had found their platforms at least as often as the last of `visits` says, and were just released."""
 
-    finds: np.ndarray  # (states,)
+    visits: np.ndarray  # (states,)
     pairs: int
-    choices: dict[str, list[Choice]]  # by swap, after each number of finds
+    choices: dict[str, list[Choice]]  # by swap, after each number of visits
 
 
 class InSearch(NamedTuple):
@@ -64,10 +64,10 @@ class InSearch(NamedTuple):
 
 
 def takeover_of(result: Result) -> Takeover:
-    """The same pairs after every number of finds that at least `FEWEST_PAIRS` have made; TooFew if none is."""
+    """The same pairs after every number of visits that at least `FEWEST_PAIRS` have made; TooFew if none is."""
     group = subgroup(result.file, "takeover")
     at_start = array(group, "lag_ms", 1) == 0
-    finds, reached = array(group, "finds", 1)[at_start], array(group, "reached", 3)[at_start]
+    visits, reached = array(group, "visits", 1)[at_start], array(group, "reached", 3)[at_start]
     usable = pairs(result)[at_start]
     enough = np.count_nonzero(usable, axis=1) >= FEWEST_PAIRS
     if not enough.any():
@@ -78,7 +78,7 @@ def takeover_of(result: Result) -> Takeover:
         swap: [choice_of(reached[state, number, chosen]) for state in range(states)]
         for number, swap in enumerate(names(group, "swaps"))
     }
-    return Takeover(finds[:states], int(usable[states - 1].sum()), choices)
+    return Takeover(visits[:states], int(usable[states - 1].sum()), choices)
 
 
 def in_search(result: Result) -> InSearch | None:
@@ -109,9 +109,9 @@ def remembered(choice: Choice) -> Estimate:
 
 @styled
 def draw_takeover(result: Result) -> Figure:
-    """Share that swims to the platform of whose state is named, against the number of finds before."""
+    """Share that swims to the platform of whose state is named, against the number of visits before."""
     of = takeover_of(result)
-    figure = new_figure(11, 6.2, "What animals follow after one find of the platform, and after many")
+    figure = new_figure(11, 6.2, "What animals follow after one visit of the platform, and after many")
     axes = figure.subplots()
     curves = [(f"to the other's, given its {label}", colour, "-", [choice.share for choice in of.choices[swap]])
               for swap, (label, colour) in others_of(of.choices).items()]  # fmt: skip
@@ -119,13 +119,13 @@ def draw_takeover(result: Result) -> Figure:
     curves.append((f"to the own, after {DARK_MS} ms without input", DARK, "--", dark))
     for label, colour, line, shares in curves:
         value, low, high = 100 * np.array([share[:3] for share in shares]).T
-        axes.fill_between(of.finds, low, high, color=colour, alpha=0.15, linewidth=0)
-        axes.plot(of.finds, value, line, marker="o", color=colour, label=label)
+        axes.fill_between(of.visits, low, high, color=colour, alpha=0.15, linewidth=0)
+        axes.plot(of.visits, value, line, marker="o", color=colour, label=label)
     axes.axhline(50, color=DARK, linestyle=":", linewidth=1)
-    axes.annotate("chance", (of.finds[0], 50), (0, 4), textcoords="offset points", color=DARK)
-    axes.set(xscale="log", xlabel="finds before the state was taken", ylabel="of those that reached a platform (%)",
+    axes.annotate("chance", (of.visits[0], 50), (0, 4), textcoords="offset points", color=DARK)
+    axes.set(xscale="log", xlabel="visits before the state was taken", ylabel="of those that reached a platform (%)",
              ylim=(0, 100))  # fmt: skip
-    axes.set_xticks(of.finds, [str(number) for number in of.finds])
+    axes.set_xticks(of.visits, [str(number) for number in of.visits])
     axes.minorticks_off()
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     n = f"n = {2 * of.pairs} animals in {of.pairs} pairs, the same throughout"
@@ -138,48 +138,49 @@ def darks(of: Takeover) -> list[str]:
 
 
 def claims_of_takeover(result: Result) -> Claims:
-    """Of each swap told, and after each number of finds: whose platform most go to."""
+    """Of each swap told, and after each number of visits: whose platform most go to."""
     of = takeover_of(result)
     return {
         (swap, int(number)): claim_of(choice)
         for swap in (*others_of(of.choices), *darks(of))
-        for number, choice in zip(of.finds, of.choices[swap], strict=True)
+        for number, choice in zip(of.visits, of.choices[swap], strict=True)
     }
 
 
 def tell_takeover(result: Result, outcomes: Outcomes) -> list[str]:
     of = takeover_of(result)
     lines = [
-        f"{of.pairs} pairs that had each found their platforms {of.finds[-1]} times; states are of the start of the "
-        f"trial after so many finds. Shares are of the animals that reached one of the two platforms, chance 0.5."
+        f"{of.pairs} pairs that had each found their platforms {of.visits[-1]} times; states are of the start of the "
+        f"trial after so many visits. Shares are of the animals that reached one of the two platforms, chance 0.5."
     ]
     for swap, (label, _) in others_of(of.choices).items():
-        lines.append(f"Given the other's {label}, to the other's: {by_finds(of, [c.share for c in of.choices[swap]])}.")
+        lines.append(
+            f"Given the other's {label}, to the other's: {by_visits(of, [c.share for c in of.choices[swap]])}."
+        )
     for swap in darks(of):
         own = [remembered(choice) for choice in of.choices[swap]]
-        lines.append(f"After {swap.removeprefix('dark_')} ms without input, to the own: {by_finds(of, own)}.")
+        lines.append(f"After {swap.removeprefix('dark_')} ms without input, to the own: {by_visits(of, own)}.")
     if later := in_search(result):
         shares = ", ".join(
-            f"{label} {interval(later.choices[swap].share, 2)}"
-            for swap, (label, _) in others_of(later.choices).items()
+            f"{label} {interval(later.choices[swap].share, 2)}" for swap, (label, _) in others_of(later.choices).items()
         )
         dark = ", ".join(
             f"{swap.removeprefix('dark_')} ms {interval(remembered(later.choices[swap]), 2)}" for swap in darks(of)
         )
         lines.append(
-            f"After {of.finds[0]} find and {later.lag_ms} ms into the next search ({later.pairs} pairs that had not "
+            f"After {of.visits[0]} find and {later.lag_ms} ms into the next search ({later.pairs} pairs that had not "
             f"found their platforms again), to the other's given its {shares}; to the own after {dark} without input."
         )
     return [*lines, carriers(outcomes)]
 
 
-def by_finds(of: Takeover, shares: list[Estimate]) -> str:
+def by_visits(of: Takeover, shares: list[Estimate]) -> str:
     """'1: 0.50 [0.40, 0.60], 2: ..'"""
-    return ", ".join(f"{number}: {interval(share, 2)}" for number, share in zip(of.finds, shares, strict=True))
+    return ", ".join(f"{number}: {interval(share, 2)}" for number, share in zip(of.visits, shares, strict=True))
 
 
 def carriers(outcomes: Outcomes) -> str:
-    """What is followed by number of finds: where the two disagree, thresholds by themselves, and after the dark."""
+    """What is followed by number of visits: where the two disagree, thresholds by themselves, and after the dark."""
     asked: dict[str, str] = {}
     for name in kept_in(dict.fromkeys(swap for swap, _ in outcomes)):
         asked |= {f"all_but_{name}": f"given all of the other's but its {_short(name)}",
@@ -190,7 +191,7 @@ def carriers(outcomes: Outcomes) -> str:
     for swap, what in asked.items():
         by_number = {str(number): each for (of, number), each in outcomes.items() if of == swap}
         parts.append(f"{what}, {sort_out(by_number, WHOSE, 'after {}')}")
-    return f"Numbers of finds: {'. '.join(parts)}."
+    return f"Numbers of visits: {'. '.join(parts)}."
 
 
 def _short(variable: str) -> str:

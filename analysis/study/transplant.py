@@ -21,6 +21,8 @@ from lsnn.files.results import Result
 
 HEADING_MS = 30  # over which the first heading is taken
 PATHS_SHOWN = 60
+
+
 def label_of(swap: str) -> str:
     """A swap in words; its name holds that of a state variable, or of none."""
     words = {"none": "Exchanged nothing", "v": "Exchanged membranes v", "everything": "Exchanged everything"}
@@ -68,18 +70,18 @@ class Choice(NamedTuple):
 
 def pairs(result: Result) -> Pairs:
     group = subgroup(result.file, "transplant")
-    path, goal = array(group, "path", 4), array(group, "goal", 2)
+    path, platform = array(group, "path", 4), array(group, "platform", 2)
     usable = (array(group, "found", 1) & array(group, "apart", 1)).reshape(-1, 2).all(axis=1).repeat(2)
     enough(usable, "are of pairs that both had found platforms which do not touch")
-    partner = np.arange(len(goal)) ^ 1
-    return Pairs(names(group, "swaps"), path[:, usable], goal[usable], goal[partner][usable])
+    partner = np.arange(len(platform)) ^ 1
+    return Pairs(names(group, "swaps"), path[:, usable], platform[usable], platform[partner][usable])
 
 
 def first_reached(path: np.ndarray, own: np.ndarray, other: np.ndarray, radius: float) -> np.ndarray:
     """0 own platform, 1 the other's, 2 neither, by which disc each path (n, step, 2) enters first; (n,)."""
     reached = []
-    for goal in (own, other):
-        inside = np.linalg.norm(path - goal[:, None], axis=-1) <= radius
+    for platform in (own, other):
+        inside = np.linalg.norm(path - platform[:, None], axis=-1) <= radius
         reached.append(np.where(inside.any(axis=1), inside.argmax(axis=1), inside.shape[1]))
     return np.where(reached[0] == reached[1], 2, (reached[1] < reached[0]).astype(int))
 
@@ -162,14 +164,14 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.where(length > 0, (a * b).sum(axis=1) / np.where(length > 0, length, 1), 0)
 
 
-def _least_distance(path: np.ndarray, goal: np.ndarray) -> Estimate:
-    return mean(np.linalg.norm(path - goal[:, None], axis=-1).min(axis=1))
+def _least_distance(path: np.ndarray, platform: np.ndarray) -> Estimate:
+    return mean(np.linalg.norm(path - platform[:, None], axis=-1).min(axis=1))
 
 
 def steps_to_either(of: Pairs, swap: int, radius: float) -> np.ndarray:
     """Steps until a path first lies over one of the two platforms, or its length, (n,)."""
     path = of.path[swap]
-    near = [np.linalg.norm(path - goal[:, None], axis=-1) <= radius for goal in (of.own, of.other)]
+    near = [np.linalg.norm(path - platform[:, None], axis=-1) <= radius for platform in (of.own, of.other)]
     over = near[0] | near[1]
     return np.where(over.any(axis=1), over.argmax(axis=1), path.shape[1])
 
@@ -242,7 +244,7 @@ def draw_choice(axes: Axes, choice: Choice) -> None:
 def tell_transplant(result: Result, outcomes: Outcomes) -> list[str]:
     of, found, angles, distances = pairs(result), choices(result), headings(result), nearest(result)
     lines = [
-        f"{len(of.own) // 2} pairs of animals that had found platforms which do not touch; set down together at a new "
+        f"{len(of.own) // 2} pairs of animals that had found platforms which do not touch; released together at a new "
         f"place and watched for {of.path.shape[2] - 1} ms without a platform. By chance own and other's are alike: "
         f"50 %."
     ]

@@ -20,18 +20,18 @@ COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PINK, SKY)
 
 
 def fractions(result: Result) -> dict[str, tuple[Estimate, Estimate]]:
-    """Of the wedge: goals of network and circling as fractions of the oracle's, outside and inside."""
+    """Of the wedge: visits of network and circling as fractions of the oracle's, outside and inside."""
     group = subgroup(result.file, "wedge")
-    goals, circling, oracle = (array(group, name, 2).astype(float) for name in ("goals", "circling", "oracle"))
+    visits, circling, oracle = (array(group, name, 2).astype(float) for name in ("visits", "circling", "oracle"))
     return {
-        place: (ratio(goals[number], oracle[number]), ratio(circling[number], oracle[number]))
+        place: (ratio(visits[number], oracle[number]), ratio(circling[number], oracle[number]))
         for number, place in enumerate(("outside the wedge", "inside the wedge"))
     }
 
 
 @styled
 def draw_wedge(result: Result) -> Figure:
-    """Fractions of the oracle's goals outside and inside the wedge of angles that training left out."""
+    """Fractions of the oracle's visits outside and inside the wedge of angles that training left out."""
     found = fractions(result)
     wedge = "-".join(f"{angle:g}" for angle in attribute(subgroup(result.file, "wedge"), "held_out_wedge"))
     figure = new_figure(8, 5, f"No platform at {wedge} degrees in meta-training")
@@ -42,7 +42,7 @@ def draw_wedge(result: Result) -> Figure:
 
 
 def bars(figure: Figure, groups: Mapping[str, tuple[Estimate, ...]], labels: tuple[str, ...]) -> None:
-    """Groups of bars with intervals: fraction of the oracle's goals."""
+    """Groups of bars with intervals: fraction of the oracle's visits."""
     axes = figure.subplots()
     for number, label in enumerate(labels):
         at = np.arange(len(groups)) + 0.38 * number
@@ -50,28 +50,28 @@ def bars(figure: Figure, groups: Mapping[str, tuple[Estimate, ...]], labels: tup
         axes.bar(at, [e.value for e in each], width=0.34, color=(BLUE, ORANGE)[number], label=label)
         axes.vlines(at, [e.low for e in each], [e.high for e in each], color=DARK, linewidth=1.8)
     axes.set_xticks(np.arange(len(groups)) + 0.19, [name.replace("_", " ") for name in groups])
-    axes.set(ylabel="goals, fraction of the oracle's", ylim=(0, 1.05))
+    axes.set(ylabel="visits, fraction of the oracle's", ylim=(0, 1.05))
     axes.legend(loc="upper right")
 
 
 def tell_wedge(result: Result, _: Outcomes) -> list[str]:
     found = fractions(result)
     return [
-        f"{place.capitalize()}: network {interval(own, 2)}, circling {interval(circling, 2)} of the oracle's goals "
+        f"{place.capitalize()}: network {interval(own, 2)}, circling {interval(circling, 2)} of the oracle's visits "
         f"({own.n} episodes)."
         for place, (own, circling) in found.items()
     ]
 
 
 def series(result: Result) -> dict[float, Retention]:
-    """Searches after a blank, by tau_a in ms, of animals that knew the platform; networks with too few are left out."""
+    """Searches after a dark, by tau_a in ms, of animals that knew the platform; networks with too few are left out."""
     group = subgroup(result.file, "tau_a")
-    blank, search = array(group, "blank_ms", 1), array(group, "search_ms", 4)
+    dark, search = array(group, "dark_ms", 1), array(group, "search_ms", 4)
     everyone = np.ones((len(search), search.shape[-1]))  # older files do not say who knew it
     valid = (array(group, "valid", 2) if holds(group, "valid") else everyone) > 0
-    enough(max(valid, key=np.count_nonzero), "had found the platform before the blank")
+    enough(max(valid, key=np.count_nonzero), "had found the platform before the dark")
     return {
-        float(tau): Retention(f"tau_a {tau:g} ms", blank, kept[:, known], erased[:, known])
+        float(tau): Retention(f"tau_a {tau:g} ms", dark, kept[:, known], erased[:, known])
         for tau, known, (kept, erased) in zip(array(group, "tau_a_ms", 1), valid, search, strict=True)
         if np.count_nonzero(known) >= FEWEST
     }
@@ -79,26 +79,26 @@ def series(result: Result) -> dict[float, Retention]:
 
 @styled
 def draw_tau_a(result: Result) -> Figure:
-    """Search time saved by the state against the blank, a line a network."""
+    """Escape latency saved by the state against the dark, a line a network."""
     figure = new_figure(10, 5.8, "Retention of networks trained with different tau_a")
     axes = figure.subplots()
     for number, of in enumerate(series(result).values()):
-        band(axes, of.blank_ms.tolist(), saved(of), COLOURS[number % len(COLOURS)], of.arm)
+        band(axes, of.dark_ms.tolist(), saved(of), COLOURS[number % len(COLOURS)], of.arm)
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.set_xscale("symlog", linthresh=10)
-    axes.set(xlabel="blank (ms)", ylabel="search time saved by the state (ms)", xlim=(-1, None))
+    axes.set(xlabel="dark (ms)", ylabel="escape latency saved by the state (ms)", xlim=(-1, None))
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     animals = ", ".join(str(of.kept.shape[1]) for of in series(result).values())
     return add_footer(figure, result, f"bands: 95 % bootstrap over n = {animals} animals; one network a line")
 
 
 def claims_of_tau_a(result: Result) -> Claims:
-    """Of each network and blank: whether the state saves search time."""
+    """Of each network and dark: whether the state saves escape latency."""
     margin = latency_margin(result)
     return {
         (of.arm, int(ms)): claim(gain, margin)
         for of in series(result).values()
-        for ms, gain in zip(of.blank_ms, saved(of), strict=True)
+        for ms, gain in zip(of.dark_ms, saved(of), strict=True)
     }
 
 
@@ -111,12 +111,12 @@ def tell_tau_a(result: Result, outcomes: Outcomes) -> list[str]:
 
 
 def controls(result: Result) -> dict[str, tuple[Estimate, Estimate]]:
-    """Fractions of the oracle's goals of each network, state kept and zeroed at every start."""
+    """Fractions of the oracle's visits of each network, state kept and zeroed at every start."""
     group = subgroup(result.file, "controls")
-    goals, oracle = array(group, "goals", 3).astype(float), array(group, "oracle", 1).astype(float)
+    visits, oracle = array(group, "visits", 3).astype(float), array(group, "oracle", 1).astype(float)
     return {
         name: (ratio(kept, oracle), ratio(zeroed, oracle))
-        for name, (kept, zeroed) in zip(names(group, "networks"), goals, strict=True)
+        for name, (kept, zeroed) in zip(names(group, "networks"), visits, strict=True)
     }
 
 
@@ -141,7 +141,7 @@ def meta_trained(group: h5py.Group) -> str:
 
 def tell_controls(result: Result, _: Outcomes) -> list[str]:
     return [
-        f"{name.replace('_', ' ').capitalize()}: {interval(kept, 2)} of the oracle's goals, with the state zeroed at "
+        f"{name.replace('_', ' ').capitalize()}: {interval(kept, 2)} of the oracle's visits, with the state zeroed at "
         f"every "
         f"start {interval(zeroed, 2)} ({kept.n} episodes)."
         for name, (kept, zeroed) in controls(result).items()

@@ -43,9 +43,9 @@ class Engine:
         self.problem, self.dtype, self.threads = problem, dtype, Threads(threads)
         self.network = network_of(problem)
         self.weights = self.network.weights(dtype)
-        stretch = math.isqrt(problem.steps - 1) + 1 if checkpoint else 0
+        segment = math.isqrt(problem.steps - 1) + 1 if checkpoint else 0
         self.blocks = [
-            Block(TASK, self.network, problem.steps, dtype=dtype, stretch=stretch) for _ in problem.input_bits
+            Block(TASK, self.network, problem.steps, dtype=dtype, segment=segment) for _ in problem.input_bits
         ]
         for block, bits in zip(self.blocks, problem.input_bits, strict=True):
             block.record.input_spikes[:] = bits

@@ -90,7 +90,7 @@ class Animals:
 
 
 def _runs(values: np.ndarray):
-    """(value, slice) of every stretch of equal values."""
+    """(value, slice) of every segment of equal values."""
     edges = [0, *(np.flatnonzero(np.diff(values)) + 1), len(values)]
     return [(values[first], slice(first, last)) for first, last in zip(edges[:-1], edges[1:], strict=True)]
 

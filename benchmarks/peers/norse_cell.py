@@ -35,7 +35,7 @@ class Cell(Loop):
         self.facts["versions"]["norse"] = version("norse")
 
     def _onto(self, weight: torch.Tensor) -> torch.nn.Parameter:
-        """(n_pre, N) in units of effect as Norse has it: (N, n_pre), the gain of the membrane taken out."""
+        """(n_pre, N) normalised as Norse has it: (N, n_pre), the gain of the membrane taken out."""
         return self._learnt((weight.detach() / (1 - self.alpha)).t().contiguous())
 
     def _neurons(self) -> LSNNParameters:

@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.peers.problem import Problem, dense, of_synapses
 
-STRETCH = 10  # steps that are compiled together
+SEGMENT = 10  # steps that are compiled together
 
 
 class Spike(torch.autograd.Function):
@@ -85,7 +85,7 @@ class Loop(torch.nn.Module):
         """The leaky readout."""
         return torch.addmm(self.problem.kappa * r, z, self.W_out)
 
-    def stretch(self, currents, state):
+    def segment(self, currents, state):
         """Some steps: the spikes and readouts of each, and the state after them."""
         v, b, B, r, past = state
         spikes, readouts = [], []
@@ -106,7 +106,7 @@ class Loop(torch.nn.Module):
 
     def run_all(self):
         """Spikes (a list) and y (T, E, n_out)."""
-        spikes, readouts, _ = self.stretch(self.input_currents().unbind(), self.rest())
+        spikes, readouts, _ = self.segment(self.input_currents().unbind(), self.rest())
         return spikes, torch.stack(readouts) + self.bias
 
     def forward(self):
@@ -252,17 +252,17 @@ class DelaySparseBackward(DelaySparse):
 
 
 class Compiled(Loop):
-    """`stretch` put through torch.compile, `STRETCH` steps at a time."""
+    """`segment` put through torch.compile, `SEGMENT` steps at a time."""
 
     def run_all(self):
         """Spikes (a list) and y (T, E, n_out)."""
         if not hasattr(self, "compiled"):
-            self.compiled = torch.compile(self.stretch, dynamic=False)
+            self.compiled = torch.compile(self.segment, dynamic=False)
         currents, state = self.input_currents().unbind(), self.rest()
         spikes: list[torch.Tensor] = []
         readouts: list[torch.Tensor] = []
-        for first in range(0, len(currents), STRETCH):
-            part = self.compiled(currents[first : first + STRETCH], state)
+        for first in range(0, len(currents), SEGMENT):
+            part = self.compiled(currents[first : first + SEGMENT], state)
             spikes, readouts, state = spikes + part[0], readouts + part[1], part[2]
         return spikes, torch.stack(readouts) + self.bias
 

@@ -117,9 +117,7 @@ def parse(model: NeuronModel) -> Parsed:
         refuse(model, "scale", model.scale, "must be > 0")
     _check_synaptic(model, equations, lhs - rhs, reset)
     defaults = _values(reader, equations, parameters)
-    return Parsed(
-        equations, states, parameters, defaults, lhs, rhs, scale, reset, refractory, initial, known
-    )
+    return Parsed(equations, states, parameters, defaults, lhs, rhs, scale, reset, refractory, initial, known)
 
 
 def line_of(model: NeuronModel, name: str) -> str:

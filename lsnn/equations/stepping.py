@@ -115,9 +115,7 @@ def integrator(model: NeuronModel) -> str | Callable[..., str]:
         return model.method
 
     def integrate(equations: Equations, variables: Any = None, method_options: Any = None) -> str:
-        once = StateUpdateMethod.apply_stateupdater(
-            without_exprel(equations), variables, model.method, method_options
-        )
+        once = StateUpdateMethod.apply_stateupdater(without_exprel(equations), variables, model.method, method_options)
         once = once.replace("_exprel(", "exprel(")
         if model.substeps > 1:
             once = re.sub(r"\bdt\b", f"(dt/{model.substeps})", once)

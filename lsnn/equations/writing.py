@@ -197,9 +197,7 @@ def _folded(text: str) -> list[str]:
     return rows
 
 
-def _compiled(
-    name: str, arguments: Iterable[sympy.Symbol], doc: str, lines: Iterable[str], inline: bool = True
-) -> str:
+def _compiled(name: str, arguments: Iterable[sympy.Symbol], doc: str, lines: Iterable[str], inline: bool = True) -> str:
     how = "forceinline=True" if inline else 'error_model="numpy"'
     return f"@njit({how})\n" + _definition(name, [kernel(s) for s in arguments], doc, lines)
 

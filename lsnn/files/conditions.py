@@ -5,7 +5,7 @@ Axes have names: episode, time (in ms; a step lasts 1 ms), neuron or cell, axis.
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
@@ -39,10 +39,9 @@ from lsnn.files.reading import (
     values,
 )
 
-if TYPE_CHECKING:
-    from lsnn.files.results import Result
-
-NO_RECORDINGS = {"goal", "latent", "episode_key", "probability", "choice", "paid", "prediction", "platform_radius"}
+NO_RECORDINGS = {
+    "goal", "platform", "latent", "episode_key", "probability", "choice", "paid", "prediction", "platform_radius"
+}  # fmt: skip
 OLDER_AXES = {"position": ["x", "y"], "action": ["x", "y"]}  # of schema 2
 LARGEST_SPIKES = 2**30  # bytes, one a neuron and step
 
@@ -55,6 +54,18 @@ class MissingError(ResultError, KeyError):
 
 def listed(of: Sequence[str] | Mapping[str, Any]) -> str:
     return ", ".join(of) or "none"
+
+
+class Whole(Protocol):
+    """The file that a condition is of (`lsnn.files.results.Result`)."""
+
+    @property
+    def about(self) -> About:
+        """What the file says of its family."""
+
+    @property
+    def network(self) -> Network:
+        """The network tested."""
 
 
 class Condition:
@@ -72,7 +83,7 @@ class Condition:
     """
 
     def __init__(
-        self, group: h5py.Group, name: str, result: "Result | None" = None, label: str = "", role: str = "",
+        self, group: h5py.Group, name: str, result: Whole | None = None, label: str = "", role: str = "",
         variants: Mapping[str, str] | None = None, variant: str = "",
     ) -> None:  # fmt: skip
         self.group, self.name, self.label, self.role, self._result = group, name, label or name, role, result

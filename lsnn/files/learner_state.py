@@ -27,7 +27,7 @@ def put_learner(file: h5py.File, network: Network, places: np.ndarray, state: Le
     """
     optimizer = file.create_group("optimizer")
     optimizer.attrs["step"] = state.adam_step
-    what = "theta in units of effect, double precision"
+    what = "theta normalised, double precision"
     store.put(optimizer, "theta", network.synapses.theta[places], "effect", what, compress=False)
     for name, unit, meaning in (
         ("first", "1", "first moment of the gradient"),
@@ -75,9 +75,7 @@ def read_learner(file: h5py.File, network: Network, order: np.ndarray, seed: int
     require(curriculum, "@running_return", np.isfinite(running_return), "a finite value", running_return)
     widest_at = store.read_attribute(curriculum, "widest_at", int)
     require(curriculum, "@widest_at", 0 <= widest_at <= iteration, f"a value in 0..{iteration}", widest_at)
-    first, second = (
-        _read_moments(optimizer, name, network, order) if step else {} for name in ("first", "second")
-    )
+    first, second = (_read_moments(optimizer, name, network, order) if step else {} for name in ("first", "second"))
     watch = _read_watch(group_of(file, "guards"), iteration)
     average = _read_learnt(group_of(optimizer, "average"), network, order, ("theta", "readout", "bias"))
     stored, found = store.read_attribute(optimizer, "checksum", str), learner_checksum(file)

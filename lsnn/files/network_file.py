@@ -31,12 +31,14 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+from numpy.lib.recfunctions import rename_fields
 
 from lsnn.configuration import from_mapping
 from lsnn.errors import DivergedError, InputError
 from lsnn.files import network_schema_2, store
 from lsnn.files.learner_state import put_learner, read_learner
 from lsnn.files.network_group import put_network, read_network
+from lsnn.files.renamed import NEWER
 from lsnn.files.rules import group_of, require
 from lsnn.kernels.layout import Weights
 from lsnn.meta import LearnerState
@@ -48,8 +50,8 @@ _COLUMNS = {
     "minutes": "time spent on meta-training when the iteration had ended",
     "return": "mean reward an episode",
     "level": "level of the curriculum in this iteration: -1 warm-up, 0 the easiest task, 1 the task itself",
-    "std": "spread of the policy",
-    "goals": "finds of the platform an episode, over the starts of the curriculum",
+    "std": "policy std",
+    "visits": "visits of the platform an episode, over the starts of the curriculum",
     "rate_hz": "mean firing rate",
 }
 
@@ -71,7 +73,7 @@ def network_sha256(network: Network, weights: Weights | None = None) -> str:
     """SHA-256 of all that a frozen network computes with: what result files hold as `frozen_sha256`.
 
     Wiring, weights, biases, time constant and columns of the readout, constants and refractory times of the neurons,
-    the text of their models, the spread of the policy, dt.
+    the text of their models, the policy std, dt.
 
     Args:
         weights: of the network, if they are at hand (or are to be held against it).
@@ -212,4 +214,4 @@ def _read_history(file: h5py.File) -> np.ndarray | None:
     require(file, "history[iteration]", iteration == np.arange(len(history)), "the numbers 0, 1, ...", iteration)
     rising = np.isfinite(minutes) & (np.diff(minutes, prepend=0) >= 0)
     require(file, "history[minutes]", rising, "finite values that rise from 0 on", minutes)
-    return history[list(names)]
+    return rename_fields(history[list(names)], NEWER)

@@ -195,9 +195,7 @@ def checksum_of(group: h5py.Group) -> str:
 
 def read_network(group: h5py.Group, config: NetworkConfig) -> tuple[Network, np.ndarray]:
     """The network, and where each of its synapses stands among those of the file, (S,)."""
-    require_only(
-        group, ("models", "populations", "projections", "readouts"), ("dt_ms", "wiring_key", "checksum")
-    )
+    require_only(group, ("models", "populations", "projections", "readouts"), ("dt_ms", "wiring_key", "checksum"))
     require_attributes(group, {"dt_ms": float(config.dt_ms)}, OF_CONFIGURATION)
     key = store.read_attribute(group, "wiring_key", int)
     require(group, "@wiring_key", 0 <= key < 2**63, "a value in 0..2**63 - 1", key)
@@ -207,9 +205,7 @@ def read_network(group: h5py.Group, config: NetworkConfig) -> tuple[Network, np.
     n_in = sum(population.size for population in populations if population.model is None)
     projections = _Projections(group_of(group, "projections"), config, wiring_of(config, key, n_in), populations)
     readout, bias, log_std, outputs = _read_readout(group_of(group, "readouts"), populations, config)
-    network = Network(
-        config, projections.wiring, tau_m_ms, beta, projections.synapses, readout, bias, log_std, outputs
-    )
+    network = Network(config, projections.wiring, tau_m_ms, beta, projections.synapses, readout, bias, log_std, outputs)
     stored, found = store.read_attribute(group, "checksum", str), checksum_of(group)
     require(group, "@checksum", stored == found, f"that of its data sets and outputs, {found}", stored)
     network.synapses = projections.with_weights(network)

@@ -47,9 +47,7 @@ def populations_of(config: NetworkConfig, n_in: int) -> list[Population]:
     """The populations that have cells, in the order of their cells; neighbours of one name are one."""
     c, first = config, n_in
     found = [Population(INPUT, slice(0, n_in), slice(0, 0), None, 0)]
-    kinds = zip(
-        c.population_names, (c.n_excitatory, c.n_inhibitory, c.n_adaptive), (1, -1, 1), (0, 0, 1), strict=True
-    )
+    kinds = zip(c.population_names, (c.n_excitatory, c.n_inhibitory, c.n_adaptive), (1, -1, 1), (0, 0, 1), strict=True)
     for name, size, sign, model in kinds:
         start = found.pop().cells.start if found[-1].name == name else first
         first += size

@@ -1,9 +1,9 @@
 """The group /network of schema 2, which was written until November 2026 and is read for ever.
 
-    /network     attributes n_in, outputs, wiring_key, checksum (SHA-256 of all data sets below), neuron_models
-                 (JSON: the strings of the two models of its neurons; a file without it has lif and alif)
-        population, tau_m_ms, b0, beta (N,)           W_out (N, n_out)          bias (n_out,)     log_std (n_action,)
-        input/, recurrent/                            source, target, delay, sign, weight: one entry a synapse
+/network     attributes n_in, outputs, wiring_key, checksum (SHA-256 of all data sets below), neuron_models
+             (JSON: the strings of the two models of its neurons; a file without it has lif and alif)
+    population, tau_m_ms, b0, beta (N,)           W_out (N, n_out)          bias (n_out,)     log_std (n_action,)
+    input/, recurrent/                            source, target, delay, sign, weight: one entry a synapse
 """
 
 import json
@@ -116,9 +116,7 @@ def _read_synapses(group: h5py.Group, wiring: Wiring) -> tuple[Synapses, np.ndar
 def _check_wiring(group: h5py.Group, wiring: Wiring, synapses: Synapses) -> None:
     pairs = pair_numbers(wiring, synapses)
     count = len(np.unique(pairs))
-    require(
-        group, "input, recurrent", count == len(pairs), "each pair of cells once", f"{len(pairs) - count} repeated"
-    )
+    require(group, "input, recurrent", count == len(pairs), "each pair of cells once", f"{len(pairs) - count} repeated")
     onto_others = synapses.source - wiring.n_in != synapses.target
     require(group, "recurrent", onto_others, "no synapse of a neuron onto itself", synapses.target)
     in_range = (synapses.delay >= 1) & (synapses.delay <= wiring.d_max)

@@ -6,7 +6,7 @@ their own is handed out as the table of trials and the latents of schema 3.
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
@@ -27,9 +27,6 @@ from lsnn.files.reading import (
     subgroup,
     table,
 )
-
-if TYPE_CHECKING:
-    from lsnn.files.conditions import Condition
 
 NETWORKS = (
     ("frozen", "frozen network", "network"),
@@ -105,6 +102,17 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+class Older(Protocol):
+    """A condition of a file (`lsnn.files.conditions.Condition`)."""
+
+    group: h5py.Group
+    n_episodes: int
+
+    @property
+    def about(self) -> Any:
+        """What the file says of its family."""
+
+
 STEPS = {"bandit": ("trials", "trial_ms"), "regression": ("samples", "sample_ms"), "store-recall": ("duration_ms",)}
 
 
@@ -159,7 +167,7 @@ def with_keys(group: h5py.Group) -> h5py.Group:
     return shared if isinstance(shared, h5py.Group) else group
 
 
-def trials(of: "Condition") -> dict[str, np.ndarray]:
+def trials(of: Older) -> dict[str, np.ndarray]:
     """Columns of the table of trials, from the data sets of a family of schema 2."""
     for name, read in READERS.items():
         if holds(of.group, name):
@@ -174,7 +182,7 @@ def _columns(shape: tuple[int, int], trial_ms: int, **columns: np.ndarray) -> di
     return clocks | {name: column.ravel() for name, column in columns.items()}
 
 
-def _bandit(of: "Condition") -> dict[str, np.ndarray]:
+def _bandit(of: Older) -> dict[str, np.ndarray]:
     arm = array(of.group, "choice", (of.n_episodes, None), FLAG).astype(np.int64)
     pays = array(of.group, LATENT, (of.n_episodes, 2), SHARE)
     regret = pays.max(axis=1)[:, None] - np.take_along_axis(pays, arm, axis=1)
@@ -182,14 +190,14 @@ def _bandit(of: "Condition") -> dict[str, np.ndarray]:
     return _columns(arm.shape, int(of.about.task.get("trial_ms", 0)), arm=arm, **paid, regret=regret)
 
 
-def _regression(of: "Condition") -> dict[str, np.ndarray]:
+def _regression(of: Older) -> dict[str, np.ndarray]:
     prediction = array(of.group, "prediction", (of.n_episodes, None))
     y = array(subgroup(of.group.file, "examples"), "y", prediction.shape)
     step = int(of.about.task.get("sample_ms", 0))
     return _columns(prediction.shape, step, y=y, prediction=prediction, squared_error=(prediction - y) ** 2)
 
 
-def _recalls(of: "Condition") -> dict[str, np.ndarray]:
+def _recalls(of: Older) -> dict[str, np.ndarray]:
     within = Rule(0, of.n_episodes - 1, whole=True)
     rules = {"episode": within, "delay_ms": COUNT, "time_ms": COUNT, "right": FLAG}
     found = table(of.group, "recalls", rules, GAPS, ("episode", "delay_ms", "right"))
@@ -202,20 +210,20 @@ def _recalls(of: "Condition") -> dict[str, np.ndarray]:
 
 
 LATENT = "probability"  # of a bandit
-READERS: dict[str, Callable[["Condition"], dict[str, np.ndarray]]] = {
+READERS: dict[str, Callable[[Older], dict[str, np.ndarray]]] = {
     "choice": _bandit, "prediction": _regression, "recalls": _recalls,
 }  # fmt: skip
 
 
-def latent(of: "Condition") -> np.ndarray | None:
+def latent(of: Older) -> np.ndarray | None:
     """What the episodes hide, (E, numbers); None where the file does not say."""
-    if holds(of.group, "goal"):
-        goal = array(of.group, "goal", (of.n_episodes, 2), PLACE)
-        return np.column_stack([goal, _radii(of)])
+    if holds(of.group, "platform"):
+        platform = array(of.group, "platform", (of.n_episodes, 2), PLACE)
+        return np.column_stack([platform, _radii(of)])
     return array(of.group, LATENT, (of.n_episodes, 2), SHARE) if holds(of.group, LATENT) else None
 
 
-def _radii(of: "Condition") -> np.ndarray:
+def _radii(of: Older) -> np.ndarray:
     """Radius of each platform; that of all, from the configuration, where the file has none."""
     if holds(of.group, "platform_radius"):
         return array(of.group, "platform_radius", (of.n_episodes,))

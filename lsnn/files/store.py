@@ -277,9 +277,7 @@ def _check_kind(place: object, dtype: np.dtype, kinds: str) -> None:
 
 
 def _fits(found: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    return len(found) == len(wanted) and all(
-        want in (None, length) for length, want in zip(found, wanted, strict=True)
-    )
+    return len(found) == len(wanted) and all(want in (None, length) for length, want in zip(found, wanted, strict=True))
 
 
 def _spelled(shape: tuple[int | None, ...]) -> str:

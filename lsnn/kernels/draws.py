@@ -1,6 +1,6 @@
 """Counter-based random draws: pure functions of (key, step, stream, index).
 
-Nothing is hidden in a generator, so the kernel, the Gymnasium face, a recomputation and a Brian2 closed loop
+Nothing is hidden in a generator, so the kernel, the Gymnasium environment, a recomputation and a Brian2 closed loop
 see the same draws in any order and on any worker. The mixing function is the finaliser of SplitMix64
 (Steele, Lea & Flood 2014), applied once to (key, step, stream) and once more to the index.
 """
@@ -16,7 +16,7 @@ if config.DISABLE_JIT:  # all of the project's compiled code draws
     raise InputError("NUMBA_DISABLE_JIT must not be set: the network's code exists compiled only")
 
 # Streams: one for each use of randomness, so that no two uses ever share a draw.
-ENCODER, ACTION, TASK_EPISODE, TASK_STEP, SWIMMER, WIRING, TASK_PAUSE = range(7)
+ENCODER, ACTION, TASK_EPISODE, TASK_STEP, BASELINE, WIRING, TASK_PAUSE = range(7)
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _STEP = np.uint64(0xD1342543DE82EF95)

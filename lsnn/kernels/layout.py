@@ -95,7 +95,7 @@ class Gradient(NamedTuple):
 
 
 class Adjoint(NamedTuple):
-    """The adjoint state that goes from one stretch of time to the one before it."""
+    """The adjoint state that goes from one segment of time to the one before it."""
 
     x: np.ndarray  # (n_slots, 8) dL/dx after the reset
     current: np.ndarray  # (2 D, N, 8) dL/dI[t] in rows t % D and t % D + D
@@ -115,14 +115,14 @@ def state_zeros(n_neurons: int, n_slots: int, n_out: int, ring: int, dtype=np.fl
 
 
 def record_zeros(
-    steps: int, n_neurons: int, n_slots: int, n_in: int, n_out: int, dtype=np.float32, stretch: int = 0
+    steps: int, n_neurons: int, n_slots: int, n_in: int, n_out: int, dtype=np.float32, segment: int = 0
 ) -> Record:
-    """An empty record of `steps` milliseconds, of which `stretch` (0 = all) keep their state variables."""
-    stretch = stretch or steps
+    """An empty record of `steps` milliseconds, of which `segment` (0 = all) keep their state variables."""
+    segment = segment or steps
     return Record(
-        aligned_zeros((stretch, n_slots, LANES), dtype),
+        aligned_zeros((segment, n_slots, LANES), dtype),
         np.zeros((steps, n_neurons), np.uint8),
-        np.zeros((stretch, n_neurons), np.uint8),
+        np.zeros((segment, n_neurons), np.uint8),
         np.zeros((steps, n_in), np.uint8),
         aligned_zeros((steps, n_out, LANES), dtype),
     )

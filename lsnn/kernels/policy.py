@@ -1,6 +1,6 @@
 """How an action is drawn from the readout y (T, n_out, 8) of one lane at one step.
 
-Columns of the readout: n_action means (or logits), the value, n_spread corrections of the log spread, the target.
+Columns of the readout: n_action means (or logits), the value, n_spread corrections of the log std, the target.
 """
 
 import math

@@ -52,7 +52,7 @@ def roll_out(
         keys: (8,) uint64, one an episode; weights, state, record: see `layout.py`.
         parameters, encoder: parameter vectors of the task and its encoder.
         task_state: (8, n_state) float64, goes on from where it is.
-        log_std: (n_action,) log spread of the policy, -inf for its mean; n_spread: readout columns added to it;
+        log_std: (n_action,) log std of the policy, -inf for its mean; n_spread: readout columns added to it;
             hold: steps for which its noise stays the same; mean_norm: greatest norm of its mean.
         trace: the task's side of the record, see `layout.Trace`.
     """

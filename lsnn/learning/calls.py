@@ -20,7 +20,7 @@ from lsnn.wiring import Synapses
 
 
 class Rolled(NamedTuple):
-    """What a roll-out shows: reward, acted (8, T); log_spread (n_action,), the mean of what the readout adds.
+    """What a roll-out shows: reward, acted (8, T); log_std (n_action,), the mean of what the readout adds.
 
     finite: whether no state variable is NaN or infinite at the end; a neuron whose v is NaN falls silent for good, and
     the gradient does not show it.
@@ -28,7 +28,7 @@ class Rolled(NamedTuple):
 
     reward: np.ndarray
     acted: np.ndarray
-    log_spread: np.ndarray
+    log_std: np.ndarray
     finite: bool = True
 
 
@@ -37,9 +37,9 @@ def bare(network: Network) -> Network:
     return replace(network, synapses=Synapses(*(array[:0] for array in network.synapses)))
 
 
-def make_block(task: Task, network: Network, stretch: int) -> Block:
+def make_block(task: Task, network: Network, segment: int) -> Block:
     """A block for whole episodes."""
-    return block_for(task, network, task.duration_ms, stretch=stretch)
+    return block_for(task, network, task.duration_ms, segment=segment)
 
 
 def rolled_and_summed_up(block: Block, keys: np.ndarray, learning: LearningConfig, **given) -> tuple[Rolled, Prepared]:

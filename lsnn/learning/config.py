@@ -25,8 +25,10 @@ AT_MOST = {"learning_rate": 1.0, "final_learning_rate": 1.0}  # normalised weigh
 class LearningConfig:
     """The outer loop: roll-outs, loss, optimiser, curriculum, rewiring. It learns normalised weights."""
 
+    renamed = {"spread": "policy_std", "time_checkpoints": "gradient_checkpointing"}  # keys of older files
+
     episodes: int = parameter(64, "episodes an iteration, a multiple of 8", unit="episodes")
-    time_checkpoints: bool = parameter(
+    gradient_checkpointing: bool = parameter(
         False,
         "gradient checkpointing: keep the state every sqrt(T) steps and run the steps between again on the way back, "
         "to the same bits",
@@ -67,7 +69,9 @@ class LearningConfig:
     rate_weight: float = parameter(0.1, "weight of mean_i ((rate_i - target)/target)^2")
     initial_std: float = parameter(0.6, "policy std at the start", unit="greatest speed", symbol="sigma")
     min_std: float = parameter(0.05, "smallest policy std", unit="greatest speed")
-    spread: str = parameter("learnt", "policy std: `learnt`, or `readout` for one that depends on the state", unit="–")
+    policy_std: str = parameter(
+        "learnt", "policy std: `learnt`, or `readout` for one that depends on the state", unit="–"
+    )
     hold_ms: int = parameter(
         1,
         "the noise of the policy stays the same so long; the likelihood is each step's own",
@@ -105,7 +109,8 @@ class LearningConfig:
     def __post_init__(self):
         whole_blocks = self.episodes > 0 and self.episodes % LANES == 0
         _require(whole_blocks, "episodes", f"must be a positive multiple of {LANES}", self.episodes)
-        _require(self.spread in ("learnt", "readout"), "spread", "must be 'learnt' or 'readout'", self.spread)
+        known = self.policy_std in ("learnt", "readout")
+        _require(known, "policy_std", "must be 'learnt' or 'readout'", self.policy_std)
         _require(0 < self.discount < 1, "discount", "must lie in (0, 1)", self.discount)
         for name in ("average_rate", "exploded_shrink"):
             _require(getattr(self, name) <= 1, name, "must be <= 1", getattr(self, name))
@@ -145,7 +150,7 @@ def outputs_of(task: Task, learning: LearningConfig) -> dict[str, int]:
     widths = {
         "action": task.n_action if acts else 0,
         "value": 1 if task.loss == "reward" else 0,
-        "spread": task.n_action if gaussian and learning.spread == "readout" else 0,
+        "spread": task.n_action if gaussian and learning.policy_std == "readout" else 0,
         "target": task.n_target if names else 0,
     }
     return {name: width for name, width in widths.items() if width}

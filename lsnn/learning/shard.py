@@ -130,7 +130,7 @@ def _require_fit(block, prepared, old, statistics, network, target_weight) -> No
 
 
 def _policy_gradient(block, a_t, old, statistics, network, learning, g_y):
-    """Policy and value gradient, written into g_y (T, n_out, 8); returns those of the log spread and the likelihood."""
+    """Policy and value gradient, written into g_y (T, n_out, 8); returns those of the log std and the likelihood."""
     y, acted = block.record.y[:-1].astype(float), block.trace.acted[:-1]
     value, columns = network.columns("value").start, network.columns("action")
     g_y[:-1, value] = ppo.value_gradient(y[:, value], a_t + y[:, value], learning.value_weight, statistics.decisions)
@@ -158,7 +158,7 @@ def _policy_gradient(block, a_t, old, statistics, network, learning, g_y):
 
 
 def _log_spread(y: np.ndarray, network: Network) -> np.ndarray | None:
-    """Log spread of a Gaussian policy at every step, (T, n_action, 8); None for a categorical one."""
+    """Log std of a Gaussian policy at every step, (T, n_action, 8); None for a categorical one."""
     if len(network.log_std) == 0:
         return None
     log_std = np.broadcast_to(network.log_std[:, None], (len(y), len(network.log_std), LANES))

@@ -140,7 +140,7 @@ def compare(network: Network, pair: Pair, lanes: int) -> Agreement:
 
 
 def mean_policy(session: Session) -> np.ndarray:
-    """The log spread of the policy's mean action, (n_action,)."""
+    """The log std of the policy's mean action, (n_action,)."""
     return np.full_like(session.file.network.log_std, -np.inf)
 
 

@@ -73,17 +73,17 @@ def _run_strength(
     network, steps, n_episodes = session.file.network, session.task.duration_ms, len(session.keys)
     group.attrs.update(policy="mean", strength=strength, frozen_sha256_before=network_sha256(network))
     writer = ConditionWriter(group, session.task, session.keys, network, spikes=False)
-    goals = 0
+    visits = 0
     for number, keys in enumerate(padded(session.keys)):
         physics = sweep.physics(network, strength, keys, steps) if strength else brian.FROZEN
         block = brian.closed_loop(session.task, network, keys, mean_policy(session), physics=physics)
         done = min(LANES * (number + 1), n_episodes)
         writer.write(block, np.arange(LANES * number, done))
         writer.record(block, np.arange(LANES * number, done))
-        goals += int(np.count_nonzero(block.trace.reward[:, : done - LANES * number] > 0.5 * session.task.reward))
+        visits += int(np.count_nonzero(block.trace.reward[:, : done - LANES * number] > 0.5 * session.task.reward))
         shown.show(
             part[0] + part[1] * done / n_episodes,
-            f"{sweep.name} {strength:g} {sweep.units} | {done} of {n_episodes} episodes | goals {goals / done:.1f}",
+            f"{sweep.name} {strength:g} {sweep.units} | {done} of {n_episodes} episodes | visits {visits / done:.1f}",
         )
     writer.finish()
     group.attrs["frozen_sha256_after"] = network_sha256(network)

@@ -1,4 +1,4 @@
-"""What the experiments share that lay several frozen networks and scripted swimmers side by side."""
+"""What the experiments share that lay several frozen networks and scripted baselines side by side."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -21,7 +21,7 @@ from runs.study.subject import Subject, study_keys
 from tasks.experiment import Experiment, open_network
 from tasks.water_maze import WaterMaze
 
-SWIMMERS_AT_ONCE = 64
+BASELINES_AT_ONCE = 64
 
 Told = Callable[[float, str], None]  # share of a piece of work that is done, and which piece
 
@@ -59,11 +59,11 @@ def part_of(shown: Meter, name: str, number: int, count: int) -> Told:
 def put_header(
     result: h5py.File, experiment: str, networks: Mapping[str, Frozen], keys: np.ndarray, seed: int, command: str
 ) -> None:
-    """Root attributes, those of the first network among them, and the keys that all players share."""
+    """Root attributes, those of the first network among them, and the keys that all conditions share."""
     first = next(iter(networks.values()))
     result.attrs.update(store.provenance("result", first.experiment.as_mapping(), seed, command))
     result.attrs.update(experiment=experiment, frozen_sha256=network_sha256(first.file.network))
-    store.put(result, "episode_key", keys, "1", "(episode,): keys of the episodes, the same for every player and maze")
+    store.put(result, "episode_key", keys, "1", "(episode,): keys of the episodes, those of every condition and maze")
 
 
 def network_group(result: h5py.File, name: str, frozen: Frozen) -> h5py.Group:

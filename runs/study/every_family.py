@@ -20,7 +20,7 @@ from lsnn.seeds import Study
 from runs.study.subject import (
     BRIEF,
     NEVER,
-    STRETCH,
+    SEGMENT,
     Act,
     Findings,
     Item,
@@ -174,11 +174,11 @@ def in_the_dark(
         each: is given the variables (steps, slots, 8) and spikes (steps, N) of some steps after the other.
     """
     n_neurons, n_slots, n_out, _ = block.sizes
-    record = record_zeros(min(STRETCH, max(ms, 1)), n_neurons, n_slots, subject.network.n_in, n_out, block.dtype)
+    record = record_zeros(min(SEGMENT, max(ms, 1)), n_neurons, n_slots, subject.network.n_in, n_out, block.dtype)
     if silent:
         state.refractory[...] = np.maximum(state.refractory, ms)
-    for first in range(0, ms, STRETCH):
-        steps = min(STRETCH, ms - first)
+    for first in range(0, ms, SEGMENT):
+        steps = min(SEGMENT, ms - first)
         part = type(record)(*(array[:steps] for array in record))
         block.passes.replay(block.t + first, subject.weights, state, part)
         each(part.x, part.spikes)

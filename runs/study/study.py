@@ -39,7 +39,7 @@ class Studied(NamedTuple):
     @property
     def family(self) -> Family:
         """That of its task."""
-        return self.experiment.task.family  # type: ignore[attr-defined,no-any-return]
+        return self.experiment.task.family  # type: ignore[attr-defined]
 
 
 def own_module(family: Family) -> ModuleType | None:
@@ -130,17 +130,17 @@ def run_study(
 
 
 class Told(NamedTuple):
-    """Shows how far the study of one network of `count` is, which is the one after `number` others."""
+    """Shows how far the study of one network `of` so many is, which is the one after `number` others."""
 
     shown: Meter
     number: int
-    count: int
+    of: int
 
     def at(self, share: float, name: str = "") -> Callable[[str], None]:
         """Takes what is to be said while an experiment runs, which begins at a share of the network's study."""
-        network = f"network {self.number + 1} of {self.count}" if self.count > 1 else ""
+        network = f"network {self.number + 1} of {self.of}" if self.of > 1 else ""
         before = ", ".join(filter(None, (network, name)))
-        place = (self.number + share) / self.count
+        place = (self.number + share) / self.of
         return lambda text: self.shown.show(place, ": ".join(filter(None, (before, text))))
 
 

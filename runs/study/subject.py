@@ -14,7 +14,7 @@ from lsnn.seeds import STUDY_BRANCH, Study, episode_keys
 from runs.testing.conditions import padded
 
 NEVER = np.iinfo(np.int64).max
-STRETCH = 256  # steps of which state variables are kept where an experiment reads none of them
+SEGMENT = 256  # steps of which state variables are kept where an experiment reads none of them
 ALIF = "alif"
 
 BRIEF = ("v", "refractory", "pending", "r")  # what every model has, gone within tens of ms
@@ -94,19 +94,17 @@ def whole_blocks(count: int) -> int:
 
 def run_blocks(
     subject: Subject, keys: np.ndarray, task: Any, plan: Plan, keep: Callable[[Block, slice], Any],
-    stretch: int = STRETCH,
+    segment: int = SEGMENT,
 ) -> list[Any]:  # fmt: skip
     """What `keep` returns of each block of eight episodes, in order.
 
     Args:
         keys: (E,) uint64. plan: rolls a begun block out. keep: takes the block at its end.
-        stretch: steps of which a block's record keeps the state variables; 0 = all.
+        segment: steps of which a block's record keeps the state variables; 0 = all.
     """
     spare: queue.SimpleQueue[Block] = queue.SimpleQueue()
     for _ in range(subject.threads.count):
-        spare.put(
-            Block(task, subject.network, task.duration_ms, True, stretch=stretch, gradient=False, finite=True)
-        )
+        spare.put(Block(task, subject.network, task.duration_ms, True, segment=segment, gradient=False, finite=True))
     parts = padded(keys)
 
     def work(number: int, part: np.ndarray) -> Any:

@@ -29,7 +29,7 @@ def wiring(subject: Subject, experiment: Experiment, seed: int) -> Findings:
     items = {
         "source": Item(synapses.source, "1", "(synapse,): presynaptic cell, inputs first, then neurons"),
         "target": Item(synapses.target, "1", "(synapse,): postsynaptic neuron"),
-        "weight": Item(network.signed_theta(), "b0 per spike", "(synapse,): in units of effect"),
+        "weight": Item(network.signed_theta(), "b0 per spike", "(synapse,): normalised"),
         "initial_weight": Item(_initial_weights(initial, network), "b0 per spike",
                                "(synapse,): the same before meta-training; NaN where it did not exist"),
         "in_degree": Item(own[0], "1", "(neuron,): synapses onto it, from inputs and neurons"),

@@ -61,9 +61,7 @@ def run_test(
         run_baselines(session, result, shared)
 
 
-def put_header(
-    result: h5py.File, session: Session, names: Sequence[str], seed: int, command: str, **more: Any
-) -> None:
+def put_header(result: h5py.File, session: Session, names: Sequence[str], seed: int, command: str, **more: Any) -> None:
     """Root attributes, the network's neurons and its history."""
     file, experiment = session.file, session.experiment
     result.attrs.update(store.provenance("result", experiment.as_mapping(), seed, command))

@@ -1,4 +1,4 @@
-"""Players of two-armed Bernoulli bandits with nothing to learn but the arms: yardsticks for a network's regret.
+"""Baselines of two-armed Bernoulli bandits with nothing to learn but the arms: baselines for a network's regret.
 
 All but the oracle know nothing of the episode's arms beforehand and take them for independent, each uniform in [0, 1].
 """
@@ -11,11 +11,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from lsnn.kernels.draws import SWIMMER, step_key, uniform_of
+from lsnn.kernels.draws import BASELINE, step_key, uniform_of
 from lsnn.validation import keys_of, require, require_integer, require_kind, require_number
 from tasks.bandit.task import N_ARMS, N_STATE, P_FIRST, Bandit, begin, pull
 
-PLAYERS = ("random", "ucb1", "thompson", "gittins", "oracle")
+BASELINES = ("random", "ucb1", "thompson", "gittins", "oracle")
 RANDOM, UCB1, THOMPSON, GITTINS, ORACLE = range(5)
 GITTINS_DISCOUNT = 0.99
 _HORIZON = 500  # trials of the backward induction beyond those of the table
@@ -76,7 +76,7 @@ def gittins_table(trials: int, discount: float = GITTINS_DISCOUNT) -> NDArray[np
 @njit(error_model="numpy")
 def _beta(key, trial, arm, a, b):
     """A draw from Beta(a, b) with whole a, b: the a-th smallest of a + b - 1 uniform draws."""
-    stepped = step_key(key, trial, SWIMMER)
+    stepped = step_key(key, trial, BASELINE)
     draws = np.empty(a + b - 1)
     for i in range(a + b - 1):
         draws[i] = uniform_of(stepped, (arm << 20) + i)
@@ -84,22 +84,22 @@ def _beta(key, trial, arm, a, b):
 
 
 @njit(error_model="numpy")
-def _score(player, key, trial, arm, won, lost, index, state):
-    """What a player thinks of an arm; it pulls the one with the greatest score."""
+def _score(baseline, key, trial, arm, won, lost, index, state):
+    """What a baseline thinks of an arm; it pulls the one with the greatest score."""
     n = won[arm] + lost[arm]
-    if player == ORACLE:
+    if baseline == ORACLE:
         return state[P_FIRST + arm]
-    if player == GITTINS:
+    if baseline == GITTINS:
         return index[won[arm], lost[arm]]
-    if player == THOMPSON:
+    if baseline == THOMPSON:
         return _beta(key, trial, arm, won[arm] + 1, lost[arm] + 1)
-    if player == UCB1:
+    if baseline == UCB1:
         return won[arm] / n + math.sqrt(2.0 * math.log(trial) / n) if n > 0 else math.inf
-    return uniform_of(step_key(key, trial, SWIMMER), arm)
+    return uniform_of(step_key(key, trial, BASELINE), arm)
 
 
 @njit(error_model="numpy")
-def _play(player, keys, parameters, index, choice, reward):
+def _play(baseline, keys, parameters, index, choice, reward):
     """Fill the arrays of a Record, an episode a key; ties go to an arm drawn at random."""
     state, score = np.zeros(N_STATE), np.zeros(N_ARMS)
     for episode in range(len(keys)):
@@ -108,35 +108,35 @@ def _play(player, keys, parameters, index, choice, reward):
         begin(key, parameters, state)
         for trial in range(choice.shape[1]):
             for arm in range(N_ARMS):
-                score[arm] = _score(player, key, trial, arm, won, lost, index, state)
+                score[arm] = _score(baseline, key, trial, arm, won, lost, index, state)
             arm = 0 if score[0] > score[1] else 1
             if score[0] == score[1]:
-                arm = int(uniform_of(step_key(key, trial, SWIMMER), N_ARMS << 20) * N_ARMS)
+                arm = int(uniform_of(step_key(key, trial, BASELINE), N_ARMS << 20) * N_ARMS)
             choice[episode, trial] = arm
             reward[episode, trial] = pull(key, arm, state)
             won[arm] += int(reward[episode, trial])
             lost[arm] += 1 - int(reward[episode, trial])
 
 
-def play(player: str, keys: ArrayLike, task: Bandit) -> Record:
-    """Record the episodes of one player.
+def play(baseline: str, keys: ArrayLike, task: Bandit) -> Record:
+    """Record the episodes of one baseline.
 
     Args:
-        player: random; ucb1: mean + sqrt(2 ln t / n) (Auer et al. 2002); thompson: pulls the arm of the greater draw
+        baseline: random; ucb1: mean + sqrt(2 ln t / n) (Auer et al. 2002); thompson: pulls the arm of the greater draw
             from the posterior (Thompson 1933); gittins: the arm of the greater Gittins index at discount 0.99 (best for
             independent arms, a discounted sum and no end; here an approximation to the best play of a finite
             episode); oracle: knows what the arms pay.
         keys: (E,) uint64, one an episode.
 
     Raises:
-        InputError: an unknown player, another task, or what are no keys.
+        InputError: an unknown baseline, another task, or what are no keys.
     """
-    require(player in PLAYERS, "player", f"one of {', '.join(PLAYERS)}", player)
+    require(baseline in BASELINES, "baseline", f"one of {', '.join(BASELINES)}", baseline)
     require_kind("task", task, Bandit)
     own = keys_of("keys", keys)
     record = Record(np.empty((len(own), task.trials), np.int8), np.empty((len(own), task.trials)))
-    index = gittins_table(task.trials) if player == "gittins" else np.zeros((1, 1))
-    _play(PLAYERS.index(player), own, task.parameters(), index, *record)
+    index = gittins_table(task.trials) if baseline == "gittins" else np.zeros((1, 1))
+    _play(BASELINES.index(baseline), own, task.parameters(), index, *record)
     return record
 
 

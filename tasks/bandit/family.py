@@ -1,4 +1,4 @@
-"""The bandit as a family: pulls as trials, players as baselines, both kinds of arms."""
+"""The bandit as a family: pulls as trials, baselines as baselines, both kinds of arms."""
 
 from functools import partial
 
@@ -80,12 +80,12 @@ def steps_to_pull(task: Bandit, states: np.ndarray) -> np.ndarray:
 
 
 def played(name: str, task: Bandit, keys: np.ndarray) -> Played:
-    """The episodes of one player."""
+    """The episodes of one baseline."""
     record = play(name, keys, task)
     return Played(pulls_table(task, task.probabilities(keys), record.choice, record.reward))
 
 
-PLAYERS: tuple[tuple[str, str, Knows], ...] = (
+BASELINES: tuple[tuple[str, str, Knows], ...] = (
     ("random", "random", "nothing"),
     ("ucb1", "UCB1", "nothing"),
     ("thompson", "Thompson sampling", "the prior"),
@@ -106,7 +106,7 @@ FAMILY = Family(
     columns=COLUMNS,
     history=(Measure("paid", "pulls that paid", format=".3f"), Measure("late_paid", "late", format=".3f")),
     presets=PRESETS,
-    baselines={name: Baseline(label, knows, partial(played, name)) for name, label, knows in PLAYERS},
+    baselines={name: Baseline(label, knows, partial(played, name)) for name, label, knows in BASELINES},
     oracle="oracle",
     variants={
         INDEPENDENT: Variant("independent arms", {"arms": INDEPENDENT}),

@@ -60,7 +60,7 @@ def observe(state, parameters, observation):
 def pull(key, arm, state):
     """Pull an arm and go on to the next trial; returns the reward, 1 or 0.
 
-    Whether an arm pays on a trial is a function of (key, trial, arm), so that all players meet the same luck.
+    Whether an arm pays on a trial is a function of (key, trial, arm), so that all baselines meet the same luck.
     """
     reward = 1.0 if uniform(key, int(state[TRIAL]), TASK_STEP, arm) < state[P_FIRST + arm] else 0.0
     state[LAST_ARM], state[LAST_REWARD] = arm, reward

@@ -9,7 +9,7 @@ from tasks.family import Baseline, Family, Latent, Measure, Played, Recording, T
 from tasks.regression.baselines import ALGORITHMS, GRADIENT_STEPS, fit
 from tasks.regression.environment import ENVIRONMENT
 from tasks.regression.presets import PRESETS
-from tasks.regression.task import COEFFICIENTS, N_TRAITS, SAMPLE, STEP, Regression, X, Y, evaluate, last_steps, traits
+from tasks.regression.task import COEFFICIENTS, N_LATENT, SAMPLE, STEP, Regression, X, Y, evaluate, last_steps, latent
 
 PRACTICE = 1000  # episodes of meta-training on which the algorithms are tuned
 TRIAL_DTYPE = np.dtype(
@@ -62,17 +62,17 @@ def trials_of(task: Regression, states: np.ndarray, trace: Trace) -> np.ndarray:
 
 
 def hidden(task: Regression, states: np.ndarray) -> np.ndarray:
-    """What sets the function of each episode apart, (E, traits); see `traits`."""
-    found = np.zeros((len(states), N_TRAITS[task.kind]))
+    """What sets the function of each episode apart, (E, latent); see `latent`."""
+    found = np.zeros((len(states), N_LATENT[task.kind]))
     for state, row in zip(states[:, 0], found, strict=True):
-        traits(task.kind, state[COEFFICIENTS:], row)
+        latent(task.kind, state[COEFFICIENTS:], row)
     return found
 
 
 def misfit(task: Regression, latent: np.ndarray, trials: np.ndarray, states: np.ndarray) -> np.ndarray:
-    """Squared error of each prediction against the function with these traits, (rows,); NaN for a network's.
+    """Squared error of each prediction against the function with these latent, (rows,); NaN for a network's.
 
-    The traits of a network, of value and slopes at 0, do not tell its function.
+    The latent of a network, of value and slopes at 0, do not tell its function.
     """
     if task.function == "network":
         return np.full(len(trials), np.nan)

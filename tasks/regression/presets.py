@@ -17,20 +17,20 @@ TAUGHT = LearningConfig(
     curriculum=False, rate_weight=0.02, final_learning_rate=3e-4, anneal_iterations=2000, average_rate=0.02
 )
 TAUGHT_LONGER = replace(TAUGHT, anneal_iterations=3500, exploded_norm=40.0)
-TRAITS_WEIGHT = 0.3
+LATENT_WEIGHT = 0.3
 
 SINE = Preset(MEDIUM, TAUGHT, {"function": "sine"})
 
 # Its two variables are encoded together, so that products of them need not be learnt.
 ON_A_GRID = replace(Regression("quadratic").encoder, grid_side=8)  # type: ignore[type-var]
 QUADRATIC = Preset(
-    DELAYED, TAUGHT_LONGER, {"function": "quadratic", "traits_weight": TRAITS_WEIGHT, "encoder": ON_A_GRID}
+    DELAYED, TAUGHT_LONGER, {"function": "quadratic", "latent_weight": LATENT_WEIGHT, "encoder": ON_A_GRID}
 )
-NETWORK = Preset(DELAYED, TAUGHT_LONGER, {"function": "network", "traits_weight": TRAITS_WEIGHT})
+NETWORK = Preset(DELAYED, TAUGHT_LONGER, {"function": "network", "latent_weight": LATENT_WEIGHT})
 LINEAR = Preset(
     DELAYED,
     replace(TAUGHT_LONGER, curriculum=True, curriculum_warm_up=0.0, curriculum_bar=-18.0, anneal_iterations=2500),
-    {"function": "linear", "traits_weight": TRAITS_WEIGHT},
+    {"function": "linear", "latent_weight": LATENT_WEIGHT},
 )
 
 PRESETS = {"compact": SINE, "sine": SINE, "quadratic": QUADRATIC, "network": NETWORK, "linear": LINEAR}

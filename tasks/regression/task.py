@@ -25,7 +25,7 @@ FUNCTIONS = ("sine", "quadratic", "network", "linear")
 N_HIDDEN, LINEAR_DIMENSIONS = 10, 5
 DIMENSIONS = (1, 2, 2, LINEAR_DIMENSIONS)
 N_COEFFICIENTS = (2, 6, 4 * N_HIDDEN + 1, LINEAR_DIMENSIONS)
-N_TRAITS = (2, 6, 3, LINEAR_DIMENSIONS)
+N_LATENT = (2, 6, 3, LINEAR_DIMENSIONS)
 LARGEST_X = (math.pi, 1.0, 1.0, 1.0)
 LARGEST_Y = (1.0, 2.5, 3.0, 3.0)  # encoded range; beyond it an example is read as the end of the range
 MIN_AMPLITUDE = 0.1
@@ -35,7 +35,7 @@ STEP, SAMPLE, Y, Y_BEFORE, X = range(5)
 COEFFICIENTS = X + max(DIMENSIONS)
 N_STATE = COEFFICIENTS + max(N_COEFFICIENTS)
 
-KIND, SAMPLE_STEPS, ANSWER_STEPS, TRAITS_SCALE, ACTIVE = range(N_PARAMETERS := 5)  # the parameters (float64)
+KIND, SAMPLE_STEPS, ANSWER_STEPS, LATENT_SCALE, ACTIVE = range(N_PARAMETERS := 5)  # the parameters (float64)
 
 A_KIND = whole(0, len(FUNCTIONS) - 1)
 
@@ -56,8 +56,8 @@ def _n_observation(given: Mapping[str, Any]) -> int:
 
 
 def _n_target(given: Mapping[str, Any]) -> int:
-    """The answer, and the traits where there is room for more."""
-    return 1 if size_of(given["target"]) == 1 else 1 + N_TRAITS[int(given["parameters"][KIND])]
+    """The answer, and the latent where there is room for more."""
+    return 1 if size_of(given["target"]) == 1 else 1 + N_LATENT[int(given["parameters"][KIND])]
 
 
 @entry(kind=A_KIND, active=whole(1, LINEAR_DIMENSIONS), coefficients=numbers(_each(N_COEFFICIENTS)))
@@ -148,10 +148,10 @@ def transition(key, t, action, parameters, state):
     return reward, answered, False
 
 
-@entry(kind=A_KIND, c=at_least(_each(N_COEFFICIENTS)), found=numbers(_each(N_TRAITS)))
+@entry(kind=A_KIND, c=at_least(_each(N_COEFFICIENTS)), found=numbers(_each(N_LATENT)))
 @njit(error_model="numpy")
-def traits(kind, c, found):
-    """Fill what sets the function with coefficients c apart, (N_TRAITS[kind],).
+def latent(kind, c, found):
+    """Fill what sets the function with coefficients c apart, (N_LATENT[kind],).
 
     sine: the coordinates c0 cos c1, c0 sin c1. network: value and slopes at 0, f(0), df/dx0, df/dx1. quadratic, linear:
     the coefficients.
@@ -172,11 +172,11 @@ def traits(kind, c, found):
 @entry(state=numbers(N_STATE), parameters=_of_a_kind, target=numbers(_n_target))
 @njit(error_model="numpy")
 def target(state, parameters, target):
-    """y of this sample, then the scaled traits if they are taught; weight 1 over the sample's last `answer_ms`."""
+    """y of this sample, then the scaled latent if they are taught; weight 1 over the sample's last `answer_ms`."""
     target[0] = state[Y]
     if len(target) > 1:
-        traits(int(parameters[KIND]), state[COEFFICIENTS:], target[1:])
-        target[1:] *= parameters[TRAITS_SCALE]
+        latent(int(parameters[KIND]), state[COEFFICIENTS:], target[1:])
+        target[1:] *= parameters[LATENT_SCALE]
     return 1.0 if state[STEP] >= parameters[SAMPLE_STEPS] - parameters[ANSWER_STEPS] else 0.0
 
 
@@ -211,14 +211,15 @@ class Regression:
     active_dimensions: int | None = parameter(
         None, "of `linear`, how many variables matter, the first ones; none = all. For a curriculum"
     )
-    traits_weight: float = parameter(
+    latent_weight: float = parameter(
         0.0,
-        "weight of the error of a readout that is taught the function's traits, in meta-training only; 0 = none",
+        "weight of the error of a readout that is taught the function's latent, in meta-training only; 0 = none",
     )
     encoder: Encoder = parameter(  # type: ignore[assignment]
         None, "how x_t and y_{t-1} become input spikes; none = a `GaussianPopulation` over their ranges", unit=NOTHING
     )
 
+    renamed = {"traits_weight": "latent_weight"}  # keys of older files
     name = "regression"
     dynamics = "tasks.regression.task"
     action_kind: ClassVar[ActionKind] = "none"
@@ -231,7 +232,7 @@ class Regression:
         require_integer("samples", self.samples, 2)
         require_integer("sample_ms", self.sample_ms, 1)
         require_integer("answer_ms", self.answer_ms, 1, self.sample_ms)
-        require_number("traits_weight", self.traits_weight, 0.0)
+        require_number("latent_weight", self.latent_weight, 0.0)
         if self.active_dimensions is not None:
             require(self.function == "linear", "active_dimensions", "none unless function is linear", self.function)
             require_integer("active_dimensions", self.active_dimensions, 1, LINEAR_DIMENSIONS)
@@ -258,8 +259,8 @@ class Regression:
 
     @property
     def n_target(self) -> int:
-        """The answer, and the traits if they are taught."""
-        return 1 + (N_TRAITS[self.kind] if self.traits_weight > 0 else 0)
+        """The answer, and the latent if they are taught."""
+        return 1 + (N_LATENT[self.kind] if self.latent_weight > 0 else 0)
 
     @property
     def duration_ms(self) -> int:
@@ -269,7 +270,7 @@ class Regression:
     def parameters(self) -> NDArray[np.float64]:
         """The numbers the compiled functions need, in the order of the index constants of this module."""
         active = self.active_dimensions or self.dimensions
-        numbers = [self.kind, self.sample_ms, self.answer_ms, math.sqrt(self.traits_weight), active]
+        numbers = [self.kind, self.sample_ms, self.answer_ms, math.sqrt(self.latent_weight), active]
         return np.array(numbers, dtype=np.float64)
 
     def at_difficulty(self, level: float) -> "Regression":

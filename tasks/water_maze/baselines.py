@@ -1,4 +1,4 @@
-"""Scripted swimmers in the water maze: yardsticks for what a network's goals are worth.
+"""Scripted baselines in the water maze: baselines for what a network's visits are worth.
 
 They see the true state and know their own motor rotation; what each knows of the platform is in its name.
 Their records have the layout of a network's, so that one table of trials serves both.
@@ -11,12 +11,24 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from lsnn.kernels.draws import SWIMMER, uniform
+from lsnn.kernels.draws import BASELINE, uniform
 from lsnn.validation import keys_of, numbers_of, require, require_kind, require_number
-from tasks.water_maze.dynamics import FOUND, GOAL_X, GOAL_Y, N_STATE, ROTATION, SPEED, WALL, X, Y, begin, transition
+from tasks.water_maze.dynamics import (
+    FOUND,
+    N_STATE,
+    PLATFORM_X,
+    PLATFORM_Y,
+    ROTATION,
+    SPEED,
+    WALL,
+    X,
+    Y,
+    begin,
+    transition,
+)
 from tasks.water_maze.task import WaterMaze
 
-SWIMMERS = ("random_walk", "straight_lines", "border", "circling", "memory", "oracle")
+BASELINES = ("random_walk", "straight_lines", "border", "circling", "memory", "oracle")
 RANDOM_WALK, STRAIGHT_LINES, BORDER, CIRCLING, MEMORY, ORACLE = range(6)
 BORDER_RADIUS = 0.95
 CIRCLE_TRIED_ON = 128  # episodes
@@ -40,9 +52,9 @@ class Record(NamedTuple):
 def _straight_heading(key, t, state, heading):
     """Keep on; at the wall turn to a random direction within the half-plane that leads away from it."""
     if t == 0:
-        return 2.0 * math.pi * uniform(key, t, SWIMMER, 0)
+        return 2.0 * math.pi * uniform(key, t, BASELINE, 0)
     if state[WALL] > 0.0:
-        return math.atan2(-state[Y], -state[X]) + math.pi * (uniform(key, t, SWIMMER, 0) - 0.5)
+        return math.atan2(-state[Y], -state[X]) + math.pi * (uniform(key, t, BASELINE, 0) - 0.5)
     return heading
 
 
@@ -51,25 +63,25 @@ def _circle_heading(key, circle, parameters, state):
     """Go to the circle on the shortest way, then follow it, in a sense of rotation drawn once an episode."""
     radius = math.hypot(state[X], state[Y])
     outward = min(1.0, max(-1.0, (circle - radius) / parameters[SPEED]))
-    sense = 1.0 if uniform(key, 0, SWIMMER, 1) < 0.5 else -1.0
+    sense = 1.0 if uniform(key, 0, BASELINE, 1) < 0.5 else -1.0
     return math.atan2(state[Y], state[X]) + sense * math.acos(outward)
 
 
 @njit(error_model="numpy")
-def _choose(swimmer, circle, key, t, heading, parameters, state):
-    """Heading in radians and speed (1 = full) of a swimmer at step t."""
-    if swimmer == ORACLE or (swimmer == MEMORY and state[FOUND] > 0.0):
-        east, north = state[GOAL_X] - state[X], state[GOAL_Y] - state[Y]
+def _choose(baseline, circle, key, t, heading, parameters, state):
+    """Heading in radians and speed (1 = full) of a baseline at step t."""
+    if baseline == ORACLE or (baseline == MEMORY and state[FOUND] > 0.0):
+        east, north = state[PLATFORM_X] - state[X], state[PLATFORM_Y] - state[Y]
         return math.atan2(north, east), min(1.0, math.hypot(east, north) / parameters[SPEED])
-    if swimmer == RANDOM_WALK:
-        return 2.0 * math.pi * uniform(key, t, SWIMMER, 0), 1.0
-    if swimmer == STRAIGHT_LINES:
+    if baseline == RANDOM_WALK:
+        return 2.0 * math.pi * uniform(key, t, BASELINE, 0), 1.0
+    if baseline == STRAIGHT_LINES:
         return _straight_heading(key, t, state, heading), 1.0
     return _circle_heading(key, circle, parameters, state), 1.0
 
 
 @njit(error_model="numpy")
-def _swim(swimmer, circle, keys, parameters, task_state, action, reward):
+def _swim(baseline, circle, keys, parameters, task_state, action, reward):
     """Fill the arrays of a Record, an episode a key."""
     for episode in range(len(keys)):
         key, heading = keys[episode], 0.0
@@ -77,17 +89,17 @@ def _swim(swimmer, circle, keys, parameters, task_state, action, reward):
         for t in range(reward.shape[1]):
             state = task_state[episode, t + 1]
             state[:] = task_state[episode, t]
-            heading, speed = _choose(swimmer, circle, key, t, heading, parameters, state)
+            heading, speed = _choose(baseline, circle, key, t, heading, parameters, state)
             action[episode, t, 0] = speed * math.cos(heading - state[ROTATION])
             action[episode, t, 1] = speed * math.sin(heading - state[ROTATION])
             reward[episode, t], _, _ = transition(key, t, action[episode, t], parameters, state)
 
 
-def swim(swimmer: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58) -> Record:
-    """Record the episodes of one swimmer.
+def swim(baseline: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58) -> Record:
+    """Record the episodes of one baseline.
 
     Args:
-        swimmer: random_walk: a new direction every step. straight_lines: a random turn at the wall.
+        baseline: random_walk: a new direction every step. straight_lines: a random turn at the wall.
             border: circles along the wall (thigmotaxis). circling: circles at radius `circle`.
             memory: circles there until it has found the present platform, then swims straight to it; it is told when a
                 platform moves, and circles again.
@@ -96,9 +108,9 @@ def swim(swimmer: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58) -
         circle: radius of the circle, for circling and memory.
 
     Raises:
-        InputError: an unknown swimmer, another task, what are no keys, or a circle that does not lie in the pool.
+        InputError: an unknown baseline, another task, what are no keys, or a circle that does not lie in the pool.
     """
-    require(swimmer in SWIMMERS, "swimmer", f"one of {', '.join(SWIMMERS)}", swimmer)
+    require(baseline in BASELINES, "baseline", f"one of {', '.join(BASELINES)}", baseline)
     require_kind("task", task, WaterMaze)
     require_number("circle", circle, 0.0, 1.0)
     own = keys_of("keys", keys)
@@ -108,25 +120,23 @@ def swim(swimmer: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58) -
         action=np.empty((episodes, steps, 2)),
         reward=np.empty((episodes, steps)),
     )
-    radius = BORDER_RADIUS if swimmer == "border" else float(circle)
-    _swim(SWIMMERS.index(swimmer), radius, own, task.parameters(), *record)
+    radius = BORDER_RADIUS if baseline == "border" else float(circle)
+    _swim(BASELINES.index(baseline), radius, own, task.parameters(), *record)
     return record
 
 
-def best_circle(
-    keys: ArrayLike, task: WaterMaze, radii: ArrayLike | None = None, swimmer: str = "circling"
-) -> float:
+def best_circle(keys: ArrayLike, task: WaterMaze, radii: ArrayLike | None = None, baseline: str = "circling") -> float:
     """The radius at which circling (or memory) earns the most on these keys, of `radii`, or of 0.02 to 0.98 by 0.02."""
     tried = np.arange(0.02, 0.99, 0.02) if radii is None else numbers_of("radii", radii)
-    earned = [swim(swimmer, keys, task, circle).reward.sum() for circle in tried]
+    earned = [swim(baseline, keys, task, circle).reward.sum() for circle in tried]
     return float(tried[int(np.argmax(earned))])
 
 
-def ladder(keys: ArrayLike, task: WaterMaze) -> dict[str, Record]:
-    """Records of every swimmer on the same keys, from the least to the most informed.
+def baseline_comparison(keys: ArrayLike, task: WaterMaze) -> dict[str, Record]:
+    """Records of every baseline on the same keys, from the least to the most informed.
 
     Circling and memory use the radius at which circling is best on the first CIRCLE_TRIED_ON keys.
     """
     keys = keys_of("keys", keys)
     circle = best_circle(keys[:CIRCLE_TRIED_ON], task)
-    return {swimmer: swim(swimmer, keys, task, circle) for swimmer in SWIMMERS}
+    return {baseline: swim(baseline, keys, task, circle) for baseline in BASELINES}

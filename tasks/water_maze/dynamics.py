@@ -1,8 +1,8 @@
 """The compiled dynamics of the water maze (Morris 1984); dt = 1 ms.
 
-A circular pool of radius 1 hides a platform, a disc. The animal is set down, swims, finds the platform, rests on it
-and is set down elsewhere; the platform stays. Order within step t: the state shows itself (`observe`), the action
-moves the animal, the reward of step t follows (`transition`). A find at step t is thus seen at t + 1, on the platform;
+A circular pool of radius 1 hides a platform, a disc. The animal is released, swims, finds the platform, rests on it
+and is released elsewhere; the platform stays. Order within step t: the state shows itself (`observe`), the action
+moves the animal, the reward of step t follows (`transition`). A visit at step t is thus seen at t + 1, on the platform;
 the actions of steps t + 1 .. t + rest_ms do nothing, and at t + rest_ms + 1 the animal stands at its next start; with
 dark_ms that much later.
 
@@ -18,11 +18,13 @@ from lsnn.kernels.draws import TASK_EPISODE, TASK_PAUSE, TASK_STEP, step_key, un
 from lsnn.kernels.entry import entry, numbers
 from tasks.encoders import MAZE_OBSERVATION
 
-# The state (float64, N_STATE). WAIT counts the steps until the animal is set down: rest on the platform, then dark.
+# The state (float64, N_STATE). WAIT counts the steps until the animal is released: rest on the platform, then dark.
 # FOUND is 1 once the present platform has been found. OTHER is where the platform stands before or after a reversal.
 # ROTATION is in radians. Of the episode are START_RADIUS, RADIUS (of the platform), REST (steps) and REVERSAL (the step
-# before which the platform moves, negative for never). DARK (steps) is that of the pause after the last find.
-X, Y, ON_PLATFORM, WALL, GOAL_X, GOAL_Y, WAIT, TRIAL, FOUND, OTHER_X, OTHER_Y, ROTATION, START_RADIUS = range(13)
+# before which the platform moves, negative for never). DARK (steps) is that of the pause after the last visit.
+X, Y, ON_PLATFORM, WALL, PLATFORM_X, PLATFORM_Y, WAIT, TRIAL, FOUND, OTHER_X, OTHER_Y, ROTATION, START_RADIUS = range(
+    13
+)
 RADIUS, REST, REVERSAL, DARK = range(13, 17)
 N_STATE = 17
 
@@ -82,13 +84,13 @@ def _pause(key, parameters, state):
 
 
 @njit(error_model="numpy")
-def _reversed_place(key, goal_x, goal_y, radius, parameters):
+def _reversed_place(key, platform_x, platform_y, radius, parameters):
     """The platform's place after its move: the first of 64 draws that does not touch the old place, else the last."""
     stepped = step_key(key, 1, TASK_EPISODE)
-    x, y = goal_x, goal_y
+    x, y = platform_x, platform_y
     for draw in range(_DRAWS):
         x, y = _platform_place(stepped, 2 * draw, parameters)
-        if math.hypot(x - goal_x, y - goal_y) > 2.0 * radius:
+        if math.hypot(x - platform_x, y - platform_y) > 2.0 * radius:
             break
     return x, y
 
@@ -106,9 +108,9 @@ def _set_down(key, state):
         radius = limit * math.sqrt(uniform_of(stepped, 2 * draw))
         angle = 2.0 * math.pi * uniform_of(stepped, 2 * draw + 1)
         state[X], state[Y] = radius * math.cos(angle), radius * math.sin(angle)
-        from_goal = math.hypot(state[X] - state[GOAL_X], state[Y] - state[GOAL_Y])
+        from_platform = math.hypot(state[X] - state[PLATFORM_X], state[Y] - state[PLATFORM_Y])
         from_other = math.hypot(state[X] - state[OTHER_X], state[Y] - state[OTHER_Y])
-        if min(from_goal, from_other) > state[RADIUS]:
+        if min(from_platform, from_other) > state[RADIUS]:
             break
 
 
@@ -118,7 +120,7 @@ def begin(key, parameters, state):
     """The state before step 0: all that is drawn once an episode, and the first start."""
     stepped = step_key(key, 0, TASK_EPISODE)
     state[:] = 0.0
-    state[GOAL_X], state[GOAL_Y] = _platform_place(stepped, 0, parameters)
+    state[PLATFORM_X], state[PLATFORM_Y] = _platform_place(stepped, 0, parameters)
     low, high = parameters[START_RADIUS_LOW], parameters[START_RADIUS_HIGH]
     state[START_RADIUS] = low + (high - low) * uniform_of(stepped, 2)
     state[ROTATION] = parameters[MAX_ROTATION] * (2.0 * uniform_of(stepped, 3) - 1.0)
@@ -126,10 +128,10 @@ def begin(key, parameters, state):
     state[RADIUS] = low + (high - low) * uniform_of(stepped, 4)
     state[REST] = _between(parameters[REST_LOW], parameters[REST_HIGH], uniform_of(stepped, 5))
     state[REVERSAL] = _between(parameters[REVERSAL_LOW], parameters[REVERSAL_HIGH], uniform_of(stepped, 6))
-    state[OTHER_X], state[OTHER_Y] = state[GOAL_X], state[GOAL_Y]
+    state[OTHER_X], state[OTHER_Y] = state[PLATFORM_X], state[PLATFORM_Y]
     if state[REVERSAL] >= 0.0:
         state[OTHER_X], state[OTHER_Y] = _reversed_place(
-            key, state[GOAL_X], state[GOAL_Y], state[RADIUS], parameters
+            key, state[PLATFORM_X], state[PLATFORM_Y], state[RADIUS], parameters
         )
     _set_down(key, state)
 
@@ -174,12 +176,12 @@ def _advance(x, y, step_x, step_y):
 
 @njit(error_model="numpy")
 def _swim(key, t, action, parameters, state):
-    """Move the animal through step t and return its reward; a find starts the rest."""
+    """Move the animal through step t and return its reward; a visit starts the rest."""
     step_x, step_y = _velocity(action, parameters, state)
     state[X], state[Y], wall = _advance(state[X], state[Y], step_x, step_y)
     state[WALL] = 1.0 if wall else 0.0
     reward = -parameters[WALL_PENALTY] if wall else 0.0
-    distance = math.hypot(state[X] - state[GOAL_X], state[Y] - state[GOAL_Y])
+    distance = math.hypot(state[X] - state[PLATFORM_X], state[Y] - state[PLATFORM_Y])
     gone = 0.0 <= parameters[PROBE_STEP] <= t
     if distance <= state[RADIUS] and not gone:
         reward += parameters[REWARD]
@@ -222,8 +224,8 @@ def transition(key, t, action, parameters, state):
     else:
         _rest(key, parameters, state)
     if t + 1 == state[REVERSAL]:
-        state[GOAL_X], state[OTHER_X] = state[OTHER_X], state[GOAL_X]
-        state[GOAL_Y], state[OTHER_Y] = state[OTHER_Y], state[GOAL_Y]
+        state[PLATFORM_X], state[OTHER_X] = state[OTHER_X], state[PLATFORM_X]
+        state[PLATFORM_Y], state[OTHER_Y] = state[OTHER_Y], state[PLATFORM_Y]
         state[FOUND] = 0.0
     return reward, acted, False
 
@@ -232,6 +234,6 @@ def transition(key, t, action, parameters, state):
 @njit(error_model="numpy")
 def target(state, parameters, target):
     """The platform's place (x, y); weight 1 once the present platform has been found, 0 before."""
-    target[0] = state[GOAL_X]
-    target[1] = state[GOAL_Y]
+    target[0] = state[PLATFORM_X]
+    target[1] = state[PLATFORM_Y]
     return state[FOUND]

@@ -5,7 +5,7 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from tasks.family import Environment
-from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, TRIAL, X, Y
+from tasks.water_maze.dynamics import PLATFORM_X, PLATFORM_Y, TRIAL, X, Y
 from tasks.water_maze.rendering import draw_maze
 from tasks.water_maze.task import WaterMaze
 
@@ -34,7 +34,7 @@ platform stays where it is for an episode, so whoever remembers the first visit 
 | 3   | ran into the wall in the step before | 0   | 1   | flag              |
 
 In the dark (`dark_ms`) the observation is (1, 1, 0, 0), a place outside the pool.
-`info` holds `key` (uint64, the episode's), `goal` (x, y of the platform) and `trial` (number of releases - 1).
+`info` holds `key` (uint64, the episode's), `platform` (x, y of the platform) and `trial` (number of releases - 1).
 
 ## Transition Dynamics
 The action's norm is clipped to 1, it is turned by the episode's rotation and moves the animal by `speed` times
@@ -72,7 +72,7 @@ def observed(task: WaterMaze) -> Box:
 
 def info(task: WaterMaze, states: NDArray[np.float64]) -> dict[str, NDArray]:
     """Where the platforms are and how many trials there were, from states (n, N_STATE)."""
-    return {"goal": states[:, [GOAL_X, GOAL_Y]], "trial": states[:, TRIAL].astype(np.int64)}
+    return {"platform": states[:, [PLATFORM_X, PLATFORM_Y]], "trial": states[:, TRIAL].astype(np.int64)}
 
 
 def draw(task: WaterMaze, states: NDArray[np.float64], t: int) -> NDArray[np.uint8]:

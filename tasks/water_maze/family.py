@@ -6,7 +6,7 @@ import numpy as np
 
 from tasks.family import Baseline, Family, Knows, Latent, Measure, Played, Recording, Trace
 from tasks.water_maze.baselines import CIRCLE_TRIED_ON, best_circle, swim
-from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, OTHER_X, OTHER_Y, RADIUS, REST, TRIAL, WAIT, X, Y
+from tasks.water_maze.dynamics import OTHER_X, OTHER_Y, PLATFORM_X, PLATFORM_Y, RADIUS, REST, TRIAL, WAIT, X, Y
 from tasks.water_maze.environment import ENVIRONMENT
 from tasks.water_maze.presets import PRESETS
 from tasks.water_maze.task import WaterMaze
@@ -21,8 +21,8 @@ COLUMNS = {
     "optimal_ms": ("ms", "escape latency of a straight swim"),
     "start_x": (POOL, "where the animal was released"),
     "start_y": (POOL, "where the animal was released"),
-    "goal_x": (POOL, "centre of the platform in the last step of the trial"),
-    "goal_y": (POOL, "centre of the platform in the last step of the trial"),
+    "platform_x": (POOL, "centre of the platform in the last step of the trial"),
+    "platform_y": (POOL, "centre of the platform in the last step of the trial"),
     "found": ("1", "whether the platform was found before the episode ended"),
 }
 
@@ -44,11 +44,11 @@ def velocities(task: WaterMaze, states: np.ndarray, trace: Trace) -> np.ndarray:
 
 def hidden(task: WaterMaze, states: np.ndarray) -> np.ndarray:
     """Centre and radius of each episode's first platform, (E, 3)."""
-    return states[:, 0, [GOAL_X, GOAL_Y, RADIUS]]
+    return states[:, 0, [PLATFORM_X, PLATFORM_Y, RADIUS]]
 
 
-def first_finds(task: WaterMaze, states: np.ndarray) -> np.ndarray:
-    """The step before which the animal stands on the platform for the first time, (E,); -1 without a find."""
+def first_visits(task: WaterMaze, states: np.ndarray) -> np.ndarray:
+    """The step before which the animal stands on the platform for the first time, (E,); -1 without a visit."""
     trials = trials_table(task, states)
     ends = np.full(len(states), -1)
     chosen = trials[(trials["trial"] == 0) & trials["found"]]
@@ -59,7 +59,9 @@ def first_finds(task: WaterMaze, states: np.ndarray) -> np.ndarray:
 def steps_to_release(task: WaterMaze, states: np.ndarray) -> np.ndarray:
     """Steps within which no animal can be released, the last excepted, (n,); states (n, N_STATE)."""
     x, y = states[:, X], states[:, Y]
-    distances = [np.hypot(x - states[:, a], y - states[:, b]) for a, b in ((GOAL_X, GOAL_Y), (OTHER_X, OTHER_Y))]
+    distances = [
+        np.hypot(x - states[:, a], y - states[:, b]) for a, b in ((PLATFORM_X, PLATFORM_Y), (OTHER_X, OTHER_Y))
+    ]
     search = optimal_steps(task, np.minimum(*distances), states[:, RADIUS]) + task.shortest_pause(states[:, REST])
     return np.where(states[:, WAIT] > 0, states[:, WAIT], search).astype(int)
 
@@ -84,7 +86,7 @@ def play(name: str, task: WaterMaze, keys: np.ndarray) -> Played:
     return Played(np.concatenate(tables), {"position": position, "action": action, "reward": reward}, notes)
 
 
-SWIMMERS: tuple[tuple[str, str, Knows], ...] = (
+BASELINES: tuple[tuple[str, str, Knows], ...] = (
     ("random_walk", "random walk", "nothing"),
     ("straight_lines", "straight lines", "nothing"),
     ("border", "along the wall", "the prior"),
@@ -105,15 +107,15 @@ FAMILY = Family(
     "back from then on keeps its place in the state.",
     columns=COLUMNS,
     history=(
-        Measure("goals", "goals", format=".1f"),
-        Measure("first_search_ms", "search 1", "ms", ".0f", better="low"),
-        Measure("later_search_ms", "later", "ms", ".0f", better="low"),
+        Measure("visits", "visits", format=".1f"),
+        Measure("first_latency_ms", "search 1", "ms", ".0f", better="low"),
+        Measure("later_latency_ms", "later", "ms", ".0f", better="low"),
     ),
     whole="whole_pool",
     presets=PRESETS,
-    baselines={name: Baseline(label, knows, partial(play, name)) for name, label, knows in SWIMMERS},
+    baselines={name: Baseline(label, knows, partial(play, name)) for name, label, knows in BASELINES},
     oracle="oracle",
-    latent=Latent(("platform x", "platform y", "platform radius"), POOL, hidden, first_finds),
+    latent=Latent(("platform x", "platform y", "platform radius"), POOL, hidden, first_visits),
     recordings={
         "position": Recording(POOL, "row t: place before step t", positions, 1, ("x", "y")),
         "action": Recording(SPEED, "velocity chosen at step t, before its norm is clipped", velocities, 0, ("x", "y")),

@@ -15,7 +15,7 @@ from tasks.rendering import (
     cover,
     paint_disc,
 )
-from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, ON_PLATFORM, RADIUS, X, Y
+from tasks.water_maze.dynamics import ON_PLATFORM, PLATFORM_X, PLATFORM_Y, RADIUS, X, Y
 
 ANIMAL_RADIUS = 0.03
 TRAIL_RADIUS = 0.008
@@ -35,7 +35,7 @@ def draw_maze(state: NDArray[np.floating], trail: ArrayLike = (), hidden: bool =
     image = np.tile(WATER, (PIXELS, PIXELS, 1))
     if not hidden:
         colour = FOUND_PLATFORM if state[ON_PLATFORM] else PLATFORM
-        paint_disc(image, state[GOAL_X], state[GOAL_Y], state[RADIUS], colour)
+        paint_disc(image, state[PLATFORM_X], state[PLATFORM_Y], state[RADIUS], colour)
     image = ROOM + cover(MIDDLES, MIDDLES, 1.0) * (image - ROOM)
     for x, y in np.reshape(np.asarray(trail, dtype=float), (-1, 2)):
         paint_disc(image, x, y, TRAIL_RADIUS, TRAIL)

@@ -18,21 +18,21 @@ RADII = "pool radius"
 EASIEST_START_RADIUS = 0.1  # of the curriculum
 
 
-def search_metrics(found: NDArray[np.bool_], acted: NDArray[np.bool_]) -> dict[str, float]:
-    """Goals an episode and search time on the first, the second and later trials.
+def latency_metrics(found: NDArray[np.bool_], acted: NDArray[np.bool_]) -> dict[str, float]:
+    """Visits an episode and escape latency on the first, the second and later trials.
 
-    A search time here is the steps spent searching on those trials, unfinished ones included, for each find on them
-    (the maximum-likelihood mean if the chance of a find is the same in every step); infinite without a find.
+    A escape latency here is the steps spent searching on those trials, unfinished ones included, for each visit on them
+    (the maximum-likelihood mean if the chance of a visit is the same in every step); infinite without a visit.
 
     Args:
-        found: (episodes, steps), a find in this step.
+        found: (episodes, steps), a visit in this step.
         acted: (episodes, steps), the animal searched in this step (it did not rest).
     """
     trial: NDArray[np.int64] = np.cumsum(found, axis=1) - found
-    measures = {"goals": float(np.count_nonzero(found) / len(found))}
+    measures = {"visits": float(np.count_nonzero(found) / len(found))}
     for name, chosen in (("first", trial == 0), ("second", trial == 1), ("later", trial > 1)):
-        steps, finds = int(np.count_nonzero(acted & chosen)), int(np.count_nonzero(found & chosen))
-        measures[f"{name}_search_ms"] = steps / finds if finds else math.inf
+        steps, visits = int(np.count_nonzero(acted & chosen)), int(np.count_nonzero(found & chosen))
+        measures[f"{name}_search_ms"] = steps / visits if visits else math.inf
     return measures
 
 
@@ -124,7 +124,7 @@ class WaterMaze:
         require_number("speed", self.speed, 1e-6, 2.0)
         require_number("reward", self.reward, 1e-6)
         require_number("wall_penalty", self.wall_penalty, 0.0)
-        rule = "less than half of the reward, so that a find at the wall counts as one"
+        rule = "less than half of the reward, so that a visit at the wall counts as one"
         require(self.wall_penalty < 0.5 * self.reward, "wall_penalty", rule, self.wall_penalty)
         require_number("rotation_degrees", self.rotation_degrees, 0.0, 180.0)
         require_encoder(self.encoder, self.n_observation)
@@ -177,7 +177,7 @@ class WaterMaze:
         return math.radians(start), math.radians((end - start) % 360.0)
 
     def shortest_pause(self, rest: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Steps from a find to set-down at least; rest: that of each episode (where it is drawn once), any shape."""
+        """Steps from a visit to release at least; rest: that of each episode (where it is drawn once), any shape."""
         drawn = self.rest_each_trial and self.rest_ms_min is not None
         shortest = np.full_like(rest, self.rest_ms_min) if drawn else rest
         dark = self.dark_ms if self.dark_ms_min is None else self.dark_ms_min
@@ -239,5 +239,5 @@ class WaterMaze:
         return replace(self, start_radius=widest, start_radius_min=nearest)
 
     def metrics(self, reward: NDArray[np.floating], acted: NDArray[np.bool_]) -> dict[str, float]:
-        """Goals an episode and search times, from reward and acted, both (episodes, steps); see `search_metrics`."""
-        return search_metrics(np.asarray(reward) > 0.5 * self.reward, acted)
+        """Visits an episode, escape latencies, from reward and acted, both (episodes, steps); see `latency_metrics`."""
+        return latency_metrics(np.asarray(reward) > 0.5 * self.reward, acted)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, ON_PLATFORM, RADIUS, WAIT, X, Y
+from tasks.water_maze.dynamics import ON_PLATFORM, PLATFORM_X, PLATFORM_Y, RADIUS, WAIT, X, Y
 from tasks.water_maze.task import WaterMaze
 
 TRIAL_DTYPE = np.dtype(
@@ -17,8 +17,8 @@ TRIAL_DTYPE = np.dtype(
         ("optimal_ms", np.int32),
         ("start_x", np.float64),
         ("start_y", np.float64),
-        ("goal_x", np.float64),
-        ("goal_y", np.float64),
+        ("platform_x", np.float64),
+        ("platform_y", np.float64),
         ("found", np.bool_),
     ]
 )
@@ -35,8 +35,8 @@ def optimal_steps(
 def trials_table(task: WaterMaze, task_state: NDArray[np.floating]) -> NDArray[np.void]:
     """One row a trial, in order of episode and trial.
 
-    Trial k lasts from being set down for the k-th time to the find, or to the end of the episode (found = False).
-    latency_ms and path_length are those of the search, rest and blank excluded; the goal is the platform in the last
+    Trial k lasts from the k-th release to the visit, or to the end of the episode (found = False).
+    latency_ms and path_length are those of the search, rest and dark excluded; the platform is the platform in the last
     step of the trial; optimal_ms is the latency of a straight swim to it.
 
     Args:
@@ -54,7 +54,7 @@ def _episode_trials(task: WaterMaze, episode: int, states: NDArray[np.floating])
     """The trials of one episode; states (steps + 1, N_STATE)."""
     searching = states[:, WAIT] == 0.0
     start = np.flatnonzero(searching & np.concatenate([[True], ~searching[:-1]]))
-    start = start[start < len(states) - 1]  # an animal set down after the last step swims no more
+    start = start[start < len(states) - 1]  # an animal released after the last step swims no more
     end = np.flatnonzero((states[1:, ON_PLATFORM] > 0.0) & searching[:-1]) + 1
     found = np.arange(len(start)) < len(end)
     end = np.append(end, len(states) - 1)[: len(start)]
@@ -64,9 +64,11 @@ def _episode_trials(task: WaterMaze, episode: int, states: NDArray[np.floating])
     table["start_ms"], table["end_ms"], table["latency_ms"] = start, end, end - start
     table["path_length"] = distance_swum[end] - distance_swum[start]
     table["start_x"], table["start_y"] = states[start, X], states[start, Y]
-    table["goal_x"], table["goal_y"] = states[end - 1, GOAL_X], states[end - 1, GOAL_Y]
+    table["platform_x"], table["platform_y"] = states[end - 1, PLATFORM_X], states[end - 1, PLATFORM_Y]
     table["optimal_ms"] = optimal_steps(
-        task, np.hypot(table["start_x"] - table["goal_x"], table["start_y"] - table["goal_y"]), states[0, RADIUS]
+        task,
+        np.hypot(table["start_x"] - table["platform_x"], table["start_y"] - table["platform_y"]),
+        states[0, RADIUS],
     )
     table["found"] = found
     return table

@@ -1,4 +1,4 @@
-"""A synthetic result file in the layout of docs/reference/files.md: scripted swimmers, spikes at made-up rates.
+"""A synthetic result file in the layout of docs/reference/files.md: scripted baselines, spikes at made-up rates.
 
 It stands in for a tested network, so that analysis can be tested (and its figures looked at) without one:
 `python tests/analysis/make_result.py OUT.h5 [EPISODES]`.
@@ -20,13 +20,13 @@ B0, RELATIVE_BETA, TAU_A_MS = 0.01, 170.0, 1200.0
 SHA = "5f" * 32
 
 
-class Swimmer:
+class Baseline:
     """Scripted animals: `noise` on the heading, lag `tau_ms` of the velocity, when the platform is `known`."""
 
     def __init__(self, known: str, noise: float = 0.0, tau_ms: float = 1.0, style: str = "circling") -> None:
         self.known, self.noise, self.tau_ms, self.style = known, noise, tau_ms, style
 
-    def action(self, rng, place, goal, seen, velocity):
+    def action(self, rng, place, platform, seen, velocity):
         if self.style == "circling":
             radius = np.linalg.norm(place, axis=1, keepdims=True) + 1e-9
             outward = place / radius
@@ -34,60 +34,60 @@ class Swimmer:
         else:
             wanted = velocity
         if self.known != "nothing":
-            knows = seen if self.known == "after find" else np.ones_like(seen)
-            wanted = np.where(knows[:, None], goal - place, wanted)
+            knows = seen if self.known == "after visit" else np.ones_like(seen)
+            wanted = np.where(knows[:, None], platform - place, wanted)
         wanted = wanted / (np.linalg.norm(wanted, axis=1, keepdims=True) + 1e-9)
         wanted = wanted + self.noise * rng.normal(size=place.shape)
         return velocity + (wanted - velocity) / self.tau_ms
 
 
-SWIMMERS = {
-    "frozen": Swimmer("after find", noise=0.6, tau_ms=8),
-    "frozen_sampled": Swimmer("after find", noise=1.2, tau_ms=8),
-    "state_reset": Swimmer("nothing", noise=0.6, tau_ms=8),
-    "untrained": Swimmer("nothing", noise=0.8, tau_ms=5, style="drifting"),
-    "random_walk": Swimmer("nothing", noise=3.0, tau_ms=3, style="drifting"),
-    "straight_lines": Swimmer("nothing", style="straight"),
-    "circling": Swimmer("nothing"),
-    "memory": Swimmer("after find"),
-    "oracle": Swimmer("always"),
+BASELINES = {
+    "frozen": Baseline("after visit", noise=0.6, tau_ms=8),
+    "frozen_sampled": Baseline("after visit", noise=1.2, tau_ms=8),
+    "state_reset": Baseline("nothing", noise=0.6, tau_ms=8),
+    "untrained": Baseline("nothing", noise=0.8, tau_ms=5, style="drifting"),
+    "random_walk": Baseline("nothing", noise=3.0, tau_ms=3, style="drifting"),
+    "straight_lines": Baseline("nothing", style="straight"),
+    "circling": Baseline("nothing"),
+    "memory": Baseline("after visit"),
+    "oracle": Baseline("always"),
 }
 
 
-def uniform_in_pool(rng, goal, radius):
+def uniform_in_pool(rng, platform, radius):
     """Points (n, 2) uniform in the pool outside the platform."""
-    place = np.empty_like(goal)
-    todo = np.arange(len(goal))
+    place = np.empty_like(platform)
+    todo = np.arange(len(platform))
     while len(todo):
         drawn = rng.uniform(-1, 1, (len(todo), 2))
         place[todo] = drawn
-        bad = (np.linalg.norm(drawn, axis=1) > 1) | (np.linalg.norm(drawn - goal[todo], axis=1) <= radius)
+        bad = (np.linalg.norm(drawn, axis=1) > 1) | (np.linalg.norm(drawn - platform[todo], axis=1) <= radius)
         todo = todo[bad]
     return place
 
 
-def swim(swimmer, goal, starts, duration_ms, rng):
+def swim(baseline, platform, starts, duration_ms, rng):
     """Paths, actions, rewards and trial rows of all episodes."""
-    n = len(goal)
+    n = len(platform)
     position, action = np.zeros((n, duration_ms + 1, 2)), np.zeros((n, duration_ms, 2))
     reward, trials = np.zeros((n, duration_ms)), []
     place, velocity = starts[:, 0].copy(), rng.normal(size=(n, 2))
     trial, begun, resting, seen = np.zeros(n, int), np.zeros(n, int), np.zeros(n, bool), np.zeros(n, bool)
-    goal_error = 0.08 * rng.normal(size=goal.shape) if swimmer.noise else 0.0
+    platform_error = 0.08 * rng.normal(size=platform.shape) if baseline.noise else 0.0
     for t in range(duration_ms):
         position[:, t] = place
-        velocity = swimmer.action(rng, place, goal + goal_error, seen, velocity)
+        velocity = baseline.action(rng, place, platform + platform_error, seen, velocity)
         action[:, t] = velocity
         step = velocity / np.maximum(np.linalg.norm(velocity, axis=1, keepdims=True), 1) * SPEED
         moved = place + np.where(resting[:, None], 0, step)
         outside = np.linalg.norm(moved, axis=1) > POOL_RADIUS
         moved[outside] = place[outside] * 0.999
         reward[outside, t] = -0.02
-        if swimmer.style in ("straight", "drifting"):
+        if baseline.style in ("straight", "drifting"):
             velocity[outside] = rng.normal(size=(outside.sum(), 2))
             velocity[outside] -= 2 * place[outside]
         set_down = resting.copy()
-        found = ~resting & (np.linalg.norm(moved - goal, axis=1) <= PLATFORM_RADIUS)
+        found = ~resting & (np.linalg.norm(moved - platform, axis=1) <= PLATFORM_RADIUS)
         reward[found, t] = 1
         for e in np.flatnonzero(found):
             trials.append((e, trial[e], begun[e], t + 1 - begun[e], True))
@@ -101,11 +101,11 @@ def swim(swimmer, goal, starts, duration_ms, rng):
     return position, action, reward, sorted(trials)
 
 
-def table(trials, position, goal):
+def table(trials, position, platform):
     """Trials rows to the table of docs/reference/files.md."""
     episode, trial, start_ms, latency_ms, found = (np.array(column) for column in zip(*trials, strict=True))
     start = position[episode, start_ms]
-    distance = np.linalg.norm(start - goal[episode], axis=1)
+    distance = np.linalg.norm(start - platform[episode], axis=1)
     steps = np.linalg.norm(np.diff(position, axis=1), axis=2)
     so_far = np.concatenate([np.zeros((len(steps), 1)), np.cumsum(steps, axis=1)], axis=1)
     columns = {
@@ -117,8 +117,8 @@ def table(trials, position, goal):
         "optimal_ms": np.ceil((distance - PLATFORM_RADIUS) / SPEED).astype(np.int32),
         "start_x": start[:, 0],
         "start_y": start[:, 1],
-        "goal_x": goal[episode, 0],
-        "goal_y": goal[episode, 1],
+        "platform_x": platform[episode, 0],
+        "platform_y": platform[episode, 1],
         "found": found,
     }
     rows = np.empty(len(trials), [(name, column.dtype) for name, column in columns.items()])
@@ -140,7 +140,7 @@ def put_ragged(group, spikes):
     put(group, "episode", np.arange(len(spikes)))
 
 
-def activity(position, reward, goal, rng):
+def activity(position, reward, platform, rng):
     """Made-up network spikes (K, T, N), input spikes (K, T, inputs) and b (K, T, N) along some paths."""
     path = position[:, :-1]
     grid = np.stack(np.meshgrid(np.linspace(-1, 1, 8), np.linspace(-1, 1, 8)), -1).reshape(-1, 2)
@@ -154,7 +154,7 @@ def activity(position, reward, goal, rng):
     for t in range(1, before.shape[1]):
         recent[:, t] = 0.93 * recent[:, t - 1] + (before[:, t] > 0.5)
     adaptive = np.arange(N_NEURONS) >= N_NEURONS - POPULATIONS["adaptive"]
-    write = adaptive * np.exp(-np.square(goal[:, None] - centre).sum(-1) / (2 * 0.5**2))
+    write = adaptive * np.exp(-np.square(platform[:, None] - centre).sum(-1) / (2 * 0.5**2))
     spikes = rng.random((*path.shape[:2], N_NEURONS)) < 0.005 + 0.03 * tuned + 0.4 * recent[:, :, None] * write[:, None]
     b, rho = np.zeros(spikes.shape, np.float32), np.exp(-1 / TAU_A_MS)
     for t in range(1, spikes.shape[1]):
@@ -162,8 +162,8 @@ def activity(position, reward, goal, rng):
     return spikes, inputs, b
 
 
-def put_recording(group, position, reward, goal, windows, rng):
-    spikes, inputs, b = activity(position, reward, goal, rng)
+def put_recording(group, position, reward, platform, windows, rng):
+    spikes, inputs, b = activity(position, reward, platform, rng)
     put_ragged(group.create_group("spikes"), spikes)
     put_ragged(group.create_group("input_spikes"), inputs)
     traces = group.create_group("traces")
@@ -182,12 +182,12 @@ def put_history(file, n_iterations=400):
         "iteration": x,
         "minutes": x * 0.02,
         "network_ms": x * 128e3,
-        "goals": 6 + 34 * rise + rng.normal(0, 2, n_iterations),
-        "first_search_ms": 250 - 110 * rise + rng.normal(0, 12, n_iterations),
-        "later_search_ms": np.where(x < 3, np.inf, 240 - 190 * rise + rng.normal(0, 6, n_iterations)),
+        "visits": 6 + 34 * rise + rng.normal(0, 2, n_iterations),
+        "first_latency_ms": 250 - 110 * rise + rng.normal(0, 12, n_iterations),
+        "later_latency_ms": np.where(x < 3, np.inf, 240 - 190 * rise + rng.normal(0, 6, n_iterations)),
         "rate_hz": 12 + 8 * rise + rng.normal(0, 0.5, n_iterations),
         "start_radius": np.clip(0.1 + 0.9 * (x - 180) / 120, 0.1, 1),
-        "whole_pool_goals": untested + 4 + 32 * rise,
+        "whole_pool_visits": untested + 4 + 32 * rise,
         "whole_pool_first_search_ms": untested + 270 - 110 * rise,
         "whole_pool_later_search_ms": untested + 250 - 195 * rise,
     }
@@ -204,41 +204,39 @@ def put_network(file):
     group.attrs["input_channels"] = json.dumps(CHANNELS)
 
 
-def put_condition(group, swimmer, goal, starts, duration_ms, rng, schema):
+def put_condition(group, baseline, platform, starts, duration_ms, rng, schema):
     """Paths and trials of a condition; returns what a recording needs."""
-    position, action, reward, trials = swim(swimmer, goal, starts, duration_ms, rng)
+    position, action, reward, trials = swim(baseline, platform, starts, duration_ms, rng)
     if schema == 2:
-        put(group, "goal", goal, "pool radius")
+        put(group, "platform", platform, "pool radius")
     else:
         group.attrs["duration_ms"] = duration_ms
-        put(group, "latent", np.column_stack([goal, np.full(len(goal), PLATFORM_RADIUS)]), "pool radius")
-        put(group, "recorded_episode", np.arange(len(goal)))
-    put(group, "episode_key", np.arange(len(goal), dtype=np.uint64))
+        put(group, "latent", np.column_stack([platform, np.full(len(platform), PLATFORM_RADIUS)]), "pool radius")
+        put(group, "recorded_episode", np.arange(len(platform)))
+    put(group, "episode_key", np.arange(len(platform), dtype=np.uint64))
     put(group, "position", position.astype(np.float32), "pool radius")
     put(group, "action", action.astype(np.float32))
     put(group, "reward", reward.astype(np.float32))
-    rows = table(trials, position, goal)
+    rows = table(trials, position, platform)
     store.put_table(group, "trials", rows, dict.fromkeys(rows.dtype.names, "1"), dict.fromkeys(rows.dtype.names, "a"))
     return position, reward, trials
 
 
-def make_result(
-    path, n_episodes=24, duration_ms=600, seed=7, recorded=3, window_ms=500, swimmers=SWIMMERS, schema=2
-):
+def make_result(path, n_episodes=24, duration_ms=600, seed=7, recorded=3, window_ms=500, baselines=BASELINES, schema=2):
     """Write the file and return its path; the first `recorded` frozen episodes have spikes and traces."""
     rng = np.random.default_rng(seed)
     angle = rng.uniform(0, 2 * np.pi, n_episodes)
-    goal = 0.85 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    starts = np.stack([uniform_in_pool(rng, goal, PLATFORM_RADIUS) for _ in range(80)], axis=1)
+    platform = 0.85 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    starts = np.stack([uniform_in_pool(rng, platform, PLATFORM_RADIUS) for _ in range(80)], axis=1)
     config = {"task": {"name": "water-maze", "platform_radius": PLATFORM_RADIUS, "rest_ms": 1}}
     with store.write_atomically(path) as file:
         file.attrs.update(store.provenance("result", config, seed, f"lsnn maze --seed {seed}"), network_sha256=SHA)
         file.attrs["schema_version"] = schema
         put_network(file)
         put_history(file)
-        for name, swimmer in swimmers.items():
+        for name, baseline in baselines.items():
             group = file.create_group(name)
-            position, reward, trials = put_condition(group, swimmer, goal, starts, duration_ms, rng, schema)
+            position, reward, trials = put_condition(group, baseline, platform, starts, duration_ms, rng, schema)
             if name in ("frozen", "frozen_sampled", "state_reset", "untrained"):
                 put(group, "value", np.zeros_like(reward, np.float32))
                 group.attrs["policy"] = "sampled" if name == "frozen_sampled" else "mean"
@@ -247,7 +245,7 @@ def make_result(
                 first = [next((t[2] + t[3] for t in trials if t[0] == e and t[4]), 150) for e in range(recorded)]
                 windows = [(s, s + window_ms) for s in (min(max(f - 150, 0), duration_ms - window_ms) for f in first)]
                 part = slice(0, recorded)
-                put_recording(group, position[part], reward[part], goal[part], windows, rng)
+                put_recording(group, position[part], reward[part], platform[part], windows, rng)
     return Path(path)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.brian_experiments import describe, lost_from, strength_curves, survived, sweep_of, write_figure
-from analysis.latencies import goals_per_episode
+from analysis.latencies import visits_per_episode
 from lsnn.estimates import Estimate
 from lsnn.files import store
 from lsnn.files.reading import ResultError
@@ -31,7 +31,7 @@ def swept(edited, *names):
         (("circling", "untrained"), 0.0, "is lost at 0, 1 b0"),
     ],
 )
-def test_memory_is_lost_where_goals_are_no_longer_above_circling(edited, names, strength, words):
+def test_memory_is_lost_where_visits_are_no_longer_above_circling(edited, names, strength, words):
     path = swept(edited, *names)
     with Result(path) as result:
         sweep = sweep_of(result)
@@ -41,26 +41,26 @@ def test_memory_is_lost_where_goals_are_no_longer_above_circling(edited, names, 
 
 def test_memory_is_neither_kept_nor_lost_where_the_interval_holds_the_margin(edited, monkeypatch):
     effects = iter([Estimate(0.3, 0.25, 0.35, 40), Estimate(0.12, 0.05, 0.19, 40), Estimate(0.05, 0.0, 0.11, 40)])
-    monkeypatch.setattr("analysis.brian_experiments.goals_difference_in", lambda *_: next(effects))
+    monkeypatch.setattr("analysis.brian_experiments.visits_difference_in", lambda *_: next(effects))
     words = "survives 0 b0; is not decided at 1, 2 b0"
     assert describe(swept(edited, "memory", "frozen", "state_reset")).endswith(words)
 
 
-def test_description_has_a_line_a_strength_with_its_goals(edited):
+def test_description_has_a_line_a_strength_with_its_visits(edited):
     path = swept(edited, "oracle", "circling")
     with Result(path) as result:
-        goals = [goals_per_episode(result.conditions[name]).value for name in ("oracle", "circling")]
+        visits = [visits_per_episode(result.conditions[name]).value for name in ("oracle", "circling")]
     lines = describe(path).splitlines()
     assert [float(line.split()[0]) for line in lines[1:3]] == [0.0, 1.0]
-    assert [float(line.split()[1]) for line in lines[1:3]] == pytest.approx(goals, abs=0.05)
+    assert [float(line.split()[1]) for line in lines[1:3]] == pytest.approx(visits, abs=0.05)
     assert float(lines[1].split()[2]) == 1.0
 
 
-def test_figure_shows_goals_and_searches_against_strength(edited, tmp_path):
+def test_figure_shows_visits_and_searches_against_strength(edited, tmp_path):
     path = swept(edited, "memory", "frozen", "untrained")
     with Result(path) as result:
         figure = strength_curves(result)
-        expected = [goals_per_episode(c).value for c in sweep_of(result).conditions]
+        expected = [visits_per_episode(c).value for c in sweep_of(result).conditions]
     left, right = figure.axes
     curve = next(line for line in left.lines if line.get_label() == "network")
     np.testing.assert_array_equal(curve.get_xdata(), [0, 1, 2])

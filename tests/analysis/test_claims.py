@@ -83,7 +83,7 @@ def test_what_is_said_of_which():
 
 
 def simulated(effect, n, seed, spread=40.0):
-    """The claim of n animals that an effect on search times (ms, skewed as those are) lies beyond 8 ms."""
+    """The claim of n animals that an effect on escape latencies (ms, skewed as those are) lies beyond 8 ms."""
     skewed = np.random.default_rng(seed).exponential(spread, n) - spread
     return claim(mean(effect + skewed), margin=8.0)
 

@@ -1,4 +1,4 @@
-"""Bias of the median search, on simulated animals of which the distribution of search times is known.
+"""Bias of the median search, on simulated animals of which the distribution of escape latencies is known.
 
 Animals search again and again until the episode ends, so that the quick ones make many searches and the last one is cut
 off. A world is a mixture of kinds of animals, (share, mean search in ms); an animal's searches are exponential.
@@ -13,7 +13,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import CensoredData, ecdf
 
-from analysis.latencies import FIRST, FROM_SECOND, SECOND, search_time, searches
+from analysis.latencies import FIRST, FROM_SECOND, SECOND, escape_latency, searches
 from analysis.maze import Trials, trials_of
 from lsnn.estimates import median_of, still_running
 
@@ -66,9 +66,9 @@ def with_cut_off_sharing(condition):
     later = trials.trial > 0
     time, column = np.unique(trials.latency_ms[later], return_inverse=True)
     weight = 1 / np.bincount(trials.episode[later])[trials.episode[later]]
-    finds, cuts = (np.bincount(column, weight * of[later], len(time)) for of in (trials.found, ~trials.found))
-    at_risk = np.cumsum((finds + cuts)[::-1])[::-1]
-    return time[np.argmax(np.cumprod(1 - finds / at_risk) <= 0.5)]
+    visits, cuts = (np.bincount(column, weight * of[later], len(time)) for of in (trials.found, ~trials.found))
+    at_risk = np.cumsum((visits + cuts)[::-1])[::-1]
+    return time[np.argmax(np.cumprod(1 - visits / at_risk) <= 0.5)]
 
 
 def one_vote_a_search(condition):
@@ -106,5 +106,5 @@ def test_of_one_trial_the_curve_is_the_product_limit_of_scipy():
 def test_intervals_over_animals_hold_the_true_median():
     """Of 60 intervals at 95 %, 57 should; fewer than 51 have a probability of 0.2 %."""
     world = WORLDS["a third twenty times slower"]
-    found = [search_time(animals(world, 100, seed), FROM_SECOND) for seed in range(60)]
+    found = [escape_latency(animals(world, 100, seed), FROM_SECOND) for seed in range(60)]
     assert sum(each.low <= true_median(world) <= each.high for each in found) >= 51

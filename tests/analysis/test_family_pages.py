@@ -48,12 +48,12 @@ PULLS = {
     "frozen/anti_correlated": [[0, 0, 0, 0], [0, 1, 1, 1], [1, 0, 0, 0], [0, 1, 0, 1]],
     "thompson/independent": [[0, 1, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]],
     "thompson/anti_correlated": [[0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]],
-    **{f"{player}/{arms}": [[0, 0, 0, 0]] * 4 for player in ("random", "ucb1", "gittins") for arms in ARMS},
+    **{f"{condition}/{arms}": [[0, 0, 0, 0]] * 4 for condition in ("random", "ucb1", "gittins") for arms in ARMS},
 }
 
 
 def of_arms(pulls):
-    """Arrays of a result file by the pulls of each player."""
+    """Arrays of a result file by the pulls of each condition."""
     probability = {f"{place}/probability": INDEPENDENT if "independent" in place else OPPOSED for place in pulls}
     paid = {f"{place}/paid": np.zeros_like(choice) for place, choice in pulls.items()}
     keys = {f"{place}/episode_key": np.arange(len(choice)) for place, choice in pulls.items()}

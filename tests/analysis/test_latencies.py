@@ -11,13 +11,13 @@ from analysis.latencies import (
     FROM_SECOND,
     LATER,
     SECOND,
-    goals_difference,
-    goals_per_episode,
-    goals_ratio,
+    escape_latency,
     search_by_trial,
     search_ratio,
-    search_time,
     searches,
+    visits_difference,
+    visits_per_episode,
+    visits_ratio,
 )
 from analysis.maze import Trials
 from lsnn.estimates import Times, estimate, mean_of, median_of, still_running, times_drawn
@@ -28,7 +28,7 @@ DURATION_MS = 100
 
 
 def condition(latencies, name="frozen", key=0, rest_ms=0):
-    """A condition of episodes given by their search times in order; a negative one was cut off after that long."""
+    """A condition of episodes given by their escape latencies in order; a negative one was cut off after that long."""
     rows, dtype = [], [(column, "f8") for column in Trials._fields]
     for episode, times in enumerate(latencies):
         start = 0
@@ -54,10 +54,10 @@ def test_times_drawn_counts_each_row():
 
 def test_median_and_mean_of_finished_searches_are_the_plain_ones():
     odd, even = condition([[30], [10], [50]]), condition([[30], [10], [50], [20]])
-    assert search_time(odd, FIRST).value == 30
-    assert search_time(even, FIRST).value == 25
-    assert search_time(odd, FIRST, mean_of).value == pytest.approx(30)
-    assert search_time(even, FIRST, mean_of).value == pytest.approx(27.5)
+    assert escape_latency(odd, FIRST).value == 30
+    assert escape_latency(even, FIRST).value == 25
+    assert escape_latency(odd, FIRST, mean_of).value == pytest.approx(30)
+    assert escape_latency(even, FIRST, mean_of).value == pytest.approx(27.5)
 
 
 def test_cut_off_searches_count_as_longer_than_they_lasted():
@@ -71,8 +71,8 @@ def test_cut_off_searches_count_as_longer_than_they_lasted():
 def test_searches_of_several_trials_weigh_one_an_animal():
     """One that finds it ten times in 4 ms and one that is lost: half still search when the episode ends."""
     both = condition([[30] + [4] * 10, [30, -70]])
-    assert search_time(both, SECOND).value == 52  # between 4 and 100
-    assert search_time(both, FROM_SECOND).value == 52 and search_time(both, FROM_SECOND).n == 2
+    assert escape_latency(both, SECOND).value == 52  # between 4 and 100
+    assert escape_latency(both, FROM_SECOND).value == 52 and escape_latency(both, FROM_SECOND).n == 2
     of = searches(both, *FROM_SECOND)
     np.testing.assert_allclose(of.ended.sum(axis=1) + of.cut.sum(axis=1), [1, 1])
 
@@ -84,11 +84,11 @@ def test_a_search_under_way_at_the_end_counts_only_where_none_was_completed():
     np.testing.assert_array_equal(of.time_ms, [4, 6, 8, 70])
     np.testing.assert_allclose(of.ended.toarray(), [[0.5, 0.5, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]])
     np.testing.assert_allclose(of.cut.toarray(), [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]])
-    assert search_time(maze, FROM_SECOND)[::3] == (8, 3)
+    assert escape_latency(maze, FROM_SECOND)[::3] == (8, 3)
 
 
 def test_a_median_never_reached_is_the_length_of_the_episode():
-    found = search_time(condition([[20], [-100], [-100], [-100]]), FIRST)
+    found = escape_latency(condition([[20], [-100], [-100], [-100]]), FIRST)
     assert found.value == DURATION_MS
     assert found.high == DURATION_MS
 
@@ -116,11 +116,11 @@ def test_an_episode_drawn_twice_counts_twice(episodes):
 
 def test_trials_are_those_asked_for():
     maze = condition([[50, 20, 10, 8, -3], [40, 30, 12, -6]])
-    assert search_time(maze, FIRST).value == 45
-    assert search_time(maze, SECOND).value == 25
-    assert search_time(maze, LATER).value == 11  # 8 and 10 share a weight, 12 has its own: S(10) = 1/2
-    assert [search_time(maze, trials).n for trials in (FIRST, LATER, (3, 3), (4, 4), (7, None))] == [2, 2, 2, 1, 0]
-    assert np.isnan(search_time(maze, (7, None)).value)
+    assert escape_latency(maze, FIRST).value == 45
+    assert escape_latency(maze, SECOND).value == 25
+    assert escape_latency(maze, LATER).value == 11  # 8 and 10 share a weight, 12 has its own: S(10) = 1/2
+    assert [escape_latency(maze, trials).n for trials in (FIRST, LATER, (3, 3), (4, 4), (7, None))] == [2, 2, 2, 1, 0]
+    assert np.isnan(escape_latency(maze, (7, None)).value)
     assert isinstance(searches(maze, *FROM_SECOND), Times)
 
 
@@ -131,33 +131,33 @@ def test_curve_stops_where_too_few_episodes_go_on():
     assert list(search_by_trial(maze, 1, 0.25)) == [0]
 
 
-def test_goals_are_finds():
+def test_visits_are_visits():
     maze = condition([[50, 20, -10], [40, -5], [-100]])
-    assert goals_per_episode(maze).value == pytest.approx(1.0)
-    assert goals_per_episode(maze).n == 3
+    assert visits_per_episode(maze).value == pytest.approx(1.0)
+    assert visits_per_episode(maze).n == 3
 
 
 def test_interval_of_a_mean_is_that_of_its_standard_error():
     generator = np.random.default_rng(1)
-    goals = generator.integers(0, 20, 200)
-    got = goals_per_episode(condition([[2] * count or [-1] for count in goals]))
-    half_width = 1.96 * goals.std() / np.sqrt(200)
-    assert got.value == pytest.approx(goals.mean())
+    visits = generator.integers(0, 20, 200)
+    got = visits_per_episode(condition([[2] * count or [-1] for count in visits]))
+    half_width = 1.96 * visits.std() / np.sqrt(200)
+    assert got.value == pytest.approx(visits.mean())
     assert (got.high - got.low) / 2 == pytest.approx(half_width, rel=0.1)
 
 
 def test_interval_comes_from_whole_episodes():
     """Trials of an episode are alike, so that many of them in few episodes do not narrow the interval."""
-    alike = search_time(condition([[2] * 20, [4] * 20, [4] * 20]), (0, None))
+    alike = escape_latency(condition([[2] * 20, [4] * 20, [4] * 20]), (0, None))
     assert (alike.low, alike.value, alike.high) == (2, 4, 4)
 
 
 def test_ratio_and_difference_are_paired():
     frozen, oracle = condition([[8] * 2, [8] * 4, [8] * 6]), condition([[8] * 4, [8] * 8, [8] * 12], "oracle")
-    assert goals_ratio(frozen, oracle)[:3] == (0.5, 0.5, 0.5)
-    assert goals_difference(frozen, oracle).value == -4
-    assert goals_ratio(frozen, frozen)[:3] == (1, 1, 1)
-    assert goals_difference(frozen, frozen)[:3] == (0, 0, 0)
+    assert visits_ratio(frozen, oracle)[:3] == (0.5, 0.5, 0.5)
+    assert visits_difference(frozen, oracle).value == -4
+    assert visits_ratio(frozen, frozen)[:3] == (1, 1, 1)
+    assert visits_difference(frozen, frozen)[:3] == (0, 0, 0)
 
 
 def test_search_ratio_by_hand():
@@ -167,7 +167,7 @@ def test_search_ratio_by_hand():
 
 
 def test_search_ratio_is_of_mazes_that_began_both():
-    """A swimmer without memory in two easy mazes and two in which it never finds the platform."""
+    """A baseline without memory in two easy mazes and two in which it never finds the platform."""
     maze = condition([[10, 10], [10, 10], [-100], [-100]])
     ratio = search_ratio(maze, FIRST, maze, FROM_SECOND)
     assert ratio.value == 1 and ratio.n == 2
@@ -175,25 +175,25 @@ def test_search_ratio_is_of_mazes_that_began_both():
 
 def test_other_episodes_are_not_compared():
     frozen, oracle = condition([[9], [9]]), condition([[9], [9]], "oracle", key=5)
-    for compare in (goals_ratio, goals_difference):
+    for compare in (visits_ratio, visits_difference):
         with pytest.raises(ResultError, match="frozen and oracle were run on different episodes"):
             compare(frozen, oracle)
     with pytest.raises(ResultError, match="different episodes"):
         search_ratio(frozen, FIRST, oracle, FIRST)
 
 
-def test_nothing_is_a_fraction_of_no_goal():
+def test_nothing_is_a_fraction_of_no_platform():
     with pytest.raises(ResultError, match="oracle: no visit in any episode"):
-        goals_ratio(condition([[9], [9]]), condition([[-9], [-9]], "oracle"))
+        visits_ratio(condition([[9], [9]]), condition([[-9], [-9]], "oracle"))
 
 
 def test_one_episode_has_no_interval():
-    got = goals_per_episode(condition([[9, 9]]))
+    got = visits_per_episode(condition([[9, 9]]))
     assert got.value == 2
     assert np.isnan([got.low, got.high]).all()
 
 
 def test_the_same_numbers_every_time():
-    goals = np.arange(30.0)
-    mean = lambda weights: weights @ goals / weights.sum(-1)  # noqa: E731
+    visits = np.arange(30.0)
+    mean = lambda weights: weights @ visits / weights.sum(-1)  # noqa: E731
     assert estimate(mean, 30) == estimate(mean, 30)

@@ -6,16 +6,16 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from analysis.latencies import FIRST, search_time
+from analysis.latencies import FIRST, escape_latency
 from analysis.maze import platform_radius, platforms, radius_of, trials_of, visits_of
 from analysis.pages.water_maze.paths import episode_at, swim_paths
 from analysis.plots import TRIALS_SHOWN, by_trial, comparison, learning_curve, running_mean
-from analysis.raster import first_find, goal_found_first, window_of_first_find
+from analysis.raster import first_visit, platform_found_first, window_of_first_visit
 from analysis.style import png
 from lsnn.files.reading import ResultError
 from lsnn.files.results import Result
 
-FIGURES = (swim_paths, by_trial, comparison, learning_curve, first_find)
+FIGURES = (swim_paths, by_trial, comparison, learning_curve, first_visit)
 
 
 def texts(figure):
@@ -59,7 +59,7 @@ def test_search_curve_holds_the_medians(result):
     lines = {line.get_label(): line for line in by_trial(result).axes[0].lines}
     oracle = lines["oracle"]
     assert list(oracle.get_xdata()) == list(range(1, len(oracle.get_xdata()) + 1))
-    assert oracle.get_ydata()[0] == search_time(result.conditions["oracle"], FIRST).value
+    assert oracle.get_ydata()[0] == escape_latency(result.conditions["oracle"], FIRST).value
     assert len(lines["frozen network"].get_xdata()) <= TRIALS_SHOWN
     assert len(lines["random walk"].get_xdata()) < len(oracle.get_xdata())
 
@@ -85,7 +85,7 @@ def test_episodes_are_chosen_by_rank(result):
 
 def test_learning_curve_takes_what_columns_there_are(edited):
     def change(file):
-        for name in ("minutes", "first_search_ms", "later_search_ms", "start_radius", "rate_hz"):
+        for name in ("minutes", "first_latency_ms", "later_latency_ms", "start_radius", "rate_hz"):
             del file[f"history/{name}"]
 
     with Result(edited(change)) as other:
@@ -108,11 +108,11 @@ def test_running_mean_by_hand():
     assert (got[0], got[1], got[10], got[11], got[49]) == (0, 0.5, 9, 11, 48.5)
 
 
-def test_raster_shows_every_spike_around_the_find(result):
+def test_raster_shows_every_spike_around_the_visit(result):
     frozen = result.conditions["frozen"]
-    window = window_of_first_find(frozen, frozen.traces)
+    window = window_of_first_visit(frozen, frozen.traces)
     time, _ = frozen.spike_trains.between(window.episode, window.start_ms, window.stop_ms, 100)
-    network = first_find(result).axes[2]
+    network = first_visit(result).axes[2]
     drawn = sum(len(lines.get_segments()) for lines in network.collections)
     assert drawn == len(time) > 0
     trials = trials_of(frozen)
@@ -122,28 +122,28 @@ def test_raster_shows_every_spike_around_the_find(result):
 
 
 def test_raster_sorts_thresholds_by_what_the_find_raised(result):
-    picture = first_find(result).axes[3].images[0].get_array()
+    picture = first_visit(result).axes[3].images[0].get_array()
     frozen = result.conditions["frozen"]
-    window = window_of_first_find(frozen, frozen.traces)
+    window = window_of_first_visit(frozen, frozen.traces)
     find = window.find_ms - window.start_ms
     raised = picture[:, find : find + 50].mean(axis=1) - picture[:, max(find - 50, 0) : find].mean(axis=1)
     assert len(raised) == 30
     assert np.all(np.diff(raised) <= 1e-12)
 
 
-def test_platforms_have_the_radius_of_their_episode_and_the_place_of_the_first_find(edited):
+def test_platforms_have_the_radius_of_their_episode_and_the_place_of_the_first_visit(edited):
     def change(file):
-        n_episodes = len(file["frozen/goal"])
+        n_episodes = len(file["frozen/platform"])
         file["frozen/platform_radius"] = 0.1 + 0.01 * np.arange(n_episodes)
         trials = file["frozen/trials"][:]
-        trials["goal_x"][trials["trial"] == 0] = 0.25
+        trials["platform_x"][trials["trial"] == 0] = 0.25
         file["frozen/trials"][:] = trials
 
     with Result(edited(change)) as other:
         frozen = other.conditions["frozen"]
         assert [radius_of(frozen, episode) for episode in (0, 3)] == pytest.approx([0.1, 0.13])
         assert radius_of(other.conditions["oracle"], 3) == platform_radius(other)  # an older file
-        assert goal_found_first(frozen, 0)[0] == 0.25 != platforms(frozen)[0, 0]
+        assert platform_found_first(frozen, 0)[0] == 0.25 != platforms(frozen)[0, 0]
 
 
 @pytest.mark.parametrize(
@@ -151,20 +151,20 @@ def test_platforms_have_the_radius_of_their_episode_and_the_place_of_the_first_f
 )
 def test_a_radius_that_cannot_be_is_named(edited, radius, rule):
     def change(file):
-        file["frozen/platform_radius"] = np.full(len(file["frozen/goal"]), radius)
+        file["frozen/platform_radius"] = np.full(len(file["frozen/platform"]), radius)
 
     with Result(edited(change)) as other, pytest.raises(ResultError, match=f"platform.*: must {rule}"):
         swim_paths(other)
 
 
-def test_windows_that_miss_the_first_find(edited):
+def test_windows_that_miss_the_first_visit(edited):
     def change(file):
         trials = file["frozen/trials"][:]
         trials["found"] = False
         file["frozen/trials"][:] = trials
 
-    with Result(edited(change)) as other, pytest.raises(ResultError, match="no window holds the first find"):
-        first_find(other)
+    with Result(edited(change)) as other, pytest.raises(ResultError, match="no window holds the first visit"):
+        first_visit(other)
 
 
 def test_cells_beyond_the_network(edited):
@@ -173,7 +173,7 @@ def test_cells_beyond_the_network(edited):
 
     rule = "neuron: must hold whole numbers in 0..99, holds 100"
     with Result(edited(change)) as other, pytest.raises(ResultError, match=rule):
-        first_find(other)
+        first_visit(other)
 
 
 def test_a_network_without_adaptation_says_so(edited):
@@ -181,5 +181,5 @@ def test_a_network_without_adaptation_says_so(edited):
         file["network/beta"][:] = 0
 
     with Result(edited(change)) as other:
-        said = " ".join(text.get_text() for text in first_find(other).axes[3].texts)
+        said = " ".join(text.get_text() for text in first_visit(other).axes[3].texts)
         assert "no adaptive neuron with the threshold b0 + beta b" in said

@@ -9,7 +9,7 @@ from analysis.maze import visits_of
 from analysis.pages.water_maze import DRAWINGS
 from analysis.report import write_report
 from lsnn.files.reading import ResultError
-from tests.analysis.make_result import SHA, SWIMMERS, make_result
+from tests.analysis.make_result import BASELINES, SHA, make_result
 
 NAMES = {drawing.name for drawing in DRAWINGS}
 REFERENCES = {"src", "href", "srcset", "data", "action", "poster", "background"}
@@ -67,8 +67,8 @@ def test_page_has_the_numbers(page, result):
 
 
 def test_page_says_what_failed_and_what_was_not_drawn(tmp_path):
-    swimmers = SWIMMERS | {"frozen": SWIMMERS["circling"]}
-    page = Page(write_report(make_result(tmp_path / "r.h5", swimmers=swimmers, recorded=0), tmp_path))
+    baselines = BASELINES | {"frozen": BASELINES["circling"]}
+    page = Page(write_report(make_result(tmp_path / "r.h5", baselines=baselines, recorded=0), tmp_path))
     assert "One-shot memory is not shown" in page.text
     assert "Not met: frozen, it makes more visits than circling" in page.text
     assert "Not drawn, since the file does not hold what they need: Through the first visit." in page.text

@@ -18,7 +18,7 @@ from lsnn.files import store
 from lsnn.files.about import SCHEMA_VERSIONS, Network, Origin, Provenance
 from lsnn.files.reading import ResultError
 from lsnn.files.results import Result
-from tests.analysis.make_result import B0, N_INPUTS, N_NEURONS, RELATIVE_BETA, SHA, SWIMMERS, make_result
+from tests.analysis.make_result import B0, BASELINES, N_INPUTS, N_NEURONS, RELATIVE_BETA, SHA, make_result
 
 
 def test_provenance_is_that_of_the_file(result):
@@ -77,14 +77,14 @@ def test_neurons_excite_or_inhibit_only_where_signs_are_held(edited, dale, label
 
 
 def test_conditions_are_networks_first_then_baselines_as_they_know_more(result):
-    assert list(result.conditions) == list(SWIMMERS)
+    assert list(result.conditions) == list(BASELINES)
     roles = ["network"] * 2 + ["control"] * 2 + ["baseline"] * 4 + ["oracle"]
     assert [each.role for each in result.conditions.values()] == roles
     assert {(c.n_episodes, c.duration_ms) for c in result.conditions.values()} == {(24, 600)}
     assert [c.policy for c in result.conditions.values()] == ["mean", "sampled", "mean", "mean"] + ["scripted"] * 5
 
 
-def test_goals_count_the_rewarded_steps(result):
+def test_visits_count_the_rewarded_steps(result):
     for condition in result.conditions.values():
         rewarded = np.count_nonzero(condition.group["reward"][:] > 0.5, axis=1)
         np.testing.assert_array_equal(visits_of(condition), rewarded)
@@ -96,9 +96,9 @@ def test_trials_lie_on_the_paths(result):
     for row in np.flatnonzero(trials.found)[:20]:
         start, find = trials.start_ms[row], trials.start_ms[row] + trials.latency_ms[row]
         path = path_of(frozen, int(trials.episode[row]), int(start), int(find) + 1)
-        goal = np.array([trials.goal_x[row], trials.goal_y[row]])
+        platform = np.array([trials.platform_x[row], trials.platform_y[row]])
         np.testing.assert_allclose(path[0], [trials.start_x[row], trials.start_y[row]], atol=1e-6)
-        inside = np.linalg.norm(path - goal, axis=1) <= 0.3 + 1e-6
+        inside = np.linalg.norm(path - platform, axis=1) <= 0.3 + 1e-6
         assert inside[-1] and not inside[:-1].any()
 
 
@@ -131,7 +131,7 @@ def test_history_reads_from_columns_and_from_one_table(result, edited):
 
     with Result(edited(as_one_table)) as other:
         assert set(other.history) == set(result.history)
-        np.testing.assert_array_equal(other.history["goals"], result.history["goals"])
+        np.testing.assert_array_equal(other.history["visits"], result.history["visits"])
 
 
 def test_a_file_without_history_has_none(edited):
@@ -200,8 +200,11 @@ def test_the_unspoilt_file_reads(result_path):
         (lambda f: f.__delitem__("frozen/position"), "/frozen: needs a data set 'position', found nothing"),
         (lambda f: replace(f, "frozen/position", np.zeros((24, 601))), r"position: must have shape \(any, any, 2\)"),
         (lambda f: replace(f, "frozen/position", np.zeros((0, 601, 2))), "needs an episode and a step"),
-        (lambda f: replace(f, "frozen/goal", np.zeros((9, 2))), r"goal: must have shape \(24, 2\), has \(9, 2\)"),
-        (lambda f: replace(f, "frozen/goal", np.array([b"a"])), r"goal: must hold numbers, holds \|S1"),
+        (
+            lambda f: replace(f, "frozen/platform", np.zeros((9, 2))),
+            r"platform: must have shape \(24, 2\), has \(9, 2\)",
+        ),
+        (lambda f: replace(f, "frozen/platform", np.array([b"a"])), r"platform: must hold numbers, holds \|S1"),
         (lambda f: f.__delitem__("frozen/episode_key"), "needs a data set 'episode_key'"),
         (lambda f: f.__delitem__("frozen/trials"), "needs a group 'trials', found nothing"),
         (
@@ -277,7 +280,7 @@ def open_whole(path):
         (lambda f: replace(f, "frozen/trials", f["frozen/trials"][:][::-1]), r"must have the trials 0, 1, \.\.\."),
         (entry("frozen/position", (0, 7, 1), np.nan), "position: must hold finite numbers in -10..10, holds nan"),
         (entry("frozen/position", (0, 7, 1), 1e30), "position: must hold finite numbers in -10..10, holds 1"),
-        (entry("frozen/goal", (2, 0), np.inf), "goal: must hold finite numbers in -10..10, holds inf"),
+        (entry("frozen/platform", (2, 0), np.inf), "platform: must hold finite numbers in -10..10, holds inf"),
         (entry("frozen/traces/b", (0, 3, 80), np.nan), "traces/b: must hold finite numbers, holds nan"),
         (entry("frozen/traces/episode", 0, 24), "traces/episode: must hold whole numbers in 0..23, holds 24"),
         (entry("frozen/traces/start_ms", 0, -1), "traces/start_ms: must hold whole numbers in 0..100, holds -1"),
@@ -326,7 +329,7 @@ def test_a_huge_declared_size_is_refused_unread(edited):
 
 def test_what_is_larger_than_can_be_read_is_refused_unread(result_path, monkeypatch):
     monkeypatch.setattr("lsnn.files.reading.LARGEST_READ_BYTES", 100)
-    with Result(result_path) as result, pytest.raises(ResultError, match="goal: must take at most 100 bytes"):
+    with Result(result_path) as result, pytest.raises(ResultError, match="platform: must take at most 100 bytes"):
         assert platforms(result.conditions["frozen"]).size
     monkeypatch.setattr("lsnn.files.reading.LARGEST_READ_BYTES", 4000)
     with Result(result_path) as result, pytest.raises(ResultError, match="position: must take at most 4000 bytes"):
@@ -334,12 +337,12 @@ def test_what_is_larger_than_can_be_read_is_refused_unread(result_path, monkeypa
 
 
 def test_what_is_no_result_file(tmp_path):
-    (tmp_path / "text").write_text("goals: 40")
+    (tmp_path / "text").write_text("visits: 40")
     (tmp_path / "empty").touch()
     with h5py.File(tmp_path / "unsealed.h5", "w") as file:
-        file["goal"] = 1
+        file["platform"] = 1
     for name, message in [
-        ("absent", "no such file"), (".", "got a folder"), ("text", "got a file that begins with b'goals: 40'"),
+        ("absent", "no such file"), (".", "got a folder"), ("text", "got a file that begins with b'visits: 40'"),
         ("empty", "got an empty file"), ("unsealed.h5", "got an HDF5 file without its seal"),
     ]:  # fmt: skip
         with pytest.raises(ResultError, match=message):
@@ -357,7 +360,7 @@ def test_the_layout_is_documented():
     text = (Path(__file__).parents[2] / "docs" / "reference" / "files.md").read_text()
     named = set(re.findall(r"`(\w+)`", text))
     made = set(Provenance.__dataclass_fields__) - {"network_is_whole", "networks"}  # follow from others
-    assert {*SWIMMERS, "border", *Trials._fields, *Network._fields, *made} - named == set()
+    assert {*BASELINES, "border", *Trials._fields, *Network._fields, *made} - named == set()
 
 
 def test_the_schema_is_that_of_the_writer():

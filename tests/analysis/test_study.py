@@ -5,7 +5,7 @@ import pytest
 
 from analysis.claims import Outcome
 from analysis.study import behaviour, decoding, interventions, retention, transplant
-from analysis.study.measures import goals_from, mean, next_find, ratio
+from analysis.study.measures import mean, next_visit, ratio, visits_from
 from analysis.study.wiring import strongest_share
 from lsnn.estimates import Estimate
 from tests.analysis.test_latencies import condition
@@ -17,10 +17,10 @@ def certain(value: float) -> Estimate:
 
 def test_finds_after_a_moment_and_the_wait_for_the_next():
     episodes = condition([[10, 18, 48, -18], [-100]], rest_ms=2)  # visits at 10, 30 and 80 ms; none within 100 ms
-    np.testing.assert_array_equal(goals_from(episodes, np.array([10, 0])), [2, 0])
-    np.testing.assert_array_equal(goals_from(episodes, np.array([9, 0])), [3, 0])
-    np.testing.assert_array_equal(next_find(episodes, np.array([12, 50]), 60), [18, 60])
-    np.testing.assert_array_equal(next_find(episodes, np.array([31, 50]), 40), [40, 40])
+    np.testing.assert_array_equal(visits_from(episodes, np.array([10, 0])), [2, 0])
+    np.testing.assert_array_equal(visits_from(episodes, np.array([9, 0])), [3, 0])
+    np.testing.assert_array_equal(next_visit(episodes, np.array([12, 50]), 60), [18, 60])
+    np.testing.assert_array_equal(next_visit(episodes, np.array([31, 50]), 40), [40, 40])
 
 
 def test_estimates():
@@ -115,9 +115,9 @@ def test_shares_of_the_cost_are_given_where_erasing_everything_costs():
 
 @pytest.mark.parametrize("half_life", [20.0, 400.0])
 def test_half_life_of_an_exponential(half_life):
-    blank = np.array([0, 10, 20, 50, 100, 200, 500, 1000, 2000])
-    assert retention.decay_of(blank, 80 * 2 ** (-blank / half_life)) == pytest.approx((80, half_life), rel=1e-3)
-    assert np.isnan(retention.decay_of(blank, -80 * 2 ** (-blank / half_life))).all()
+    dark = np.array([0, 10, 20, 50, 100, 200, 500, 1000, 2000])
+    assert retention.decay_of(dark, 80 * 2 ** (-dark / half_life)) == pytest.approx((80, half_life), rel=1e-3)
+    assert np.isnan(retention.decay_of(dark, -80 * 2 ** (-dark / half_life))).all()
 
 
 def test_retention_ends_where_nothing_is_saved():
@@ -138,9 +138,9 @@ def test_retention_ends_where_nothing_is_saved():
 def test_a_linear_code_is_read_and_a_shuffled_one_is_not():
     generator = np.random.default_rng(0)
     angle = 2 * np.pi * generator.random(200)
-    goal = 0.85 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    features = goal @ generator.standard_normal((2, 30)) + 0.05 * generator.standard_normal((200, 30))
-    read, chance = decoding.errors(decoding.in_standard_units(features), goal, decoding.shuffled(goal))
+    platform = 0.85 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    features = platform @ generator.standard_normal((2, 30)) + 0.05 * generator.standard_normal((200, 30))
+    read, chance = decoding.errors(decoding.in_standard_units(features), platform, decoding.shuffled(platform))
     assert read.mean() < 0.05
     assert chance.mean() == pytest.approx(0.85, abs=0.05)  # reading the centre of the pool
 
@@ -149,8 +149,8 @@ def test_features_that_have_decayed_say_nothing():
     features = np.random.default_rng(0).standard_normal((2, 100, 5))
     features[1] *= 1e-30
     scaled = decoding.in_standard_units(features)
-    goal = 0.85 * np.sign(features[0, :, :2])
-    fresh, gone = (decoding.errors(each, goal)[0].mean() for each in scaled)
+    platform = 0.85 * np.sign(features[0, :, :2])
+    fresh, gone = (decoding.errors(each, platform)[0].mean() for each in scaled)
     assert fresh < 0.8 < gone
 
 

@@ -24,7 +24,7 @@ def episodes(place, rows, duration_ms, n):
 
 
 def finds(*times):
-    """Rows of episodes of 1000 ms by the times of the finds in each; the animal is set down again at once."""
+    """Rows of episodes of 1000 ms by the times of the visits in each; the animal is released again at once."""
     rows = []
     for episode, found in enumerate(times):
         edges = [0, *found, 1000]
@@ -34,7 +34,7 @@ def finds(*times):
 
 
 def swims(experiment, of):
-    """Arrays and attributes of the conditions of an experiment, by the finds of every animal in each."""
+    """Arrays and attributes of the conditions of an experiment, by the visits of every animal in each."""
     arrays, attributes = {}, {}
     for name, times in of.items():
         more, its = episodes(f"{experiment}/{name}", finds(*times), 1000, len(times))
@@ -42,7 +42,7 @@ def swims(experiment, of):
     return arrays, attributes
 
 
-# Reversal: 200 ms, the platform moves at 100 ms; a rest of 2 ms after each find
+# Reversal: 200 ms, the platform moves at 100 ms; a rest of 2 ms after each visit
 
 FIVE = [
     (0, 0, 0, 40, True), (0, 1, 42, 48, True), (0, 2, 92, 38, True), (0, 3, 132, 18, True), (0, 4, 152, 10, True),
@@ -62,7 +62,7 @@ def reversed_maze(by_hand):
 
 
 def test_trials_count_from_the_one_under_way_at_the_reversal(reversed_maze):
-    """A find at the very reversal (animal 1) is of the platform before it."""
+    """A visit at the very reversal (animal 1) is of the platform before it."""
     numbers = behaviour.relative_trials(swum(reversed_maze, "reversal", "reversal"), 100)
     np.testing.assert_array_equal(numbers, [-2, -1, 0, 1, 2, 3, -2, -1, 0, 1, 2, -1, 0, -1, 0, 1, 0, 1])
 
@@ -71,7 +71,7 @@ def test_searches_round_the_reversal(reversed_maze):
     curve = behaviour.reversal_curve(reversed_maze)
     assert curve[-2][::3] == (50, 2)  # 40, 60
     assert curve[-1][::3] == (49, 4)  # 48, 38, 50, 95
-    assert curve[0][::3] == (35, 4)  # from the reversal: 30, 40, 100 and not found; from being set down: 20
+    assert curve[0][::3] == (35, 4)  # from the reversal: 30, 40, 100 and not found; from the release: 20
     assert curve[1][::3] == (26, 3)  # 18, 26, 58 and not found
     assert curve[2][::3] == (55, 2)  # half have found it by 10 ms, the rest not within the 100 ms after the reversal
     assert list(curve) == list(range(-4, 9))
@@ -120,17 +120,17 @@ def perseverance(by_hand, *places, found=None, old=None):
     """A file by the path of every animal from the reversal on, a letter a step."""
     n = len(places)
     arrays, attributes = episodes("reversal/reversal", finds(*[[50]] * n), 1000, n)
-    goals = {"reversal/old_goal": old or [PLACES["O"]] * n, "reversal/new_goal": [PLACES["N"]] * n}
+    visits = {"reversal/old_platform": old or [PLACES["O"]] * n, "reversal/new_platform": [PLACES["N"]] * n}
     before = {"reversal/found_before": found or [True] * n, "reversal/path": paths(*places)}
     reversal = {"reversal": {"reversal_ms": 100}}
-    return by_hand(arrays | goals | before, attributes | reversal, platform_radius=0.1)
+    return by_hand(arrays | visits | before, attributes | reversal, platform_radius=0.1)
 
 
 ANIMALS = ("O.......NO", "OO......NO", "OOO.....NO", "OOOO....NO", "OOOO.O..NO", "OOOO.OO.NR")
 
 
 def test_perseveration_is_the_share_of_the_search_over_the_old_place(by_hand):
-    """8 steps up to the new find; 1, 2, 3, 4, 5, 6 of them over the old place."""
+    """8 steps up to the new visit; 1, 2, 3, 4, 5, 6 of them over the old place."""
     kept = behaviour.perseveration(perseverance(by_hand, *ANIMALS))
     assert kept.old[::3] == (21 / 48, 6) and kept.elsewhere[::3] == (0, 6) and kept.more == kept.old
     assert kept.visits.value == pytest.approx(8 / 6)  # the last two came a second time
@@ -150,7 +150,7 @@ def test_perseveration_is_watched_for_300_ms(by_hand):
 
 
 def test_animals_with_nothing_to_compare_are_left_out(by_hand):
-    """One is set down on the new platform; the old one of the next was at the centre; the last had not found it."""
+    """One is released on the new platform; the old one of the next was at the centre; the last had not found it."""
     old = [PLACES["O"], (0.05, 0), *[PLACES["O"]] * 6]
     result = perseverance(by_hand, "NOOO", "....", *["O..."] * 5, "OOOO", found=[True] * 7 + [False], old=old)
     kept = behaviour.perseveration(result)
@@ -183,8 +183,8 @@ def test_searches_after_the_move_are_set_against_the_last_before_it_by_the_same_
             start += latency
     arrays, attributes = episodes("reversal/reversal", rows, 700, 30)
     arrays |= {"reversal/found_before": [True] * 30, "reversal/path": paths(*["O..N"] * 30)}
-    goals = {"reversal/old_goal": [PLACES["O"]] * 30, "reversal/new_goal": [PLACES["N"]] * 30}
-    result = by_hand(arrays | goals, attributes | {"reversal": {"reversal_ms": 130}}, platform_radius=0.1)
+    visits = {"reversal/old_platform": [PLACES["O"]] * 30, "reversal/new_platform": [PLACES["N"]] * 30}
+    result = by_hand(arrays | visits, attributes | {"reversal": {"reversal_ms": 130}}, platform_radius=0.1)
     found = behaviour.longer_than_before(result)
     assert {trial: more.value for trial, more in found.items()} == {1: 46, 2: 0, 3: 570 - 44}
     outcomes = decide(behaviour.claims_of_reversal(result))
@@ -215,7 +215,7 @@ def test_quadrants_meet_at_45_degrees():
 
 
 def test_crossings_are_entries_of_each_place():
-    """To be set down on a place is no entry, nor is what comes after 500 ms."""
+    """To be released on a place is no entry, nor is what comes after 500 ms."""
     path = "OO.O.OONN.P.P.P...." + "." * 482 + "R.O.N"
     np.testing.assert_array_equal(behaviour.crossings(probe_of(path), 0.1), [[2, 1, 3, 0]])
     last = "." * 500 + "R" + "." * 9
@@ -228,7 +228,7 @@ def probed(by_hand, *shares):
     """Animals with a platform at N, that spend so many of 10 steps there and the others at P, which is left of it."""
     kept = paths(*("." + "N" * share + "P" * (10 - share) for share in shares))
     arrays = {"probe/path": np.stack([kept, paths(*["." + "P" * 10] * len(shares))])}
-    arrays |= {"probe/goal": [PLACES["N"]] * len(shares), "probe/found_before": [True] * len(shares)}
+    arrays |= {"probe/platform": [PLACES["N"]] * len(shares), "probe/found_before": [True] * len(shares)}
     return by_hand(arrays, {"probe": {"states": ["kept", "erased"]}}, platform_radius=0.1)
 
 
@@ -270,14 +270,17 @@ def test_what_is_remembered_is_the_place_if_more_than_a_quarter_of_the_time_goes
 def transplanted(by_hand, swaps, found=None, apart=None):
     """A file by the path of every animal after each swap, a letter a step."""
     n = len(next(iter(swaps.values())))
-    arrays = {"path": np.stack([paths(*of) for of in swaps.values()]), "goal": [PLACES[end] for end in "OP" * (n // 2)]}
+    arrays = {
+        "path": np.stack([paths(*of) for of in swaps.values()]),
+        "platform": [PLACES[end] for end in "OP" * (n // 2)],
+    }
     arrays |= {"found": np.array(found or [True] * n), "apart": np.array(apart or [True] * n)}
     placed = {f"transplant/{name}": array for name, array in arrays.items()}
     return by_hand(placed, {"transplant": {"swaps": list(swaps)}}, platform_radius=0.1)
 
 
 def test_a_pair_is_left_out_unless_both_had_found_platforms_that_do_not_touch(by_hand):
-    """Of four pairs the second lacks a find; the platforms of the last touch."""
+    """Of four pairs the second lacks a visit; the platforms of the last touch."""
     marked = ["..", "..", "RR", "RR", ".O", "..", "..", "..", "RR", "RR"]
     found, apart = [True, True, True, False] + [True] * 6, [True] * 8 + [False] * 2
     of = transplant.pairs(transplanted(by_hand, {"none": marked}, found, apart))
@@ -310,7 +313,7 @@ def test_the_heading_is_that_of_the_first_30_ms(by_hand):
 
 
 def test_the_heading_is_measured_against_the_way_from_the_start(by_hand):
-    """Set down at N both ways lie at right angles; one swims straight to its own, one half-way between."""
+    """Released at N both ways lie at right angles; one swims straight to its own, one half-way between."""
     found = transplant.headings(transplanted(by_hand, {"none": ["NO", "NP"] * 3, "b": ["N.", "N."] * 3}))
     own, other = (each.value for each in found["none"])
     assert own == pytest.approx(1) and other == pytest.approx(0, abs=1e-12)
@@ -363,7 +366,7 @@ def decoded(by_hand, b):
     arrays = {
         "decoding/b": np.concatenate([b, np.full_like(b[:, :, :1], 1e6)], axis=2), "decoding/v": nothing,
         "decoding/spikes": nothing, "decoding/place": nothing, "decoding/lag_ms": np.array([10, 60, 200]),
-        "decoding/goal": np.vstack([LINE, [(np.nan, np.nan)]]),
+        "decoding/platform": np.vstack([LINE, [(np.nan, np.nan)]]),
         "network/population": np.array([0, 1]), "network/b0": np.ones(2), "network/beta": np.ones(2),
     }  # fmt: skip
     attributes = {
@@ -382,8 +385,8 @@ def code_at(arm, lag, n_neurons=1):
 
 def test_samples_are_those_of_animals_with_a_platform_in_units_of_their_spread(by_hand):
     of = decoding.samples(decoded(by_hand, code_at(0, 1)))
-    assert of.arms == ["swimming", "dark"] and of.since == ["the last find"] * 2
-    np.testing.assert_array_equal(of.goal, LINE)
+    assert of.arms == ["swimming", "dark"] and of.since == ["the last visit"] * 2
+    np.testing.assert_array_equal(of.platform, LINE)
     assert of.features["b"].shape == (2, 3, 40, 1) and of.features["b"].std() == pytest.approx(1)
     assert of.features["spikes, excitatory"].shape == of.features["spikes, adaptive"].shape == (2, 3, 40, 1)
 
@@ -409,7 +412,7 @@ def test_readings_are_by_arm_and_lag_beside_those_of_shuffled_platforms(by_hand)
     assert all(each.value > 0.7 and each.n == 40 for arm in read.shuffled for each in arm)
 
 
-OF = decoding.Samples(["swimming", "dark"], ["a find", "a find"], np.array([10, 50, 200]), {}, LINE)
+OF = decoding.Samples(["swimming", "dark"], ["a visit", "a visit"], np.array([10, 50, 200]), {}, LINE)
 
 
 def test_a_reader_is_better_by_a_share_of_the_error_with_platforms_shuffled(by_hand):
@@ -442,7 +445,7 @@ def test_the_noise_floor_is_where_the_least_penalty_halves_a_pattern():
 
 
 def test_effects_are_differences_to_the_sham_of_the_same_animal(by_hand):
-    """Moments at 30, 30, 30, 30, 20 ms; sham finds at 40 and 60 ms; a find at the moment itself came before it."""
+    """Moments at 30, 30, 30, 30, 20 ms; sham visits at 40 and 60 ms; a visit at the moment itself came before it."""
     sham = [[30, 40, 60]] * 4 + [[20, 40, 60], [10, 20]]
     later = {"b": [30, 65], "all": [30, 90, 95, 99], "fast": [30]}
     names = interventions.ablations(["b"])
@@ -450,18 +453,18 @@ def test_effects_are_differences_to_the_sham_of_the_same_animal(by_hand):
     arrays, attributes = swims("ablation", of)
     moment = {"ablation/moment_ms": np.array([30, 30, 30, 30, 20, -1])}
     found = interventions.effects(by_hand(arrays | moment, attributes))
-    assert found["sham"].goals == Estimate(2, 2, 2, 5) and found["sham"].longer == Estimate(0, 0, 0, 5)
+    assert found["sham"].visits == Estimate(2, 2, 2, 5) and found["sham"].longer == Estimate(0, 0, 0, 5)
     assert found["sham"].search.value == 12  # 10, 10, 10, 10, 20
-    assert found["b"].goals.value == 1.2 and found["b"].kept.value == pytest.approx(0.6)  # 30 ms is after 20 ms
+    assert found["b"].visits.value == 1.2 and found["b"].kept.value == pytest.approx(0.6)  # 30 ms is after 20 ms
     assert found["b"].search.value == 30 and found["b"].longer.value == 18  # 35, 35, 35, 35, 10
     assert found["fast"].search.value == 402  # nothing within 500 ms, and 10
-    assert found["all"].goals.value == 3.2 and found["all"].longer.value == 38  # 60, 60, 60, 60, 10
+    assert found["all"].visits.value == 3.2 and found["all"].longer.value == 38  # 60, 60, 60, 60, 10
     assert found["b"].of_cost.value == pytest.approx(18 / 38) and found["all"].of_cost.value == 1
 
 
 @pytest.mark.parametrize("n", [5, 30])
 def test_what_is_said_of_an_ablation_is_what_is_decided(by_hand, n):
-    """Erasing b delays the next find by 10 ms, everything by 40; the margin is a fifth of the oracle's 38 ms."""
+    """Erasing b delays the next visit by 10 ms, everything by 40; the margin is a fifth of the oracle's 38 ms."""
     of = {name: [[40, 90]] * n for name in interventions.ablations(["b"])} | {"b": [[50, 90]] * n, "all": [[80]] * n}
     arrays, attributes = swims("ablation", of)
     result = by_hand(arrays | {"ablation/moment_ms": np.full(n, 30)}, attributes)
@@ -474,12 +477,12 @@ def test_what_is_said_of_an_ablation_is_what_is_decided(by_hand, n):
     assert [line.split(":")[0] for line in told if "sham's (the same to within the margin)" in line] == [
         "Readout r erased", "Delay lines erased", "Membranes v erased", "All but b erased", "Thresholds b at their mean"
     ]  # fmt: skip
-    assert "next find 10 [10, 10] ms after sham's (later), 1.00 [1.00, 1.00] of its goals (as many" in told[-3]
-    assert "40 [40, 40] ms after sham's (later), 0.50 [0.50, 0.50] of its goals (fewer)" in told[-2]
+    assert "next visit 10 [10, 10] ms after sham's (later), 1.00 [1.00, 1.00] of its visits (as many" in told[-3]
+    assert "40 [40, 40] ms after sham's (later), 0.50 [0.50, 0.50] of its visits (fewer)" in told[-2]
 
 
 def test_gaps_count_from_the_release(by_hand):
-    """Silent from 100 ms on for 10 or 50 ms; a find during the silence does not count."""
+    """Silent from 100 ms on for 10 or 50 ms; a visit during the silence does not count."""
     of = {"sham": [130], "silent_10": [105, 125], "cleared_10": [110, 135], "erased_10": [170],
           "silent_50": [160, 170], "cleared_50": [140, 190], "erased_50": [900]}  # fmt: skip
     arrays, attributes = swims("silence", {name: [times] * 5 + [[1]] for name, times in of.items()})
@@ -491,19 +494,21 @@ def test_gaps_count_from_the_release(by_hand):
     assert interventions.undisturbed(result) == Estimate(30, 30, 30, 5)
 
 
-def test_clamped_goals_are_those_after_the_latest_hold(by_hand):
-    """b is held from 5 or 20 ms after the first find at 100 ms; all count from 120 ms on."""
+def test_clamped_visits_are_those_after_the_latest_hold(by_hand):
+    """b is held from 5 or 20 ms after the first visit at 100 ms; all count from 120 ms on."""
     of = {"sham": [100, 110, 120, 130, 140], "photograph_5": [100, 118, 125], "photograph_20": [100, 121, 122, 123],
           "mean_5": [100, 119], "mean_20": [100, 110, 120, 121]}  # fmt: skip
     arrays, attributes = swims("clamp", {name: [times] * 5 + [[]] for name, times in of.items()})
-    moments = {"clamp/first_find_ms": np.array([100] * 5 + [-1]), "clamp/held_after_ms": np.array([5, 20])}
+    moments = {"clamp/first_visit_ms": np.array([100] * 5 + [-1]), "clamp/held_after_ms": np.array([5, 20])}
     result = by_hand(arrays | moments, attributes)
     found, sham = interventions.clamped(result)
     assert sham == Estimate(2, 2, 2, 5)
-    numbers = {name: {ms: (held.goals.value, held.kept.value) for ms, held in of.items()} for name, of in found.items()}
+    numbers = {
+        name: {ms: (held.visits.value, held.kept.value) for ms, held in of.items()} for name, of in found.items()
+    }
     assert numbers == {"photograph": {5: (1, 0.5), 20: (3, 1.5)}, "mean": {5: (0, 0), 20: (1, 0.5)}}
     told = interventions.tell_clamp(result, decide(interventions.claims_of_clamp(result)))
-    assert told[1].endswith("from 20 ms after the first find on: 3.0 [3.0, 3.0] goals, 1.50 [1.50, 1.50] of those with "
+    assert told[1].endswith("from 20 ms after the first visit on: 3.0 [3.0, 3.0] visits, 1.50 [1.50, 1.50] of those with "
                             "b free (not decided).")  # fmt: skip
     assert told[2].endswith("0.50 [0.50, 0.50] of those with b free (not decided).")
 
@@ -527,11 +532,11 @@ def test_the_margin_of_search_times_is_a_fifth_of_the_way_of_one_that_is_told_th
 
 
 def test_what_the_state_saves_is_of_animals_that_had_found_the_platform(by_hand):
-    """(arm, state, blank, animal): erased it takes 100 ms; the sixth animal had found none."""
+    """(arm, state, dark, animal): erased it takes 100 ms; the sixth animal had found none."""
     search = np.full((2, 2, 3, 6), 100.0)
     search[:, 0] = [[[40], [100], [90]], [[20], [60], [80]]]
     search[..., 5] = 7
-    arrays = {"blank_ms": np.array([0, 10, 20]), "search_ms": search, "valid": [[True] * 5 + [False]] * 2}
+    arrays = {"dark_ms": np.array([0, 10, 20]), "search_ms": search, "valid": [[True] * 5 + [False]] * 2}
     placed = {f"retention/{name}": array for name, array in arrays.items()}
     first, half = retention.arms(by_hand(placed, {"retention": {"arms": ["first", "half"], "tau_a_ms": 100.0}}))
     assert retention.saved(first) == [Estimate(60, 60, 60, 5), Estimate(0, 0, 0, 5), Estimate(10, 10, 10, 5)]
@@ -544,14 +549,14 @@ def test_the_half_life_is_set_against_that_of_the_thresholds():
     assert retention.half_life_text(Estimate(np.nan, np.nan, np.nan, 9), 1000.0).startswith("No half-life")
 
 
-# Fractions of the oracle's goals
+# Fractions of the oracle's visits
 
 
 def test_curves_of_generalisation_and_damage_by_its_draws(by_hand):
-    """Goals of four episodes at the points of two curves; ratios of sums, not means of ratios; two draws of damage."""
+    """Visits of four episodes at the points of two curves; ratios of sums, not means of ratios; two draws of damage."""
     arrays = {
         "curve": [0, 1, 0], "value": [0.1, 0.05, 0.3], "draw": [0, 0, 1, 1],
-        "goals": [[4, 0, 0, 0], [2, 2, 3, 3], [3, 3, 3, 3]], "circling": [[1, 1, 1, 1], [1, 0, 1, 0], [4, 4, 4, 4]],
+        "visits": [[4, 0, 0, 0], [2, 2, 3, 3], [3, 3, 3, 3]], "circling": [[1, 1, 1, 1], [1, 0, 1, 0], [4, 4, 4, 4]],
         "oracle": [[8, 1, 1, 6], [4, 4, 6, 6], [6, 6, 6, 6]],
     }  # fmt: skip
     placed = {f"generalisation/{name}": np.array(array) for name, array in arrays.items()}
@@ -564,39 +569,39 @@ def test_curves_of_generalisation_and_damage_by_its_draws(by_hand):
     assert [each.value for each in radius.lead] == [0, pytest.approx(-1 / 6)]
     assert pruned.network == [Estimate(0.5, 0.5, 0.5, 2)] and pruned.circling[0] == (0.1, 2 / 24, 1 / 8, 2)
     told = generalisation.tell_generalisation(result, decide(generalisation.claims_of_generalisation(result)))
-    assert told[1].endswith("Against circling, goals: not decided throughout.")  # of four animals
+    assert told[1].endswith("Against circling, visits: not decided throughout.")  # of four animals
     decided = {("platform radius", 0.1): Outcome.MORE, ("platform radius", 0.3): Outcome.LESS,
                ("synapses pruned", 0.05): Outcome.SAME}  # fmt: skip
     told = generalisation.tell_generalisation(result, decided)
-    assert told[1].endswith("Against circling, goals: more at 0.1; fewer at 0.3.")
+    assert told[1].endswith("Against circling, visits: more at 0.1; fewer at 0.3.")
     assert told[2].endswith("as many to within the margin at 0.05.")
 
 
-def test_goals_outside_and_inside_the_wedge(by_hand):
-    goals, circling, oracle = [[6, 2], [1, 0]], [[4, 0], [3, 2]], [[6, 4], [5, 5]]
-    arrays = {"goals": goals, "circling": circling, "oracle": oracle}
+def test_visits_outside_and_inside_the_wedge(by_hand):
+    visits, circling, oracle = [[6, 2], [1, 0]], [[4, 0], [3, 2]], [[6, 4], [5, 5]]
+    arrays = {"visits": visits, "circling": circling, "oracle": oracle}
     found = variants.fractions(by_hand({f"wedge/{name}": np.array(array) for name, array in arrays.items()}))
     values = {place: tuple(each.value for each in both) for place, both in found.items()}
     assert values == {"outside the wedge": (0.8, 0.4), "inside the wedge": (0.1, 0.5)}
 
 
-def test_goals_of_controls_with_the_state_kept_and_zeroed(by_hand):
-    goals = np.array([[[8, 1], [2, 1]], [[5, 5], [0, 4]]])  # (network, state, episode)
-    result = by_hand({"controls/goals": goals, "controls/oracle": np.array([10, 5])},
+def test_visits_of_controls_with_the_state_kept_and_zeroed(by_hand):
+    visits = np.array([[[8, 1], [2, 1]], [[5, 5], [0, 4]]])  # (network, state, episode)
+    result = by_hand({"controls/visits": visits, "controls/oracle": np.array([10, 5])},
                      {"controls": {"networks": ["reference", "no_adaptation"]}})  # fmt: skip
     found = variants.controls(result)
     assert {name: (kept.value, zeroed.value) for name, (kept, zeroed) in found.items()} == {
         "reference": (0.6, 0.2), "no_adaptation": (pytest.approx(2 / 3), pytest.approx(4 / 15))
     }  # fmt: skip
-    assert variants.tell_controls(result, {})[1].startswith("No adaptation: 0.67 [0.50, 1.00] of the oracle's goals")
+    assert variants.tell_controls(result, {})[1].startswith("No adaptation: 0.67 [0.50, 1.00] of the oracle's visits")
 
 
 def test_retention_by_tau_a(by_hand):
-    """(network, state, blank, animal); of the second network the first animal had found no platform."""
+    """(network, state, dark, animal); of the second network the first animal had found no platform."""
     search = np.full((2, 2, 3, 6), 100.0)
     search[:, 0] = [[[20], [60], [80]], [[90], [100], [100]]]
     valid = np.array([[True] * 6, [False] + [True] * 5])
-    arrays = {"tau_a_ms": np.array([150, 600]), "blank_ms": np.array([0, 30, 60]), "search_ms": search, "valid": valid}
+    arrays = {"tau_a_ms": np.array([150, 600]), "dark_ms": np.array([0, 30, 60]), "search_ms": search, "valid": valid}
     found = variants.series(by_hand({f"tau_a/{name}": array for name, array in arrays.items()}))
     assert {tau: [(each.value, each.n) for each in retention.saved(of)] for tau, of in found.items()} == {
         150.0: [(80, 6), (40, 6), (20, 6)], 600.0: [(10, 5), (0, 5), (0, 5)]

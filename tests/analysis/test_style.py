@@ -5,7 +5,7 @@ import pytest
 from matplotlib.text import Text
 
 from analysis.pages.water_maze.paths import swim_paths
-from analysis.raster import first_find
+from analysis.raster import first_visit
 from analysis.style import FOOTER_SHARE, add_footer, footer, new_figure, plain, png, styled
 from lsnn.files.results import Result
 
@@ -61,7 +61,7 @@ def test_multiples_of_powers_as_well():
     assert "3×10⁰" in minor and not any("$" in text or "\\" in text for text in minor)
 
 
-@pytest.mark.parametrize("draw", [first_find, swim_paths])
+@pytest.mark.parametrize("draw", [first_visit, swim_paths])
 def test_labels_with_mathematics_are_drawn(edited, draw):
     def change(file):
         file["network/population"].attrs["labels"] = f'["{MATHEMATICS[:1]}", "$a^$", "\\\\frac{{"]'

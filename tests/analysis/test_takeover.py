@@ -1,4 +1,4 @@
-"""Takeover: which pairs are compared after how many finds, and what is said of them; numbers worked by hand."""
+"""Takeover: which pairs are compared after how many visits, and what is said of them; numbers worked by hand."""
 
 import numpy as np
 import pytest
@@ -9,9 +9,9 @@ from analysis.study.measures import TooFew
 
 
 def taken_over(by_hand, reached, moment, lag_ms=(0, 0, 0)):
-    """A file in which after 1, 2 and 4 finds every animal reached this after every swap; (3, animals) each."""
+    """A file in which after 1, 2 and 4 visits every animal reached this after every swap; (3, animals) each."""
     swaps = ["none", "all_but_b", "v", "b", "other_b_alone", "dark_500"]
-    arrays = {"finds": np.array([1, 2, 4]), "lag_ms": np.array(lag_ms), "moment_ms": np.array(moment)}
+    arrays = {"visits": np.array([1, 2, 4]), "lag_ms": np.array(lag_ms), "moment_ms": np.array(moment)}
     arrays["apart"] = np.ones(np.shape(moment)[1], bool)
     arrays["reached"] = np.repeat(np.array(reached, np.int8)[:, None], len(swaps), axis=1)
     return by_hand({f"takeover/{name}": array for name, array in arrays.items()}, {"takeover": {"swaps": swaps}})
@@ -25,7 +25,7 @@ def test_takeover_is_of_the_same_pairs_after_every_number_of_finds_that_enough_h
     reached[0, 24:], reached[1, :24:2] = 1, 1
     reached[:, 1] = 2
     of = takeover.takeover_of(taken_over(by_hand, reached, moment))
-    assert list(of.finds) == [1, 2] and of.pairs == 12
+    assert list(of.visits) == [1, 2] and of.pairs == 12
     assert [choice[:3] for choice in of.choices["b"]] == [(23, 0, 1), (11, 12, 1)]
     assert takeover.remembered(of.choices["dark_500"][1])[0] == pytest.approx(11 / 23)
     assert takeover.in_search(taken_over(by_hand, reached, moment)) is None  # no state was taken in a search
@@ -39,7 +39,7 @@ def test_states_within_a_search_have_pairs_of_their_own(by_hand):
     result = taken_over(by_hand, reached, moment, lag_ms=[0, 0, 30])
     found = takeover.in_search(result)
     assert (found.lag_ms, found.pairs, found.choices["b"][:3]) == (30, 12, (12, 12, 0))
-    assert list(takeover.takeover_of(result).finds) == [1, 2] and takeover.takeover_of(result).pairs == 20
+    assert list(takeover.takeover_of(result).visits) == [1, 2] and takeover.takeover_of(result).pairs == 20
     assert "30 ms into the next search (12 pairs" in " ".join(told(result))
 
 
@@ -47,12 +47,12 @@ def told(result):
     return takeover.tell_takeover(result, decide(takeover.claims_of_takeover(result)))
 
 
-def test_what_is_followed_after_how_many_finds(by_hand):
-    """At chance after one find, 80 animals of which do not decide it; after two and four all go to the other's."""
+def test_what_is_followed_after_how_many_visits(by_hand):
+    """At chance after one visit, 80 animals of which do not decide it; after two and four all go to the other's."""
     reached = np.array([[0, 1] * 40, [1] * 80, [1] * 80])
     said = told(taken_over(by_hand, reached, np.full((3, 80), 100)))[-1]
     assert said.startswith(
-        "Numbers of finds: given all of the other's but its thresholds, most to the other's after 2, 4; "
+        "Numbers of visits: given all of the other's but its thresholds, most to the other's after 2, 4; "
     )
     assert "Given its thresholds with all else erased, most to the other's after 2, 4; not decided after 1." in said
     many = told(taken_over(by_hand, np.repeat(reached, 20, axis=1), np.full((3, 1600), 100)))[-1]

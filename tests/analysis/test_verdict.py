@@ -5,11 +5,11 @@ import pytest
 
 from analysis.maze import visits_of
 from analysis.pages.water_maze.criteria import judge, reset_not_above_circling, summary
-from analysis.verdict import answered, at_least, at_most, interval, search_text, signed
+from analysis.verdict import answered, at_least, at_most, interval, latency_text, signed
 from lsnn.estimates import Estimate
 from lsnn.files.reading import ResultError
 from lsnn.files.results import Result
-from tests.analysis.make_result import SWIMMERS, make_result
+from tests.analysis.make_result import BASELINES, make_result
 
 
 def judged(path):
@@ -22,7 +22,7 @@ def outcomes(verdict):
 
 
 def without(*names):
-    return {name: swimmer for name, swimmer in SWIMMERS.items() if name not in names}
+    return {name: baseline for name, baseline in BASELINES.items() if name not in names}
 
 
 def test_a_network_that_remembers(result):
@@ -33,7 +33,9 @@ def test_a_network_that_remembers(result):
 
 
 def test_a_network_that_only_circles(tmp_path):
-    verdict = judged(make_result(tmp_path / "r.h5", swimmers=SWIMMERS | {"frozen": SWIMMERS["circling"]}, recorded=0))
+    verdict = judged(
+        make_result(tmp_path / "r.h5", baselines=BASELINES | {"frozen": BASELINES["circling"]}, recorded=0)
+    )
     unchanged, above, reset_low, *rest = outcomes(verdict)
     assert (unchanged, above, reset_low, rest) == (True, False, True, [False, None, None, False])
     assert verdict.headline == "One-shot memory is not shown"
@@ -41,14 +43,14 @@ def test_a_network_that_only_circles(tmp_path):
 
 def test_a_network_whose_reset_makes_no_difference(tmp_path):
     verdict = judged(
-        make_result(tmp_path / "r.h5", swimmers=SWIMMERS | {"state_reset": SWIMMERS["frozen"]}, recorded=0)
+        make_result(tmp_path / "r.h5", baselines=BASELINES | {"state_reset": BASELINES["frozen"]}, recorded=0)
     )
     assert [c.met for c in verdict.criteria if "zero" in c.rule] == [False, False]
     assert verdict.memory_shown is False
 
 
 def test_a_test_left_out_decides_nothing(tmp_path):
-    verdict = judged(make_result(tmp_path / "r.h5", swimmers=without("state_reset"), recorded=0))
+    verdict = judged(make_result(tmp_path / "r.h5", baselines=without("state_reset"), recorded=0))
     assert [c.measured for c in verdict.criteria if c.met is None and c.essential] == ["not run", "not run"]
     assert verdict.memory_shown is None
     assert "neither shown nor refuted" in verdict.headline
@@ -66,8 +68,8 @@ def test_weights_of_another_network_refute(edited):
     assert verdict.criteria[0].measured == "changed in frozen, frozen_sampled, state_reset"
 
 
-def test_yardsticks_are_required(tmp_path):
-    path = make_result(tmp_path / "r.h5", swimmers=without("circling", "oracle"), recorded=0)
+def test_baselines_are_required(tmp_path):
+    path = make_result(tmp_path / "r.h5", baselines=without("circling", "oracle"), recorded=0)
     with pytest.raises(ResultError, match="needs the conditions frozen, circling, oracle; missing: circling, oracle"):
         judged(path)
 
@@ -86,7 +88,7 @@ def test_one_episode_decides_nothing(tmp_path):
 def test_a_reset_leaves_no_more_than_circling_to_within_the_margin(result, monkeypatch, low, high, met):
     """Few episodes decide nothing, and with many a difference within the margin is none."""
     found = Estimate((low + high) / 2, low, high, 64)
-    monkeypatch.setattr("analysis.pages.water_maze.criteria.goals_difference", lambda *_: found)
+    monkeypatch.setattr("analysis.pages.water_maze.criteria.visits_difference", lambda *_: found)
     (criterion,) = answered([reset_not_above_circling(result)])
     assert criterion.met is met
 
@@ -121,6 +123,6 @@ def test_numbers_in_words():
     assert interval(Estimate(np.nan, np.nan, np.nan, 0), 1) == "–"
     assert signed(Estimate(-3.25, -4, 0.5, 9)) == "−3.2 [−4.0, +0.5]"
     assert signed(Estimate(-3.25, np.nan, np.nan, 1)) == "−3.2"
-    assert search_text(Estimate(140.4, 120, 2000, 9), 2000) == "140 [120, > 2000]"
-    assert search_text(Estimate(2000, np.nan, np.nan, 1), 2000) == "> 2000"
-    assert search_text(Estimate(np.nan, np.nan, np.nan, 0), 2000) == "–"
+    assert latency_text(Estimate(140.4, 120, 2000, 9), 2000) == "140 [120, > 2000]"
+    assert latency_text(Estimate(2000, np.nan, np.nan, 1), 2000) == "> 2000"
+    assert latency_text(Estimate(np.nan, np.nan, np.nan, 0), 2000) == "–"

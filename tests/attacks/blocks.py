@@ -307,9 +307,9 @@ def attacks() -> Iterator[Attack]:
     yield Attack(
         "Block", lambda **arguments: Block(**arguments).steps,
         lambda: {"task": TASK, "network": NETWORK, "steps": STEPS, "keep_states": True, "dtype": np.float32,
-                 "stretch": 0, "gradient": True},
+                 "segment": 0, "gradient": True},
         lambda good: named(
-            task=wrong.no_arrays(), network=misshapen_networks(), steps=wrong.of_integer(1), stretch=wrong.of_integer(),
+            task=wrong.no_arrays(), network=misshapen_networks(), steps=wrong.of_integer(1), segment=wrong.of_integer(),
             keep_states=wrong.of_flag(), gradient=wrong.of_flag(),
             dtype=(("half", np.float16), ("whole", int), ("text", "text"), ("None", None), ("swapped", ">f4")),
         ),

@@ -1,4 +1,4 @@
-"""Attacks on the compiled functions of the families, on their players, and on their Gymnasium environments."""
+"""Attacks on the compiled functions of the families, on their baselines, and on their Gymnasium environments."""
 
 import importlib
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ from tasks.encoders import CoordinateCells, FlagCells, GaussianPopulation, Place
 from tasks.environment import BanditEnv, BanditVectorEnv, WaterMazeEnv, WaterMazeVectorEnv
 from tasks.regression import task as regression
 from tasks.water_maze import dynamics as water_maze
-from tasks.water_maze.baselines import best_circle, ladder, swim
+from tasks.water_maze.baselines import baseline_comparison, best_circle, swim
 from tasks.water_maze.task import WaterMaze
 from tests.attacks import wrong
 from tests.attacks.attack import Attack
@@ -31,7 +31,7 @@ FAMILIES: dict[ModuleType, list[Any]] = {
     bandit: [BANDIT],
     store_recall: [STREAM],
     regression: [
-        regression.Regression(name, samples=3, traits_weight=w) for name in regression.FUNCTIONS for w in (0, 1)
+        regression.Regression(name, samples=3, latent_weight=w) for name in regression.FUNCTIONS for w in (0, 1)
     ],
 }
 ENCODERS = (
@@ -121,13 +121,13 @@ def parts_of_families() -> Iterator[Attack]:
 def functions_of_a_kind(kind: int) -> Iterator[Attack]:
     """What is compiled for one kind of functions."""
     c, x = np.ones(regression.N_COEFFICIENTS[kind]), np.ones(regression.DIMENSIONS[kind])
-    found, kinds = np.ones(regression.N_TRAITS[kind]), (*wrong.of_integer(), ("a fifth", 4))
+    found, kinds = np.ones(regression.N_LATENT[kind]), (*wrong.of_integer(), ("a fifth", 4))
     yield Attack(
         f"evaluate {kind}", regression.evaluate, lambda: {"kind": kind, "c": c, "x": x},
         lambda good: named(kind=kinds, c=at_least(c), x=at_least(x)),
     )  # fmt: skip
     yield Attack(
-        f"traits {kind}", lambda **given: done(regression.traits, given),
+        f"latent {kind}", lambda **given: done(regression.latent, given),
         lambda: {"kind": kind, "c": c, "found": found},
         lambda good: named(kind=kinds, c=at_least(c), found=exact(found)),
     )  # fmt: skip
@@ -179,12 +179,12 @@ def strange_parameters(parameters: np.ndarray) -> Iterator[Labelled]:
             yield f"{number} at {place}", changed
 
 
-def players() -> Iterator[Attack]:
-    """Scripted swimmers and players."""
+def baselines() -> Iterator[Attack]:
+    """Scripted baselines and baselines."""
     yield Attack(
         "swim", lambda **given: list(swim(**given)),
-        lambda: {"swimmer": "memory", "keys": KEYS, "task": MAZE, "circle": 0.5},
-        lambda good: named(swimmer=(*wrong.no_arrays(), ("unknown", "fish")), keys=wrong.of_any_keys(),
+        lambda: {"baseline": "memory", "keys": KEYS, "task": MAZE, "circle": 0.5},
+        lambda good: named(baseline=(*wrong.no_arrays(), ("unknown", "fish")), keys=wrong.of_any_keys(),
                            task=(*wrong.no_arrays(), ("a bandit", BANDIT)), circle=wrong.of_number(0.0)),
         lambda good: named(keys=(("a list", KEYS.tolist()), ("strided", wrong.strided(KEYS)))),
     )  # fmt: skip
@@ -194,14 +194,14 @@ def players() -> Iterator[Attack]:
                            radii=(("a text", "text"), ("none at all", []), ("NaN", [np.nan]), ("negative", [-0.1]))),
     )  # fmt: skip
     yield Attack(
-        "ladder", lambda **given: len(ladder(**given)), lambda: {"keys": KEYS, "task": MAZE},
+        "baselines", lambda **given: len(baseline_comparison(**given)), lambda: {"keys": KEYS, "task": MAZE},
         lambda good: named(keys=wrong.of_any_keys(), task=(*wrong.no_arrays(), ("a bandit", BANDIT))),
     )  # fmt: skip
-    for player in ("gittins", "thompson"):
+    for baseline in ("gittins", "thompson"):
         yield Attack(
-            f"play {player}", lambda **given: list(play(**given)),
-            lambda _p=player: {"player": _p, "keys": KEYS, "task": BANDIT},
-            lambda good: named(player=(*wrong.no_arrays(), ("unknown", "fish")), keys=wrong.of_any_keys(),
+            f"play {baseline}", lambda **given: list(play(**given)),
+            lambda _p=baseline: {"baseline": _p, "keys": KEYS, "task": BANDIT},
+            lambda good: named(baseline=(*wrong.no_arrays(), ("unknown", "fish")), keys=wrong.of_any_keys(),
                                task=(*wrong.no_arrays(), ("a maze", MAZE))),
         )  # fmt: skip
     yield Attack(
@@ -273,5 +273,5 @@ def environments() -> Iterator[Attack]:
 
 def attacks() -> Iterator[Attack]:
     """Every way into compiled code by a family."""
-    for group in (dynamics, parts_of_families, cells, players, environments):
+    for group in (dynamics, parts_of_families, cells, baselines, environments):
         yield from group()

@@ -1,6 +1,6 @@
 """What must hold for every model text: it equals Brian2's run of the same strings, or is refused with line and rule.
 
-    python -m tests.equations.properties --seed 1 --texts 10000    prints the counts and the faults
+python -m tests.equations.properties --seed 1 --texts 10000    prints the counts and the faults
 """
 
 import argparse

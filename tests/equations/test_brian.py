@@ -60,9 +60,7 @@ def population(group, clock):
         setattr(neurons, name, text)
     if not model.kept:
         neurons.run_regularly(f"{model.synaptic} = 0*{model.synaptic}", when="before_synapses", clock=clock)
-    states = br.StateMonitor(
-        neurons, list(group.model.variables), record=True, when="after_thresholds", clock=clock
-    )
+    states = br.StateMonitor(neurons, list(group.model.variables), record=True, when="after_thresholds", clock=clock)
     return neurons, br.SpikeMonitor(neurons), states
 
 

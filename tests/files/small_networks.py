@@ -38,7 +38,7 @@ def learner_state(network):
 
 def history():
     rows = [(0.0, 0.5, 1.5, np.nan), (1.0, 0.5, np.inf, 2.0)]
-    names = ("iteration", "minutes", "first_search_ms", "whole_pool_goals")
+    names = ("iteration", "minutes", "first_latency_ms", "whole_pool_visits")
     return np.array(rows, [(name, np.float64) for name in names])
 
 
@@ -46,7 +46,6 @@ def saved(path, network, save=save_network, **more):
     config = {"task": {"name": "some-task"}, "network": to_mapping(network.config), "learning": {}}
     save(path, network, config, 11, "lsnn train some-task", **more)
     return path
-
 
 
 def whole_checkpoint(path, config=None, save=save_network):

@@ -176,9 +176,7 @@ def test_weights_stand_in_the_units_of_the_equations(tmp_path):
                 rows += zip(*sorted_by, effect, strict=True)
         readout = file["network/readouts/readout/weight"][()]
     rows.sort()
-    np.testing.assert_allclose(
-        [row[3] for row in rows], network.signed_theta()[network.n_input_synapses :], rtol=1e-6
-    )
+    np.testing.assert_allclose([row[3] for row in rows], network.signed_theta()[network.n_input_synapses :], rtol=1e-6)
     np.testing.assert_array_equal(readout, network.readout)
 
 

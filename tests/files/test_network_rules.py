@@ -321,9 +321,7 @@ def test_checksum_guards_the_network(checkpoint):
         load_network(mutated(checkpoint, entry(f"{READOUT}/bias", 0, 7.0), checksum=False))
 
 
-@pytest.mark.parametrize(
-    "change", [entry("optimizer/average/bias", 0, 7.0), attribute("curriculum", "level", 0.5)]
-)
+@pytest.mark.parametrize("change", [entry("optimizer/average/bias", 0, 7.0), attribute("curriculum", "level", 0.5)])
 def test_checksum_guards_the_state_of_learning(checkpoint, change):
     with pytest.raises(InputError, match="optimizer/@checksum: must have that of its data sets and numbers"):
         load_network(mutated(checkpoint, change, checksum=False))

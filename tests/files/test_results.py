@@ -11,7 +11,7 @@ import xarray
 import lsnn
 from lsnn.errors import InputError
 from lsnn.files import conditions, store
-from tests.analysis.make_result import CHANNELS, N_NEURONS, SWIMMERS, make_result
+from tests.analysis.make_result import BASELINES, CHANNELS, N_NEURONS, make_result
 
 EPISODES, STEPS = 24, 600
 
@@ -33,7 +33,7 @@ def test_its_text_tells_what_is_in_it(result, path):
         assert told in text
     for name, condition in result.conditions.items():
         assert f"{name} " in text and condition.label in text and condition.role in text
-    assert list(result) == list(SWIMMERS) and len(result) == 9 and "frozen" in result
+    assert list(result) == list(BASELINES) and len(result) == 9 and "frozen" in result
     assert "frozen network, network, 24 episodes, 24 recorded" in repr(result["frozen"])
     assert list(result.measures) == ["visits", "latency_ms"] and result.measures["latency_ms"].censored == "found"
 

@@ -14,7 +14,7 @@ from lsnn.errors import InputError
 from lsnn.files import sealed, store
 from lsnn.files.network_file import load_network
 from lsnn.files.results import Result
-from tests.analysis.make_result import SWIMMERS, make_result
+from tests.analysis.make_result import BASELINES, make_result
 from tests.files.small_networks import DALE, history, learner_state, network_of, saved
 from tests.fuzzing.hostile import HOSTILE
 
@@ -29,10 +29,10 @@ PLACES = {
 def sources(tmp_path_factory):
     """A checkpoint and a result file."""
     folder, network = tmp_path_factory.mktemp("sealed"), network_of(DALE)
-    few = {name: SWIMMERS[name] for name in ("frozen", "oracle")}
+    few = {name: BASELINES[name] for name in ("frozen", "oracle")}
     return {
         "network": saved(folder / "c.h5", network, history=history(), learner_state=learner_state(network)),
-        "result": make_result(folder / "r.h5", 3, 200, recorded=2, window_ms=100, swimmers=few),
+        "result": make_result(folder / "r.h5", 3, 200, recorded=2, window_ms=100, baselines=few),
     }
 
 

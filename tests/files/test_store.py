@@ -76,9 +76,7 @@ def test_other_programs_read_the_file(network_file):
         assert json.loads(file.attrs["config"].decode()) == CONFIG
 
 
-@pytest.mark.parametrize(
-    "array", [np.array(2.5), np.zeros((0, 3)), np.array([True, False]), np.arange(3, dtype=">i4")]
-)
+@pytest.mark.parametrize("array", [np.array(2.5), np.zeros((0, 3)), np.array([True, False]), np.arange(3, dtype=">i4")])
 def test_scalars_empty_arrays_flags_and_foreign_byte_order(tmp_path, array):
     with store.write_atomically(tmp_path / "a.h5") as file:
         file.attrs.update({"kind": "network", "schema_version": store.schema_of("network")})

@@ -38,12 +38,12 @@ def truncate(path: Path, generator: np.random.Generator, first: int = 0) -> str:
 
 
 def shuffle_pages(path: Path, generator: np.random.Generator, first: int = 0) -> str:
-    """A stretch of bytes that another stretch, zeros or noise replace."""
+    """A segment of bytes that another segment, zeros or noise replace."""
     data = bytearray(path.read_bytes())
     length = int(generator.integers(1, max(2, (len(data) - first) // 4)))
     to, origin = (int(generator.integers(first, len(data) - length + 1)) for _ in range(2))
-    stretches = (data[origin : origin + length], bytes(length), generator.bytes(length))
-    data[to : to + length] = stretches[generator.integers(3)]
+    segments = (data[origin : origin + length], bytes(length), generator.bytes(length))
+    data[to : to + length] = segments[generator.integers(3)]
     path.write_bytes(data)
     return f"{length} bytes at {to} replaced"
 

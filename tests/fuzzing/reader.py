@@ -47,7 +47,7 @@ def result_digest(path: Path) -> str:
         told = [result.provenance.seed, platform_radius(result), repr(result)]
         for name, condition in result.conditions.items():
             arrays |= {f"{name}.{key}": array for key, array in trials_of(condition)._asdict().items()}
-            arrays |= {f"{name}.goal": platforms(condition), f"{name}.key": condition.episode_key}
+            arrays |= {f"{name}.platform": platforms(condition), f"{name}.key": condition.episode_key}
             arrays |= {f"{name}.path.{e}": path_of(condition, e) for e in range(condition.n_episodes)}
             told += [visits_of(condition).tolist(), condition.policy, radius_of(condition, 0)]
             if condition.has_recording:

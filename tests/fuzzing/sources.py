@@ -7,7 +7,7 @@ import numpy as np
 from lsnn.files import store
 from runs.testing.run import run_test
 from tasks.experiment import open_network
-from tests.analysis.make_result import SHA, SWIMMERS, make_result
+from tests.analysis.make_result import BASELINES, SHA, make_result
 from tests.analysis.test_family_pages import RECALL_DTYPE
 
 EPISODES, PULLS, SAMPLES, RECALLS, ITERATIONS = 12, 20, 22, 40, 30
@@ -15,8 +15,8 @@ NETWORKS = ("frozen", "untrained")
 
 
 def maze(path: Path) -> Path:
-    few = {name: SWIMMERS[name] for name in ("frozen", "circling", "oracle")}
-    return make_result(path, n_episodes=3, duration_ms=200, recorded=2, window_ms=100, swimmers=few)
+    few = {name: BASELINES[name] for name in ("frozen", "circling", "oracle")}
+    return make_result(path, n_episodes=3, duration_ms=200, recorded=2, window_ms=100, baselines=few)
 
 
 def bandit(path: Path) -> Path:

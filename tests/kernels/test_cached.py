@@ -40,17 +40,17 @@ def test_what_is_not_whole_counts_as_absent(tmp_path):
     whole = np.frombuffer(path.read_bytes(), np.uint8)
     for i in range(1000):
         damaged, first = whole.copy(), int(generator.integers(len(whole)))
-        stretch = slice(first, first + int(generator.integers(1, 600)))
+        segment = slice(first, first + int(generator.integers(1, 600)))
         if i % 5 == 0:
             damaged = damaged[:first]
         elif i % 5 == 1:
-            damaged[stretch] ^= 0xFF
+            damaged[segment] ^= 0xFF
         elif i % 5 == 2:
-            damaged[stretch] = generator.integers(0, 256, len(damaged[stretch]))
+            damaged[segment] = generator.integers(0, 256, len(damaged[segment]))
         elif i % 5 == 3:
             damaged[first] ^= 1 << generator.integers(8)
         else:
-            damaged = np.append(damaged, damaged[stretch])
+            damaged = np.append(damaged, damaged[segment])
         path.write_bytes(damaged.tobytes())
         assert kept(path) is None or np.array_equal(damaged, whole)
     assert kept(tmp_path / "absent") is None and kept(tmp_path) is None

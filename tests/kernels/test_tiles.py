@@ -28,10 +28,10 @@ def tiled(network, monkeypatch, neurons):
     return network.weights(np.float64)
 
 
-def run(network, weights, stretch=0):
+def run(network, weights, segment=0):
     """Spikes and gradient of a block with random input."""
     generator = np.random.default_rng(1)
-    block = Block(TASK, network, STEPS, dtype=np.float64, stretch=stretch)
+    block = Block(TASK, network, STEPS, dtype=np.float64, segment=segment)
     shape = block.record.input_spikes.shape
     block.record.input_spikes[:] = generator.integers(0, 256, shape) & generator.integers(0, 256, shape)
     block.replay(weights)
@@ -66,5 +66,5 @@ def test_every_tile_holds_the_synapses_onto_its_own_neurons(network, monkeypatch
 
 def test_tiles_with_time_checkpoints_have_the_same_bits(network, monkeypatch):
     weights = tiled(network, monkeypatch, 20)
-    for a, b in zip(run(network, weights)[1], run(network, weights, stretch=13)[1], strict=True):
+    for a, b in zip(run(network, weights)[1], run(network, weights, segment=13)[1], strict=True):
         np.testing.assert_array_equal(a, b)

@@ -58,7 +58,7 @@ def test_train_test_report(tmp_path):
     trained = lsnn("train", "water-maze", "--iterations", 2, "--seed", 4, "--out", run, "--threads", 1, *TINY)
     assert trained.exit_code == 0, trained.output
     assert sorted(path.name for path in run.iterdir()) == ["checkpoint.lsnn.h5", "network.lsnn.h5"]
-    assert "compiled code ready" in trained.stdout and "goals" in trained.stdout
+    assert "compiled code ready" in trained.stdout and "visits" in trained.stdout
     file = load_network(run / "network.lsnn.h5")
     assert file.seed == 4 and len(file.history) == 2
     tested = lsnn("test", run / "network.lsnn.h5", "--episodes", 8, "--condition", "frozen", "--out", run / "r.h5")

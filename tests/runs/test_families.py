@@ -110,7 +110,7 @@ def test_report_and_headline(results, task, tmp_path, capsys):
     print_headline(results[task] / "result.h5")
     text, figures = page.read_text(), sorted(path.stem for path in tmp_path.glob("*.png"))
     assert text.count("data:image/png;base64,") == len(figures) >= 2 and "learning_curve" in figures
-    assert "src=\"http" not in text and "changed:" not in text
+    assert 'src="http' not in text and "changed:" not in text
     printed = capsys.readouterr().out
     assert "frozen network" in printed and any(word in printed for word in ("  met ", "  NOT MET ", "  undecided "))
 

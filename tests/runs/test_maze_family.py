@@ -89,41 +89,41 @@ def test_a_network_s_cells_are_its_finds_on_the_same_keys_in_every_maze(small, n
                 block.begin(task, keys[:8])
                 block.roll_out(weights, np.full(2, -np.inf))
                 standing = block.trace.task_state[..., ON_PLATFORM] > 0
-                finds = np.count_nonzero(standing[1:] & ~standing[:-1], axis=0)
-                np.testing.assert_array_equal(grid.goals["specialist"][row, i, k, :8], finds)
+                visits = np.count_nonzero(standing[1:] & ~standing[:-1], axis=0)
+                np.testing.assert_array_equal(grid.visits["specialist"][row, i, k, :8], visits)
                 oracle = np.count_nonzero(swim("oracle", keys, task).reward > 0.5, axis=1)
-                np.testing.assert_array_equal(grid.goals["oracle"][row, i, k], oracle)
-    np.testing.assert_array_equal(grid.goals["family"], grid.goals["specialist"])
-    assert grid.goals["specialist"].any()
+                np.testing.assert_array_equal(grid.visits["oracle"][row, i, k], oracle)
+    np.testing.assert_array_equal(grid.visits["family"], grid.visits["specialist"])
+    assert grid.visits["specialist"].any()
 
 
-def test_yardsticks_are_in_order(grid):
+def test_baselines_are_in_order(grid):
     np.testing.assert_array_equal(grid.shares("oracle"), 1)
     oracle, memory, circling = (grid.shares(name) for name in ("oracle", "memory", "circling"))
     assert np.all(memory <= oracle) and np.all(memory[[0, 2]] > circling[[0, 2]])
     assert memory[1].mean() > circling[1].mean()
-    assert grid.goals["oracle"][0, 0].mean(-1) == pytest.approx(sorted(grid.goals["oracle"][0, 0].mean(-1))[::-1])
-    assert np.all(grid.goals["oracle"][:, 1].sum(-1) > grid.goals["oracle"][:, 0].sum(-1))  # larger platforms
+    assert grid.visits["oracle"][0, 0].mean(-1) == pytest.approx(sorted(grid.visits["oracle"][0, 0].mean(-1))[::-1])
+    assert np.all(grid.visits["oracle"][:, 1].sum(-1) > grid.visits["oracle"][:, 0].sum(-1))  # larger platforms
 
 
-@pytest.mark.parametrize("swimmer", ["circling", "memory"])
-def test_swimmers_circle_at_their_best_radius(small, path, swimmer):
+@pytest.mark.parametrize("baseline", ["circling", "memory"])
+def test_baselines_circle_at_their_best_radius(small, path, baseline):
     keys = study_keys(SEED, Study.MAZE_FAMILY, EPISODES)
     with h5py.File(path) as file:
         np.testing.assert_array_equal(file["episode_key"], keys)
         for number, maze in enumerate(maze_family.grid()):
-            swum = [swim(swimmer, keys, maze, circle).reward for circle in SMALL["CIRCLES_TRIED"]]
+            swum = [swim(baseline, keys, maze, circle).reward for circle in SMALL["CIRCLES_TRIED"]]
             best = np.argmax([reward.sum() for reward in swum])
-            assert file[swimmer]["circle_radius"][:].ravel()[number] == SMALL["CIRCLES_TRIED"][best]
-            finds = np.count_nonzero(swum[best] > 0.5, axis=1)
-            np.testing.assert_array_equal(file[swimmer]["goals"][:].reshape(-1, EPISODES)[number], finds)
+            assert file[baseline]["circle_radius"][:].ravel()[number] == SMALL["CIRCLES_TRIED"][best]
+            visits = np.count_nonzero(swum[best] > 0.5, axis=1)
+            np.testing.assert_array_equal(file[baseline]["visits"][:].reshape(-1, EPISODES)[number], visits)
 
 
-def test_swimmers_in_parts_are_those_in_one(small, monkeypatch):
+def test_baselines_in_parts_are_those_in_one(small, monkeypatch):
     keys, circle = study_keys(SEED, Study.MAZE_FAMILY, 5), np.full((3, 2, 3), 0.5)
-    whole = maze_family.swimmer_goals("memory", keys, circle)
-    monkeypatch.setattr(maze_family, "SWIMMERS_AT_ONCE", 2)
-    np.testing.assert_array_equal(maze_family.swimmer_goals("memory", keys, circle), whole)
+    whole = maze_family.baseline_visits("memory", keys, circle)
+    monkeypatch.setattr(maze_family, "BASELINES_AT_ONCE", 2)
+    np.testing.assert_array_equal(maze_family.baseline_visits("memory", keys, circle), whole)
 
 
 def test_origin_of_the_networks(network, path):
@@ -155,8 +155,11 @@ def test_text_and_figure_show_the_shares(path, grid):
 
 
 def test_shares_are_ratios_of_sums_and_grids_weigh_mazes_alike():
-    goals = {"memory": np.array([[[[2.0, 0.0]], [[30.0, 10.0]]]]), "oracle": np.array([[[[2.0, 6.0]], [[40.0, 10.0]]]])}
-    grid = analysis.Grid(["circle"], np.array([0.1, 0.2]), np.array([1]), goals)
+    visits = {
+        "memory": np.array([[[[2.0, 0.0]], [[30.0, 10.0]]]]),
+        "oracle": np.array([[[[2.0, 6.0]], [[40.0, 10.0]]]]),
+    }
+    grid = analysis.Grid(["circle"], np.array([0.1, 0.2]), np.array([1]), visits)
     np.testing.assert_array_equal(grid.shares("memory"), [[[0.25], [0.8]]])
     found = grid.mean_share("memory", 0)
     assert isinstance(found, Estimate) and found.value == pytest.approx((0.25 + 0.8) / 2) and found.n == 2
@@ -168,8 +171,8 @@ def test_without_a_family_network_only_the_specialist_is_shown(small, network, p
     assert "specialist" in capsys.readouterr().out
     with Result(tmp_path / "maze_family.h5") as result, Result(path) as both:
         grid = analysis.grid_of(result)
-        assert grid.players == ["specialist", "memory", "circling"]
-        np.testing.assert_array_equal(grid.goals["specialist"], analysis.grid_of(both).goals["specialist"])
+        assert grid.conditions == ["specialist", "memory", "circling"]
+        np.testing.assert_array_equal(grid.visits["specialist"], analysis.grid_of(both).visits["specialist"])
 
 
 def test_bad_input(small, network, path, tmp_path, capsys):
@@ -190,7 +193,7 @@ def test_bad_input(small, network, path, tmp_path, capsys):
 def test_files_that_do_not_hold_a_grid_are_refused(path, tmp_path):
     for name, change, message in (
         ("shape", lambda file: file.__delitem__("memory"), "needs a group 'memory'"),
-        ("oracle", lambda file: file["oracle/goals"].__setitem__((1, 0), 0), "the oracle finds nothing"),
+        ("oracle", lambda file: file["oracle/visits"].__setitem__((1, 0), 0), "the oracle finds nothing"),
     ):
         with store.write_atomically(tmp_path / name) as file, h5py.File(path) as whole:
             file.attrs.update(whole.attrs)

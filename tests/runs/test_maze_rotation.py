@@ -1,4 +1,4 @@
-"""Frozen networks whose actions are turned: progress and straightness by hand, finds by direct count, messages."""
+"""Frozen networks whose actions are turned: progress and straightness by hand, visits by direct count, messages."""
 
 from dataclasses import replace
 
@@ -48,9 +48,9 @@ def path(maze, network, tmp_path_factory):
     return out / "maze_rotation.h5"
 
 
-def read(path, player):
+def read(path, condition):
     with h5py.File(path) as file:
-        return {name: data[:] for name, data in file[player].items()}
+        return {name: data[:] for name, data in file[condition].items()}
 
 
 # What is measured
@@ -61,7 +61,7 @@ def test_the_maze_is_the_paper_s_but_for_the_rotation():
 
 
 def test_progress_of_a_path_by_hand():
-    """A find at once, a rest of two steps, then steps towards, past and along the platform at the origin."""
+    """A visit at once, a rest of two steps, then steps towards, past and along the platform at the origin."""
     states = np.zeros((2, 8, N_STATE))
     states[0, :, X] = [0.5, 0.1, 0.1, 0.6, 0.58, 0.58, 0.59, 0.59]
     states[0, :, Y] = [0, 0, 0, 0, 0, 0.02, 0.02, 0.02]
@@ -73,42 +73,44 @@ def test_progress_of_a_path_by_hand():
     away = (np.hypot(0.58, 0.02) - np.hypot(0.59, 0.02)) / 0.02
     np.testing.assert_allclose(found.progress[0], [np.nan] * 3 + [1, sideways, away, 0], atol=1e-6)
     assert np.isnan(found.progress[1]).all() and found.progress.dtype == np.float32
-    np.testing.assert_array_equal(found.goals, [1, 0])
-    np.testing.assert_array_equal(found.first_find_ms, [1, -1])
+    np.testing.assert_array_equal(found.visits, [1, 0])
+    np.testing.assert_array_equal(found.first_visit_ms, [1, -1])
 
 
 def test_finds_of_a_network_are_those_of_its_roll_out(maze, network, path):
     file, experiment = open_network(network)
     task = replace(maze, encoder=experiment.task.encoder)
-    keys, finds, first = study_keys(SEED, Study.MAZE_ROTATION, EPISODES), [], []
+    keys, visits, first = study_keys(SEED, Study.MAZE_ROTATION, EPISODES), [], []
     for part in keys.reshape(-1, 8):
         block = Block(task, file.network, task.duration_ms)
         block.begin(task, part)
         block.roll_out(file.network.weights(), np.full(2, -np.inf))
         found = block.trace.reward > 0.5
-        finds.extend(np.count_nonzero(found, axis=0))
+        visits.extend(np.count_nonzero(found, axis=0))
         first.extend(np.where(found.any(axis=0), found.argmax(axis=0) + 1, -1))
     for name in ("rotated", "specialist"):
         kept = read(path, name)
-        np.testing.assert_array_equal(kept["goals"], finds)
-        np.testing.assert_array_equal(kept["first_find_ms"], first)
-    assert any(finds)
+        np.testing.assert_array_equal(kept["visits"], visits)
+        np.testing.assert_array_equal(kept["first_visit_ms"], first)
+    assert any(visits)
 
 
 def test_the_oracle_swims_straight_and_all_meet_the_same_angles(path):
-    players = {name: read(path, name) for name in ("rotated", "specialist", "memory", "oracle")}
-    oracle = players["oracle"]
+    conditions = {name: read(path, name) for name in ("rotated", "specialist", "memory", "oracle")}
+    oracle = conditions["oracle"]
     counted = np.isfinite(oracle["progress"])
     np.testing.assert_allclose(oracle["progress"][counted], 1, atol=1e-5)
-    for episode, first in enumerate(oracle["first_find_ms"]):  # no step up to the end of the first rest, 7 ms
+    for episode, first in enumerate(oracle["first_visit_ms"]):  # no step up to the end of the first rest, 7 ms
         assert np.isnan(oracle["progress"][episode, : first + 7]).all() and counted[episode, first + 7]
-    np.testing.assert_allclose(players["memory"]["progress"][np.isfinite(players["memory"]["progress"])], 1, atol=1e-5)
-    assert np.all(players["memory"]["first_find_ms"] >= oracle["first_find_ms"])
-    for player in players.values():
-        np.testing.assert_array_equal(player["rotation"], oracle["rotation"])
-        assert np.nanmax(np.abs(player["progress"])) <= 1 + 1e-5
-        assert player["goals"].sum() <= oracle["goals"].sum()
-        assert not np.isfinite(player["progress"][player["first_find_ms"] < 0]).any()
+    np.testing.assert_allclose(
+        conditions["memory"]["progress"][np.isfinite(conditions["memory"]["progress"])], 1, atol=1e-5
+    )
+    assert np.all(conditions["memory"]["first_visit_ms"] >= oracle["first_visit_ms"])
+    for condition in conditions.values():
+        np.testing.assert_array_equal(condition["rotation"], oracle["rotation"])
+        assert np.nanmax(np.abs(condition["progress"])) <= 1 + 1e-5
+        assert condition["visits"].sum() <= oracle["visits"].sum()
+        assert not np.isfinite(condition["progress"][condition["first_visit_ms"] < 0]).any()
     assert np.abs(oracle["rotation"]).max() <= 90 and np.ptp(oracle["rotation"]) > 90
     with h5py.File(path) as file:
         keys = study_keys(SEED, Study.MAZE_ROTATION, EPISODES)
@@ -118,7 +120,7 @@ def test_the_oracle_swims_straight_and_all_meet_the_same_angles(path):
 # What is made of it
 
 
-def test_bins_begin_at_the_first_find():
+def test_bins_begin_at_the_first_visit():
     progress = np.full((3, 120), np.nan)
     progress[0, 10:60], progress[0, 60:90], progress[0, 90:] = 0.2, 0.5, 0.8
     progress[1, 100:] = np.linspace(-1, 0, 20)
@@ -146,23 +148,23 @@ def test_a_path_is_straight_from_the_first_bin_at_nine_tenths_of_its_late_level(
     np.testing.assert_array_equal(both, [150, 2000])
 
 
-def player(progress, first, rotation=None, goals=None):
+def condition(progress, first, rotation=None, visits=None):
     n_episodes, steps = progress.shape
     late = analysis.in_bins(progress[:, -analysis.LATE_MS :], np.zeros(n_episodes, int), analysis.LATE_MS)[:, 0]
     ones = np.ones(n_episodes)
-    return analysis.Player(
-        ones if goals is None else goals, ones if rotation is None else rotation, first,
+    return analysis.Episodes(
+        ones if visits is None else visits, ones if rotation is None else rotation, first,
         analysis.in_bins(progress, first), late, steps,
     )  # fmt: skip
 
 
 def test_course_of_a_group_by_hand():
-    """Two animals learn within 100 and 300 ms of their first finds at 200 and 400, one never finds; late level 0.8."""
+    """Two animals learn within 100 and 300 ms of their first visits at 200 and 400, one never finds; late level 0.8."""
     progress, first = np.full((3, 2000), np.nan), np.array([200, 400, -1])
     progress[0, 200:300], progress[0, 300:] = 0.0, 0.8
     progress[1, 400:700], progress[1, 700:] = 0.0, 0.8
-    network = player(progress, first, goals=np.array([3.0, 2.0, 0.0]))
-    oracle = player(progress, first, goals=np.array([4.0, 4.0, 2.0]))
+    network = condition(progress, first, visits=np.array([3.0, 2.0, 0.0]))
+    oracle = condition(progress, first, visits=np.array([4.0, 4.0, 2.0]))
     course = analysis.course_of(network, oracle, np.ones(3, bool))
     assert (course.episodes, course.found) == (3, 2)
     assert course.late.value == pytest.approx(0.8) and course.share.value == pytest.approx(0.5)
@@ -173,7 +175,7 @@ def test_course_of_a_group_by_hand():
     nobody = analysis.course_of(network, oracle, np.array([False, False, True]))
     assert np.isnan(nobody.straight_ms.value) and np.isnan(nobody.in_all_ms) and nobody.share.value == 0
     assert analysis.told_course(nobody, 2000).endswith("–")
-    away = player(-progress, first)
+    away = condition(-progress, first)
     assert analysis.told_course(analysis.course_of(away, oracle, np.ones(3, bool)), 2000).endswith("never")
 
 
@@ -186,10 +188,10 @@ def test_groups_go_by_the_size_of_the_angle():
 
 
 def test_shares_by_sector():
-    goals, oracle = np.array([1.0, 2.0, 3.0, 4.0]), np.full(4, 5.0)
+    visits, oracle = np.array([1.0, 2.0, 3.0, 4.0]), np.full(4, 5.0)
     rotation = np.array([-90.0, -76.0, -75.0, 90.0])
-    of = player(np.zeros((4, 60)), np.zeros(4, int), rotation, goals)
-    told = player(np.zeros((4, 60)), np.zeros(4, int), rotation, oracle)
+    of = condition(np.zeros((4, 60)), np.zeros(4, int), rotation, visits)
+    told = condition(np.zeros((4, 60)), np.zeros(4, int), rotation, oracle)
     shares = [analysis.sector_share(of, told, sector).value for sector in range(12)]
     np.testing.assert_allclose(shares, [0.3, 0.6, *[np.nan] * 9, 0.8])
 
@@ -201,14 +203,14 @@ def test_text_and_figure(path):
     assert "0 [0, 0] ms" in lines[0]
     assert (path.parent / "maze_rotation.png").read_bytes().startswith(b"\x89PNG")
     with Result(path) as result:
-        oracle, rotated = (analysis.player_of(result, name) for name in ("oracle", "rotated"))
+        oracle, rotated = (analysis.episodes_of(result, name) for name in ("oracle", "rotated"))
         left, right = analysis.rotation_figure(result).axes
     dashed = [line.get_label() for line in left.lines if line.get_linestyle() == "--"]
     assert dashed == [f"specialist, {group}" for group in analysis.GROUPS]
     shown = next(line for line in right.lines if line.get_label() == "trained with rotation")
     expected = [analysis.sector_share(rotated, oracle, sector).value for sector in range(12)]
     np.testing.assert_array_equal(shown.get_ydata(), expected)
-    assert f"{rotated.goals.sum() / oracle.goals.sum():.2f} [" in text.splitlines()[2]
+    assert f"{rotated.visits.sum() / oracle.visits.sum():.2f} [" in text.splitlines()[2]
 
 
 def test_bad_input(maze, network, path, tmp_path, capsys):

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from analysis.latencies import goals_per_episode
+from analysis.latencies import visits_per_episode
 from analysis.maze import visits_of
 from analysis.neuron_models import describe, model_rows, offsets, runs_of
 from lsnn.errors import InputError
@@ -35,12 +35,12 @@ def test_every_run_is_in_table_and_figure(compared):
         for run in runs:
             with Result(compared / f"alif-seed{run.seed}" / "result.h5") as alone:
                 np.testing.assert_array_equal(visits_of(run.condition), visits_of(alone["frozen"]))
-            assert f"{goals_per_episode(run.condition).value:5.1f} [" in text
+            assert f"{visits_per_episode(run.condition).value:5.1f} [" in text
         assert offsets(runs) == [-0.08, 0.08]
         left, right = model_rows(table).axes
         assert [label.get_text() for label in left.get_yticklabels()] == ["alif"]
         shown = next(line for line in left.lines if line.get_label() == "a network")
-        assert list(shown.get_xdata()) == [goals_per_episode(run.condition).value for run in runs]
+        assert list(shown.get_xdata()) == [visits_per_episode(run.condition).value for run in runs]
 
 
 def test_complete_runs_are_not_repeated(compared, monkeypatch):

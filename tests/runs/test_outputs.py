@@ -21,11 +21,11 @@ from runs.sweeps import sweep as sweeping
 from runs.sweeps.spec import FIGURE, SUMMARY
 from runs.training import train as training
 from runs.training.train import Budget, fresh_run, train
-from tests.analysis.make_result import SWIMMERS, make_result
+from tests.analysis.make_result import BASELINES, make_result
 from tests.runs.tiny import FREE, tiny, trained
 
 CLONE = Path(__file__).parents[2]
-FEW = {name: SWIMMERS[name] for name in ("frozen", "circling", "oracle")}
+FEW = {name: BASELINES[name] for name in ("frozen", "circling", "oracle")}
 
 
 def lsnn(*arguments):
@@ -48,7 +48,9 @@ def is_whole(path):
 
 @pytest.fixture(scope="module")
 def result_path(tmp_path_factory):
-    return make_result(tmp_path_factory.mktemp("result") / "result.h5", 4, 200, recorded=2, window_ms=100, swimmers=FEW)
+    return make_result(
+        tmp_path_factory.mktemp("result") / "result.h5", 4, 200, recorded=2, window_ms=100, baselines=FEW
+    )
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def test_workers_get_the_file_with_the_job(here):
 
 def test_a_sweep_runs_it(here):
     Path("sweep.toml").write_text(
-        f'task = {str(here)!r}\niterations = 1\nseeds = [0]\nepisodes = 8\n[fixed]\nlearning.episodes = 8\n'
+        f"task = {str(here)!r}\niterations = 1\nseeds = [0]\nepisodes = 8\n[fixed]\nlearning.episodes = 8\n"
         "[grid]\nnetwork.tau_a_ms = [200.0, 400.0]\n"
     )
     done = lsnn("sweep", "sweep.toml", "--out", "sweep", "--threads", 1)

@@ -35,7 +35,7 @@ from runs.study.water_maze import (
 from runs.study.water_maze.swimming import find_rows, swim
 from runs.training.train import Budget
 from tasks.experiment import open_network, overridden
-from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, ON_PLATFORM, WAIT, X, Y
+from tasks.water_maze.dynamics import ON_PLATFORM, PLATFORM_X, PLATFORM_Y, WAIT, X, Y
 from tests.runs.tiny import trained
 
 EPISODES, SEED = 12, 3
@@ -61,7 +61,7 @@ def recorded(subject, keys, plan, task=None, what=lambda block: block.record.x):
     def keep(block, episodes):
         return np.moveaxis(what(block).copy(), 2, 0)[: episodes.stop - episodes.start]
 
-    return np.concatenate(run_blocks(subject, keys, task or subject.task, plan, keep, stretch=0))
+    return np.concatenate(run_blocks(subject, keys, task or subject.task, plan, keep, segment=0))
 
 
 def spikes_of(block):
@@ -111,7 +111,7 @@ def test_erasing_everything_starts_the_network_from_silence(subject, keys):
 def test_moments_lie_between_the_second_start_and_the_latest(subject):
     found = np.array([10, 99, 100, NEVER])
     drawn = [
-        swimming.moments_after_first_find(subject, found, 101, np.random.default_rng(number)) for number in range(200)
+        swimming.moments_after_first_visit(subject, found, 101, np.random.default_rng(number)) for number in range(200)
     ]
     first = np.array(drawn)[:, 0]
     assert first.min() == 11 and first.max() == 100
@@ -176,10 +176,10 @@ def test_transplant_of_everything_with_the_world_swaps_the_behaviour_to_the_bit(
 
 def test_animals_of_a_pair_start_together_and_their_platforms_are_gone(subject):
     found = transplant.transplant(subject, SEED, watched_ms=40)
-    path, goal = found.items["path"].values, found.items["goal"].values
-    assert path.shape == (len(SWAPS), len(goal), 41, 2) and len(goal) % 8 == 0
+    path, platform = found.items["path"].values, found.items["platform"].values
+    assert path.shape == (len(SWAPS), len(platform), 41, 2) and len(platform) % 8 == 0
     np.testing.assert_array_equal(path[:, ::2, 0], path[:, 1::2, 0])
-    distance = np.linalg.norm(path[0, :, 0] - goal, axis=-1)
+    distance = np.linalg.norm(path[0, :, 0] - platform, axis=-1)
     assert np.all(distance > subject.task.platform_radius)
     for name, swap in SWAPS.items():
         place = list(SWAPS).index(name)
@@ -187,7 +187,7 @@ def test_animals_of_a_pair_start_together_and_their_platforms_are_gone(subject):
         assert (path[place] == path[0]).all() == alone, name  # each is a fork of its own, from the same place
         np.testing.assert_array_equal(path[place, :, 0], path[0, :, 0])
     steps = np.linalg.norm(np.diff(path, axis=2), axis=-1)
-    assert steps.max() <= subject.task.speed * (1 + 1e-4)  # nobody is set down elsewhere: there is nothing to find
+    assert steps.max() <= subject.task.speed * (1 + 1e-4)  # nobody is released elsewhere: there is nothing to find
 
 
 def test_after_the_first_find_states_are_those_at_the_second_start(subject):
@@ -292,11 +292,11 @@ def test_currents_under_way_arrive_as_late_as_they_would_have(subject, keys):
 # Decoding
 
 
-def test_states_are_those_at_the_lag_since_the_last_find(subject):
+def test_states_are_those_at_the_lag_since_the_last_visit(subject):
     lags = (3, 20)
     found = decoding.decoding(subject._replace(episodes=4), SEED, lags)
     keys, half = study_keys(SEED, Study.DECODING, 16), subject.task.duration_ms // 2
-    known = np.isfinite(found.items["goal"].values).all(axis=1)
+    known = np.isfinite(found.items["platform"].values).all(axis=1)
     assert known.any()
     plain = swim(subject, keys, task=replace(subject.task, duration_ms=half))
     x = recorded(subject, keys, intervene(subject), replace(subject.task, probe_ms=half, duration_ms=half + 21))
@@ -337,8 +337,8 @@ def test_in_the_dark_no_input_cell_fires(subject, keys):
 # Retention, reversal, probe
 
 
-def test_retention_without_a_blank_is_the_plain_maze(subject):
-    found = retention.retention(subject, SEED, blank_ms=(0,), watched_ms=150)
+def test_retention_without_a_dark_is_the_plain_maze(subject):
+    found = retention.retention(subject, SEED, dark_ms=(0,), watched_ms=150)
     keys = study_keys(SEED, Study.RETENTION, EPISODES)
     plain = swim(subject, keys, task=replace(subject.task, duration_ms=301))
     second = find_rows(plain.trials, EPISODES, 1)
@@ -350,7 +350,7 @@ def test_retention_without_a_blank_is_the_plain_maze(subject):
         assert search[animal] == (rows["latency_ms"][0] if within else 151)
 
 
-def test_the_first_start_after_a_blank_is_the_same_whatever_its_length(subject, keys):
+def test_the_first_start_after_a_dark_is_the_same_whatever_its_length(subject, keys):
     weights, places = subject.network.weights(), []
     for ms in (0, 5, 40):
         block = Block(subject.task, subject.network, subject.task.duration_ms, keep_states=True)
@@ -359,14 +359,16 @@ def test_the_first_start_after_a_blank_is_the_same_whatever_its_length(subject, 
         retention.lift_out(block, ms)
         block.roll_out(weights, subject.mean_action, ms + 1)
         places.append(block.task_state[:, [X, Y]].copy())
-        assert np.all(block.task_state[:, [GOAL_X, GOAL_Y]] == block.trace.task_state[0][:, [GOAL_X, GOAL_Y]])
+        assert np.all(
+            block.task_state[:, [PLATFORM_X, PLATFORM_Y]] == block.trace.task_state[0][:, [PLATFORM_X, PLATFORM_Y]]
+        )
     np.testing.assert_array_equal(places[0], places[1])
     np.testing.assert_array_equal(places[0], places[2])
 
 
 def test_the_platform_moves_away_and_the_probe_has_none(subject):
     moved = behaviour.reversal(subject, SEED, watched_ms=80).items
-    assert np.all(np.linalg.norm(moved["old_goal"].values - moved["new_goal"].values, axis=1) > 0)
+    assert np.all(np.linalg.norm(moved["old_platform"].values - moved["new_platform"].values, axis=1) > 0)
     probed = behaviour.probe(subject, SEED, watched_ms=80).items
     steps = np.linalg.norm(np.diff(probed["path"].values, axis=2), axis=-1)
     assert steps.max() <= subject.task.speed * (1 + 1e-4)
@@ -380,10 +382,10 @@ def test_no_damage_is_the_plain_network_and_damage_is_as_large_as_asked(subject)
     findings = generalisation.generalisation(subject, SEED)
     found, curves = findings.items, findings.attributes["curves"]
     plain = swim(subject, study_keys(SEED, Study.GENERALISATION, EPISODES))
-    goals = np.bincount(plain.trials["episode"][plain.trials["found"]], minlength=EPISODES)
+    visits = np.bincount(plain.trials["episode"][plain.trials["found"]], minlength=EPISODES)
     for name in ("place-cell noise", "synapses pruned", "weights jittered", "neurons silenced"):
         row = (found["curve"].values == curves.index(name)) & (found["value"].values == 0)
-        np.testing.assert_array_equal(found["goals"].values[row][0], goals)
+        np.testing.assert_array_equal(found["visits"].values[row][0], visits)
     weights, generator = subject.network.weights(), np.random.default_rng(0)
     cut = generalisation.pruned(weights, 0.3, generator)
     share = np.mean(cut.inputs.weight[weights.inputs.weight != 0] == 0)
@@ -543,7 +545,7 @@ def test_one_experiment_alone_is_what_it_is_among_the_others(folder, tmp_path, s
     assert outcome.exit_code == 0, outcome.output
     with h5py.File(out) as alone, h5py.File(study_of_8) as all_of_them:
         assert set(alone) == {"clamp", "network"}
-        for name in ("photograph_5/goal", "photograph_5/trials", "first_find_ms"):
+        for name in ("photograph_5/platform", "photograph_5/trials", "first_visit_ms"):
             np.testing.assert_array_equal(alone["clamp"][name][()], all_of_them["clamp"][name][()])
 
 

@@ -47,7 +47,7 @@ def test_every_question_is_answered_with_numbers(study_path):
 
 
 def test_what_few_animals_do_not_decide_is_not_said_to_be_absent(study_path, written):
-    """Search times of some ten animals decide nothing; no mechanism is named that nothing tests."""
+    """Escape latencies of some ten animals decide nothing; no mechanism is named that nothing tests."""
     with Result(study_path) as result:
         outcomes, _ = decided(result, [entry for entry in ENTRIES if entry.name in result.file])
     assert set(outcomes["silence"].values()) == set(outcomes["retention"].values()) == {Outcome.UNDECIDED}

@@ -328,7 +328,7 @@ def test_a_second_ctrl_c_kills_a_cell():
 
 def test_time_to_three_quarters_is_read_off_the_validations(monkeypatch):
     rows = [(k, k / 10, np.nan if k % 2 else float(k)) for k in range(1, 9)]
-    history = np.array(rows, [(name, float) for name in ("iteration", "minutes", "whole_pool_goals")])
+    history = np.array(rows, [(name, float) for name in ("iteration", "minutes", "whole_pool_visits")])
     monkeypatch.setattr("tasks.family.Family.best_score", lambda family, task, keys, practice: 8.0)
     curve = curve_of(history, tiny().task, 0)
     np.testing.assert_array_equal(curve.iteration, [3, 5, 7, 9])

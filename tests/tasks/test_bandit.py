@@ -1,4 +1,4 @@
-"""Bandits: hand-worked trials, common luck, the players' closed forms, the Gymnasium face."""
+"""Bandits: hand-worked trials, common luck, the baselines' closed forms, the Gymnasium environment."""
 
 import gymnasium
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 import tasks  # noqa: F401
 from lsnn.errors import InputError
 from tasks.bandit import Bandit
-from tasks.bandit.baselines import PLAYERS, gittins_table, play, regret
+from tasks.bandit.baselines import BASELINES, gittins_table, play, regret
 from tasks.bandit.task import (
     ARMS,
     LAST_ARM,
@@ -98,10 +98,10 @@ def test_gittins_index_without_a_future_is_the_mean():
             assert table[won, lost] == pytest.approx((won + 1) / (won + lost + 2), abs=2e-3)
 
 
-def test_players_by_what_they_lose():
+def test_baselines_by_what_they_lose():
     """Random loses the mean distance to the better arm, 1/6 a trial; the oracle nothing; the rest lie in order."""
     task, p = Bandit(), Bandit().probabilities(KEYS)
-    lost = {player: regret(p, play(player, KEYS, task).choice)[:, -1].mean() for player in PLAYERS}
+    lost = {baseline: regret(p, play(baseline, KEYS, task).choice)[:, -1].mean() for baseline in BASELINES}
     assert lost["random"] == pytest.approx(100 / 6, abs=1.0)
     assert lost["oracle"] == 0 < lost["gittins"] < lost["thompson"] < lost["ucb1"] < lost["random"]
 
@@ -123,8 +123,8 @@ def test_thompson_sampling_is_the_one_of_numpy():
 
 
 def test_luck_is_common():
-    """Two players that pull the same arm on the same trial are paid alike."""
-    one, other = (play(player, KEYS, Bandit()) for player in ("random", "thompson"))
+    """Two baselines that pull the same arm on the same trial are paid alike."""
+    one, other = (play(baseline, KEYS, Bandit()) for baseline in ("random", "thompson"))
     same = one.choice == other.choice
     assert 0.3 < same.mean() < 0.7
     np.testing.assert_array_equal(one.reward[same], other.reward[same])
@@ -165,6 +165,6 @@ def test_bad_values_are_named(keys, message):
         Bandit(**keys)
 
 
-def test_an_unknown_player_is_named():
-    with pytest.raises(InputError, match="player must be one of random"):
+def test_an_unknown_baseline_is_named():
+    with pytest.raises(InputError, match="baseline must be one of random"):
         play("softmax", KEYS, Bandit())

@@ -119,7 +119,7 @@ def test_groups_of_flag_cells_fire_while_their_flag_is_up() -> None:
 
 
 @pytest.mark.parametrize("encoder", [CoordinateCells(), PlaceCells()])
-def test_a_blank_is_silent(encoder) -> None:
+def test_a_dark_is_silent(encoder) -> None:
     assert not spikes_of(encoder, [1.0, 1.0, 0.0, 0.0], 500).any()
 
 

@@ -37,21 +37,21 @@ def test_paper_preset_has_the_sizes_of_the_paper():
 
 def test_settings_change_what_they_name_and_nothing_else():
     old = preset("water-maze")
-    new = overridden(old, ["network.beta=3", "task.held_out_wedge=[0, 30]", "learning.spread=readout"])
+    new = overridden(old, ["network.beta=3", "task.held_out_wedge=[0, 30]", "learning.policy_std=readout"])
     changed = {"network": {"beta"}, "task": {"held_out_wedge"}, "learning": {"spread"}}
     for section, values in new.as_mapping().items():
         before = old.as_mapping()[section]
         assert {key for key in values if values[key] != before[key]} == changed[section]
-    assert (new.network.beta, new.task.held_out_wedge, new.learning.spread) == (3.0, (0.0, 30.0), "readout")
+    assert (new.network.beta, new.task.held_out_wedge, new.learning.policy_std) == (3.0, (0.0, 30.0), "readout")
 
 
 def test_an_older_name_of_a_key_is_read():
     config = preset("water-maze").as_mapping()
     del config["task"]["dark_ms"]
-    config["task"]["blank_ms"] = 70
+    config["task"]["dark_ms"] = 70
     assert experiment_of(config).task.dark_ms == 70
     config["task"]["dark_ms"] = 70
-    with pytest.raises(InputError, match="task must not have both dark_ms and blank_ms"):
+    with pytest.raises(InputError, match="task must not have both dark_ms and dark_ms"):
         experiment_of(config)
 
 

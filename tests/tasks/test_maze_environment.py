@@ -11,7 +11,7 @@ import tasks  # noqa: F401  (registers the environments)
 from lsnn.errors import InputError
 from tasks.environment import WaterMazeEnv, WaterMazeVectorEnv
 from tasks.water_maze import WaterMaze
-from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, N_STATE, begin, observe, transition
+from tasks.water_maze.dynamics import N_STATE, PLATFORM_X, PLATFORM_Y, begin, observe, transition
 from tasks.water_maze.rendering import PIXELS, PLATFORM
 
 EVERY_MEMBER = {
@@ -53,7 +53,7 @@ def test_same_path_as_the_compiled_functions(members) -> None:
         seen, reward, terminated, truncated, info = environment.step(action)
         assert reward == transition(key, t, action.astype(np.float64), parameters, state)[0]
         assert not terminated and truncated == (t == task.duration_ms - 1)
-        assert np.array_equal(info["goal"], state[[GOAL_X, GOAL_Y]])
+        assert np.array_equal(info["platform"], state[[PLATFORM_X, PLATFORM_Y]])
 
 
 def test_two_seeded_copies_match_exactly_and_seeds_differ() -> None:
@@ -82,7 +82,7 @@ def test_the_vector_environment_is_many_single_ones() -> None:
         )
         for value, wanted in zip((seen, reward, terminated, truncated), expected, strict=True):
             assert np.array_equal(value, wanted)
-        assert all(np.array_equal(info[name], expected_info[name]) for name in ("key", "goal", "trial"))
+        assert all(np.array_equal(info[name], expected_info[name]) for name in ("key", "platform", "trial"))
 
 
 def test_an_episode_over_begins_anew_at_the_next_step() -> None:
@@ -122,7 +122,10 @@ def test_pictures() -> None:
         (lambda: WaterMazeEnv(depth=1.0), "a keyword of water-maze must be one of .* received 'depth'"),
         (lambda: WaterMazeEnv(platform_radius=-1.0), "platform_radius must be"),
         (lambda: WaterMazeEnv(render_mode="human"), "render_mode must be None or 'rgb_array', received 'human'"),
-        (lambda: WaterMazeEnv().reset(options={"goal": 1}), "an option of reset must be 'key', received 'goal'"),
+        (
+            lambda: WaterMazeEnv().reset(options={"platform": 1}),
+            "an option of reset must be 'key', received 'platform'",
+        ),
         (lambda: WaterMazeEnv().reset(options={"key": -1}), "key must be an integer from 0"),
         (lambda: WaterMazeEnv().reset(options={"key": 1.5}), "key must be an integer from 0"),
         (lambda: WaterMazeEnv().step(np.zeros(3)), "action must be numbers of shape"),

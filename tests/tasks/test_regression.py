@@ -55,8 +55,8 @@ def test_functions_by_hand():
 
 
 @every_function
-def test_traits_say_what_the_function_is(function):
-    task = Regression(function, traits_weight=4.0)
+def test_latent_say_what_the_function_is(function):
+    task = Regression(function, latent_weight=4.0)
     state, taught, x = np.zeros(N_STATE), np.zeros(task.n_target), np.zeros(task.dimensions)
     begin(KEYS[0], task.parameters(), state)
     state[STEP] = task.sample_ms - 1
@@ -85,9 +85,9 @@ def test_a_linear_function_gets_more_variables_with_the_level():
     assert Regression("sine").at_difficulty(0.0) == Regression("sine")
 
 
-def test_the_answer_is_the_first_number_of_the_readout_with_and_without_traits():
-    assert [Regression("linear", traits_weight=w).n_target for w in (0.0, 1.0)] == [1, 6]
-    assert Regression("linear", traits_weight=1.0).n_action == 1
+def test_the_answer_is_the_first_number_of_the_readout_with_and_without_latent():
+    assert [Regression("linear", latent_weight=w).n_target for w in (0.0, 1.0)] == [1, 6]
+    assert Regression("linear", latent_weight=1.0).n_action == 1
 
 
 @every_function
@@ -143,7 +143,7 @@ def test_metrics_are_mean_squared_errors():
         ({"active_dimensions": 2}, "active_dimensions must be none unless function is linear, received 'sine'"),
         ({"function": "linear", "active_dimensions": 6}, "active_dimensions must be an integer from 1 to 5"),
         ({"samples": 1}, "samples must be an integer of at least 2"),
-        ({"traits_weight": -1.0}, "traits_weight must be a number of at least 0"),
+        ({"latent_weight": -1.0}, "latent_weight must be a number of at least 0"),
         ({"answer_ms": 21}, "answer_ms must be an integer from 1 to"),
         ({"encoder": FlagCells(("a",))}, "encoder must be a GaussianPopulation of 2 dimensions"),
     ],

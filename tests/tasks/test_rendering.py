@@ -5,13 +5,13 @@ import numpy as np
 from tasks.bandit import task as bandit
 from tasks.bandit.rendering import draw_bandit
 from tasks.rendering import ANIMAL, FOUND_PLATFORM, PIXELS, PLATFORM, ROOM, TRAIL, WATER
-from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, N_STATE, ON_PLATFORM, RADIUS, X, Y
+from tasks.water_maze.dynamics import N_STATE, ON_PLATFORM, PLATFORM_X, PLATFORM_Y, RADIUS, X, Y
 from tasks.water_maze.rendering import draw_maze
 
 
 def state_at(x: float, y: float) -> np.ndarray:
     state = np.zeros(N_STATE)
-    state[[X, Y, GOAL_X, GOAL_Y, RADIUS]] = (x, y, 0.0, 0.6, 0.3)
+    state[[X, Y, PLATFORM_X, PLATFORM_Y, RADIUS]] = (x, y, 0.0, 0.6, 0.3)
     return state
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tasks.water_maze import WaterMaze
-from tasks.water_maze.dynamics import GOAL_X, N_STATE, ON_PLATFORM, RADIUS, WAIT, X
+from tasks.water_maze.dynamics import N_STATE, ON_PLATFORM, PLATFORM_X, RADIUS, WAIT, X
 from tasks.water_maze.trials import TRIAL_DTYPE, optimal_steps, trials_table
 
 TASK = WaterMaze()
@@ -12,28 +12,28 @@ TASK = WaterMaze()
 def episode(x, waiting, on_platform) -> np.ndarray:
     """States (rows, N_STATE) of an animal on the x axis, the platform at (0.85, 0)."""
     states = np.zeros((len(x), N_STATE))
-    states[:, X], states[:, WAIT], states[:, ON_PLATFORM], states[:, GOAL_X] = x, waiting, on_platform, 0.85
+    states[:, X], states[:, WAIT], states[:, ON_PLATFORM], states[:, PLATFORM_X] = x, waiting, on_platform, 0.85
     states[:, RADIUS] = 0.3
     return states
 
 
 def test_two_trials_by_hand() -> None:
-    # found by step 1 (seen in row 2), rest in step 2, set down in row 3, still searching in row 5
+    # found by step 1 (seen in row 2), rest in step 2, released in row 3, still searching in row 5
     states = episode([0.52, 0.54, 0.56, -0.5, -0.52, -0.50], [0, 0, 1, 0, 0, 0], [0, 0, 1, 0, 0, 0])
     first, second = trials_table(TASK, states[None])
     assert first.tolist()[:5] == (0, 0, 0, 2, 2) and second.tolist()[:5] == (0, 1, 3, 5, 2)
     assert first["found"] and not second["found"]
     assert np.isclose(first["path_length"], 0.04) and np.isclose(second["path_length"], 0.04)
     assert first["optimal_ms"] == 2 and second["optimal_ms"] == 53  # (0.33 - 0.3) / 0.02, (1.35 - 0.3) / 0.02
-    assert first["start_x"] == 0.52 and second["start_x"] == -0.5 and second["goal_x"] == 0.85
+    assert first["start_x"] == 0.52 and second["start_x"] == -0.5 and second["platform_x"] == 0.85
 
 
 def test_a_find_in_the_step_of_a_reversal_is_of_the_platform_that_was_found() -> None:
     states = episode([0.52, 0.54, 0.56, -0.5, -0.52], [0, 0, 1, 0, 0], [0, 0, 1, 0, 0])
-    states[2:, GOAL_X] = -0.85  # the platform moves in the step of the find
+    states[2:, PLATFORM_X] = -0.85  # the platform moves in the step of the visit
     found, after = trials_table(TASK, states[None])
-    assert found["goal_x"] == 0.85 and found["optimal_ms"] == 2 and found["found"]
-    assert after["goal_x"] == -0.85
+    assert found["platform_x"] == 0.85 and found["optimal_ms"] == 2 and found["found"]
+    assert after["platform_x"] == -0.85
 
 
 def test_a_find_by_the_last_step_counts_and_a_set_down_after_it_is_no_trial() -> None:

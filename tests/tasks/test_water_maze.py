@@ -13,12 +13,12 @@ from tasks.encoders import FlagCells
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.dynamics import (
     FOUND,
-    GOAL_X,
-    GOAL_Y,
     N_STATE,
     ON_PLATFORM,
     OTHER_X,
     OTHER_Y,
+    PLATFORM_X,
+    PLATFORM_Y,
     RADIUS,
     REST,
     REVERSAL,
@@ -34,7 +34,7 @@ from tasks.water_maze.dynamics import (
     target,
     transition,
 )
-from tasks.water_maze.task import search_metrics
+from tasks.water_maze.task import latency_metrics
 
 KEY = np.uint64(11)
 EAST, NORTH, SOUTH, STILL = (np.array(action, float) for action in ((1, 0), (0, 1), (0, -1), (0, 0)))
@@ -48,10 +48,10 @@ def begun(task: WaterMaze, keys) -> np.ndarray:
     return states
 
 
-def placed(x: float, y: float, goal: tuple[float, float] = (0.85, 0.0), rest: int = 1) -> np.ndarray:
-    """An animal at (x, y) in the first trial, the platform at `goal`, on which it will rest for so many steps."""
+def placed(x: float, y: float, platform: tuple[float, float] = (0.85, 0.0), rest: int = 1) -> np.ndarray:
+    """An animal at (x, y) in the first trial, the platform at `platform`, on which it will rest for so many steps."""
     state = np.zeros(N_STATE)
-    state[[X, Y, GOAL_X, GOAL_Y, OTHER_X, OTHER_Y, START_RADIUS]] = (x, y, *goal, *goal, 1.0)
+    state[[X, Y, PLATFORM_X, PLATFORM_Y, OTHER_X, OTHER_Y, START_RADIUS]] = (x, y, *platform, *platform, 1.0)
     state[[RADIUS, REST, REVERSAL]] = 0.3, rest, -1.0
     return state
 
@@ -68,7 +68,7 @@ def seen(state: np.ndarray) -> list[float]:
 
 def platform_angles(**members) -> np.ndarray:
     states = begun(WaterMaze(**members), range(400))
-    return np.degrees(np.arctan2(states[:, GOAL_Y], states[:, GOAL_X])) % 360.0
+    return np.degrees(np.arctan2(states[:, PLATFORM_Y], states[:, PLATFORM_X])) % 360.0
 
 
 def test_the_maze_is_a_task() -> None:
@@ -77,15 +77,15 @@ def test_the_maze_is_a_task() -> None:
 
 def test_platforms_are_uniform_on_the_circle() -> None:
     states = begun(WaterMaze(), range(2000))
-    assert np.allclose(np.hypot(states[:, GOAL_X], states[:, GOAL_Y]), 0.85)
-    quadrants = np.histogram(np.arctan2(states[:, GOAL_Y], states[:, GOAL_X]), 4, (-np.pi, np.pi))[0]
+    assert np.allclose(np.hypot(states[:, PLATFORM_X], states[:, PLATFORM_Y]), 0.85)
+    quadrants = np.histogram(np.arctan2(states[:, PLATFORM_Y], states[:, PLATFORM_X]), 4, (-np.pi, np.pi))[0]
     assert np.all(np.abs(quadrants - 500) < 5 * math.sqrt(2000 * 0.25 * 0.75))
 
 
 def test_starts_are_uniform_in_the_pool_outside_the_platform() -> None:
     states = begun(WaterMaze(), range(4000))
-    from_goal = np.hypot(states[:, X] - states[:, GOAL_X], states[:, Y] - states[:, GOAL_Y])
-    assert from_goal.min() > 0.3
+    from_platform = np.hypot(states[:, X] - states[:, PLATFORM_X], states[:, Y] - states[:, PLATFORM_Y])
+    assert from_platform.min() > 0.3
     radius = np.hypot(states[:, X], states[:, Y])
     assert radius.max() <= 1.0
     x, y = np.meshgrid(np.linspace(-1, 1, 801), np.linspace(-1, 1, 801))
@@ -97,7 +97,7 @@ def test_starts_are_uniform_in_the_pool_outside_the_platform() -> None:
 def test_an_episode_is_a_function_of_its_key() -> None:
     states = begun(WaterMaze(), [1, 2, 1])
     assert np.array_equal(states[0], states[2])
-    assert not np.array_equal(states[0, [GOAL_X, GOAL_Y]], states[1, [GOAL_X, GOAL_Y]])
+    assert not np.array_equal(states[0, [PLATFORM_X, PLATFORM_Y]], states[1, [PLATFORM_X, PLATFORM_Y]])
     assert not np.array_equal(states[0, [X, Y]], states[1, [X, Y]])
 
 
@@ -178,7 +178,7 @@ def test_rest_of_one_step() -> None:
     assert np.array_equal(state[[X, Y]], before)
 
 
-def test_rest_and_blank() -> None:
+def test_rest_and_dark() -> None:
     state = placed(0.54, 0.0, rest=3)
     moved(state, EAST, 0, dark_ms=2)
     shown, acted = [], []
@@ -198,7 +198,7 @@ RETENTION = {
 
 
 def pauses(count: int, **members) -> np.ndarray:
-    """Steps on the platform and in the dark after each of `count` finds of one episode, (count, 2), by what is seen."""
+    """Steps on the platform and in the dark after each of `count` visits of an episode, (count, 2), by what is seen."""
     state, found = placed(0.54, 0.0), np.zeros((count, 2), int)
     for trial in range(count):
         state[[X, Y]] = 0.84, 0.0
@@ -223,8 +223,8 @@ def test_pauses_leave_platforms_and_starts_alone() -> None:
     def starts(**members) -> list[list[float]]:
         state, found = begun(WaterMaze(**members), [KEY])[0], []
         for trial in range(4):
-            found.append([*state[[X, Y, GOAL_X, GOAL_Y]]])
-            state[[X, Y]] = state[[GOAL_X, GOAL_Y]]
+            found.append([*state[[X, Y, PLATFORM_X, PLATFORM_Y]]])
+            state[[X, Y]] = state[[PLATFORM_X, PLATFORM_Y]]
             moved(state, STILL, 0, **members)
             while state[TRIAL] == trial:
                 moved(state, STILL, 1, **members)
@@ -258,7 +258,7 @@ def test_the_wall_flag_goes_down_during_rest() -> None:
     assert seen(state)[2:] == [1.0, 0.0]
 
 
-def test_target_names_the_platform_after_the_first_find() -> None:
+def test_target_names_the_platform_after_the_first_visit() -> None:
     state, named = placed(0.54, 0.0), np.zeros(2)
     parameters = WaterMaze().parameters()
     assert target(state, parameters, named) == 0.0
@@ -270,15 +270,15 @@ def test_target_names_the_platform_after_the_first_find() -> None:
 def test_reversal_moves_the_platform_once() -> None:
     task = WaterMaze(reversal_ms=3)
     for state in begun(task, range(100)):
-        first, state[FOUND] = state[[GOAL_X, GOAL_Y]].copy(), 1.0
-        goals = []
+        first, state[FOUND] = state[[PLATFORM_X, PLATFORM_Y]].copy(), 1.0
+        visits = []
         for t in range(6):
-            goals.append(state[[GOAL_X, GOAL_Y]].copy())
+            visits.append(state[[PLATFORM_X, PLATFORM_Y]].copy())
             transition(KEY, t, STILL, task.parameters(), state)
-        assert np.array_equal(goals[:3], [first] * 3)
-        assert np.array_equal(goals[3:], [state[[GOAL_X, GOAL_Y]]] * 3)
-        assert math.dist(first, goals[3]) > 0.6
-        assert math.hypot(*goals[3]) == pytest.approx(0.85)
+        assert np.array_equal(visits[:3], [first] * 3)
+        assert np.array_equal(visits[3:], [state[[PLATFORM_X, PLATFORM_Y]]] * 3)
+        assert math.dist(first, visits[3]) > 0.6
+        assert math.hypot(*visits[3]) == pytest.approx(0.85)
         assert state[FOUND] == 0.0
 
 
@@ -308,7 +308,7 @@ def test_an_episode_has_its_own_radius_rest_and_reversal() -> None:
         assert state[ON_PLATFORM] == found and state[WAIT] == 7.0 * found
     state[REVERSAL], other = 6.0, state[OTHER_X]
     moved(state, STILL, 5)
-    assert state[GOAL_X] == other
+    assert state[PLATFORM_X] == other
 
 
 def test_in_a_probe_the_platform_is_gone() -> None:
@@ -344,7 +344,7 @@ def test_wedge_is_held_out_or_chosen(wedge) -> None:
 
 def test_platform_anywhere_is_uniform_in_the_disc() -> None:
     states = begun(WaterMaze(platform_anywhere=True, platform_circle=0.6), range(1000))
-    radius = np.hypot(states[:, GOAL_X], states[:, GOAL_Y])
+    radius = np.hypot(states[:, PLATFORM_X], states[:, PLATFORM_Y])
     assert radius.max() <= 0.6
     assert abs(np.mean(radius < 0.6 / math.sqrt(2)) - 0.5) < 5 * math.sqrt(0.25 / 1000)
 
@@ -373,14 +373,14 @@ def test_search_metrics_by_hand() -> None:
     found[0, [3, 6]] = True
     acted = np.ones((2, 10), bool)
     acted[0, [4, 7]] = False
-    # trial 1: 4 + 10 steps for one find; trial 2: steps 5 and 6; later: steps 8 and 9 without a find
-    measured = search_metrics(found, acted)
-    assert measured == {"goals": 1.0, "first_search_ms": 14.0, "second_search_ms": 2.0, "later_search_ms": math.inf}
+    # trial 1: 4 + 10 steps for one visit; trial 2: steps 5 and 6; later: steps 8 and 9 without a visit
+    measured = latency_metrics(found, acted)
+    assert measured == {"visits": 1.0, "first_latency_ms": 14.0, "second_search_ms": 2.0, "later_latency_ms": math.inf}
 
 
 def test_metrics_take_a_find_for_a_find_whatever_the_wall() -> None:
     reward = np.array([[0.0, 0.98, 0.0, -0.02]])
-    assert WaterMaze().metrics(reward, np.ones((1, 4), bool))["goals"] == 1.0
+    assert WaterMaze().metrics(reward, np.ones((1, 4), bool))["visits"] == 1.0
 
 
 @pytest.mark.parametrize(

@@ -24,15 +24,13 @@ from tests.runs.tiny import DALE, tiny
 distributed = pytest.importorskip("distributed")
 CLONE = Path(__file__).parents[2]
 ITERATIONS = 3
-EXPERIMENT = tiny((*DALE, "learning.episodes=40", "learning.epochs=2", "learning.spread=readout"))
+EXPERIMENT = tiny((*DALE, "learning.episodes=40", "learning.epochs=2", "learning.policy_std=readout"))
 
 
 @pytest.fixture(scope="module")
 def local():
     """Four workers, each a process."""
-    with distributed.LocalCluster(
-        n_workers=4, threads_per_worker=1, dashboard_address=None, memory_limit=0
-    ) as cluster:
+    with distributed.LocalCluster(n_workers=4, threads_per_worker=1, dashboard_address=None, memory_limit=0) as cluster:
         yield cluster
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from analysis.latencies import FIRST, LATER, SECOND, goals_per_episode, goals_ratio, search_time
+from analysis.latencies import FIRST, LATER, SECOND, escape_latency, visits_per_episode, visits_ratio
 from analysis.pages import generic
 from analysis.pages.model import Drawing, Page, Row, Table
 from analysis.pages.water_maze.criteria import NEEDED, judge, summary
 from analysis.pages.water_maze.paths import swim_paths
-from analysis.raster import first_find
-from analysis.verdict import interval, search_text
+from analysis.raster import first_visit
+from analysis.verdict import interval, latency_text
 from lsnn.estimates import RESAMPLES, mean_of
 from lsnn.files.reading import holds
 from lsnn.files.results import Condition, Result
@@ -35,7 +35,7 @@ FIRST_VISIT = Drawing(
     "Through the first visit",
     "Spikes of input and network, and thresholds B of the adaptive neurons, in one frozen episode. No weight changes: "
     "what is kept of the visit is kept in the state.",
-    first_find,
+    first_visit,
     lambda result: result["frozen"].has_recording and holds(result.file, "network"),
 )
 DRAWINGS = (generic.COMPARISON, SWIM_PATHS, generic.BY_TRIAL, FIRST_VISIT, generic.LEARNING_CURVE)
@@ -67,8 +67,8 @@ def main_numbers(result: Result) -> Table:
 
 def _cells(condition: Condition, oracle: Condition) -> Sequence[str]:
     limit = condition.duration_ms
-    latencies = [search_text(search_time(condition, trials), limit) for trials in (FIRST, SECOND, LATER)]
-    visits, share = goals_per_episode(condition), goals_ratio(condition, oracle)
+    latencies = [latency_text(escape_latency(condition, trials), limit) for trials in (FIRST, SECOND, LATER)]
+    visits, share = visits_per_episode(condition), visits_ratio(condition, oracle)
     n = str(condition.n_episodes)
     return [condition.label, condition.policy, n, interval(visits, 1), interval(share, 2), *latencies]
 
@@ -86,5 +86,5 @@ def trial_by_trial(result: Result) -> Table:
 
 
 def _trial_cells(condition: Condition, trial: int) -> Sequence[str]:
-    median, mean = (search_time(condition, (trial, trial), **how) for how in ({}, {"reduce": mean_of}))
-    return [str(median.n), *(search_text(each, condition.duration_ms) for each in (median, mean))]
+    median, mean = (escape_latency(condition, (trial, trial), **how) for how in ({}, {"reduce": mean_of}))
+    return [str(median.n), *(latency_text(each, condition.duration_ms) for each in (median, mean))]

@@ -6,13 +6,13 @@ from analysis.claims import LATENCY_MARGIN, SHARE_MARGIN, Outcome, claim, decide
 from analysis.latencies import (
     FIRST,
     FROM_SECOND,
-    goals_difference,
-    goals_difference_in,
-    goals_per_episode,
-    goals_ratio,
+    escape_latency,
     search_difference,
     search_ratio,
-    search_time,
+    visits_difference,
+    visits_difference_in,
+    visits_per_episode,
+    visits_ratio,
 )
 from analysis.verdict import (
     ABOVE,
@@ -23,7 +23,7 @@ from analysis.verdict import (
     at_least,
     at_most,
     interval,
-    search_text,
+    latency_text,
     signed,
     weights_unchanged,
 )
@@ -56,7 +56,7 @@ def judge(result: Result) -> Verdict:
     questions = (
         above_circling(result),
         reset_not_above_circling(result),
-        reset_costs_goals(result),
+        reset_costs_visits(result),
         later_searches_shorter(result),
         later_searches_near_oracle(result),
         near_oracle(result),
@@ -69,7 +69,7 @@ def judge(result: Result) -> Verdict:
 
 def above_circling(result: Result) -> Question:
     frozen, circling, oracle = (result.conditions[name] for name in ("frozen", "circling", "oracle"))
-    more = goals_difference_in(frozen, circling, oracle)
+    more = visits_difference_in(frozen, circling, oracle)
     rule = "frozen, it makes more visits than circling, which knows where platforms may be and remembers none, by "
     rule += f"at least {SHARE_MARGIN:g} of the oracle's visits"
     return at_least(rule, f"{interval(more, 2)} of them", more, SHARE_MARGIN)
@@ -80,16 +80,16 @@ def reset_not_above_circling(result: Result) -> Question:
     rule += f"to within {MOST_ABOVE_CIRCLING:g}"
     if "state_reset" not in result.conditions:
         return Question(rule, "not run", None, BELOW, True)
-    more = goals_difference(result.conditions["state_reset"], result.conditions["circling"])
+    more = visits_difference(result.conditions["state_reset"], result.conditions["circling"])
     return at_most(rule, f"{signed(more)} visits", more, MOST_ABOVE_CIRCLING)
 
 
-def reset_costs_goals(result: Result) -> Question:
-    rule = f"zeroing the state after each find costs it at least {SHARE_MARGIN:g} of the oracle's visits"
+def reset_costs_visits(result: Result) -> Question:
+    rule = f"zeroing the state after each visit costs it at least {SHARE_MARGIN:g} of the oracle's visits"
     if "state_reset" not in result.conditions:
         return Question(rule, "not run", None, ABOVE, True)
     frozen, reset, oracle = (result.conditions[name] for name in ("frozen", "state_reset", "oracle"))
-    lost = goals_difference_in(frozen, reset, oracle)
+    lost = visits_difference_in(frozen, reset, oracle)
     return at_least(rule, f"{interval(lost, 2)} of them", lost, SHARE_MARGIN)
 
 
@@ -97,7 +97,7 @@ def later_searches_shorter(result: Result) -> Question:
     """The bar is lower when the first search is already shorter than that of circling, since less is left to gain."""
     frozen, circling = result.conditions["frozen"], result.conditions["circling"]
     sooner = search_difference(frozen, FIRST, circling, FIRST)
-    margin = LATENCY_MARGIN * search_time(result.conditions["oracle"], FIRST).value
+    margin = LATENCY_MARGIN * escape_latency(result.conditions["oracle"], FIRST).value
     fast = decide({"fast": claim(sooner, margin)})["fast"] is Outcome.LESS
     bar = FIRST_TO_LATER_SEARCH_IF_FAST if fast else FIRST_TO_LATER_SEARCH
     ratio = search_ratio(frozen, FIRST, frozen, FROM_SECOND)
@@ -114,7 +114,7 @@ def later_searches_near_oracle(result: Result) -> Question:
 
 
 def near_oracle(result: Result) -> Question:
-    fraction = goals_ratio(result.conditions["frozen"], result.conditions["oracle"])
+    fraction = visits_ratio(result.conditions["frozen"], result.conditions["oracle"])
     rule = f"it makes at least {FRACTION_OF_ORACLE:g} of the oracle's visits"
     return at_least(rule, f"{interval(fraction, 2)} of them", fraction, FRACTION_OF_ORACLE, essential=False)
 
@@ -122,13 +122,17 @@ def near_oracle(result: Result) -> Question:
 def summary(result: Result) -> str:
     """The main numbers of the frozen network in two sentences."""
     frozen, oracle = result.conditions["frozen"], result.conditions["oracle"]
-    goals, fraction = goals_per_episode(frozen), goals_ratio(frozen, oracle)
-    first, later, told = search_time(frozen, FIRST), search_time(frozen, FROM_SECOND), search_time(oracle, FROM_SECOND)
+    visits, fraction = visits_per_episode(frozen), visits_ratio(frozen, oracle)
+    first, later, told = (
+        escape_latency(frozen, FIRST),
+        escape_latency(frozen, FROM_SECOND),
+        escape_latency(oracle, FROM_SECOND),
+    )
     limit = frozen.duration_ms
     return (
-        f"With frozen weights the network found the hidden platform {interval(goals, 1)} times in an episode of "
-        f"{limit} ms, the mean over {goals.n} episodes with a platform of their own each: {interval(fraction, 2)} of "
-        f"what a swimmer that is told the platform makes of the same episodes. Its median escape latency was "
-        f"{search_text(first, limit)} ms on trial 1 and {search_text(later, limit)} ms from trial 2 on; the oracle's "
-        f"was {search_text(told, limit)} ms."
+        f"With frozen weights the network found the hidden platform {interval(visits, 1)} times in an episode of "
+        f"{limit} ms, the mean over {visits.n} episodes with a platform of their own each: {interval(fraction, 2)} of "
+        f"what a baseline that is told the platform makes of the same episodes. Its median escape latency was "
+        f"{latency_text(first, limit)} ms on trial 1 and {latency_text(later, limit)} ms from trial 2 on; the oracle's "
+        f"was {latency_text(told, limit)} ms."
     )

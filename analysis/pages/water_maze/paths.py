@@ -58,7 +58,7 @@ def draw_episode(axes: Axes, condition: Condition, episode: int, platform_radius
     axes.set_ylim(-1.04, 1.04)
     trials, path = trials_of(condition), path_of(condition, episode)
     rows = np.flatnonzero(trials.episode == episode)
-    for x, y in {(trials.goal_x[row], trials.goal_y[row]) for row in rows}:
+    for x, y in {(trials.platform_x[row], trials.platform_y[row]) for row in rows}:
         platform = Circle((x, y), platform_radius, facecolor=GREEN + "50", edgecolor=GREEN, linewidth=1.2)
         axes.add_patch(platform).set_clip_path(pool)
     for row in sorted(rows, key=lambda row: -trials.trial[row]):

@@ -55,8 +55,11 @@ def measured(result: Result, experiment: str) -> Measured:
     """Of an experiment; TooFew animals or a ResultError."""
     group = subgroup(result.file, experiment)
     used = enough(array(group, "trial", 1) >= 0, WATCHED)
-    return Measured(*(dict(zip(names(group, "conditions"), array(group, name, 2)[:, used], strict=True))
-                      for name in ("score", "rest", "followed")), names(group, "kept"))  # fmt: skip
+    score, rest, followed = (
+        dict(zip(names(group, "conditions"), array(group, name, 2)[:, used], strict=True))
+        for name in ("score", "rest", "followed")
+    )
+    return Measured(score, rest, followed, names(group, "kept"))
 
 
 def known(sample: np.ndarray) -> Estimate:

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.claims import Outcome, sort_out
@@ -36,7 +35,7 @@ def draw_transplant(result: Result) -> Figure:
     found = choices(of.followed)
     title = "Transplant: parts of the states of two animals exchanged before a trial"
     figure = new_figure(13 if tells(found) else 9, 6.4, title)
-    panels = np.atleast_1d(figure.subplots(1, 2 if tells(found) else 1, sharey=True))
+    panels = figure.subplots(1, 2 if tells(found) else 1, sharey=True, squeeze=False)[0]
     labels = {name: swap_label(name, of.kept) for name in found}
     colours = {labels[name]: colour_of(name, of.kept) for name in found}
     bars(panels[-1], {labels[name]: known(each) for name, each in of.score.items()}, colours)

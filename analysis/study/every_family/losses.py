@@ -90,7 +90,7 @@ def _over_time(
     of, score, group = measured(result, experiment), score_of(result), subgroup(result.file, experiment)
     at, found = array(group, times, 1).tolist(), choices(of.followed)
     figure = new_figure(13 if tells(found) else 9, 6.0, title)
-    panels = np.atleast_1d(figure.subplots(1, 2 if tells(found) else 1))
+    panels = figure.subplots(1, 2 if tells(found) else 1, squeeze=False)[0]
     for begin, (label, colour) in lines.items():
         band(panels[0], at, [known(of.score[f"{begin}_{ms}"]) for ms in at], colour, label)
         if len(panels) > 1:

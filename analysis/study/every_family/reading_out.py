@@ -58,7 +58,7 @@ def _errors(features: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.nd
     with threadpool_limits(1):
         read = cross_val_predict(RidgeCV(PENALTIES, alpha_per_target=True), features, both, cv=folds)
     square = ((read.reshape(both.shape) - both) ** 2).reshape(len(both), 2, -1).mean(axis=2)
-    return tuple(np.sqrt(square).T)  # type: ignore[return-value]
+    return tuple(np.sqrt(square).T)
 
 
 def better_by_animal(result: Result) -> Iterator[tuple[str, float, np.ndarray]]:

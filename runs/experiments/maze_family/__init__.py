@@ -1,9 +1,9 @@
 """Frozen networks over a grid of the family of water mazes (ours; no figure of the paper).
 
 Varied are where the platform is (on the circle, as in the paper; anywhere within it; on the circle, but moved once, at
-half of the episode), its radius, and the rest after a find. Everything else is the paper's geometry. A network takes
+half of the episode), its radius, and the rest after a visit. Everything else is the paper's geometry. A network takes
 the policy's mean action and keeps its own encoder. Every maze of the grid is met on the same episode keys, by the
-networks and by the scripted swimmers memory, circling and oracle, so that each is measured beside the oracle of the
+networks and by the scripted baselines memory, circling and oracle, so that each is measured beside the oracle of the
 same maze. Memory and circling circle at the radius that is best for each in that maze.
 
 The family network was meta-trained on a family of mazes, the specialist on the paper's alone; without the first only
@@ -15,14 +15,14 @@ from typing import Annotated
 
 import typer
 
-from runs.experiments.options import PRETRAINED, Asked, Folder, Overwrite, PlayersEpisodes, Seed, Specialist, Threads
+from runs.experiments.options import PRETRAINED, Asked, EveryonesEpisodes, Folder, Overwrite, Seed, Specialist, Threads
 
 
 def experiment(
     out: Folder,
     family: Annotated[Path | None, typer.Option(help="A network meta-trained on a family of mazes.")] = None,
     specialist: Specialist = PRETRAINED / "water_maze.lsnn.h5",
-    episodes: PlayersEpisodes = 64,
+    episodes: EveryonesEpisodes = 64,
     seed: Seed = 0,
     threads: Threads = 2,
     overwrite: Overwrite = False,

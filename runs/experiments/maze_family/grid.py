@@ -1,4 +1,4 @@
-"""The grid of mazes, what networks and scripted swimmers find in each, and the file that holds it."""
+"""The grid of mazes, what networks and scripted baselines find in each, and the file that holds it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from lsnn.files import store
 from lsnn.progress import meter
 from lsnn.seeds import Study
 from runs.experiments.frozen_networks import (
-    SWIMMERS_AT_ONCE,
+    BASELINES_AT_ONCE,
     Comparison,
     Frozen,
     Told,
@@ -23,7 +23,7 @@ from runs.experiments.frozen_networks import (
     put_header,
 )
 from runs.study.subject import intervene, run_blocks
-from runs.study.water_maze.generalisation import CIRCLE_TRIED_ON, CIRCLES_TRIED, goals_of
+from runs.study.water_maze.generalisation import CIRCLE_TRIED_ON, CIRCLES_TRIED, visits_of
 from runs.training.train import load_compiled
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import best_circle, swim
@@ -32,7 +32,7 @@ MAZE = WaterMaze()
 KINDS = ("circle", "anywhere", "reversal")
 RADII = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4)  # of the platform, in pool radii
 REST_MS = (1, 5, 20, 50)
-SWIMMERS = ("memory", "circling", "oracle")
+BASELINES = ("memory", "circling", "oracle")
 
 
 def maze_of(kind: str, radius: float, rest_ms: int) -> WaterMaze:
@@ -56,28 +56,28 @@ def on_grid(cells: Sequence[Any]) -> np.ndarray:
     return found.reshape(len(KINDS), len(RADII), len(REST_MS), *found.shape[1:])
 
 
-def network_goals(frozen: Frozen, keys: np.ndarray, told: Told) -> np.ndarray:
-    """Finds of a network in every maze of the grid, (kind, radius, rest, E)."""
+def network_visits(frozen: Frozen, keys: np.ndarray, told: Told) -> np.ndarray:
+    """Visits of a network in every maze of the grid, (kind, radius, rest, E)."""
     cells, mazes = [], grid()
     for number, maze in enumerate(mazes):
         told(number / len(mazes), f"maze {number + 1} of {len(mazes)}")
         task = frozen.in_maze(maze)
-        cells.append(np.concatenate(run_blocks(frozen.subject, keys, task, intervene(frozen.subject), goals_of(task))))
+        cells.append(np.concatenate(run_blocks(frozen.subject, keys, task, intervene(frozen.subject), visits_of(task))))
     return on_grid(cells)
 
 
 def circles(name: str, keys: np.ndarray) -> np.ndarray:
-    """The radius at which a swimmer that circles does best in every maze of the grid, (kind, radius, rest)."""
+    """The radius at which a baseline that circles does best in every maze of the grid, (kind, radius, rest)."""
     return on_grid([best_circle(keys[:CIRCLE_TRIED_ON], maze, CIRCLES_TRIED, name) for maze in grid()])
 
 
-def swimmer_goals(name: str, keys: np.ndarray, circle: np.ndarray) -> np.ndarray:
-    """Finds of a scripted swimmer in every maze of the grid, (kind, radius, rest, E); circle (kind, radius, rest)."""
-    parts = range(0, len(keys), SWIMMERS_AT_ONCE)
+def baseline_visits(name: str, keys: np.ndarray, circle: np.ndarray) -> np.ndarray:
+    """Visits of a scripted baseline in every maze of the grid, (kind, radius, rest, E); circle (kind, radius, rest)."""
+    parts = range(0, len(keys), BASELINES_AT_ONCE)
     return on_grid([
         np.concatenate([
             np.count_nonzero(
-                swim(name, keys[first : first + SWIMMERS_AT_ONCE], maze, radius).reward > 0.5 * maze.reward, axis=1
+                swim(name, keys[first : first + BASELINES_AT_ONCE], maze, radius).reward > 0.5 * maze.reward, axis=1
             )
             for first in parts
         ])
@@ -89,7 +89,7 @@ def swimmer_goals(name: str, keys: np.ndarray, circle: np.ndarray) -> np.ndarray
 
 
 def run_grid(networks: Mapping[str, Frozen], keys: np.ndarray, out: Path, seed: int, command: str) -> None:
-    """Every player in every maze of the grid; writes the result file.
+    """Every condition in every maze of the grid; writes the result file.
 
     Args:
         networks: by the name of their group; the file's root describes the first.
@@ -104,23 +104,23 @@ def run_grid(networks: Mapping[str, Frozen], keys: np.ndarray, out: Path, seed: 
         put_header(result, "maze_family", networks, keys, seed, command)
         result.attrs["kinds"] = list(KINDS)
         store.put(result, "radius", np.array(RADII), "pool radius", "(radius,): of the platform")
-        store.put(result, "rest_ms", np.array(REST_MS), "ms", "(rest,): time on the platform after a find")
+        store.put(result, "rest_ms", np.array(REST_MS), "ms", "(rest,): time on the platform after a visit")
         for number, (name, frozen) in enumerate(networks.items()):
             group = network_group(result, name, frozen)
             told = part_of(shown, name, number, len(networks) + 1)
-            _put_goals(group, network_goals(frozen, keys, told))
+            _put_visits(group, network_visits(frozen, keys, told))
             group.attrs["frozen_sha256_after"] = frozen.checksum()
-        shown.show(len(networks) / (len(networks) + 1), "scripted swimmers")
-        for name in SWIMMERS:
+        shown.show(len(networks) / (len(networks) + 1), "scripted baselines")
+        for name in BASELINES:
             group, circle = result.create_group(name), np.zeros((len(KINDS), len(RADII), len(REST_MS)))
             if name != "oracle":  # which does not circle
                 circle = circles(name, keys)
                 store.put(group, "circle_radius", circle, "pool radius", "(kind, radius, rest): that earns the most")
-            _put_goals(group, swimmer_goals(name, keys, circle))
+            _put_visits(group, baseline_visits(name, keys, circle))
 
 
-def _put_goals(group: h5py.Group, goals: np.ndarray) -> None:
-    store.put(group, "goals", goals.astype(np.int32), "1", "(kind, radius, rest, episode): finds")
+def _put_visits(group: h5py.Group, visits: np.ndarray) -> None:
+    store.put(group, "visits", visits.astype(np.int32), "1", "(kind, radius, rest, episode): visits")
 
 
 COMPARISON = Comparison(Study.MAZE_FAMILY, "maze_family", run_grid, describe, write_figure)

@@ -2,8 +2,8 @@
 
 An episode's actions are turned by an angle uniform in +-90 degrees, fixed for the episode; the rest of the maze is the
 paper's. How long does the animal swim until its path is straight? The network was meta-trained with such rotations, the
-specialist without; both take the policy's mean action. The scripted swimmers memory and oracle know the angle. All meet
-the same mazes, starts and angles. What is measured is the progress of every step of a search after the first find,
+specialist without; both take the policy's mean action. The baselines memory and oracle know the angle. All meet
+the same mazes, starts and angles. What is measured is the progress of every step of a search after the first visit,
 
     progress[t] = (distance to the platform's centre before step t - after it) / speed,
 
@@ -17,14 +17,14 @@ from typing import Annotated
 
 import typer
 
-from runs.experiments.options import PRETRAINED, Asked, Folder, Overwrite, PlayersEpisodes, Seed, Specialist, Threads
+from runs.experiments.options import PRETRAINED, Asked, EveryonesEpisodes, Folder, Overwrite, Seed, Specialist, Threads
 
 
 def experiment(
     network: Annotated[Path, typer.Argument(help="A network meta-trained with rotation.")],
     out: Folder,
     specialist: Specialist = PRETRAINED / "water_maze.lsnn.h5",
-    episodes: PlayersEpisodes = 512,
+    episodes: EveryonesEpisodes = 512,
     seed: Seed = 0,
     threads: Threads = 2,
     overwrite: Overwrite = False,

@@ -1,4 +1,4 @@
-"""Progress of every step of a search under rotated actions, of networks and scripted swimmers, and its file."""
+"""Progress of every step of a search under rotated actions, of networks and scripted baselines, and its file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from lsnn.files import store
 from lsnn.progress import meter
 from lsnn.seeds import Study
 from runs.experiments.frozen_networks import (
-    SWIMMERS_AT_ONCE,
+    BASELINES_AT_ONCE,
     Comparison,
     Frozen,
     Told,
@@ -26,33 +26,33 @@ from runs.study.water_maze.generalisation import CIRCLE_TRIED_ON, CIRCLES_TRIED
 from runs.training.train import load_compiled
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import best_circle, swim
-from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, ON_PLATFORM, ROTATION, TRIAL, WAIT, X, Y
+from tasks.water_maze.dynamics import ON_PLATFORM, PLATFORM_X, PLATFORM_Y, ROTATION, TRIAL, WAIT, X, Y
 
 MAZE = WaterMaze(rotation_degrees=90.0)
-SWIMMERS = ("memory", "oracle")
+BASELINES = ("memory", "oracle")
 
 
 class Measured(NamedTuple):
     """What is kept of E episodes of T steps."""
 
-    progress: np.ndarray  # (E, T) float32, NaN in a rest and up to the first find
-    goals: np.ndarray  # (E,) finds
+    progress: np.ndarray  # (E, T) float32, NaN in a rest and up to the first visit
+    visits: np.ndarray  # (E,) visits
     rotation: np.ndarray  # (E,) degrees
-    first_find_ms: np.ndarray  # (E,), from the start of the episode; -1 = never
+    first_visit_ms: np.ndarray  # (E,), from the start of the episode; -1 = never
 
 
 DESCRIPTIONS = {  # unit, description
-    "progress": ("greatest speed", "(episode, step): approach to the platform's centre, after the first find"),
-    "goals": ("1", "(episode,): finds"),
+    "progress": ("greatest speed", "(episode, step): approach to the platform's centre, after the first visit"),
+    "visits": ("1", "(episode,): visits"),
     "rotation": ("degree", "(episode,): angle by which actions are turned, counter-clockwise"),
-    "first_find_ms": ("ms", "(episode,): from the start of the episode to its first find; -1 = never"),
+    "first_visit_ms": ("ms", "(episode,): from the start of the episode to its first visit; -1 = never"),
 }
 
 
 def measured(task: WaterMaze, states: np.ndarray) -> Measured:
     """What is kept of episodes; states (E, T + 1, N_STATE), row t the state before step t."""
     searching = states[:, :-1, WAIT] == 0
-    distance = np.hypot(states[..., X] - states[..., GOAL_X], states[..., Y] - states[..., GOAL_Y])
+    distance = np.hypot(states[..., X] - states[..., PLATFORM_X], states[..., Y] - states[..., PLATFORM_Y])
     progress = -np.diff(distance, axis=1) / task.speed
     on_platform = states[..., ON_PLATFORM] > 0
     return Measured(
@@ -78,16 +78,19 @@ def of_network(frozen: Frozen, keys: np.ndarray, told: Told) -> Measured:
     return joined(run_blocks(subject, keys, task, intervene(subject), keep))
 
 
-def of_swimmer(name: str, keys: np.ndarray, circle: float) -> Measured:
-    """A scripted swimmer's episodes; circle: the radius at which it circles, if it does."""
-    parts = range(0, len(keys), SWIMMERS_AT_ONCE)
+def of_baseline(name: str, keys: np.ndarray, circle: float) -> Measured:
+    """A scripted baseline's episodes; circle: the radius at which it circles, if it does."""
+    parts = range(0, len(keys), BASELINES_AT_ONCE)
     return joined(
-        [measured(MAZE, swim(name, keys[first : first + SWIMMERS_AT_ONCE], MAZE, circle).task_state) for first in parts]
+        [
+            measured(MAZE, swim(name, keys[first : first + BASELINES_AT_ONCE], MAZE, circle).task_state)
+            for first in parts
+        ]
     )
 
 
 def run_rotation(networks: Mapping[str, Frozen], keys: np.ndarray, out: Path, seed: int, command: str) -> None:
-    """Every player on the same episodes; writes the result file.
+    """Every condition on the same episodes; writes the result file.
 
     Args:
         networks: by the name of their group; the file's root describes the first.
@@ -105,11 +108,11 @@ def run_rotation(networks: Mapping[str, Frozen], keys: np.ndarray, out: Path, se
             group = network_group(result, name, frozen)
             _put_measured(group, of_network(frozen, keys, part_of(shown, name, number, len(networks) + 1)))
             group.attrs["frozen_sha256_after"] = frozen.checksum()
-        shown.show(len(networks) / (len(networks) + 1), "scripted swimmers")
+        shown.show(len(networks) / (len(networks) + 1), "scripted baselines")
         circle = best_circle(keys[:CIRCLE_TRIED_ON], MAZE, CIRCLES_TRIED)
-        for name in SWIMMERS:
+        for name in BASELINES:
             group = result.create_group(name)
-            _put_measured(group, of_swimmer(name, keys, circle))
+            _put_measured(group, of_baseline(name, keys, circle))
             if name == "memory":
                 group.attrs["circle_radius"] = circle
 

@@ -3,7 +3,7 @@
 Every model takes the place of the adaptive neurons of `compact`, the other neurons stay LIF; seeds, mazes, learning
 and budget are the same. `lif` has no adaptation: what it holds of the platform is in membranes and spikes alone. After
 meta-training the weights are frozen and tested with the policy's mean action on mazes of the test branch, beside the
-scripted swimmers. A run that is complete in the folder is not repeated, so more seeds or models can be added.
+scripted baselines. A run that is complete in the folder is not repeated, so more seeds or models can be added.
 
 Leaves in the folder a folder a run, `neuron_models.h5` with the tests of all (docs/reference/files.md), and
 `neuron_models.png`.

@@ -19,7 +19,7 @@ from runs.training.neurons import neuron_settings
 from tasks.experiment import Experiment, open_network, overridden, preset
 
 TABLE, FIGURE, TEST = "neuron_models.h5", "neuron_models.png", "result.h5"
-SWIMMERS = ("circling", "memory", "oracle")
+BASELINES = ("circling", "memory", "oracle")
 TESTED = ("trials", "latent", "episode_key")  # of a condition: what the table keeps
 # Sub-steps of a non-linear upswing multiply the gradient: a lower damping keeps it finite.
 SETTINGS = {"izhikevich": ("network.surrogate_gamma=0.1",)}
@@ -75,14 +75,14 @@ def check_complete(job: Job, experiment: Experiment, budget: training.Budget, ep
 
 
 def write_table(path: Path, jobs: Sequence[Job], command: str) -> None:
-    """The tests of all runs in one file: a group a run, and the swimmers on the same mazes."""
+    """The tests of all runs in one file: a group a run, and the baselines on the same mazes."""
     with store.write_atomically(path) as table:
         table.attrs.update(store.provenance("result", preset("water-maze").as_mapping(), 0, command))
         table.attrs["frozen_sha256"] = "one a run"
         for number, job in enumerate(jobs):
             with store.open_for_reading(job.result, "result") as result:
                 _copy(result["frozen"], table.create_group(f"run_{number:02d}"))
-                for name in SWIMMERS if number == 0 else ():
+                for name in BASELINES if number == 0 else ():
                     _copy(result[name], table.create_group(name))
             table[f"run_{number:02d}"].attrs.update(_course(job))
 

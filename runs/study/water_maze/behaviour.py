@@ -7,7 +7,7 @@ import numpy as np
 from lsnn.seeds import Study
 from runs.study.subject import BRIEF, NEVER, Findings, Item, Subject, erase, intervene, run_blocks, study_keys
 from runs.study.water_maze.swimming import find_rows, swim
-from tasks.water_maze.dynamics import GOAL_X, GOAL_Y
+from tasks.water_maze.dynamics import PLATFORM_X, PLATFORM_Y
 
 WATCHED_MS = 1000
 
@@ -19,13 +19,13 @@ def reversal(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findi
     swum = swim(subject, keys, task=task)
     moved = np.concatenate(
         run_blocks(subject, keys, replace(task, duration_ms=half), intervene(subject), lambda block, episodes:
-                   block.task_state[: episodes.stop - episodes.start, [GOAL_X, GOAL_Y]].copy())
+                   block.task_state[: episodes.stop - episodes.start, [PLATFORM_X, PLATFORM_Y]].copy())
     )  # fmt: skip
     items = {
         "path": Item(swum.position[:, half : half + watched_ms + 1].astype(np.float32), "pool radius",
                      "(animal, step, 2): place, from the reversal on"),
-        "old_goal": Item(swum.goal, "pool radius", "(animal, 2): centre of the platform before the reversal"),
-        "new_goal": Item(moved, "pool radius", "(animal, 2): and after it"),
+        "old_platform": Item(swum.platform, "pool radius", "(animal, 2): centre of the platform before the reversal"),
+        "new_platform": Item(moved, "pool radius", "(animal, 2): and after it"),
         "found_before": Item(_found_before(swum.trials, len(keys), half), "1", "(animal,): whether it had found it"),
     }  # fmt: skip
     return Findings(items, {"reversal": swum}, {"reversal_ms": half})
@@ -40,7 +40,7 @@ def probe(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findings
     items = {
         "path": Item(np.stack([one.position[:, half:] for one in swum]).astype(np.float32), "pool radius",
                      "(state, animal, step, 2): place, from the removal of the platform on"),
-        "goal": Item(swum[0].goal, "pool radius", "(animal, 2): centre of the former platform"),
+        "platform": Item(swum[0].platform, "pool radius", "(animal, 2): centre of the former platform"),
         "found_before": Item(_found_before(swum[0].trials, len(keys), half), "1",
                              "(animal,): whether it had found it"),
     }  # fmt: skip
@@ -48,6 +48,6 @@ def probe(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findings
 
 
 def _found_before(trials: np.ndarray, episodes: int, row: int) -> np.ndarray:
-    """Whether the first find came before a row, (E,)."""
+    """Whether the first visit came before a row, (E,)."""
     rows = find_rows(trials, episodes)
     return (rows != NEVER) & (rows < row)

@@ -1,4 +1,4 @@
-"""Decoding: states of many animals at given times since their last find, from which the platform is to be read."""
+"""Decoding: states of many animals at given times since their last visit, from which the platform is to be read."""
 
 from dataclasses import replace
 
@@ -8,16 +8,16 @@ from lsnn.blocks import Block
 from lsnn.kernels.simd import LANES
 from lsnn.seeds import Study
 from runs.study.subject import Findings, Item, Subject, run_blocks, slots_of, study_keys
-from tasks.water_maze.dynamics import DARK, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
+from tasks.water_maze.dynamics import DARK, ON_PLATFORM, PLATFORM_X, PLATFORM_Y, PROBE_STEP, WAIT, WALL, X, Y
 
 LAGS_MS = (10, 25, 50, 100, 200, 400, 800, 1200)
 FILTER_MS = 20.0
 ANIMALS_PER_EPISODE = 4
-ARMS, SINCE = ("swimming", "dark"), ("the last find", "the last input")
+ARMS, SINCE = ("swimming", "dark"), ("the last visit", "the last input")
 
 
 def decoding(subject: Subject, seed: int, lags_ms: tuple[int, ...] = LAGS_MS) -> Findings:
-    """States at some times since the last find before half time, from when on there is none to be made.
+    """States at some times since the last visit before half time, from when on there is none to be made.
 
     Arms: from half time on the animal swims on without a platform (`swimming`), or is held where no input cell fires
     (`dark`), so that nothing but the network's own activity can tell of places; there time counts from half time.
@@ -42,7 +42,7 @@ def decoding(subject: Subject, seed: int, lags_ms: tuple[int, ...] = LAGS_MS) ->
         kept = run_blocks(subject, keys, task, plan, keep, 0)
         arms.append([np.concatenate(arrays, axis=1) for arrays in zip(*(block[:-1] for block in kept), strict=True)])
     x, spikes, place = (np.stack(arrays) for arrays in zip(*arms, strict=True))
-    goal = np.concatenate([block[-1] for block in kept])
+    platform = np.concatenate([block[-1] for block in kept])
     n = subject.network.config.n_neurons
     shape = "(arm, lag, animal, "
     items = {
@@ -58,7 +58,7 @@ def decoding(subject: Subject, seed: int, lags_ms: tuple[int, ...] = LAGS_MS) ->
         },
         "spikes": Item(spikes, "1/ms", shape + "neuron): spikes up to the step through an exponential filter"),
         "place": Item(place, "pool radius", shape + "2): the animal's own place"),
-        "goal": Item(goal, "pool radius", "(animal, 2): centre of the platform; NaN for an animal without a find"),
+        "platform": Item(platform, "pool radius", "(animal, 2): centre of the platform; NaN without a visit"),
     }
     return Findings(items, {}, {"arms": list(ARMS), "since": list(SINCE), "filter_ms": FILTER_MS, "kept": subject.kept})
 
@@ -72,18 +72,18 @@ def lift_out(block: Block) -> None:
 
 
 def _sample(block: Block, episodes: slice, half: int, lags_ms: tuple[int, ...], dark: bool) -> tuple[np.ndarray, ...]:
-    """State variables (lag, n, slots), filtered spikes (lag, n, N), place (lag, n, 2) and goal (n, 2) of a block."""
+    """State variables (lag, n, slots), filtered spikes (lag, n, N), place (lag, n, 2), platform (n, 2) of a block."""
     n = episodes.stop - episodes.start
     found = block.trace.task_state[1:, :, ON_PLATFORM] > 0
     arrived = found & ~np.vstack([np.zeros((1, LANES), bool), found[:-1]])
-    goal = block.trace.task_state[0][:, [GOAL_X, GOAL_Y]].copy()
+    platform = block.trace.task_state[0][:, [PLATFORM_X, PLATFORM_Y]].copy()
     last = np.array([np.flatnonzero(arrived[:half, lane])[-1:].sum() for lane in range(LANES)])
-    goal[~arrived[:half].any(axis=0)] = np.nan
+    platform[~arrived[:half].any(axis=0)] = np.nan
     since = np.full(LANES, half) if dark else last
     rows, lanes = since[:, None] + np.array(lags_ms), np.arange(LANES)[:, None]
     x, place = block.record.x[rows, :, lanes], block.trace.task_state[:, :, [X, Y]][rows, lanes]
     spikes = _filtered(block.record.spikes, rows)
-    return tuple(a[:n].transpose(1, 0, 2).astype(np.float32) for a in (x, spikes, place)) + (goal[:n],)
+    return tuple(a[:n].transpose(1, 0, 2).astype(np.float32) for a in (x, spikes, place)) + (platform[:n],)
 
 
 def _filtered(spikes: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -36,27 +36,27 @@ class Point(NamedTuple):
 
 
 def generalisation(subject: Subject, seed: int) -> Findings:
-    """Goals along curves: platform radius, its distance from the centre, anywhere, place-cell noise, damage.
+    """Visits along curves: platform radius, its distance from the centre, anywhere, place-cell noise, damage.
 
-    Each point's own oracle and circling swimmer stand beside it. Damage is drawn anew for every eight episodes.
+    Each point's own oracle and circling baseline stand beside it. Damage is drawn anew for every eight episodes.
     """
     keys, points = study_keys(seed, Study.GENERALISATION, subject.episodes), _points(subject.task)
-    yardsticks: dict[WaterMaze, list[np.ndarray]] = {}
-    goals = []
+    baselines: dict[WaterMaze, list[np.ndarray]] = {}
+    visits = []
     for number, point in enumerate(points):
         plan = _plan(subject, point, (seed, Study.GENERALISATION, number))
-        goals.append(np.concatenate(run_blocks(subject, keys, point.task, plan, goals_of(point.task))))
-        pool = replace(point.task, encoder=subject.task.encoder)  # the scripted swimmers see no input cells
-        if pool not in yardsticks:
-            yardsticks[pool] = yardstick_goals(pool, keys)
-    of_points = [yardsticks[replace(point.task, encoder=subject.task.encoder)] for point in points]
+        visits.append(np.concatenate(run_blocks(subject, keys, point.task, plan, visits_of(point.task))))
+        pool = replace(point.task, encoder=subject.task.encoder)  # the scripted baselines see no input cells
+        if pool not in baselines:
+            baselines[pool] = baseline_visits(pool, keys)
+    of_points = [baselines[replace(point.task, encoder=subject.task.encoder)] for point in points]
     curves = list(dict.fromkeys(point.curve for point in points))
     items = {
         "curve": Item(np.array([curves.index(point.curve) for point in points]), "1", "(point,): number of the curve"),
         "value": Item(np.array([point.value for point in points]), "of the curve", "(point,): what is varied"),
-        "goals": Item(np.stack(goals), "1", "(point, episode): finds of the network"),
-        "circling": Item(np.stack([each[0] for each in of_points]), "1", "(point, episode): finds of circling"),
-        "oracle": Item(np.stack([each[1] for each in of_points]), "1", "(point, episode): finds of the oracle"),
+        "visits": Item(np.stack(visits), "1", "(point, episode): visits of the network"),
+        "circling": Item(np.stack([each[0] for each in of_points]), "1", "(point, episode): visits of circling"),
+        "oracle": Item(np.stack([each[1] for each in of_points]), "1", "(point, episode): visits of the oracle"),
         "draw": Item(np.arange(len(keys)) // LANES, "1", "(episode,): episodes that share one drawn damage"),
     }
     return Findings(items, {}, {"curves": curves, "trained_radius": subject.task.platform_radius})
@@ -107,15 +107,15 @@ def _each_synapse(weights: Weights, change: Callable[[np.ndarray], np.ndarray]) 
     return weights._replace(inputs=changed[0], recurrent=changed[1])
 
 
-def goals_of(task: WaterMaze) -> Callable[[Block, slice], np.ndarray]:
-    """Counts the finds of a block's episodes."""
+def visits_of(task: WaterMaze) -> Callable[[Block, slice], np.ndarray]:
+    """Counts the visits of a block's episodes."""
     return lambda block, episodes: np.count_nonzero(
         block.trace.reward[:, : episodes.stop - episodes.start] > 0.5 * task.reward, axis=0
     )
 
 
-def yardstick_goals(task: WaterMaze, keys: np.ndarray) -> list[np.ndarray]:
-    """Finds of circling, at its best radius, and of the oracle, each (E,)."""
+def baseline_visits(task: WaterMaze, keys: np.ndarray) -> list[np.ndarray]:
+    """Visits of circling, at its best radius, and of the oracle, each (E,)."""
     circle = best_circle(keys[:CIRCLE_TRIED_ON], task, CIRCLES_TRIED)
     rewards = [swim(name, keys, task, circle).reward for name in ("circling", "oracle")]
     return [np.count_nonzero(reward > 0.5 * task.reward, axis=1) for reward in rewards]
@@ -123,14 +123,14 @@ def yardstick_goals(task: WaterMaze, keys: np.ndarray) -> list[np.ndarray]:
 
 def wedge(subject: Subject, seed: int) -> Findings:
     """A network meta-trained without platforms in a wedge of angles, tested outside and inside it; keys are shared."""
-    keys, goals, yardsticks = study_keys(seed, Study.WEDGE, subject.episodes), [], []
+    keys, visits, baselines = study_keys(seed, Study.WEDGE, subject.episodes), [], []
     for inside in (False, True):
         task = replace(subject.task, platform_in_wedge=inside)
-        goals.append(np.concatenate(run_blocks(subject, keys, task, intervene(subject), goals_of(task))))
-        yardsticks.append(yardstick_goals(task, keys))
+        visits.append(np.concatenate(run_blocks(subject, keys, task, intervene(subject), visits_of(task))))
+        baselines.append(baseline_visits(task, keys))
     items = {
-        "goals": Item(np.stack(goals), "1", "(outside or inside the wedge, episode): finds of the network"),
-        "circling": Item(np.stack([each[0] for each in yardsticks]), "1", "as goals, of circling"),
-        "oracle": Item(np.stack([each[1] for each in yardsticks]), "1", "as goals, of the oracle"),
+        "visits": Item(np.stack(visits), "1", "(outside or inside the wedge, episode): visits of the network"),
+        "circling": Item(np.stack([each[0] for each in baselines]), "1", "as visits, of circling"),
+        "oracle": Item(np.stack([each[1] for each in baselines]), "1", "as visits, of the oracle"),
     }
     return Findings(items, {}, {"held_out_wedge": list(subject.task.held_out_wedge or ())})

@@ -23,7 +23,7 @@ from runs.study.subject import (
     study_generator,
     study_keys,
 )
-from runs.study.water_maze.swimming import find_rows, moments_after_first_find, swim
+from runs.study.water_maze.swimming import find_rows, moments_after_first_visit, swim
 from tasks.water_maze import WaterMaze
 
 SILENT_MS = (10, 20, 50, 100, 200, 500)
@@ -41,7 +41,7 @@ def _watched(task: WaterMaze, latest: int) -> WaterMaze:
 
 
 def ablation(subject: Subject, seed: int) -> Findings:
-    """At a random moment after the first find parts of the state are erased.
+    """At a random moment after the first visit parts of the state are erased.
 
     sham: nothing. v, delay_lines, readout: these alone. fast: all three and the refractory counters, which is all but
     what the neurons keep beside their membranes. Of each such variable, as b of `alif`: b: it is erased. b_mean: each
@@ -51,7 +51,7 @@ def ablation(subject: Subject, seed: int) -> Findings:
     keys, latest = study_keys(seed, Study.ABLATION, subject.episodes), subject.task.duration_ms * 3 // 4
     task = _watched(subject.task, latest)
     found = find_rows(swim(subject, keys, task=task).trials, len(keys))
-    moments = moments_after_first_find(subject, found, latest, study_generator(seed, Study.ABLATION))
+    moments = moments_after_first_visit(subject, found, latest, study_generator(seed, Study.ABLATION))
     noted = {name: np.zeros((len(keys), len(slots_of(subject.network, [name])))) for name in subject.kept}
     notes = [(moments, note(subject, [name], into)) for name, into in noted.items()]
     conditions = {"sham": swim(subject, keys, intervene(subject, *notes), task)}
@@ -70,7 +70,7 @@ def ablation(subject: Subject, seed: int) -> Findings:
 
 
 def silence(subject: Subject, seed: int, silent_ms: tuple[int, ...] = SILENT_MS) -> Findings:
-    """At a random moment after the first find all spikes are suppressed for some time.
+    """At a random moment after the first visit all spikes are suppressed for some time.
 
     Released as it is (`silent_D`); with v, refractory counters, delay lines and readout erased at the release, so that
     nothing but what the neurons keep beside their membranes, b of `alif`, has crossed the gap (`cleared_D`); with
@@ -80,7 +80,7 @@ def silence(subject: Subject, seed: int, silent_ms: tuple[int, ...] = SILENT_MS)
     task = _watched(subject.task, latest + max(silent_ms))
     sham = swim(subject, keys, task=task)
     found = find_rows(sham.trials, len(keys))
-    moments = moments_after_first_find(subject, found, latest, study_generator(seed, Study.SILENCE))
+    moments = moments_after_first_visit(subject, found, latest, study_generator(seed, Study.SILENCE))
     conditions = {"sham": sham}
     for ms in silent_ms:
         for name, parts in (("silent", ()), ("cleared", BRIEF), ("erased", (*BRIEF, *subject.kept))):
@@ -103,9 +103,9 @@ def _suppress(ms: int) -> Act:
 
 
 def clamp(subject: Subject, seed: int, held_after_ms: tuple[int, ...] = HELD_AFTER_MS) -> Findings:
-    """From a moment after the first find on what the neurons keep beside their membranes, b of `alif`, is held.
+    """From a moment after the first visit on what the neurons keep beside their membranes, b of `alif`, is held.
 
-    photograph_D: at its own value D ms after the first find. mean_D: at its mean over the animals at that time.
+    photograph_D: at its own value D ms after the first visit. mean_D: at its mean over the animals at that time.
     sham: not held.
     """
     keys = study_keys(seed, Study.CLAMP, subject.episodes)
@@ -120,7 +120,7 @@ def clamp(subject: Subject, seed: int, held_after_ms: tuple[int, ...] = HELD_AFT
         for name, held in (("photograph", b), ("mean", mean)):
             conditions[f"{name}_{ms}"] = swim(subject, keys, hold(subject, moments, held))
     items = {
-        "first_find_ms": _moment_item(found, "first find, in the first half of the episode"),
-        "held_after_ms": Item(np.array(held_after_ms), "ms", "from how long after the first find on b was held"),
+        "first_visit_ms": _moment_item(found, "first visit, in the first half of the episode"),
+        "held_after_ms": Item(np.array(held_after_ms), "ms", "from how long after the first visit on b was held"),
     }
     return Findings(items, conditions, {})

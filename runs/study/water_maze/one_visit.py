@@ -36,7 +36,7 @@ from runs.study.water_maze.retention import lift_out
 from runs.study.water_maze.swimming import find_rows, swim
 from runs.study.water_maze.transplant import apart, disc_points, set_down_in_pairs
 from tasks.water_maze import WaterMaze
-from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, PROBE_STEP, X, Y
+from tasks.water_maze.dynamics import PLATFORM_X, PLATFORM_Y, PROBE_STEP, X, Y
 
 DARK_MS = (0, 50, 100, 200, 500, 1000, 2000, 5000)
 CHANGED_MS = (0, 500, 1000)  # after so long, states are changed as well
@@ -66,7 +66,10 @@ def one_visit(
 
     def keep(block: Block, episodes: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         reached, rates = np.full((len(dark_ms), len(changes), LANES), NOT_RUN), np.zeros(len(dark_ms))
-        goal, starts = block.task_state[:, [GOAL_X, GOAL_Y]].copy(), candidates[episodes.start // 2 :][: LANES // 2]
+        platform, starts = (
+            block.task_state[:, [PLATFORM_X, PLATFORM_Y]].copy(),
+            candidates[episodes.start // 2 :][: LANES // 2],
+        )
         other_x = untrained[episodes.start // LANES]
         block.parameters[PROBE_STEP] = 0
         lift_out(block, block.steps)
@@ -81,19 +84,19 @@ def one_visit(
                 change(block.state, other_x)
                 block.roll_out(subject.weights, subject.mean_action, watched_ms)
                 path = block.trace.task_state[t : t + watched_ms + 1, :, [X, Y]].transpose(1, 0, 2)
-                reached[number, arm] = first_reached(path, goal, goal[_PARTNER], task.platform_radius)
+                reached[number, arm] = first_reached(path, platform, platform[_PARTNER], task.platform_radius)
             block.state, block.task_state[:], block.t = copy_of(state), world, t
-        return reached, goal, rates
+        return reached, platform, rates
 
     kept = run_blocks(subject, keys, task, _to_the_end_of_the_visit(subject, moments, end), keep)
-    reached, goal, rates = zip(*kept, strict=True)
+    reached, platform, rates = zip(*kept, strict=True)
     items = {
         "dark_ms": Item(np.array(dark_ms), "ms", "without any input, from the end of the time on the platform"),
         "reached": Item(np.concatenate(reached, axis=2).astype(np.int8), "1",
                         "(dark, change, animal): platform reached first: 0 own, 1 the other's, 2 neither; -1 not run"),
         "rate_hz": Item(np.mean(rates, axis=0), "Hz", "(dark,): mean rate since the dark before it, of all neurons"),
         "found": Item(found != NEVER, "1", "(animal,): whether it found its platform in time"),
-        "apart": apart(np.concatenate(goal), subject),
+        "apart": apart(np.concatenate(platform), subject),
     }  # fmt: skip
     attributes = {"changes": list(changes), "kept": kept_variables(subject.network), "watched_ms": watched_ms}
     return Findings(items, {}, attributes | {"on_platform_ms": ON_PLATFORM_MS, "searched_ms": searched_ms})

@@ -7,7 +7,7 @@ import numpy as np
 from lsnn.blocks import Block
 from runs.study.subject import NEVER, Item, Plan, Subject, intervene, later, run_blocks
 from tasks.water_maze import WaterMaze
-from tasks.water_maze.dynamics import GOAL_X, GOAL_Y, X, Y
+from tasks.water_maze.dynamics import PLATFORM_X, PLATFORM_Y, X, Y
 from tasks.water_maze.trials import trials_table
 
 
@@ -17,7 +17,7 @@ class Swim(NamedTuple):
     trials: np.ndarray
     position: np.ndarray
     keys: np.ndarray
-    goal: np.ndarray
+    platform: np.ndarray
 
     @property
     def duration_ms(self) -> int:
@@ -27,7 +27,7 @@ class Swim(NamedTuple):
     @property
     def items(self) -> dict[str, Item]:
         """What the file keeps of them beside trials."""
-        return {"goal": Item(self.goal, "pool radius", "centre of the first platform")}
+        return {"platform": Item(self.platform, "pool radius", "centre of the first platform")}
 
 
 def swim(subject: Subject, keys: np.ndarray, plan: Plan | None = None, task: WaterMaze | None = None) -> Swim:
@@ -38,7 +38,7 @@ def swim(subject: Subject, keys: np.ndarray, plan: Plan | None = None, task: Wat
         states = block.trace.task_state.transpose(1, 0, 2)[: episodes.stop - episodes.start]
         trials = trials_table(maze, states)
         trials["episode"] += episodes.start
-        return trials, states[..., [X, Y, GOAL_X, GOAL_Y]]
+        return trials, states[..., [X, Y, PLATFORM_X, PLATFORM_Y]]
 
     kept = run_blocks(subject, keys, maze, plan or intervene(subject), keep)
     states = np.concatenate([states for _, states in kept])
@@ -53,7 +53,7 @@ def find_rows(trials: np.ndarray, episodes: int, trial: int = 0) -> np.ndarray:
     return rows
 
 
-def moments_after_first_find(subject: Subject, found: np.ndarray, latest: int, generator: np.random.Generator):
+def moments_after_first_visit(subject: Subject, found: np.ndarray, latest: int, generator: np.random.Generator):
     """A moment for each episode, uniform from its second start to `latest`; `NEVER` if that comes too late; (E,)."""
     first = later(found, subject.task.rest_ms + subject.task.dark_ms)
     share = generator.random(len(found))

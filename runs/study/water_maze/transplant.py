@@ -26,7 +26,7 @@ from runs.study.subject import (
 )
 from runs.study.water_maze.retention import lift_out
 from runs.study.water_maze.swimming import find_rows, swim
-from tasks.water_maze.dynamics import FOUND, GOAL_X, GOAL_Y, ON_PLATFORM, PROBE_STEP, WAIT, WALL, X, Y
+from tasks.water_maze.dynamics import FOUND, ON_PLATFORM, PLATFORM_X, PLATFORM_Y, PROBE_STEP, WAIT, WALL, X, Y
 
 FINDS, LATER_MS = (1, 2, 4, 8, 16), 30
 WATCHED_MS = 200
@@ -63,7 +63,7 @@ def swaps_of(kept: list[str]) -> dict[str, Swap]:
 
 
 def transplant(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Findings:
-    """At half time both animals of a pair are set down at the same new place and swim on without a platform.
+    """At half time both animals of a pair are released at the same new place and swim on without a platform.
 
     Before that they exchange nothing, v, everything, or, of every variable that the neurons keep beside their membranes
     (b of `alif`), it or everything but it; or all but it is erased, which leaves an animal its own b alone or the
@@ -71,52 +71,52 @@ def transplant(subject: Subject, seed: int, watched_ms: int = WATCHED_MS) -> Fin
     on from the same state; those without a while in the dark have the same input draws.
     """
     moments = np.full(_animals(subject), subject.task.duration_ms // 2)
-    paths, goal, found = _forks(subject, seed, Study.TRANSPLANT, moments, watched_ms)
+    paths, platform, found = _forks(subject, seed, Study.TRANSPLANT, moments, watched_ms)
     items = {
         "path": Item(paths.astype(np.float32), "pool radius",
-                     "(swap, animal, step, 2): place, from being set down on; animals 2k and 2k + 1 are a pair"),
-        "goal": Item(goal, "pool radius", "(animal, 2): centre of the animal's own platform"),
+                     "(swap, animal, step, 2): place, from its release on; animals 2k and 2k + 1 are a pair"),
+        "platform": Item(platform, "pool radius", "(animal, 2): centre of the animal's own platform"),
         "found": Item(found, "1", "(animal,): whether it had found its platform before"),
-        "apart": apart(goal, subject),
+        "apart": apart(platform, subject),
     }  # fmt: skip
     return Findings(
         items, {}, {"swaps": list(swaps_of(subject.kept)), "kept": subject.kept, "moment_ms": int(moments[0])}
     )
 
 
-def takeover(subject: Subject, seed: int, finds: tuple[int, ...] = FINDS, watched_ms: int = WATCHED_MS) -> Findings:
-    """The same with states from the start of the trial after so and so many finds, each at its animal's own moment.
+def takeover(subject: Subject, seed: int, visits: tuple[int, ...] = FINDS, watched_ms: int = WATCHED_MS) -> Findings:
+    """The same with states from the start of the trial after so and so many visits, each at its animal's own moment.
 
-    What carries the memory after one find, and what after many? All go on from half time, and only finds before it
-    count. The last states are those of one find again, `LATER_MS` into the search, when what the reward has set off has
-    had time to be written into b; animals that have found the platform again by then are left out.
+    What carries the memory after one visit, and what after many? All go on from half time, and only visits before it
+    count. The last states are those of one visit again, `LATER_MS` into the search, when what the reward has set off
+    has had time to be written into b; animals that have found the platform again by then are left out.
     """
     half, task, radius = subject.task.duration_ms // 2, subject.task, subject.task.platform_radius
     keys, reached, moments = study_keys(seed, Study.TAKEOVER, _animals(subject)), [], []
     trials = swim(subject, keys, task=replace(task, duration_ms=half)).trials
-    states = [*((number, 0) for number in finds), (finds[0], LATER_MS)]
+    states = [*((number, 0) for number in visits), (visits[0], LATER_MS)]
     for number, lag in states:
-        subject.tell(f"after {number} finds")
+        subject.tell(f"after {number} visits")
         moment = later(find_rows(trials, len(keys), number - 1), task.rest_ms + task.dark_ms + lag)
         moment[(moment > half) | (find_rows(trials, len(keys), number) <= moment)] = NEVER
-        paths, goal, _ = _forks(subject, seed, Study.TAKEOVER, moment, watched_ms)
-        other = goal[np.arange(len(goal)) ^ 1]
-        reached.append([first_reached(path, goal, other, radius) for path in paths])
+        paths, platform, _ = _forks(subject, seed, Study.TAKEOVER, moment, watched_ms)
+        other = platform[np.arange(len(platform)) ^ 1]
+        reached.append([first_reached(path, platform, other, radius) for path in paths])
         moments.append(np.where(moment == NEVER, -1, moment))
     items = {
-        "finds": Item(np.array([number for number, _ in states]), "1", "(state,): finds before it"),
-        "lag_ms": Item(np.array([lag for _, lag in states]), "ms", "(state,): taken so long after being set down"),
+        "visits": Item(np.array([number for number, _ in states]), "1", "(state,): visits before it"),
+        "lag_ms": Item(np.array([lag for _, lag in states]), "ms", "(state,): taken so long after the release"),
         "reached": Item(np.array(reached, np.int8), "1",
                         "(state, swap, animal): platform reached first: 0 its own, 1 the other's, 2 neither"),
         "moment_ms": Item(np.array(moments), "ms", "(state, animal): when it was taken; -1 = never"),
-        "apart": apart(goal, subject),
+        "apart": apart(platform, subject),
     }  # fmt: skip
     return Findings(items, {}, {"swaps": list(swaps_of(subject.kept)), "kept": subject.kept})
 
 
-def apart(goal: np.ndarray, subject: Subject) -> Item:
+def apart(platform: np.ndarray, subject: Subject) -> Item:
     """Whether the platforms of a pair of animals do not touch."""
-    far = np.hypot(*(goal - goal[np.arange(len(goal)) ^ 1]).T) > 2 * subject.task.platform_radius
+    far = np.hypot(*(platform - platform[np.arange(len(platform)) ^ 1]).T) > 2 * subject.task.platform_radius
     return Item(far, "1", "(animal,): whether the two platforms of the pair do not touch; 2k and 2k + 1 are a pair")
 
 
@@ -165,11 +165,11 @@ def _forks(
             down = block.t
             block.roll_out(weights, subject.mean_action, watched_ms)
             paths.append(block.trace.task_state[down : down + watched_ms + 1, :, [X, Y]].transpose(1, 0, 2))
-        return np.stack(paths), before[:, [GOAL_X, GOAL_Y]], before[:, FOUND]
+        return np.stack(paths), before[:, [PLATFORM_X, PLATFORM_Y]], before[:, FOUND]
 
     kept = zip(*run_blocks(subject, keys, task, plan, keep), strict=True)
-    paths, goal, found = (np.concatenate(each, axis=axis) for each, axis in zip(kept, (1, 0, 0), strict=True))
-    return paths, goal, found > 0
+    paths, platform, found = (np.concatenate(each, axis=axis) for each, axis in zip(kept, (1, 0, 0), strict=True))
+    return paths, platform, found > 0
 
 
 def disc_points(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -183,8 +183,8 @@ def set_down_in_pairs(block: Block, candidates: np.ndarray, platform_radius: flo
 
     The platforms are those of the task's state, which stays the same out of the pool.
     """
-    goals = block.task_state[:, [GOAL_X, GOAL_Y]].reshape(-1, 2, 1, 2)
-    distance = np.linalg.norm(candidates[:, None] - goals, axis=-1).min(axis=1)
+    visits = block.task_state[:, [PLATFORM_X, PLATFORM_Y]].reshape(-1, 2, 1, 2)
+    distance = np.linalg.norm(candidates[:, None] - visits, axis=-1).min(axis=1)
     chosen = np.argmax(distance > platform_radius, axis=1)
     place = candidates[np.arange(len(candidates)), chosen]
     block.task_state[:, [X, Y]] = np.repeat(place, 2, axis=0)

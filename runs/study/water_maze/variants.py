@@ -16,7 +16,7 @@ from lsnn.files.network_file import NetworkFile
 from lsnn.progress import duration, say
 from lsnn.seeds import Study
 from runs.study.subject import ALIF, Findings, Item, Plan, Subject, intervene, run_blocks, study_keys
-from runs.study.water_maze.generalisation import goals_of, wedge, yardstick_goals
+from runs.study.water_maze.generalisation import baseline_visits, visits_of, wedge
 from runs.study.water_maze.retention import retention
 from runs.study.wiring import wiring
 from runs.testing.conditions import roll_out_with_resets
@@ -26,7 +26,7 @@ from tasks.water_maze import WaterMaze
 
 REFERENCE = "reference"
 SERIES_MS = (150, 300, 600, 2400)
-BLANK_MS = (0, 20, 50, 100, 200, 500, 1000)
+DARK_MS = (0, 20, 50, 100, 200, 500, 1000)
 VARIANTS: dict[str, tuple[str, ...]] = {
     REFERENCE: (),
     "wedge": ("task.held_out_wedge=[0, 90]",),
@@ -135,38 +135,38 @@ def findings_of_variants(folder: Path, seed: int, episodes: int, threads: int, t
 def tau_series(subjects: list[Subject], seed: int) -> Findings:
     """Retention after half an episode, for networks trained with different tau_a."""
     of = sorted(subjects, key=lambda subject: subject.network.config.tau_a_ms)
-    found = [retention(subject, seed, BLANK_MS).items for subject in of]
+    found = [retention(subject, seed, DARK_MS).items for subject in of]
     searches, valid = (np.stack([items[name].values[1] for items in found]) for name in ("search_ms", "valid"))
     taus = np.array([subject.network.config.tau_a_ms for subject in of])
     items = {
         "tau_a_ms": Item(taus, "ms", "(network,): time constant of the threshold adaptation"),
-        "blank_ms": Item(np.array(BLANK_MS), "ms", "how long the animal was out of the pool"),
-        "search_ms": Item(searches, "ms", "(network, state kept or erased, blank, animal): search after it"),
+        "dark_ms": Item(np.array(DARK_MS), "ms", "how long the animal was out of the pool"),
+        "search_ms": Item(searches, "ms", "(network, state kept or erased, dark, animal): search after it"),
         "valid": Item(valid, "1", "(network, animal): whether it had found the platform before"),
     }
     return Findings(items, {}, {})
 
 
 def compare(subjects: dict[str, Subject], seed: int, iterations: dict[str, int]) -> Findings:
-    """Goals of each network, as it is and with its state zeroed after each find, beside circling and the oracle."""
-    keys, goals = study_keys(seed, Study.CONTROLS, next(iter(subjects.values())).episodes), []
+    """Visits of each network, as it is and with its state zeroed after each visit, beside circling and the oracle."""
+    keys, visits = study_keys(seed, Study.CONTROLS, next(iter(subjects.values())).episodes), []
     for subject in subjects.values():
         plans = intervene(subject), reset_at_starts(subject)
-        goals.append(
-            [np.concatenate(run_blocks(subject, keys, subject.task, p, goals_of(subject.task))) for p in plans]
+        visits.append(
+            [np.concatenate(run_blocks(subject, keys, subject.task, p, visits_of(subject.task))) for p in plans]
         )
     plain = replace(next(iter(subjects.values())).task, encoder=WaterMaze().encoder)
-    circling, oracle = yardstick_goals(plain, keys)
+    circling, oracle = baseline_visits(plain, keys)
     items = {
-        "goals": Item(np.array(goals), "1", "(network, state kept or zeroed at every start, episode): finds"),
-        "circling": Item(circling, "1", "(episode,): finds of circling"),
-        "oracle": Item(oracle, "1", "(episode,): finds of the oracle"),
+        "visits": Item(np.array(visits), "1", "(network, state kept or zeroed at every start, episode): visits"),
+        "circling": Item(circling, "1", "(episode,): visits of circling"),
+        "oracle": Item(oracle, "1", "(episode,): visits of the oracle"),
     }
     return Findings(items, {}, {"networks": list(subjects), "iterations": [iterations[name] for name in subjects]})
 
 
 def reset_at_starts(subject: Subject) -> Plan:
-    """The plan that zeroes the whole state each time an animal is set down, as the test's `state_reset`."""
+    """The plan that zeroes the whole state each time an animal is released, as the test's `state_reset`."""
     weights = subject.weights
 
     def plan(block, episodes: slice) -> None:

@@ -12,7 +12,7 @@ from lsnn.files.results import Result
 from lsnn.neurons import ALIF, LIF
 from runs.brian import agreement as brian_run
 from runs.brian.agreement import Agreement, run_brian
-from tasks.water_maze.baselines import SWIMMERS
+from tasks.water_maze.baselines import BASELINES
 
 EPISODES, STEPS, SEED = 10, 200, 5
 
@@ -28,7 +28,7 @@ def test_result_is_that_of_a_test_and_no_spike_differs(network, mode, tmp_path, 
     assert run_brian(network, mode, EPISODES, SEED, out, f"lsnn brian --mode {mode}") == 0
     assert "differing spikes: 0 of" in capsys.readouterr().out
     with Result(out) as result:
-        assert set(result.conditions) == {"frozen", *SWIMMERS}
+        assert set(result.conditions) == {"frozen", *BASELINES}
         frozen = result.conditions["frozen"]
         assert path_of(frozen, EPISODES - 1).shape == (STEPS + 1, 2)
         assert visits_of(frozen).sum() > 0

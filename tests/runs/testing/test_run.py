@@ -96,10 +96,10 @@ def test_analysis_reads_all_of_it(path):
         assert result.provenance.config == json.loads(json.dumps(tiny().as_mapping()))
         assert result.network.labels == ("LIF", "adaptive")  # without Dale's law
         assert sum(size for _, size in result.network.input_channels) == tiny().task.encoder.n_inputs
-        assert len(result.history["goals"]) == 2
+        assert len(result.history["visits"]) == 2
         assert platform_radius(result) == 0.6
         assert result["frozen"].position.axis.values.tolist() == ["x", "y"]
-        assert [measure.name for measure in result.about.history] == ["goals", "first_search_ms", "later_search_ms"]
+        assert [measure.name for measure in result.about.history] == ["visits", "first_latency_ms", "later_latency_ms"]
         for condition in result.conditions.values():
             assert len(condition.trials) >= EPISODES
             rewarded = np.count_nonzero(condition.group["reward"][()] > 0.5, axis=1)
@@ -226,7 +226,7 @@ def test_only_the_lanes_set_down_are_zeroed(folder):
     "task", [WaterMaze(duration_ms=300), WaterMaze(duration_ms=300, rest_ms=7, dark_ms=5, reversal_ms=120)]
 )
 def test_no_animal_is_set_down_before_the_bound(task):
-    """For the quickest swimmer, the next set-down comes after exactly as many steps as the bound says, or never."""
+    """For the quickest baseline, the next release comes after exactly as many steps as the bound says, or never."""
     states = swim("oracle", keys_of_test(1, 8), task).task_state
     exact = 0
     for episode in states:
@@ -268,7 +268,7 @@ def test_neurons_spike_where_their_trace_exceeds_the_threshold(result):
         assert inside.any() and above[window, time[inside], neuron[inside]].all()
 
 
-def test_windows_hold_the_first_find(result):
+def test_windows_hold_the_first_visit(result):
     trials, traces = result["frozen/trials"][()], result["frozen/traces"]
     for episode, start in zip(traces["episode"], traces["start_ms"], strict=True):
         first = trials[(trials["episode"] == episode) & (trials["trial"] == 0)][0]

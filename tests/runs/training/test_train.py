@@ -91,9 +91,9 @@ def test_network_file_is_the_frozen_network_with_its_history(folder):
 
 def test_history_says_how_the_frozen_network_does_on_the_whole_task(tmp_path):
     history = load_network(trained(tmp_path, 5)).history
-    measured = np.isfinite(history["whole_pool_goals"])
+    measured = np.isfinite(history["whole_pool_visits"])
     assert list(measured) == [False, True, False, True, False]
-    assert (history["whole_pool_goals"][measured] > 0).all()
+    assert (history["whole_pool_visits"][measured] > 0).all()
 
 
 def test_a_resumed_run_keeps_its_clock_and_says_both_commands(tmp_path):
