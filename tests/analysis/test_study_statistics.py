@@ -508,8 +508,8 @@ def test_clamped_visits_are_those_after_the_latest_hold(by_hand):
     }
     assert numbers == {"photograph": {5: (1, 0.5), 20: (3, 1.5)}, "mean": {5: (0, 0), 20: (1, 0.5)}}
     told = interventions.tell_clamp(result, decide(interventions.claims_of_clamp(result)))
-    assert told[1].endswith("from 20 ms after the first visit on: 3.0 [3.0, 3.0] visits, 1.50 [1.50, 1.50] of those with "
-                            "b free (not decided).")  # fmt: skip
+    said = "from 20 ms after the first visit on: 3.0 [3.0, 3.0] visits, 1.50 [1.50, 1.50] of those with b free"
+    assert told[1].endswith(f"{said} (not decided).")
     assert told[2].endswith("0.50 [0.50, 0.50] of those with b free (not decided).")
 
 
