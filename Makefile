@@ -40,6 +40,7 @@ test-long: setup
 
 lint: setup
 	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m ruff format --check --quiet .
 	$(VENV)/bin/python -m mypy lsnn tasks runs analysis benchmarks docs/*.py
 
 docs: setup

@@ -33,7 +33,7 @@ class Synapses(NamedTuple):
     target: np.ndarray  # (S,) int32
     delay: np.ndarray  # (S,) int32, steps
     sign: np.ndarray  # (S,) int8
-    theta: np.ndarray  # (S,) float64, weight = sign * theta normalised
+    theta: np.ndarray  # (S,) float64, the normalised weight is sign * theta
 
 
 @njit(error_model="numpy")

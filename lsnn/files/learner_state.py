@@ -27,7 +27,7 @@ def put_learner(file: h5py.File, network: Network, places: np.ndarray, state: Le
     """
     optimizer = file.create_group("optimizer")
     optimizer.attrs["step"] = state.adam_step
-    what = "theta normalised, double precision"
+    what = "theta of the normalised weights, in double precision"
     store.put(optimizer, "theta", network.synapses.theta[places], "effect", what, compress=False)
     for name, unit, meaning in (
         ("first", "1", "first moment of the gradient"),

@@ -19,7 +19,7 @@ Strengths = Annotated[
     typer.Option(help="Rising from 0 on; repeatable; default: those of the figure.", show_default=False),
 ]
 SweptEpisodes = Annotated[int, typer.Option("--episodes", help="Mazes, the same at every strength.")]
-EveryonesEpisodes = Annotated[int, typer.Option("--episodes", help="Episodes of every condition in each maze.")]
+EpisodesEach = Annotated[int, typer.Option("--episodes", help="Episodes of every condition in each maze.")]
 Specialist = Annotated[
     Path, typer.Option(help=f"A network meta-trained on the paper's maze alone; {SHIPPED}", show_default=False)
 ]

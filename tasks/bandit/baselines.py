@@ -1,4 +1,4 @@
-"""Baselines of two-armed Bernoulli bandits with nothing to learn but the arms: baselines for a network's regret.
+"""Baselines of two-armed Bernoulli bandits with nothing to learn but the arms, beside which a network's regret is read.
 
 All but the oracle know nothing of the episode's arms beforehand and take them for independent, each uniform in [0, 1].
 """

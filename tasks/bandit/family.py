@@ -1,4 +1,4 @@
-"""The bandit as a family: pulls as trials, baselines as baselines, both kinds of arms."""
+"""The bandit as a family: pulls as trials, baselines, both kinds of arms."""
 
 from functools import partial
 

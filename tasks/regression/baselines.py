@@ -1,4 +1,4 @@
-"""Algorithms that predict y_t from the examples before it, on the family's own basis: baselines for a network.
+"""Algorithms that predict y_t from the examples before it, on the family's own basis, beside which a network is read.
 
 Every prediction is linear in features phi(x), (p,). Sine: sin x, cos x. Quadratic: its six monomials. Linear: x. The
 two-layer networks have no finite basis; here the ten monomials of two variables up to the third degree stand for it.

@@ -56,7 +56,7 @@ def _n_observation(given: Mapping[str, Any]) -> int:
 
 
 def _n_target(given: Mapping[str, Any]) -> int:
-    """The answer, and the latent where there is room for more."""
+    """The answer, and the latents where there is room for more."""
     return 1 if size_of(given["target"]) == 1 else 1 + N_LATENT[int(given["parameters"][KIND])]
 
 
@@ -172,7 +172,7 @@ def latent(kind, c, found):
 @entry(state=numbers(N_STATE), parameters=_of_a_kind, target=numbers(_n_target))
 @njit(error_model="numpy")
 def target(state, parameters, target):
-    """y of this sample, then the scaled latent if they are taught; weight 1 over the sample's last `answer_ms`."""
+    """y of this sample, then the scaled latents if they are taught; weight 1 over the sample's last `answer_ms`."""
     target[0] = state[Y]
     if len(target) > 1:
         latent(int(parameters[KIND]), state[COEFFICIENTS:], target[1:])
@@ -213,7 +213,7 @@ class Regression:
     )
     latent_weight: float = parameter(
         0.0,
-        "weight of the error of a readout that is taught the function's latent, in meta-training only; 0 = none",
+        "weight of the error of a readout that is taught what sets the function apart, in meta-training only; 0 = none",
     )
     encoder: Encoder = parameter(  # type: ignore[assignment]
         None, "how x_t and y_{t-1} become input spikes; none = a `GaussianPopulation` over their ranges", unit=NOTHING
@@ -259,7 +259,7 @@ class Regression:
 
     @property
     def n_target(self) -> int:
-        """The answer, and the latent if they are taught."""
+        """The answer, and the latents if they are taught."""
         return 1 + (N_LATENT[self.kind] if self.latent_weight > 0 else 0)
 
     @property

@@ -1,4 +1,4 @@
-"""Scripted baselines in the water maze: baselines for what a network's visits are worth.
+"""Scripted baselines in the water maze: what a network's visits are read beside.
 
 They see the true state and know their own motor rotation; what each knows of the platform is in its name.
 Their records have the layout of a network's, so that one table of trials serves both.

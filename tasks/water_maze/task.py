@@ -32,7 +32,7 @@ def latency_metrics(found: NDArray[np.bool_], acted: NDArray[np.bool_]) -> dict[
     measures = {"visits": float(np.count_nonzero(found) / len(found))}
     for name, chosen in (("first", trial == 0), ("second", trial == 1), ("later", trial > 1)):
         steps, visits = int(np.count_nonzero(acted & chosen)), int(np.count_nonzero(found & chosen))
-        measures[f"{name}_search_ms"] = steps / visits if visits else math.inf
+        measures[f"{name}_latency_ms"] = steps / visits if visits else math.inf
     return measures
 
 

@@ -15,14 +15,14 @@ from typing import Annotated
 
 import typer
 
-from runs.experiments.options import PRETRAINED, Asked, EveryonesEpisodes, Folder, Overwrite, Seed, Specialist, Threads
+from runs.experiments.options import PRETRAINED, Asked, EpisodesEach, Folder, Overwrite, Seed, Specialist, Threads
 
 
 def experiment(
     out: Folder,
     family: Annotated[Path | None, typer.Option(help="A network meta-trained on a family of mazes.")] = None,
     specialist: Specialist = PRETRAINED / "water_maze.lsnn.h5",
-    episodes: EveryonesEpisodes = 64,
+    episodes: EpisodesEach = 64,
     seed: Seed = 0,
     threads: Threads = 2,
     overwrite: Overwrite = False,

@@ -17,14 +17,14 @@ from typing import Annotated
 
 import typer
 
-from runs.experiments.options import PRETRAINED, Asked, EveryonesEpisodes, Folder, Overwrite, Seed, Specialist, Threads
+from runs.experiments.options import PRETRAINED, Asked, EpisodesEach, Folder, Overwrite, Seed, Specialist, Threads
 
 
 def experiment(
     network: Annotated[Path, typer.Argument(help="A network meta-trained with rotation.")],
     out: Folder,
     specialist: Specialist = PRETRAINED / "water_maze.lsnn.h5",
-    episodes: EveryonesEpisodes = 512,
+    episodes: EpisodesEach = 512,
     seed: Seed = 0,
     threads: Threads = 2,
     overwrite: Overwrite = False,
