@@ -38,7 +38,7 @@ def test_paper_preset_has_the_sizes_of_the_paper():
 def test_settings_change_what_they_name_and_nothing_else():
     old = preset("water-maze")
     new = overridden(old, ["network.beta=3", "task.held_out_wedge=[0, 30]", "learning.policy_std=readout"])
-    changed = {"network": {"beta"}, "task": {"held_out_wedge"}, "learning": {"spread"}}
+    changed = {"network": {"beta"}, "task": {"held_out_wedge"}, "learning": {"policy_std"}}
     for section, values in new.as_mapping().items():
         before = old.as_mapping()[section]
         assert {key for key in values if values[key] != before[key]} == changed[section]
