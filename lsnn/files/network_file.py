@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from numpy.lib.recfunctions import rename_fields
+from numpy.lib.recfunctions import repack_fields
 
 from lsnn.configuration import from_mapping
 from lsnn.errors import DivergedError, InputError
@@ -214,4 +214,6 @@ def _read_history(file: h5py.File) -> np.ndarray | None:
     require(file, "history[iteration]", iteration == np.arange(len(history)), "the numbers 0, 1, ...", iteration)
     rising = np.isfinite(minutes) & (np.diff(minutes, prepend=0) >= 0)
     require(file, "history[minutes]", rising, "finite values that rise from 0 on", minutes)
-    return rename_fields(history[list(names)], NEWER)
+    table = repack_fields(history[list(names)])
+    table.dtype.names = tuple(NEWER.get(name, name) for name in names)
+    return table

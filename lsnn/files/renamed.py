@@ -10,9 +10,11 @@ OLDER = {  # today's name to the former one
     "dark_ms": "blank_ms",
     "first_visit_ms": "first_find_ms",
     "first_latency_ms": "first_search_ms",
+    "second_latency_ms": "second_search_ms",
     "later_latency_ms": "later_search_ms",
     "whole_pool_visits": "whole_pool_goals",
     "whole_pool_first_latency_ms": "whole_pool_first_search_ms",
+    "whole_pool_second_latency_ms": "whole_pool_second_search_ms",
     "whole_pool_later_latency_ms": "whole_pool_later_search_ms",
 }
 NEWER = {old: new for new, old in OLDER.items()}

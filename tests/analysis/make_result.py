@@ -188,8 +188,8 @@ def put_history(file, n_iterations=400):
         "rate_hz": 12 + 8 * rise + rng.normal(0, 0.5, n_iterations),
         "start_radius": np.clip(0.1 + 0.9 * (x - 180) / 120, 0.1, 1),
         "whole_pool_visits": untested + 4 + 32 * rise,
-        "whole_pool_first_search_ms": untested + 270 - 110 * rise,
-        "whole_pool_later_search_ms": untested + 250 - 195 * rise,
+        "whole_pool_first_latency_ms": untested + 270 - 110 * rise,
+        "whole_pool_later_latency_ms": untested + 250 - 195 * rise,
     }
     for name, column in columns.items():
         put(file.require_group("history"), name, column, "ms" if name.endswith("_ms") else "1")

@@ -48,10 +48,10 @@ def test_settings_change_what_they_name_and_nothing_else():
 def test_an_older_name_of_a_key_is_read():
     config = preset("water-maze").as_mapping()
     del config["task"]["dark_ms"]
-    config["task"]["dark_ms"] = 70
+    config["task"]["blank_ms"] = 70
     assert experiment_of(config).task.dark_ms == 70
     config["task"]["dark_ms"] = 70
-    with pytest.raises(InputError, match="task must not have both dark_ms and dark_ms"):
+    with pytest.raises(InputError, match="task must not have both dark_ms and blank_ms, its older name"):
         experiment_of(config)
 
 

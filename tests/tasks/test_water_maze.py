@@ -375,7 +375,7 @@ def test_search_metrics_by_hand() -> None:
     acted[0, [4, 7]] = False
     # trial 1: 4 + 10 steps for one visit; trial 2: steps 5 and 6; later: steps 8 and 9 without a visit
     measured = latency_metrics(found, acted)
-    assert measured == {"visits": 1.0, "first_latency_ms": 14.0, "second_search_ms": 2.0, "later_latency_ms": math.inf}
+    assert measured == {"visits": 1.0, "first_latency_ms": 14.0, "second_latency_ms": 2.0, "later_latency_ms": math.inf}
 
 
 def test_metrics_take_a_find_for_a_find_whatever_the_wall() -> None:
