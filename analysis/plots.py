@@ -181,6 +181,8 @@ def by_trial(result: Result) -> Figure:
         for axes, (title, conditions) in zip(row, shown.values(), strict=True):
             draw_by_trial(axes, conditions, measure)
             axes.set(xlabel="trial", title=title)
+        if row[0].get_yscale() == "log" and not measure.censored:  # its lower end is set, so that it grows no more
+            row[0].set_ylim(top=1.1 * max(axes.dataLim.y1 for axes in row))
         row[0].set_ylabel(titled(measure))
     grid[0][-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     n = max(each.n_episodes for each in result.conditions.values())

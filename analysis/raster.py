@@ -64,9 +64,9 @@ def window_of_first_visit(condition: Condition, traces: Dataset) -> Window:
         stop = start + traces.sizes["row"]
         if not len(visits) or not start < visits[0] < stop:
             continue
-        find = int(visits[0])
-        first, last = max(int(start), find - BEFORE_MS), min(int(stop), find + AFTER_MS)
-        window = Window(index, int(episode), first, last, find, visits, np.sort(trials.start_ms[rows]))
+        moment = int(visits[0])
+        first, last = max(int(start), moment - BEFORE_MS), min(int(stop), moment + AFTER_MS)
+        window = Window(index, int(episode), first, last, moment, visits, np.sort(trials.start_ms[rows]))
         if best is None or last - first > best[0]:
             best = (last - first, window)
     if best is None:

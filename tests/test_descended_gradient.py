@@ -127,7 +127,7 @@ def held_of(learner, batch, old=None):
     return Held(acted, normalised, a + y[:, VALUE], not_last & ~batch.between, np.count_nonzero(acted), old)
 
 
-def log_std(y, network, log_std):
+def whole_log_std(y, network, log_std):
     """log_std, and what the readout adds to it, (T, A, E)."""
     added = y[:, SPREAD] if "spread" in network.outputs else np.zeros((len(y), len(log_std), y.shape[2]))
     return log_std[:, None] + added
@@ -138,7 +138,7 @@ def log_likelihood_of(y, log_std, batch, learner):
     if learner.task.action_kind == "categorical":
         chosen = np.where(batch.action[:, 0] == 0, y[:, 0], y[:, 1])
         return chosen - np.logaddexp(y[:, 0], y[:, 1])
-    mean, spread, bound = y[:, ACTION], log_std(y, learner.network, log_std), learner.learning.mean_norm
+    mean, spread, bound = y[:, ACTION], whole_log_std(y, learner.network, log_std), learner.learning.mean_norm
     if bound:
         mean = mean * np.minimum(1, bound / np.linalg.norm(mean, axis=1, keepdims=True))
     density = np.exp(-((batch.action - mean) ** 2) / (2 * np.exp(2 * spread))) / np.sqrt(2 * np.pi * np.exp(2 * spread))
@@ -154,7 +154,7 @@ def terms_of(y, log_std, batch, held, learner):
         terms["policy"] = -np.minimum(ratio * held.advantage, clipped * held.advantage)
         terms["value"] = held.counted * learning.value_weight / 2 * (y[:, VALUE] - held.value_target) ** 2
     if len(log_std):
-        entropy = np.sum(log_std(y, network, log_std), axis=1)  # but for a constant
+        entropy = np.sum(whole_log_std(y, network, log_std), axis=1)  # but for a constant
         terms["entropy"] = -learning.entropy_weight * held.acted * entropy
     if "target" in network.outputs:
         distance = np.sum((y[:, -batch.target.shape[1] :] - batch.target) ** 2, axis=1)
@@ -304,7 +304,7 @@ def test_noise_is_held_for_so_many_steps(hold):
     """What the cases above rest on: the noise in units of the spread stays the same within a hold, and only there."""
     learner = learner_of(*FREE, *TERMS, f"learning.hold_ms={hold}", READ_OUT)
     _, batch = rolled_out(learner)
-    noise = (batch.action - batch.y[:, ACTION]) / np.exp(log_std(batch.y, learner.network, learner.network.log_std))
+    noise = (batch.action - batch.y[:, ACTION]) / np.exp(whole_log_std(batch.y, learner.network, learner.network.log_std))
     same = np.all(np.abs(np.diff(noise, axis=0)) < 1e-4, axis=(1, 2))
     np.testing.assert_array_equal(same, np.arange(1, len(noise)) % hold != 0)
 

@@ -235,7 +235,7 @@ def tell_silence(result: Result, outcomes: Outcomes) -> list[str]:
     found, sham = gaps(result), undisturbed(result)
     lines = [
         f"{sham.n} animals; undisturbed, their next visit came after {interval(sham, 0)} ms. After a silence the next "
-        f"find came sooner than with everything erased at the release by: "
+        f"visit came sooner than with everything erased at the release by: "
         + "; ".join(
             f"{ms} ms of silence: {interval(gap.saved_by_all, 0)} ms (with {_kept(result, 'silence')} alone kept "
             f"{interval(gap.saved_by_b, 0)} ms)"

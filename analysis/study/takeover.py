@@ -168,7 +168,7 @@ def tell_takeover(result: Result, outcomes: Outcomes) -> list[str]:
             f"{swap.removeprefix('dark_')} ms {interval(remembered(later.choices[swap]), 2)}" for swap in darks(of)
         )
         lines.append(
-            f"After {of.visits[0]} find and {later.lag_ms} ms into the next search ({later.pairs} pairs that had not "
+            f"After {of.visits[0]} visit and {later.lag_ms} ms into the next search ({later.pairs} pairs that had not "
             f"found their platforms again), to the other's given its {shares}; to the own after {dark} without input."
         )
     return [*lines, carriers(outcomes)]

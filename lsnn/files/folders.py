@@ -58,7 +58,7 @@ def output_file(path: Path, overwrite: bool = False, inputs: Iterable[Path] = ()
     Raises InputError if it exists (unless `overwrite`), is one of the `inputs`, or its folder cannot be written to.
     """
     if _stands(path) and not overwrite:
-        raise InputError(f"{path}: must not exist yet; name another --out, or --overwrite")
+        raise InputError(f"{path}: must not exist yet; name another file, or --overwrite")
     refuse_inputs(path, inputs)
     writable(path.parent)
     return path

@@ -27,4 +27,6 @@ def main(path: str, figure: str = "latency.png") -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit("usage: python -m runs.examples.read_result RESULT.h5 [FIGURE.png]")
     main(*sys.argv[1:])

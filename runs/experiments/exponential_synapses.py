@@ -55,7 +55,7 @@ def experiment(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Run the network at every strength and draw what it still finds."""
+    """Run the network at every strength and draw how often it still reaches the platform."""
     from runs.brian.departures import carry_out
 
     carry_out(sweep(), network, out, strength, episodes, seed, overwrite)

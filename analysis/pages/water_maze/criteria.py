@@ -76,7 +76,7 @@ def above_circling(result: Result) -> Question:
 
 
 def reset_not_above_circling(result: Result) -> Question:
-    rule = "with its state zeroed after each find it makes no more visits than circling, "
+    rule = "with its state reset after each visit it makes no more visits than circling, "
     rule += f"to within {MOST_ABOVE_CIRCLING:g}"
     if "state_reset" not in result.conditions:
         return Question(rule, "not run", None, BELOW, True)
