@@ -304,7 +304,9 @@ def test_noise_is_held_for_so_many_steps(hold):
     """What the cases above rest on: the noise in units of the spread stays the same within a hold, and only there."""
     learner = learner_of(*FREE, *TERMS, f"learning.hold_ms={hold}", READ_OUT)
     _, batch = rolled_out(learner)
-    noise = (batch.action - batch.y[:, ACTION]) / np.exp(whole_log_std(batch.y, learner.network, learner.network.log_std))
+    noise = (batch.action - batch.y[:, ACTION]) / np.exp(
+        whole_log_std(batch.y, learner.network, learner.network.log_std)
+    )
     same = np.all(np.abs(np.diff(noise, axis=0)) < 1e-4, axis=(1, 2))
     np.testing.assert_array_equal(same, np.arange(1, len(noise)) % hold != 0)
 
