@@ -365,7 +365,7 @@ def with_another_encoder(own):
 
 
 def with_another_readout(own):
-    return changed_network(own, lambda file: file.config["learning"].update(spread="readout"))
+    return changed_network(own, lambda file: file.config["learning"].update(policy_std="readout"))
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,8 @@ def test_experiments_of_the_maze_are_the_mazes(networks, tmp_path):
 
 def test_a_family_without_a_latent_is_refused_by_name(networks, monkeypatch):
     experiment = open_network(networks["bandit"])[1]
-    nothing = type(experiment.task.family)(experiment.task.family.task, None, experiment.task.family.measures)
+    family = experiment.task.family
+    nothing = type(family)(family.task, family.trials, family.measures)
     monkeypatch.setattr(type(experiment.task), "family", nothing)
     with pytest.raises(InputError, match=r"net.h5: must be a network for a family.*; bandit names none"):
         check_subject(Path("net.h5"), experiment, ["ablation"])
