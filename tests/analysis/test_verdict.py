@@ -45,7 +45,7 @@ def test_a_network_whose_reset_makes_no_difference(tmp_path):
     verdict = judged(
         make_result(tmp_path / "r.h5", baselines=BASELINES | {"state_reset": BASELINES["frozen"]}, recorded=0)
     )
-    assert [c.met for c in verdict.criteria if "zero" in c.rule] == [False, False]
+    assert [c.met for c in verdict.criteria if "reset" in c.rule] == [False, False]
     assert verdict.memory_shown is False
 
 

@@ -85,7 +85,7 @@ def reset_not_above_circling(result: Result) -> Question:
 
 
 def reset_costs_visits(result: Result) -> Question:
-    rule = f"zeroing the state after each visit costs it at least {SHARE_MARGIN:g} of the oracle's visits"
+    rule = f"resetting the state after each visit costs it at least {SHARE_MARGIN:g} of the oracle's visits"
     if "state_reset" not in result.conditions:
         return Question(rule, "not run", None, ABOVE, True)
     frozen, reset, oracle = (result.conditions[name] for name in ("frozen", "state_reset", "oracle"))
