@@ -215,6 +215,24 @@ class Block:
             self.passes.replay(first, weights, state, self.rows(first, last))
             self.kept = first
 
+    def run_alone(self, first: int, weights: Weights, state: State, record: Record) -> None:
+        """Run the network without its task through the steps of a record, under the input spikes that it holds.
+
+        Args:
+            first: number of the record's first step, by which the state's pending currents count.
+            state: the one before that step; it is moved on. record: each array (steps, ...), which is filled.
+
+        Raises:
+            InputError: what is given does not fit the block.
+        """
+        require_integer("first", first, 0)
+        self._require_weights(weights)
+        fit.require_form("state", state, State, self.forms[State])
+        steps = len(record.y)
+        form = {name: ((steps, *shape[1:]), dtype) for name, (shape, dtype) in self.forms[Record].items()}
+        fit.require_form("record", record, Record, form)
+        self.passes.replay(first, weights, state, record)
+
     def first_not_finite(self, weights: Weights, slots: np.ndarray) -> tuple[int, int, float] | None:
         """Step, slot and value of the first state variable in the record that is NaN or infinite; None if none is.
 

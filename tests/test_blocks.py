@@ -5,6 +5,7 @@ import pytest
 
 from lsnn.blocks import Block, Threads
 from lsnn.errors import DivergedError, InputError
+from lsnn.kernels.layout import state_zeros
 from lsnn.learning.config import LearningConfig
 from lsnn.meta import new_network
 from lsnn.network import NetworkConfig
@@ -153,3 +154,18 @@ def test_exploration_is_drawn_about_a_bounded_mean(network):
     noise = free.trace.action[0] - mean
     scaled = mean * 1e-3 / np.linalg.norm(mean, axis=1, keepdims=True)
     np.testing.assert_allclose(bounded.trace.action[0], scaled + noise, atol=1e-6)
+
+
+def test_a_network_runs_alone_as_it_is_replayed(network):
+    block = Block(TASK, network, STEPS, keep_states=True)
+    block.begin(TASK, episode_keys(5, 1, 0, 8))
+    block.roll_out(network.weights(), network.log_std)
+    record = type(block.record)(*(array[:30].copy() for array in block.record))
+    for array in (record.x, record.spikes, record.y):
+        array[:] = 0
+    block.run_alone(0, network.weights(), state_zeros(*block.sizes, block.dtype), record)
+    np.testing.assert_array_equal(record.spikes, block.record.spikes[:30])
+    np.testing.assert_array_equal(record.x, block.record.x[:30])
+    short = record._replace(spikes=record.spikes[:-1])
+    with pytest.raises(InputError, match="record.spikes must be"):
+        block.run_alone(0, network.weights(), state_zeros(*block.sizes, block.dtype), short)

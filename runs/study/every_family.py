@@ -180,7 +180,7 @@ def in_the_dark(
     for first in range(0, ms, SEGMENT):
         steps = min(SEGMENT, ms - first)
         part = type(record)(*(array[:steps] for array in record))
-        block.passes.replay(block.t + first, subject.weights, state, part)
+        block.run_alone(block.t + first, subject.weights, state, part)
         each(part.x, part.spikes)
     return shifted(state, -ms)
 

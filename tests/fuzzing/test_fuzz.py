@@ -47,7 +47,7 @@ def read_all(kind, paths):
 @pytest.mark.parametrize("kind", ["network", "result"])
 @pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.long)])
 def test_every_mutated_file_is_refused_or_read_correctly(tmp_path, sources, kind, count):
-    generator, seen, faults = np.random.default_rng([count, 2]), Counter(), []
+    generator, seen, faults = np.random.default_rng([count, 4]), Counter(), []
     for first in range(0, count, BATCH):
         paths = [tmp_path / f"{number}.h5" for number in range(first, min(first + BATCH, count))]
         done = [mutate(sources[kind], path, generator) for path in paths]
@@ -103,7 +103,7 @@ def shipped(tmp_path_factory):
 
 def attack(command, sources, count, folder):
     """Damage so many copies, half of them under a seal made to fit, and give each to the command."""
-    generator, seen, faults = np.random.default_rng([count, 2]), Counter(), []
+    generator, seen, faults = np.random.default_rng([count, 4]), Counter(), []
     for first in range(0, count, BATCH):
         numbers = range(first, min(first + BATCH, count))
         paths = [folder / f"{number}.h5" for number in numbers]
