@@ -36,6 +36,7 @@ from lsnn.files.reading import (
     reported,
     subgroup,
     table,
+    todays_name,
     values,
 )
 
@@ -177,7 +178,12 @@ class Condition:
         """Units and descriptions of the columns, as far as the file has them."""
         found = self.group.get("trials")
         kinds = [kind for kind in ("units", "descriptions", "description") if found is not None and kind in found.attrs]
-        told = {"descriptions" if kind != "units" else kind: json_attribute(found, kind, dict) for kind in kinds}
+        told = {
+            "descriptions" if kind != "units" else kind: {
+                todays_name(found, column): text for column, text in json_attribute(found, kind, dict).items()
+            }
+            for kind in kinds
+        }
         return {"units": {}, "descriptions": {}, **told}
 
     @cached_property

@@ -38,7 +38,7 @@ from lsnn.errors import DivergedError, InputError
 from lsnn.files import network_schema_2, store
 from lsnn.files.learner_state import put_learner, read_learner
 from lsnn.files.network_group import put_network, read_network
-from lsnn.files.renamed import NEWER
+from lsnn.files.renamed import NEWER, has_older_names
 from lsnn.files.rules import group_of, require
 from lsnn.kernels.layout import Weights
 from lsnn.meta import LearnerState
@@ -215,5 +215,6 @@ def _read_history(file: h5py.File) -> np.ndarray | None:
     rising = np.isfinite(minutes) & (np.diff(minutes, prepend=0) >= 0)
     require(file, "history[minutes]", rising, "finite values that rise from 0 on", minutes)
     table = repack_fields(history[list(names)])
-    table.dtype.names = tuple(NEWER.get(name, name) for name in names)
+    if has_older_names(store.read_attribute(file, "schema_version", int)):
+        table.dtype.names = tuple(NEWER.get(name, name) for name in names)
     return table

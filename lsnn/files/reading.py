@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from lsnn.errors import InputError
-from lsnn.files.renamed import NEWER, OLDER
+from lsnn.files.renamed import NEWER, OLDER, has_older_names
 from lsnn.files.sealed import open_sealed
 
 LARGEST_READ_BYTES = 2**30
@@ -83,7 +83,7 @@ def subgroup(parent: h5py.Group, name: str) -> h5py.Group:
 def dataset(parent: h5py.Group, name: str, shape: tuple[int | None, ...]) -> h5py.Dataset:
     """The numeric data set `name` of `parent` with the given shape (None: any length); ResultError otherwise."""
     with reported(f"{place(parent)}, data set {name!r}"):
-        found = parent.get(name if name in parent else OLDER.get(name, name))
+        found = parent.get(_stored(parent, name))
         if not isinstance(found, h5py.Dataset):
             raise ResultError(f"{place(parent)}: needs a data set {name!r}, found {describe(found)}")
         if found.dtype.kind not in "biuf":
@@ -92,6 +92,17 @@ def dataset(parent: h5py.Group, name: str, shape: tuple[int | None, ...]) -> h5p
             rule = ", ".join("any" if length is None else str(length) for length in shape)
             raise ResultError(f"{place(found)}: must have shape ({rule}), has {found.shape}")
     return found
+
+
+def _stored(parent: h5py.Group, name: str) -> str:
+    """The name under which a file has what is called so today."""
+    older = name not in parent and has_older_names(parent.file.attrs.get("schema_version", 3))
+    return OLDER.get(name, name) if older else name
+
+
+def todays_name(item: h5py.Group | h5py.Dataset, name: str) -> str:
+    """What a column of a file is called today."""
+    return NEWER.get(name, name) if has_older_names(item.file.attrs.get("schema_version", 3)) else name
 
 
 def values(source: h5py.Dataset, *selection: int | slice, rule: Rule = FINITE) -> np.ndarray:
@@ -175,21 +186,24 @@ def _columns(parent: h5py.Group, name: str) -> dict[str, np.ndarray]:
             if found.size * found.dtype.itemsize > LARGEST_READ_BYTES:
                 raise ResultError(f"{place(found)}: must take at most {LARGEST_READ_BYTES} bytes, has {found.shape}")
             rows = found[...]
-            return {NEWER.get(column, column): rows[column] for column in found.dtype.names}
+            return {todays_name(found, column): rows[column] for column in found.dtype.names}
     group, columns = subgroup(parent, name), {}
     length: tuple[int | None, ...] = (None,)
     with reported(place(parent)):
         names = list(group)
     for column in names:
         source = dataset(group, column, length)
-        columns[NEWER.get(column, column)], length = values(source, rule=Rule(-np.inf, np.inf, gaps=True)), source.shape
+        columns[todays_name(group, column)], length = (
+            values(source, rule=Rule(-np.inf, np.inf, gaps=True)),
+            source.shape,
+        )
     return columns
 
 
 def holds(group: h5py.Group, name: str) -> bool:
     """Whether a group has an item of that name; ResultError where it is damaged."""
     with reported(place(group)):
-        return name in group or OLDER.get(name, name) in group
+        return _stored(group, name) in group
 
 
 def describe(found: object) -> str:

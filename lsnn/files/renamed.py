@@ -1,4 +1,9 @@
-"""What files of older versions call otherwise: names of data sets and columns."""
+"""What files of schema 2 call otherwise: names of data sets and columns.
+
+In files of later schemas a name is its own: a family of one's own may well count goals.
+"""
+
+from typing import Any
 
 OLDER = {  # today's name to the former one
     "visits": "goals",
@@ -18,3 +23,8 @@ OLDER = {  # today's name to the former one
     "whole_pool_later_latency_ms": "whole_pool_later_search_ms",
 }
 NEWER = {old: new for new, old in OLDER.items()}
+
+
+def has_older_names(schema_version: Any) -> bool:
+    """Whether a file of this schema has the former names."""
+    return bool(schema_version < 3)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lsnn.files import store
+from lsnn.files.renamed import OLDER
 
 SPEED, PLATFORM_RADIUS, POOL_RADIUS = 0.02, 0.3, 1.0
 POPULATIONS = {"excitatory": 50, "inhibitory": 20, "adaptive": 30}
@@ -101,7 +102,12 @@ def swim(baseline, platform, starts, duration_ms, rng):
     return position, action, reward, sorted(trials)
 
 
-def table(trials, position, platform):
+def named(name, schema):
+    """What a file of this schema calls it."""
+    return OLDER.get(name, name) if schema == 2 else name
+
+
+def table(trials, position, platform, schema):
     """Trials rows to the table of docs/reference/files.md."""
     episode, trial, start_ms, latency_ms, found = (np.array(column) for column in zip(*trials, strict=True))
     start = position[episode, start_ms]
@@ -121,6 +127,7 @@ def table(trials, position, platform):
         "platform_y": platform[episode, 1],
         "found": found,
     }
+    columns = {named(name, schema): column for name, column in columns.items()}
     rows = np.empty(len(trials), [(name, column.dtype) for name, column in columns.items()])
     for name, column in columns.items():
         rows[name] = column
@@ -173,7 +180,7 @@ def put_recording(group, position, reward, platform, windows, rng):
     put(traces, "start_ms", np.array([start for start, _ in windows]), "ms")
 
 
-def put_history(file, n_iterations=400):
+def put_history(file, schema, n_iterations=400):
     rng = np.random.default_rng(3)
     x = np.arange(n_iterations)
     rise = 1 / (1 + np.exp(-(x - 150) / 30))
@@ -192,7 +199,7 @@ def put_history(file, n_iterations=400):
         "whole_pool_later_latency_ms": untested + 250 - 195 * rise,
     }
     for name, column in columns.items():
-        put(file.require_group("history"), name, column, "ms" if name.endswith("_ms") else "1")
+        put(file.require_group("history"), named(name, schema), column, "ms" if name.endswith("_ms") else "1")
 
 
 def put_network(file):
@@ -208,7 +215,7 @@ def put_condition(group, baseline, platform, starts, duration_ms, rng, schema):
     """Paths and trials of a condition; returns what a recording needs."""
     position, action, reward, trials = swim(baseline, platform, starts, duration_ms, rng)
     if schema == 2:
-        put(group, "platform", platform, "pool radius")
+        put(group, named("platform", schema), platform, "pool radius")
     else:
         group.attrs["duration_ms"] = duration_ms
         put(group, "latent", np.column_stack([platform, np.full(len(platform), PLATFORM_RADIUS)]), "pool radius")
@@ -217,7 +224,7 @@ def put_condition(group, baseline, platform, starts, duration_ms, rng, schema):
     put(group, "position", position.astype(np.float32), "pool radius")
     put(group, "action", action.astype(np.float32))
     put(group, "reward", reward.astype(np.float32))
-    rows = table(trials, position, platform)
+    rows = table(trials, position, platform, schema)
     store.put_table(group, "trials", rows, dict.fromkeys(rows.dtype.names, "1"), dict.fromkeys(rows.dtype.names, "a"))
     return position, reward, trials
 
@@ -233,7 +240,7 @@ def make_result(path, n_episodes=24, duration_ms=600, seed=7, recorded=3, window
         file.attrs.update(store.provenance("result", config, seed, f"lsnn maze --seed {seed}"), network_sha256=SHA)
         file.attrs["schema_version"] = schema
         put_network(file)
-        put_history(file)
+        put_history(file, schema)
         for name, baseline in baselines.items():
             group = file.create_group(name)
             position, reward, trials = put_condition(group, baseline, platform, starts, duration_ms, rng, schema)

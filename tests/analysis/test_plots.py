@@ -85,7 +85,7 @@ def test_episodes_are_chosen_by_rank(result):
 
 def test_learning_curve_takes_what_columns_there_are(edited):
     def change(file):
-        for name in ("minutes", "first_latency_ms", "later_latency_ms", "start_radius", "rate_hz"):
+        for name in ("minutes", "first_search_ms", "later_search_ms", "start_radius", "rate_hz"):
             del file[f"history/{name}"]
 
     with Result(edited(change)) as other:
@@ -133,10 +133,10 @@ def test_raster_sorts_thresholds_by_what_the_find_raised(result):
 
 def test_platforms_have_the_radius_of_their_episode_and_the_place_of_the_first_visit(edited):
     def change(file):
-        n_episodes = len(file["frozen/platform"])
+        n_episodes = len(file["frozen/goal"])
         file["frozen/platform_radius"] = 0.1 + 0.01 * np.arange(n_episodes)
         trials = file["frozen/trials"][:]
-        trials["platform_x"][trials["trial"] == 0] = 0.25
+        trials["goal_x"][trials["trial"] == 0] = 0.25
         file["frozen/trials"][:] = trials
 
     with Result(edited(change)) as other:
@@ -151,7 +151,7 @@ def test_platforms_have_the_radius_of_their_episode_and_the_place_of_the_first_v
 )
 def test_a_radius_that_cannot_be_is_named(edited, radius, rule):
     def change(file):
-        file["frozen/platform_radius"] = np.full(len(file["frozen/platform"]), radius)
+        file["frozen/platform_radius"] = np.full(len(file["frozen/goal"]), radius)
 
     with Result(edited(change)) as other, pytest.raises(ResultError, match=f"platform.*: must {rule}"):
         swim_paths(other)

@@ -201,10 +201,10 @@ def test_the_unspoilt_file_reads(result_path):
         (lambda f: replace(f, "frozen/position", np.zeros((24, 601))), r"position: must have shape \(any, any, 2\)"),
         (lambda f: replace(f, "frozen/position", np.zeros((0, 601, 2))), "needs an episode and a step"),
         (
-            lambda f: replace(f, "frozen/platform", np.zeros((9, 2))),
-            r"platform: must have shape \(24, 2\), has \(9, 2\)",
+            lambda f: replace(f, "frozen/goal", np.zeros((9, 2))),
+            r"goal: must have shape \(24, 2\), has \(9, 2\)",
         ),
-        (lambda f: replace(f, "frozen/platform", np.array([b"a"])), r"platform: must hold numbers, holds \|S1"),
+        (lambda f: replace(f, "frozen/goal", np.array([b"a"])), r"goal: must hold numbers, holds \|S1"),
         (lambda f: f.__delitem__("frozen/episode_key"), "needs a data set 'episode_key'"),
         (lambda f: f.__delitem__("frozen/trials"), "needs a group 'trials', found nothing"),
         (
@@ -280,7 +280,7 @@ def open_whole(path):
         (lambda f: replace(f, "frozen/trials", f["frozen/trials"][:][::-1]), r"must have the trials 0, 1, \.\.\."),
         (entry("frozen/position", (0, 7, 1), np.nan), "position: must hold finite numbers in -10..10, holds nan"),
         (entry("frozen/position", (0, 7, 1), 1e30), "position: must hold finite numbers in -10..10, holds 1"),
-        (entry("frozen/platform", (2, 0), np.inf), "platform: must hold finite numbers in -10..10, holds inf"),
+        (entry("frozen/goal", (2, 0), np.inf), "goal: must hold finite numbers in -10..10, holds inf"),
         (entry("frozen/traces/b", (0, 3, 80), np.nan), "traces/b: must hold finite numbers, holds nan"),
         (entry("frozen/traces/episode", 0, 24), "traces/episode: must hold whole numbers in 0..23, holds 24"),
         (entry("frozen/traces/start_ms", 0, -1), "traces/start_ms: must hold whole numbers in 0..100, holds -1"),
@@ -329,7 +329,7 @@ def test_a_huge_declared_size_is_refused_unread(edited):
 
 def test_what_is_larger_than_can_be_read_is_refused_unread(result_path, monkeypatch):
     monkeypatch.setattr("lsnn.files.reading.LARGEST_READ_BYTES", 100)
-    with Result(result_path) as result, pytest.raises(ResultError, match="platform: must take at most 100 bytes"):
+    with Result(result_path) as result, pytest.raises(ResultError, match="goal: must take at most 100 bytes"):
         assert platforms(result.conditions["frozen"]).size
     monkeypatch.setattr("lsnn.files.reading.LARGEST_READ_BYTES", 4000)
     with Result(result_path) as result, pytest.raises(ResultError, match="position: must take at most 4000 bytes"):

@@ -11,6 +11,7 @@ import xarray
 import lsnn
 from lsnn.errors import InputError
 from lsnn.files import conditions, store
+from lsnn.files.renamed import NEWER
 from tests.analysis.make_result import BASELINES, CHANNELS, N_NEURONS, make_result
 
 EPISODES, STEPS = 24, 600
@@ -41,11 +42,14 @@ def test_its_text_tells_what_is_in_it(result, path):
 def test_trials_are_a_table_with_units(result):
     trials, rows = result["frozen"].trials, result.file["frozen/trials"][()]
     assert isinstance(trials, pandas.DataFrame) and len(trials) == len(rows)
-    for name in rows.dtype.names:
-        np.testing.assert_array_equal(trials[name], rows[name])
+    older = result.file.attrs["schema_version"] == 2
+    todays = {name: NEWER.get(name, name) if older else name for name in rows.dtype.names}
+    assert ("goal_x" in todays) == older and {"platform_x", "latency_ms"} <= set(trials)
+    for name, called in todays.items():
+        np.testing.assert_array_equal(trials[called], rows[name])
     np.testing.assert_array_equal(trials["end_ms"], trials["start_ms"] + trials["latency_ms"])
     assert trials["found"].dtype == bool and trials.attrs["units"]["latency_ms"] == "1"  # as written there
-    assert set(rows.dtype.names) <= set(trials.attrs["descriptions"])
+    assert set(todays.values()) <= set(trials.attrs["descriptions"])
 
 
 def test_recordings_are_arrays_with_named_axes(result):
