@@ -26,7 +26,16 @@ from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from lsnn.populations import cells_of
 from lsnn.task import Task
-from lsnn.validation import keys_of, numbers_of, require, require_array, require_flag, require_integer, require_number
+from lsnn.validation import (
+    keys_of,
+    numbers_of,
+    require,
+    require_array,
+    require_flag,
+    require_integer,
+    require_kind,
+    require_number,
+)
 
 Result = TypeVar("Result")
 TIMED = (  # arrays of a trace with a row a step
@@ -226,6 +235,7 @@ class Block:
             InputError: what is given does not fit the block.
         """
         require_integer("first", first, 0)
+        require_kind("record", record, Record)
         self._require_weights(weights)
         fit.require_form("state", state, State, self.forms[State])
         steps = len(record.y)

@@ -166,6 +166,8 @@ def test_a_network_runs_alone_as_it_is_replayed(network):
     block.run_alone(0, network.weights(), state_zeros(*block.sizes, block.dtype), record)
     np.testing.assert_array_equal(record.spikes, block.record.spikes[:30])
     np.testing.assert_array_equal(record.x, block.record.x[:30])
+    with pytest.raises(InputError, match="record must be"):
+        block.run_alone(0, network.weights(), block.state, None)
     short = record._replace(spikes=record.spikes[:-1])
     with pytest.raises(InputError, match="record.spikes must be"):
         block.run_alone(0, network.weights(), state_zeros(*block.sizes, block.dtype), short)

@@ -13,12 +13,11 @@ from lsnn.kernels.entry import at_least, entry
 from lsnn.validation import require_integer, require_number
 from tasks.encoders.spikes import (
     DT_MS,
-    MAZE_HIGH,
-    MAZE_LOW,
     MAZE_OBSERVATION,
     MOST_CELLS,
     OUT_OF_POOL,
     SPIKES,
+    MazeCells,
     numbers_and_counts,
     require_rate,
     spike_alike,
@@ -48,7 +47,7 @@ def encode_coordinates(key, t, observation, parameters, spikes, bit):
 
 @documented
 @dataclass(frozen=True)
-class CoordinateCells:
+class CoordinateCells(MazeCells):
     """The input of Bellec et al. (2018), as recalled: Gaussian cells for x and for y, reward and wall cells.
 
     Rate of the cell with centre x_i: rate_hz exp(-sharpness (x_i - x)^2), centres equally spaced over [-1, 1].
@@ -87,21 +86,6 @@ class CoordinateCells:
             ("reward", self.reward_cells),
             ("wall", self.wall_cells),
         )
-
-    @property
-    def n_observation(self) -> int:
-        """Numbers in the observation that it reads."""
-        return MAZE_OBSERVATION
-
-    @property
-    def low(self) -> tuple[float, ...]:
-        """Least value of each number of the observation."""
-        return MAZE_LOW
-
-    @property
-    def high(self) -> tuple[float, ...]:
-        """Greatest value of each."""
-        return MAZE_HIGH
 
     @property
     def n_inputs(self) -> int:

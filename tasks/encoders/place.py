@@ -15,14 +15,13 @@ from lsnn.kernels.entry import at_least, entry
 from lsnn.validation import require, require_integer, require_number
 from tasks.encoders.spikes import (
     DT_MS,
-    MAZE_HIGH,
-    MAZE_LOW,
     MAZE_OBSERVATION,
     MOST_CELLS,
     MOST_ON_A_SIDE,
     OUT_OF_POOL,
     REACH,
     SPIKES,
+    MazeCells,
     numbers_and_counts,
     require_rate,
     spike_alike,
@@ -72,7 +71,7 @@ def encode_places(key, t, observation, parameters, spikes, bit):
 
 @documented
 @dataclass(frozen=True)
-class PlaceCells:
+class PlaceCells(MazeCells):
     """Place cells on a square grid over the pool, with reward and wall cells (ours).
 
     Rate of the cell with centre c: rate_hz exp(-|c - position|^2 / (2 width^2)). Centres are the middles of
@@ -122,21 +121,6 @@ class PlaceCells:
     def channels(self) -> tuple[tuple[str, int], ...]:
         """Kinds of input cells in order: (name, number of cells)."""
         return ("place", int(self._kept().sum())), ("reward", self.reward_cells), ("wall", self.wall_cells)
-
-    @property
-    def n_observation(self) -> int:
-        """Numbers in the observation that it reads."""
-        return MAZE_OBSERVATION
-
-    @property
-    def low(self) -> tuple[float, ...]:
-        """Least value of each number of the observation."""
-        return MAZE_LOW
-
-    @property
-    def high(self) -> tuple[float, ...]:
-        """Greatest value of each."""
-        return MAZE_HIGH
 
     @property
     def n_inputs(self) -> int:

@@ -22,6 +22,13 @@ MOST_ON_A_SIDE = 300  # of a grid
 SPIKES = {"spikes": octets, "bit": whole(0, 255)}  # rules for what every compiled encoder is given
 
 
+class MazeCells:
+    """What the encoders of the water maze share: they read (x, y, on_platform, wall)."""
+
+    n_observation = MAZE_OBSERVATION
+    low, high = MAZE_LOW, MAZE_HIGH  # of each number of the observation
+
+
 @njit(error_model="numpy")
 def as_index(x, low, high):
     """A whole number as an index, at least low and at most high; low if it is not a number."""
