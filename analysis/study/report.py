@@ -216,7 +216,7 @@ def how_precisely(result: Result, _: dict[str, Outcomes]) -> str:
     lag = int(np.argmin(np.abs(of.lag_ms - decoding.SUBSET_LAG_MS)))
     own, other = transplant.nearest(result)["none"]
     return (
-        f"{of.lag_ms[lag]} ms after a find a linear reader misses the platform's centre by "
+        f"{of.lag_ms[lag]} ms after a visit a linear reader misses the platform's centre by "
         + ", ".join(f"{interval(read[name].error[0][lag], 2)} from {name}" for name in decoding.told(result))
         + f" pool radii (shuffled: {interval(read[decoding.told(result)[0]].shuffled[0][lag], 2)}; platform radius "
         f"{platform_radius(result):g}); the animals themselves come within {interval(own, 2)} on their way, which "
