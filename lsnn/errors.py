@@ -1,5 +1,7 @@
 """Errors a user can mend, and those of the machine."""
 
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -21,3 +23,15 @@ class StoreError(OSError):
     def __init__(self, path: Path, reason: str):
         super().__init__(f"{path}: cannot be written: {reason}; the file that was there, if any, is unharmed")
         self.path, self.reason = path, reason
+
+
+def frames_of(error: BaseException) -> Iterator[tuple[str, int | None]]:
+    """File and line of each call of an error, from the first to where it was raised, and of the errors it came of.
+
+    Those of an error that travelled from another process are its attribute `frames_there`.
+    """
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None:
+        yield from frames_of(before)
+    yield from ((frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__))
+    yield from getattr(error, "frames_there", ())

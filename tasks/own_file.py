@@ -10,14 +10,13 @@ import hashlib
 import importlib.util
 import re
 import sys
-import traceback
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from lsnn.errors import InputError
+from lsnn.errors import InputError, frames_of
 from lsnn.files.small import read_small
 from lsnn.files.whole import write_whole
 from lsnn.kernels.cached import cache_folder
@@ -88,16 +87,8 @@ def _check_bounds(module: ModuleType) -> None:
 def failing_file(error: BaseException) -> str | None:
     """The file of one's own in which an error was raised, and its line; None if that was elsewhere."""
     files = {str(sys.modules[name].__file__) for name in _loaded}
-    places = [f"{one.filename}, line {one.lineno}" for one in _frames(error) if one.filename in files]
+    places = [f"{file}, line {line}" for file, line in frames_of(error) if file in files]
     return places[-1] if places else None
-
-
-def _frames(error: BaseException) -> Iterator[traceback.FrameSummary]:
-    """Those of an error, from the first call to where it was raised, and of the errors that it came of."""
-    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if before is not None:
-        yield from _frames(before)
-    yield from traceback.extract_tb(error.__traceback__)
 
 
 def _sent(thing: Any) -> tuple[Any, ...]:

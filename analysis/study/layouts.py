@@ -1,6 +1,6 @@
 """What the groups of a study file hold (docs/reference/files.md), checked before anything is said of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import h5py
@@ -88,6 +88,9 @@ LAYOUTS = {
 }  # fmt: skip
 
 
+ALWAYS = {"transplant": {"none", "everything"}, "one_visit": {"none"}}  # by experiment, names that each has
+
+
 def check_experiment(group: h5py.Group, name: str) -> None:
     """ResultError unless the group of an experiment holds what its layout says."""
     layout, lengths = LAYOUTS[name], dict[str, int]()
@@ -97,15 +100,30 @@ def check_experiment(group: h5py.Group, name: str) -> None:
     if lengths.get("pair_animal", 0) % 2:
         raise ResultError(f"{place(group)}: must hold two animals a pair, holds {lengths['pair_animal']}")
     for attribute, axis in layout.names.items():
-        listed = names(group, attribute)
-        if len(listed) != lengths[axis] or len(set(listed)) < len(listed):
-            rule = f"{lengths[axis]} names, each once"
-            raise ResultError(f"{place(group)}, attribute {attribute!r}: must be {rule}, is {listed!r:.200}")
+        _check_names(group, name, attribute, lengths[axis])
     for attribute, bounds in layout.numbers.items():
         number_attribute(group, attribute, bounds)
     for condition in group.values():
         if isinstance(condition, h5py.Group):
             _check_condition(condition, lengths.get("animal"))
+
+
+def _check_names(group: h5py.Group, experiment: str, attribute: str, length: int) -> None:
+    listed, rule = names(group, attribute), ""
+    if len(listed) != length or len(set(listed)) < len(listed):
+        rule = f"{length} names, each once"
+    elif missing := sorted(_compared(experiment, listed) - set(listed)):
+        rule = f"names that hold {', '.join(missing)}, which others are compared with"
+    if rule:
+        raise ResultError(f"{place(group)}, attribute {attribute!r}: must be {rule}, is {listed!r:.200}")
+
+
+def _compared(experiment: str, listed: Sequence[str]) -> set[str]:
+    """Names that an experiment has to have beside those listed: what each is compared with."""
+    variables = {name.removeprefix("all_but_") for name in listed if name.startswith("all_but_")}
+    alone = {name.removesuffix("_alone").removeprefix("other_") for name in listed if name.endswith("_alone")}
+    pairs = {f"{whose}{name}_alone" for name in alone for whose in ("", "other_")}
+    return ALWAYS.get(experiment, set()) | variables | pairs
 
 
 def _check_condition(group: h5py.Group, animals: int | None) -> None:

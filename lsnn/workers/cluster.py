@@ -17,11 +17,11 @@ from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 import llvmlite.binding
 
-from lsnn.errors import ClusterError
+from lsnn.errors import ClusterError, frames_of
 
 Result = TypeVar("Result")
 
@@ -46,6 +46,12 @@ class Failed(NamedTuple):
     """The error that a call raised on a worker, apart from those of the way to it."""
 
     error: Exception
+    frames: tuple[tuple[str, int | None], ...] = ()  # where it was raised, which an error does not carry along
+
+    def raise_here(self) -> NoReturn:
+        """Raise the error, which knows the places of the other process."""
+        self.error.frames_there = self.frames  # type: ignore[attr-defined]
+        raise self.error
 
 
 class Held(NamedTuple):
@@ -141,7 +147,7 @@ def answered(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
         return pickle.dumps(function(*arguments))
     except Exception as error:
         try:
-            return pickle.dumps(Failed(error))
+            return pickle.dumps(Failed(error, tuple(frames_of(error))))
         except Exception:  # an error that cannot be sent
             return pickle.dumps(Failed(RuntimeError(repr(error))))
 
@@ -246,8 +252,11 @@ class Cluster:
             if isinstance(theirs, Lost):
                 lost.append(address)
             elif isinstance(theirs, Failed):
-                error = theirs.error
-                raise ClusterError(f"worker {address} cannot run this package: {type(error).__name__}: {error}")
+                what = f"{type(theirs.error).__name__}: {theirs.error}"
+                try:
+                    theirs.raise_here()
+                except Exception as error:
+                    raise ClusterError(f"worker {address} cannot run this package: {what}") from error
             elif theirs != own:
                 raise ClusterError(
                     f"worker {address} must have the sources, the packages ({', '.join(PACKAGES)}) and the kind of "
@@ -313,7 +322,7 @@ class Cluster:
     def _answers_of(self, found: list[Any] | Failed, shards: list[int]) -> dict[int, Any]:
         """What a worker answered; nothing where it has lost its blocks."""
         if isinstance(found, Failed):
-            raise found.error
+            found.raise_here()
         answers = {}
         for shard, answer in zip(shards, found, strict=True):
             if isinstance(answer, str) and answer == MISSING:

@@ -28,6 +28,11 @@ _SPAWN = multiprocessing.get_context("spawn")
 _TERMINAL = {signal.SIGINT, signal.SIGHUP}  # it is the process that learns that heeds them
 
 
+def _asked(message: bytes) -> Any:
+    function, arguments = pickle.loads(message)
+    return function(*arguments)
+
+
 def _serve(pipe: Connection) -> None:
     """A worker: answers one message after the other until the other end of its pipe is closed."""
     for number in _TERMINAL:
@@ -46,8 +51,7 @@ def _serve(pipe: Connection) -> None:
     threading.Thread(target=beat, daemon=True).start()
     with suppress(EOFError, OSError):
         while True:
-            function, arguments = pickle.loads(pipe.recv_bytes())
-            answer = answered(function, arguments)
+            answer = answered(_asked, (pipe.recv_bytes(),))
             with lock:
                 pipe.send_bytes(answer)
 

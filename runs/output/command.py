@@ -103,7 +103,8 @@ def reported(name: str, work: Callable[[], int | None]) -> int:
     except InputError as error:
         message, code = str(error), BAD_INPUT
     except (DivergedError, ClusterError, StoreError) as error:
-        message, code = str(error), CANNOT_GO_ON
+        place = failing_file(error)
+        message, code = (f"{place}: {error}", BAD_INPUT) if place else (str(error), CANNOT_GO_ON)
     except MemoryError as error:
         message, code = f"this machine has not enough memory: {error}", CANNOT_GO_ON
     except Exception as error:

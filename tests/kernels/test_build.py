@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import runs
+
 CLONE = Path(__file__).parents[2]
 TASK = """
 from numba import njit
@@ -72,6 +74,36 @@ def test_without_a_compiler_commands_end_in_a_message(command):
     ran = subprocess.run(words, cwd=CLONE, env=environment, capture_output=True, text=True)
     assert ran.returncode == 2 and ran.stderr.startswith("lsnn: NUMBA_DISABLE_JIT must not be set")
     assert len(ran.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("NUMBA_NUM_THREADS", "0", "must be a whole number of at least 1, got '0'"),
+        ("NUMBA_NUM_THREADS", "-2", "must be a whole number of at least 1, got '-2'"),
+        ("NUMBA_CPU_FEATURES", "avx2", "must be a list of features, each after a + or a -, got 'avx2'"),
+        ("SOURCE_DATE_EPOCH", "abc", "must be a whole number of seconds since 1970, got 'abc'"),
+        ("SOURCE_DATE_EPOCH", "9" * 40, "must be a whole number of seconds since 1970, got '" + "9" * 40 + "'"),
+    ],
+)
+def test_variables_that_would_end_a_library_end_in_a_message(name, value, rule):
+    words = [sys.executable, "-m", "runs", "show-kernel"]
+    ran = subprocess.run(words, cwd=CLONE, env=os.environ | {name: value}, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (2, f"lsnn: {name} {rule}\n")
+
+
+def test_variables_that_do_no_harm_are_let_through():
+    sound = {"NUMBA_NUM_THREADS": "2", "NUMBA_CPU_FEATURES": "+avx2,-avx512f", "SOURCE_DATE_EPOCH": "1700000000"}
+    assert runs.broken_rule(sound) is None and runs.broken_rule({"NUMBA_DISABLE_JIT": "0"}) is None
+
+
+def test_figures_are_drawn_whatever_backend_is_asked_for():
+    program = "import runs, analysis.style, matplotlib; print(matplotlib.get_backend())"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=CLONE, env=os.environ | {"MPLBACKEND": "none such"},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert ran.stdout.strip().lower() == "agg", ran.stderr
 
 
 def test_without_a_compiler_nothing_draws():

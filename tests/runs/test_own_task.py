@@ -133,6 +133,31 @@ def test_workers_get_the_file_with_the_job(here):
     assert alone.checksum == workers.checksum
 
 
+ON_WORKERS_ONLY = """
+import multiprocessing
+
+
+def beside(made):
+    def make(self, *values, **named):
+        made(self, *values, **named)
+        if multiprocessing.parent_process() is not None:
+            raise ValueError("not here")
+    return make
+
+
+FAMILY.task.__init__ = beside(FAMILY.task.__init__)
+"""
+
+
+def test_an_error_of_the_file_on_a_worker_names_file_and_line(here):
+    file = Path("only_there.py")
+    file.write_text(here.read_text() + ON_WORKERS_ONLY)
+    line = next(number for number, text in enumerate(file.read_text().splitlines(), 1) if "not here" in text)
+    done = lsnn("train", file, "--iterations", 1, "--workers", 1, "--out", "out")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith(f"lsnn: {file.resolve()}, line {line}: ") and "ValueError: not here" in done.stderr
+
+
 def test_a_sweep_runs_it(here):
     Path("sweep.toml").write_text(
         f"task = {str(here)!r}\niterations = 1\nseeds = [0]\nepisodes = 8\n[fixed]\nlearning.episodes = 8\n"
