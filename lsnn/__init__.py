@@ -6,8 +6,22 @@ if TYPE_CHECKING:
     from lsnn.errors import InputError as InputError
     from lsnn.files.results import compare as compare
     from lsnn.files.results import open_result as open_result
+    from lsnn.simulation.frozen import load as load
+    from lsnn.simulation.record import SimulationRecord as SimulationRecord
+    from lsnn.simulation.simulation import Simulation as Simulation
+    from lsnn.simulation.simulation import simulate as simulate
 
-PUBLIC = {"InputError": "lsnn.errors", "compare": "lsnn.files.results", "open_result": "lsnn.files.results"}
+PUBLIC = {
+    "InputError": "lsnn.errors",
+    "Simulation": "lsnn.simulation.simulation",
+    "SimulationRecord": "lsnn.simulation.record",
+    "compare": "lsnn.files.results",
+    "load": "lsnn.simulation.frozen",
+    "ms": "brian2",
+    "open_result": "lsnn.files.results",
+    "second": "brian2",
+    "simulate": "lsnn.simulation.simulation",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -29,4 +29,3 @@ def broken_rule(environment: dict[str, str]) -> str | None:
 if _broken := broken_rule(dict(os.environ)):
     print(f"lsnn: {_broken}", file=sys.stderr)
     sys.exit(2)
-os.environ["MPLBACKEND"] = "agg"  # figures go to files only

@@ -16,6 +16,7 @@ class Command(typer.Typer):
 
     def __call__(self, *arguments: Any, **options: Any) -> NoReturn:
         sound_streams()
+        os.environ["MPLBACKEND"] = "agg"  # figures go to files only, whatever a terminal asks for
         try:
             super().__call__(*arguments, **options)
         except SystemExit as ended:

@@ -297,12 +297,12 @@ def test_a_network_is_run_from_python(tmp_path, monkeypatch, capsys):
     names: dict[str, Any] = {}
     for block in python_blocks(PYTHON):
         exec(compile(block, str(PYTHON), "exec"), names)
-    n_adaptive, steps = names["network"].config.n_adaptive, names["task"].duration_ms
-    assert names["spikes"].shape == (steps, names["network"].config.n_neurons, 8) and names["spikes"].any()
-    assert names["thresholds"].shape == (steps, n_adaptive, 8)
-    assert names["thresholds"].min() >= names["network"].config.b0 * (1 - 1e-6)
-    assert names["visits"].sum() == np.count_nonzero(names["trials"]["found"])
-    assert names["truncated"] is False and "rate" in capsys.readouterr().out
+    record, n_adaptive = names["record"], names["network"].network.config.n_adaptive
+    assert len(names["spikes"]) == len(record.spikes) > 0
+    assert names["voltage"].shape == (101, 250) and names["adaptive"].shape == (101, n_adaptive)
+    assert names["highest"] > names["network"].network.config.b0
+    assert names["reward"].shape == (12,) and names["simulation"].t == 2000
+    assert names["truncated"] is False and "Hz" in capsys.readouterr().out
 
 
 def test_figures_of_the_guide_are_drawn(tmp_path, monkeypatch, capsys):

@@ -59,6 +59,10 @@ class HostModel:
             )
         return rows
 
+    def initial(self, dt: float, given: Values) -> np.ndarray:
+        """State variables at the start, (n_variables, n); a block's state holds what goes beyond them."""
+        return self._rows(self._own("initial"), dt, given)
+
     def refractory_steps(self, dt: float, given: Values) -> np.ndarray:
         """Steps from a spike to the next that is possible, as Brian2 counts them."""
         (seconds,) = self._rows(lambda *arguments: (self._own("refractory")(*arguments),), dt, given)
@@ -75,7 +79,7 @@ class HostModel:
 
     def _refuse_start(self, dt: float, given: Values) -> None:
         """InputError if the threshold is crossed, or is no number, where a neuron starts."""
-        starts = self._rows(self._own("initial"), dt, given)
+        starts = self.initial(dt, given)
         values = dict(zip(self._own("CONSTANTS"), self.constants(dt, given), strict=True))
         values |= zip(map(safe, self.variables), starts, strict=True)
         with np.errstate(all="ignore"):
@@ -98,7 +102,7 @@ class HostModel:
     def _response(self, dt: float, given: Values) -> np.ndarray:
         """The largest du after a spike of weight dw, over dw; (n,)."""
         names, synaptic = [safe(name) for name in self.variables], safe(self.model.synaptic)
-        start = self._rows(self._own("initial"), dt, given).astype(complex)
+        start = self.initial(dt, given).astype(complex)
         values = dict(zip(self._own("CONSTANTS"), self.constants(dt, given), strict=True))
         values |= {"held": False} | dict(zip(names, start, strict=True))
         values[synaptic] = values.get(synaptic, 0.0) + 1j * KICK

@@ -1,26 +1,20 @@
-"""Run the network that comes with the project on eight mazes it never met, its weights frozen."""
+"""Run the network that comes with the project on mazes it never met, its weights frozen."""
 
-import numpy as np
-
-from lsnn.blocks import Block
-from lsnn.seeds import TEST_BRANCH, episode_keys
+import lsnn
+import tasks
 from runs.maze import PRETRAINED
-from tasks.experiment import open_network
 
 
-def main(duration_ms: int = 2000) -> np.ndarray:
-    """Firing rates and rewards; returns the reward that each animal earned, (8,)."""
-    file, experiment = open_network(PRETRAINED)
-    network, task = file.network, experiment.task
-    block = Block(task, network, steps=duration_ms)  # eight episodes side by side
-    block.begin(task, episode_keys(seed=0, branch=TEST_BRANCH, iteration=0, count=8))
-    block.roll_out(network.weights(), np.full(task.n_action, -np.inf))  # the policy's mean acts, without noise
-    spikes = np.unpackbits(block.record.spikes[..., None], axis=-1, bitorder="little")  # (ms, neuron, episode)
-    for name, code in (("without adaptation", 0), ("adaptive", 2)):
-        print(f"{name}: {1000 * spikes[:, network.population() == code].mean():.1f} Hz")
-    reward = block.trace.reward.sum(axis=0)
-    print("reward of each animal:", reward.round(1))
-    return reward
+def main(episodes: int = 20, duration_ms: int = 2000) -> lsnn.SimulationRecord:
+    """Prints rates and the animals' visits; returns the record."""
+    network, task = lsnn.load(PRETRAINED), tasks.load("water-maze")
+    record = lsnn.simulate(network, task, episodes, duration_ms=duration_ms, record=("b",))
+    print(network)
+    print(record.spikes)
+    visits = record.trials.groupby("episode")["found"].sum()
+    print(f"visits of each animal: {visits.tolist()}")
+    print(f"highest threshold: {float(record.threshold.max()) / network.network.config.b0:.1f} times that at rest")
+    return record
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ EXAMPLES = Path(read_result.__file__).parent
 
 
 def test_a_frozen_network_runs_and_earns(capsys):
-    reward = simulate.main(duration_ms=300)
-    assert reward.shape == (8,) and reward.max() > 1
-    assert "adaptive: " in capsys.readouterr().out
+    record = simulate.main(episodes=9, duration_ms=300)
+    assert record.reward.shape == (9, 300) and record.reward.sum("time").max() > 1
+    assert "visits of each animal: [" in capsys.readouterr().out
 
 
 def test_erased_thresholds_cost_visits():
-    visits = intervene.main(at_ms=600, watched_ms=300)
+    visits = intervene.main(at_ms=600, watched_ms=300, episodes=16)
     assert list(visits) == ["nothing", "b erased", "all erased"]
     assert visits["nothing"] > visits["b erased"] and visits["nothing"] > visits["all erased"]
 

@@ -1,0 +1,1 @@
+"""Frozen networks run from Python: `lsnn.load`, `lsnn.simulate`, `lsnn.Simulation`, and what they leave."""

@@ -1,0 +1,122 @@
+"""A network from a file, with frozen weights: `lsnn.load`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas
+
+from lsnn.configuration import from_mapping
+from lsnn.errors import InputError
+from lsnn.files.network_file import load_network, network_sha256
+from lsnn.learning.config import LearningConfig
+from lsnn.network import Network
+from lsnn.populations import Group
+from lsnn.validation import require_kind
+
+
+class Policy(NamedTuple):
+    """How a policy that was meta-trained draws its actions: steps for which noise stays, greatest norm of its mean."""
+
+    hold_ms: int = 1
+    mean_norm: float = np.inf
+
+
+class FrozenNetwork:
+    """A network whose weights do not change. Comes from `lsnn.load`.
+
+    Attributes:
+        path: of its file.
+        network: the network itself.
+        task: configuration of the task that it was meta-trained on, name to value.
+        command, seed: of its meta-training.
+        history: a row an iteration of meta-training, a DataFrame.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        file = load_network(path)
+        self.network: Network = file.network
+        self.task: Mapping[str, Any] = file.config.get("task", {})
+        self.command, self.seed = file.command, file.seed
+        self.history = pandas.DataFrame() if file.history is None else pandas.DataFrame(file.history)
+        learning = _learning(file.config, self.path)
+        self.policy = Policy(learning.hold_ms, learning.mean_norm or np.inf)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of all that it computes with."""
+        return network_sha256(self.network)
+
+    @property
+    def neurons(self) -> pandas.DataFrame:
+        """A row a neuron: population, model, tau_m_ms, beta."""
+        return neurons_of(self.network)
+
+    def __repr__(self) -> str:
+        network = self.network
+        names = population_names(network)
+        count = {name: int(np.sum(names == name)) for name in dict.fromkeys(names)}
+        synapses, inputs = len(network.synapses.theta), network.n_input_synapses
+        readouts = ", ".join(f"{name} ({width})" for name, width in network.outputs.items())
+        return "\n".join(
+            [
+                f"<lsnn network {self.path.name!r}, frozen>",
+                f"  neurons   {', '.join(f'{n} {name}' for name, n in count.items())}",
+                f"  synapses  {inputs} from {network.n_in} input cells, {synapses - inputs} recurrent",
+                f"  readouts  {readouts}",
+                f"  trained   on {self.task.get('name', '?')}, {len(self.history)} iterations, seed {self.seed}",
+                f"  by        {self.command}",
+            ]
+        )
+
+
+def _learning(config: Mapping[str, Any], path: Path) -> LearningConfig:
+    try:
+        return from_mapping(LearningConfig, config.get("learning", {}), "learning")
+    except InputError as error:
+        raise InputError(f"{path}: /@config: {error}") from error
+
+
+def load(path: str | Path) -> FrozenNetwork:
+    """A network file (`lsnn train` writes them) as a frozen network: `lsnn.load`.
+
+    Raises:
+        InputError: what is there is no network file, or is damaged.
+    """
+    return FrozenNetwork(path)
+
+
+def network_in(network: object) -> tuple[Network, Policy]:
+    """The network of what was given for one, and its policy."""
+    if isinstance(network, FrozenNetwork):
+        return network.network, network.policy
+    require_kind("network", network, Network)
+    assert isinstance(network, Network)
+    return network, Policy()
+
+
+def population_names(network: Network) -> np.ndarray:
+    """Name of the population of each neuron, (N,)."""
+    return np.array(network.config.population_names)[network.population()]
+
+
+def neurons_of(network: Network) -> pandas.DataFrame:
+    """A row a neuron: population, model, tau_m_ms, beta."""
+    models = [group.model.model.name for group in network.groups for _ in range(group.size)]
+    return pandas.DataFrame(
+        {"population": population_names(network), "model": models, "tau_m_ms": network.tau_m_ms, "beta": network.beta},
+        pandas.RangeIndex(network.config.n_neurons, name="neuron"),
+    )
+
+
+def groups_with(network: Network, variable: str) -> list[tuple[Group, slice]]:
+    """The groups of neurons that have a state variable, and its slots."""
+    parts = zip(network.groups, network.variables(), strict=True)
+    return [(group, slots[variable]) for group, slots in parts if variable in slots]
+
+
+def variables_of(network: Network) -> list[str]:
+    """Names of all state variables, v first."""
+    return list(dict.fromkeys(name for slots in network.variables() for name in slots))

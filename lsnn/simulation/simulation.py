@@ -1,0 +1,263 @@
+"""Episodes of a task under a frozen network: `lsnn.Simulation` and `lsnn.simulate`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lsnn.blocks import Block, Threads
+from lsnn.errors import InputError
+from lsnn.fit import form_of_task, parameters_of, require_task
+from lsnn.gym_blocks import EnvironmentTask, silence
+from lsnn.kernels.simd import LANES
+from lsnn.network import Network
+from lsnn.seeds import TEST_BRANCH, episode_keys
+from lsnn.simulation.frozen import FrozenNetwork, groups_with, network_in, variables_of
+from lsnn.simulation.record import Kept, SimulationRecord, joined
+from lsnn.simulation.state import StateView, positions
+from lsnn.task import Task
+from lsnn.validation import keys_of, numbers_of, require, require_flag, require_integer
+
+MOST_EPISODES, MOST_THREADS = 1_000_000, 1024
+SEGMENT = 64  # steps of which state variables are held where none is recorded
+
+
+class Simulation:
+    """Episodes side by side that may be stopped, looked at, changed and continued.
+
+    The episodes are those of `lsnn test` with the same seed. The weights do not change. By default the policy's mean
+    (or its most likely choice) acts.
+
+        sim = lsnn.Simulation(network, task, episodes=8)
+        sim.run(1000)
+        sim.state["b"][:, "adaptive"] = 0
+        sim.run()
+        sim.record.trials
+
+    Args:
+        network: what `lsnn.load` gives, or a `lsnn.network.Network`.
+        task: what `tasks.load` gives, or any other `lsnn.task.Task` with compiled dynamics.
+        episodes: how many. seed: of the episodes.
+        record: names of state variables to record beside the spikes.
+        sampled: whether actions are drawn from the policy as in meta-training.
+        duration_ms: how long the episodes can be run; none = the task's own.
+        threads: how many run at once.
+        keys: (E,) uint64, of the episodes, in place of their number and seed.
+
+    Raises:
+        InputError: an argument breaks its rule, or the network has not the inputs and readouts of the task.
+    """
+
+    def __init__(
+        self, network: FrozenNetwork | Network, task: Task, episodes: int = LANES, seed: int = 0, *,
+        record: Sequence[str] = (), sampled: bool = False, duration_ms: int | None = None, threads: int = 1,
+        keys: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        self.keys = keys_of_episodes(episodes, seed, keys)
+        self.network, policy = network_in(network)
+        if isinstance(task, EnvironmentTask):
+            raise InputError(f"task {task.name}: an environment of Gymnasium's is run by `lsnn test`, not from here")
+        form_of_task(task)
+        self.task = task
+        self.recorded = recorded_variables(self.network, record)
+        require_flag("sampled", sampled)
+        require_integer("threads", threads, 1, MOST_THREADS)
+        if duration_ms is not None:
+            require_integer("duration_ms", duration_ms, 1, 2**31 - 1)
+        self.duration_ms = int(duration_ms or task.duration_ms)
+        log_std = self.network.log_std if len(self.network.log_std) else np.zeros(max(1, task.n_action))
+        self._policy = {
+            "log_std": log_std if sampled else np.full_like(log_std, -np.inf), "hold": policy.hold_ms,
+            "mean_norm": policy.mean_norm if sampled else np.inf,
+        }  # fmt: skip
+        self._weights, self._threads = self.network.weights(), Threads(threads)
+        segment = 0 if self.recorded else SEGMENT
+        fill = np.repeat(self.keys[-1:], -len(self.keys) % LANES)
+        self._blocks = []
+        for part in np.concatenate([self.keys, fill]).reshape(-1, LANES):
+            block = Block(task, self.network, self.duration_ms, True, segment=segment, gradient=False, finite=True)
+            block.begin(task, part)
+            self._blocks.append(block)
+        self.state = StateView(self.network, self._blocks, len(self.keys))
+
+    def __repr__(self) -> str:
+        return f"<simulation of {self.n_episodes} episodes of {self.task.name} at {self.t} of {self.duration_ms} ms>"
+
+    @property
+    def n_episodes(self) -> int:
+        """How many episodes run side by side."""
+        return len(self.keys)
+
+    @property
+    def t(self) -> int:
+        """Time that is over, in ms; the state is that before the step of this number."""
+        return int(self._blocks[0].t)
+
+    def run(self, duration: Any = None) -> "Simulation":
+        """Go on for so long (a number in ms, or a Brian2 quantity), by default to the end; returns itself.
+
+        Raises:
+            InputError: longer than what is left. DivergedError: a state variable is no longer finite.
+        """
+        steps = self.duration_ms - self.t if duration is None else steps_of(duration)
+        self._threads.map(lambda block: block.roll_out(self._weights, steps=steps, **self._policy), self._blocks)
+        return self
+
+    # What an experiment does to the state
+
+    def _lanes(self, episodes: Any) -> np.ndarray:
+        """The chosen episodes in every block, (blocks, 8) bool."""
+        chosen, _ = positions("episodes", slice(None) if episodes is None else episodes, self.n_episodes)
+        lanes = np.zeros(len(self._blocks) * LANES, bool)
+        lanes[chosen] = True
+        return lanes.reshape(-1, LANES)
+
+    def erase(self, *parts: str, episodes: Any = None) -> None:
+        """Put parts of the state back to where they are at the start of an episode; none named = all of it.
+
+        Args:
+            parts: state variables, "refractory", "delay_lines" (spikes under way), "readout".
+            episodes: which; none = all.
+        """
+        rows = self.state.rows_of(parts)
+        for block, lanes in zip(self._blocks, self._lanes(episodes), strict=True):
+            if not parts:
+                silence(block.state, lanes)
+            for name, places in rows if parts else ():
+                getattr(block.state, name)[np.ix_(places, *self._inner(block, name), np.flatnonzero(lanes))] = 0
+
+    @staticmethod
+    def _inner(block: Block, name: str) -> list[np.ndarray]:
+        """All places along the axes of an array of the state between its first and its lanes."""
+        return [np.arange(length) for length in getattr(block.state, name).shape[1:-1]]
+
+    def swap(self, *parts_and_episodes: Any) -> None:
+        """Exchange parts of the state of two episodes: `swap("b", 0, 1)`; without a name all of it: `swap(0, 1)`."""
+        *parts, first, second = parts_and_episodes if len(parts_and_episodes) > 1 else (*parts_and_episodes, None, None)
+        places = []
+        for name, episode in (("first", first), ("second", second)):
+            require_integer(f"the {name} episode of swap", episode, 0, self.n_episodes - 1)
+            places.append(divmod(int(episode), LANES))
+        (one, a), (other, b) = places
+        for name, rows in self.state.rows_of(parts):
+            left, right = (getattr(self._blocks[block].state, name) for block in (one, other))
+            left[rows, ..., a], right[rows, ..., b] = right[rows, ..., b].copy(), left[rows, ..., a].copy()
+
+    # What an experiment does to the world
+
+    @property
+    def task_state(self) -> np.ndarray:
+        """The task's state before the next step, (episode, number), a copy; to be set as a whole."""
+        return np.concatenate([block.task_state for block in self._blocks])[: self.n_episodes]
+
+    @task_state.setter
+    def task_state(self, values: Any) -> None:
+        states = numbers_of("task_state", np.asarray(values), (self.n_episodes, self.task.n_state), np.dtype(float))
+        for number, block in enumerate(self._blocks):
+            own = states[number * LANES : (number + 1) * LANES]
+            block.task_state[: len(own)] = own
+
+    def change_task(self, task: Task) -> None:
+        """From the next step on the world follows these settings; episodes, states and network are kept.
+
+        Raises:
+            InputError: a task of another family, or with other numbers of inputs, actions or states.
+        """
+        require_task(task, self._blocks[0].of_task)
+        self.task = task
+        for block in self._blocks:
+            block.parameters = parameters_of("parameters of the task", task)
+            block.encoder = parameters_of("parameters of the encoder", task.encoder)
+
+    # What it leaves
+
+    @property
+    def record(self) -> SimulationRecord:
+        """What was recorded so far; it stays as it is when the simulation goes on.
+
+        Raises:
+            InputError: nothing was run yet.
+        """
+        require(self.t > 0, "a simulation", "run before its record is asked for", f"one at {self.t} ms")
+        counts = [LANES] * (len(self._blocks) - 1) + [self.n_episodes - LANES * (len(self._blocks) - 1)]
+        parts = [self._kept(block, count) for block, count in zip(self._blocks, counts, strict=True)]
+        return SimulationRecord(self.task, self.network, self.keys, joined(parts), self.task.encoder.channels)
+
+    def _kept(self, block: Block, count: int) -> Kept:
+        """Copies of what a block recorded of its first lanes."""
+        trace, record, t = block.trace, block.record, block.t
+        slots = {
+            name: np.concatenate([np.arange(s.start, s.stop) for _, s in groups_with(self.network, name)])
+            for name in self.recorded
+        }
+        state = {name: record.x[:t, rows, :count].transpose(2, 0, 1).copy() for name, rows in slots.items()}
+        return Kept(
+            spikes=rows_of(record.spikes[:t], count),
+            input_spikes=rows_of(record.input_spikes[:t], count),
+            action=trace.action[:t, :count].swapaxes(0, 1).copy(),
+            reward=trace.reward[:t, :count].T.copy(),
+            acted=trace.acted[:t, :count].T.copy(),
+            readout=record.y[:t, :, :count].transpose(2, 0, 1).copy(),
+            task_state=trace.task_state[: t + 1, :count].swapaxes(0, 1).copy(),
+            state=state,
+        )
+
+
+def rows_of(bits: np.ndarray, count: int) -> np.ndarray:
+    """Spikes of the first lanes of (T, cells) bytes as rows (3, S): lane, step, cell, in that order."""
+    found = [np.nonzero(bits & np.uint8(1 << lane)) for lane in range(count)]
+    lanes = [np.full(len(steps), lane) for lane, (steps, _) in enumerate(found)]
+    parts = [np.stack([lane, *spikes]) for lane, spikes in zip(lanes, found, strict=True)]
+    return np.concatenate(parts, axis=1).astype(np.int32)
+
+
+def recorded_variables(network: Network, names: Any) -> tuple[str, ...]:
+    """The state variables asked for, each once; spikes are always recorded and may be named."""
+    require(not isinstance(names, str), "record", 'a tuple of names, as ("v", "b")', names)
+    known = variables_of(network)
+    for name in tuple(names):
+        require(name in (*known, "spikes"), "record", f"of {', '.join(known)}", name)
+    return tuple(name for name in dict.fromkeys(names) if name != "spikes")
+
+
+def steps_of(duration: Any) -> int:
+    """Steps of 1 ms in a duration: a number in ms, or a quantity of time of Brian2's.
+
+    Raises:
+        InputError: it is none, or no whole number of steps.
+    """
+    if hasattr(duration, "dim") and hasattr(duration, "has_same_dimensions"):
+        from brian2 import ms, second
+
+        require(duration.has_same_dimensions(second), "duration", "a time", duration)
+        duration = round(float(duration / ms), 9)
+    whole = isinstance(duration, int | float | np.number) and not isinstance(duration, bool) and duration == duration
+    require(bool(whole and 0 <= duration < 2**31 and duration == int(duration)), "duration", "whole ms >= 0", duration)
+    return int(duration)
+
+
+def simulate(
+    network: FrozenNetwork | Network, task: Task, episodes: int = 100, seed: int = 0, *, record: Sequence[str] = (),
+    sampled: bool = False, duration_ms: int | None = None, threads: int = 1, keys: np.ndarray | None = None,
+) -> SimulationRecord:  # fmt: skip
+    """Run episodes from start to end and return what they left; arguments as for `Simulation`.
+
+    Block after block is run and let go, so that as many episodes can be run as their spikes have room.
+    """
+    require_integer("threads", threads, 1, MOST_THREADS)
+    whole, size = keys_of_episodes(episodes, seed, keys), LANES * threads
+    ways: dict[str, Any] = {"record": record, "sampled": sampled, "duration_ms": duration_ms, "threads": threads}
+    portions = [whole[first : first + size] for first in range(0, len(whole), size)]
+    parts = [Simulation(network, task, keys=portion, **ways).run().record for portion in portions]
+    return parts[0].followed_by(parts[1:])
+
+
+def keys_of_episodes(episodes: int, seed: int, keys: np.ndarray | None) -> np.ndarray:
+    """Keys of so many episodes of the test's branch, or those given."""
+    if keys is not None:
+        found = keys_of("keys", keys)
+        require(0 < len(found) <= MOST_EPISODES, "keys", f"1 to {MOST_EPISODES} of them", found)
+        return found
+    require_integer("episodes", episodes, 1, MOST_EPISODES)
+    require_integer("seed", seed, 0, 2**63 - 1)
+    return episode_keys(int(seed), TEST_BRANCH, 0, int(episodes))
