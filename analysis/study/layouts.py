@@ -88,7 +88,10 @@ LAYOUTS = {
 }  # fmt: skip
 
 
-ALWAYS = {"transplant": {"none", "everything"}, "one_visit": {"none"}}  # by experiment, names that each has
+ALWAYS = {
+    "transplant": {"none", "everything"},
+    "one_visit": {"none", "everything exchanged"},
+}  # by experiment, names that each has
 
 
 def check_experiment(group: h5py.Group, name: str) -> None:

@@ -52,6 +52,9 @@ def one_visit_of(result: Result) -> OneVisit:
         }
         for number, change in enumerate(changes)
     }
+    if len(choices["none"]) < len(dark) or not choices["everything exchanged"]:
+        rule = "must hold what comes after each dark without a change, and after one with everything exchanged"
+        raise ResultError(f"{place(group)}/reached: {rule}")
     return OneVisit(dark, array(group, "rate_hz", 1), int(usable.sum()) // 2, choices,
                     int(attribute(group, "watched_ms")), names(group, "kept"))  # fmt: skip
 

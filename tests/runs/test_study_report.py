@@ -84,6 +84,12 @@ def changed(study_path, path, change):
     return path
 
 
+def renamed(group, attribute, name, other="another"):
+    """The group with one name of an attribute changed; two are exchanged if the other is there."""
+    others = {name: other, other: name}
+    group.attrs[attribute] = [others.get(each.decode(), each.decode()) for each in group.attrs[attribute]]
+
+
 def test_a_study_of_some_experiments_has_a_report_of_these(study_path, tmp_path):
     one = changed(study_path, tmp_path / "one.h5", lambda file: keep(file, "ablation"))
     page = write_report(one, tmp_path / "out").read_text()
@@ -96,6 +102,11 @@ def test_a_study_of_some_experiments_has_a_report_of_these(study_path, tmp_path)
     [
         (lambda file: file["ablation"].pop("moment_ms"), "needs a data set 'moment_ms'"),
         (lambda file: keep(file, "retention").attrs.pop("tau_a_ms"), "needs an attribute 'tau_a_ms'"),
+        (lambda file: renamed(keep(file, "transplant"), "swaps", "none"), "must be names that hold none"),
+        (lambda file: renamed(keep(file, "transplant"), "swaps", "b"), "must be names that hold b, which"),
+        (lambda file: renamed(keep(file, "takeover"), "swaps", "other_b_alone"), "names that hold other_b_alone"),
+        (lambda file: renamed(keep(file, "one_visit"), "changes", "everything exchanged"), "hold everything exchanged"),
+        (lambda file: renamed(keep(file, "one_visit"), "changes", "none", "erased"), "reached: must hold what comes"),
         (keep, "must hold an experiment"),
     ],
 )
