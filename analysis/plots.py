@@ -133,10 +133,11 @@ def draw_chance(axes: Axes, measure: Measure) -> None:
 
 
 def drawn_by_trial(result: Result) -> list[Measure]:
-    """Measures that say something trial by trial; none where an episode is one trial."""
+    """Measures that say something trial by trial, of all trials; none where an episode is one trial."""
     flags = {measure.censored for measure in result.about.measures}
     trials = [each.trials["trial"].max() for each in result.conditions.values() if len(each.trials)]
-    return [m for m in result.about.measures if m.column not in flags] if max(trials, default=0) > 0 else []
+    said = [m for m in result.about.measures if m.column not in flags and m.among is None]
+    return said if max(trials, default=0) > 0 else []
 
 
 def curve_of(condition: Condition, measure: Measure) -> Curve:

@@ -50,6 +50,7 @@ class Measure:
         column: of the trials table; none = the one of that name.
         per: "trial": the mean over trials; "episode": the sum over the trials of an episode, then the mean.
         censored: a column that is False where the trial was cut off, so that the measure is only a bound.
+        among: a column that is True in the trials that count; none = all of them.
     """
 
     name: str
@@ -61,12 +62,13 @@ class Measure:
     column: str | None = None
     per: Literal["trial", "episode"] = "trial"
     censored: str | None = None
+    among: str | None = None
 
     def __post_init__(self) -> None:
         for key in ("name", "label", "unit", "format"):
             require(isinstance(getattr(self, key), str), f"{key} of a measure", "a text", getattr(self, key))
         require(self.name != "", "name of a measure", "a text with a letter in it", self.name)
-        for key in ("column", "censored"):
+        for key in ("column", "censored", "among"):
             value = getattr(self, key)
             require(value is None or isinstance(value, str), f"{key} of measure {self.name}", "a text", value)
         require(self.better in ("high", "low"), f"better of measure {self.name}", "'high' or 'low'", self.better)
@@ -78,15 +80,20 @@ class Measure:
         except ValueError as error:
             raise InputError(f"format of measure {self.name} must be one of floats, got {self.format!r}") from error
 
+    def counted(self, trials: np.ndarray) -> np.ndarray:
+        """The rows of a table of trials that count."""
+        return trials if self.among is None else trials[trials[self.among].astype(bool)]
+
     def of(self, trials: np.ndarray, episodes: int) -> float:
         """Its value over all trials of so many episodes; NaN without a trial."""
-        values = np.asarray(trials[self.column or self.name], float)
+        values = np.asarray(self.counted(trials)[self.column or self.name], float)
         if self.per == "episode":
             return float(values.sum() / episodes)
         return float(values.mean()) if len(values) else float("nan")
 
     def by_episode(self, trials: np.ndarray, episodes: int) -> np.ndarray:
         """Its value in each episode, (episodes,); NaN in one without a trial where it is a mean over trials."""
+        trials = self.counted(trials)
         values = np.asarray(trials[self.column or self.name], float)
         total = np.bincount(trials["episode"], weights=values, minlength=episodes)
         if self.per == "episode":
@@ -344,7 +351,8 @@ class Family:
                 order of episode and trial, each of which ends after it begins.
         """
         found = np.asarray(given)
-        needed = (*TRIAL_COLUMNS, *(measure.column or measure.name for measure in self.measures))
+        among = [measure.among for measure in self.measures if measure.among]
+        needed = (*TRIAL_COLUMNS, *(measure.column or measure.name for measure in self.measures), *among)
         rule = f"{who} must give a structured array with the columns {', '.join(needed)}"
         if missing := [name for name in needed if name not in (found.dtype.names or ())]:
             raise InputError(f"{rule}, lacks {', '.join(missing)}")

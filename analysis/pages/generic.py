@@ -90,7 +90,7 @@ def _share(condition: Condition, oracle: Condition, measure: Measure) -> str:
 
 def sums(condition: Condition, measure: Measure) -> tuple[np.ndarray, np.ndarray]:
     """Sum of a measure in each episode, (E,), and what it is divided by: trials, or 1 where it is per episode."""
-    rows, n = condition.trials, condition.n_episodes
+    rows, n = measure.counted(condition.trials), condition.n_episodes
     total = np.bincount(rows["episode"], rows[measure.column].to_numpy(float), n)
     count = np.ones(n) if measure.per == "episode" else np.bincount(rows["episode"], minlength=n).astype(float)
     return total, count

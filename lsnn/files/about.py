@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+import pandas
 
 from lsnn.files import older
 from lsnn.files.reading import (
@@ -49,6 +50,7 @@ class Measure(NamedTuple):
         better: "high" or "low". chance: its value for who knows nothing, or None.
         column: of the trials. per: "trial", the mean over trials, or "episode", the sum over an episode's trials.
         censored: column of the trials that is False where the trial was cut off, or None; the measure is then a median.
+        among: column of the trials that is True where a trial counts, or None; all count.
     """
 
     name: str
@@ -60,11 +62,16 @@ class Measure(NamedTuple):
     column: str
     per: str
     censored: str | None
+    among: str | None = None
 
     @property
     def digits(self) -> int:
         """Digits behind the point, or significant ones, of its format."""
         return int(self.format[1:-1])
+
+    def counted(self, rows: pandas.DataFrame) -> pandas.DataFrame:
+        """The trials that count."""
+        return rows if self.among is None else rows[rows[self.among].to_numpy(bool)]
 
 
 class About(NamedTuple):
@@ -253,9 +260,9 @@ def measure_of(where: str, told: Mapping[str, Any]) -> Measure:
     chance = float(chance) if isinstance(chance, int | float) and math.isfinite(chance) else None
     if not re.fullmatch(r"\.[0-9][efg]", form) or better not in ("high", "low") or per not in ("trial", "episode"):
         raise ResultError(f"{where}: measure {name}: has a format, a 'better' or a 'per' that cannot be")
-    censored = told.get("censored") and checked_label(where, told["censored"])
+    censored, among = (told.get(key) and checked_label(where, told[key]) for key in ("censored", "among"))
     column = checked_label(where, told.get("column") or name)
-    return Measure(name, label, unit, form, better, chance, column, per, censored)
+    return Measure(name, label, unit, form, better, chance, column, per, censored, among)
 
 
 def named_conditions(file: h5py.File, task: Mapping[str, Any]) -> list[Named]:

@@ -156,11 +156,12 @@ class Condition:
         return frame
 
     def _table(self) -> dict[str, np.ndarray]:
-        within, flags = Rule(0, self.duration_ms, whole=True), {m.censored for m in self.about.measures if m.censored}
+        within, measures = Rule(0, self.duration_ms, whole=True), self.about.measures
+        flags = {name for measure in measures for name in (measure.censored, measure.among) if name}
         rules = {"episode": Rule(0, self.n_episodes - 1, whole=True), "trial": COUNT, "start_ms": within}
         rules |= {"end_ms": within} | dict.fromkeys(flags, FLAG)
         clocks = ["episode", "trial", "start_ms"]
-        columns = table(self.group, "trials", rules, GAPS, (*clocks, *(m.column for m in self.about.measures)))
+        columns = table(self.group, "trials", rules, GAPS, (*clocks, *(m.column for m in measures), *flags))
         where = f"{place(self.group)}, table 'trials'"
         columns |= {name: columns[name].astype(np.int64) for name in (*clocks, "end_ms") if name in columns}
         columns |= {name: columns[name].astype(bool) for name in flags}
@@ -224,7 +225,7 @@ class Condition:
         first, last = trials
         rows = self.trials
         rows = rows[(rows["trial"] >= first) & (rows["trial"] <= (np.inf if last is None else last))]
-        return self._estimated(of, rows)
+        return self._estimated(of, of.counted(rows))
 
     def _estimated(self, of: Measure, rows: pandas.DataFrame) -> Estimate:
         value, episode = rows[of.column].to_numpy(np.float64), rows["episode"].to_numpy()

@@ -152,3 +152,15 @@ def test_the_module_named_as_the_family_makes_its_page_and_helpers_make_none(tmp
     for name in ("own", "model", "columns", "no such", "../report"):
         with open_result(write(tmp_path / "own.h5", family=FAMILY | {"name": name})) as result:
             assert page_of(result).title == "Mine"
+
+
+def test_a_measure_of_some_trials_has_a_share_and_a_difference_of_those_and_no_curve(tmp_path):
+    """All right answers are right; what is cut off, the last of four trials, counts in the other."""
+    measures = [MEASURES[0] | {"name": "of_right", "column": "right", "among": "right"}, MEASURES[0], MEASURES[1]]
+    with open_result(write(tmp_path / "some.h5", family=FAMILY | {"measures": measures})) as result:
+        assert {measure.name for measure in plots.drawn_by_trial(result)} == {"right", "wait_ms"}
+        frozen, told = result["frozen"], result.about.measures
+        total, count = generic.sums(frozen, told[0])
+        assert total.sum() == count.sum() == 0.9 * 4 * EPISODES
+        assert generic.better_by(frozen, result["guess"], told[0]).value == 0.0
+        assert generic.better_by(frozen, result["guess"], told[1]).value == pytest.approx(0.4)

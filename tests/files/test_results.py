@@ -210,6 +210,13 @@ def test_variants_stand_one_below_their_condition(written):
         assert table[["condition", "variant", "measure"]].values.tolist() == [["frozen", "easy", "right"]]
 
 
+def test_a_measure_may_be_of_some_trials(written):
+    measures = [{"name": "right"}, {"name": "of_those_right", "column": "right", "among": "right"}]
+    with lsnn.open_result(written(measures=measures)) as result:
+        easy = result["frozen"]["easy"]
+        assert [easy.estimate(name).value for name in result.measures] == pytest.approx([2 / 3, 1.0])
+
+
 @pytest.mark.parametrize(
     ("told", "message"),
     [
@@ -224,6 +231,8 @@ def test_variants_stand_one_below_their_condition(written):
         ({"latent": {"labels": [3]}}, "attribute 'family': must be a text of 1 to 1000 printable"),
         ({"history": 3}, "attribute 'family': must be a JSON list"),
         ({"measures": [{"name": "speed"}]}, "needs the columns .*; missing: speed"),
+        ({"measures": [{"name": "right", "among": "late"}]}, "needs the columns .*; missing: late"),
+        ({"measures": [{"name": "right", "among": "end_ms"}]}, "column 'end_ms'"),
     ],
 )
 def test_what_a_file_says_of_itself_is_checked(written, told, message):

@@ -197,6 +197,7 @@ def with_value(table, column, value):
     [
         {"name": None}, {"name": ""}, {"label": 3}, {"unit": None}, {"format": None}, {"format": "zz"}, {"format": "d"},
         {"better": "x"}, {"per": "x"}, {"chance": "x"}, {"chance": np.nan}, {"column": 3}, {"censored": 3},
+        {"among": 3},
     ],
 )  # fmt: skip
 def test_a_measure_that_is_none_is_refused(wrong):
