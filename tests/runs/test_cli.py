@@ -196,7 +196,7 @@ TRAIN = ("train", "water-maze")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("train", "sudoku"), ("task must be one of bandit, regression", "'sudoku'")),
+        (("train", "sudoku"), ("task must be one of bandit, ", "'sudoku'")),
         ((*TRAIN, "--preset", "huge"), ("--preset must be one of compact, bellec2018", "'huge'")),
         ((*TRAIN, "--set", "network.foo=1"), ("network has no key 'foo'", "known: adaptive_model")),
         ((*TRAIN, "--set", "network.tau_a_ms=-3"), ("network.tau_a_ms must be > dt_ms", "-3")),
