@@ -1,7 +1,7 @@
 """Encoders: input cells that turn an observation into spikes, shared by all tasks; a file a kind, found by its place.
 
 coordinate.py, place.py: the water maze's place     population.py: any bounded vector     flag.py: flags
-spikes.py: the drawing of spikes, which all share
+ring.py: an angle and a cue     spikes.py: the drawing of spikes, which all share
 
 Each cell spikes in a step with probability rate x dt (dt = 1 ms), independently of the others. A Gaussian cell whose
 rate is below a millionth of its peak is taken as silent, so that only cells near the observed value need a draw.
@@ -17,6 +17,7 @@ from tasks.encoders.coordinate import CoordinateCells
 from tasks.encoders.flag import FlagCells
 from tasks.encoders.place import PlaceCells
 from tasks.encoders.population import GaussianPopulation
+from tasks.encoders.ring import RingCells
 from tasks.encoders.spikes import MAZE_OBSERVATION
 
-__all__ = ["MAZE_OBSERVATION", "CoordinateCells", "FlagCells", "GaussianPopulation", "PlaceCells"]
+__all__ = ["MAZE_OBSERVATION", "CoordinateCells", "FlagCells", "GaussianPopulation", "PlaceCells", "RingCells"]

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from tasks import store_recall
+from tasks.angle_recall import task as angle_recall
 from tasks.bandit import task as bandit
 from tasks.bandit.baselines import gittins_table, play
-from tasks.encoders import CoordinateCells, FlagCells, GaussianPopulation, PlaceCells
+from tasks.encoders import CoordinateCells, FlagCells, GaussianPopulation, PlaceCells, RingCells
 from tasks.environment import BanditEnv, BanditVectorEnv, WaterMazeEnv, WaterMazeVectorEnv
 from tasks.regression import task as regression
 from tasks.water_maze import dynamics as water_maze
@@ -30,6 +31,7 @@ FAMILIES: dict[ModuleType, list[Any]] = {
     water_maze: [MAZE],
     bandit: [BANDIT],
     store_recall: [STREAM],
+    angle_recall: [angle_recall.AngleRecall(2, 1, 3, 2, 1)],
     regression: [
         regression.Regression(name, samples=3, latent_weight=w) for name in regression.FUNCTIONS for w in (0, 1)
     ],
@@ -39,6 +41,7 @@ ENCODERS = (
     PlaceCells(4),
     GaussianPopulation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 5, 500.0, 3),
     FlagCells(("a", "b", "c"), 4),
+    RingCells(5, cue_cells=2),
 )
 
 

@@ -196,7 +196,7 @@ TRAIN = ("train", "water-maze")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("train", "sudoku"), ("task must be one of bandit, ", "'sudoku'")),
+        (("train", "sudoku"), ("task must be one of angle-recall, ", "'sudoku'")),
         ((*TRAIN, "--preset", "huge"), ("--preset must be one of compact, bellec2018", "'huge'")),
         ((*TRAIN, "--set", "network.foo=1"), ("network has no key 'foo'", "known: adaptive_model")),
         ((*TRAIN, "--set", "network.tau_a_ms=-3"), ("network.tau_a_ms must be > dt_ms", "-3")),
@@ -378,7 +378,7 @@ def with_another_readout(own):
         (foreign, ("must be an LSNN file", "HDF5 file without its seal")),
         (truncated, ("is damaged, truncated",)),
         (not_a_number, ("readout/weight: must be finite, got nan",)),
-        (of_another_task, ("task must be one of bandit", "'sudoku'")),
+        (of_another_task, ("task must be one of angle-recall", "'sudoku'")),
         (with_an_unknown_key, ("learning has no key 'patience'",)),
         (with_another_encoder, ("must have input cells",)),
         (with_another_readout, ("must have readouts",)),

@@ -27,6 +27,13 @@ SMALL = ("network.n_excitatory=8", "network.n_inhibitory=4", "network.n_adaptive
          "network.input_gain=3.0", "network.readout_gain=3.0")  # fmt: skip
 SHORT = {
     "bandit": ("task.trials=8", "task.trial_ms=10"),
+    "angle-recall": (
+        "task.show_ms=20",
+        "task.dark_ms_min=10",
+        "task.dark_ms=60",
+        "task.cue_ms=20",
+        "task.answer_ms=10",
+    ),
     "store-recall": ("task.slot_ms=20", "task.answer_ms=10", "task.delay_max=3", "task.duration_ms=400"),
     "regression": ("task.samples=22", "task.sample_ms=10", "network.adaptive_model=alif2"),
 }

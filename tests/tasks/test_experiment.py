@@ -93,7 +93,7 @@ def test_a_new_encoder_starts_from_its_defaults_whatever_the_order():
         ("task.rest_ms=0", "rest_ms must be an integer of at least 1, received 0"),
         ("task.encoder.rate_hz=1500", "rate_hz must be at most 1000 Hz"),
         ("task.encoder.kind=Rods", "task.encoder.kind must be one of CoordinateCells, .* got 'Rods'"),
-        ("task.name=sudoku", "task must be one of bandit, .*, got 'sudoku'"),
+        ("task.name=sudoku", "task must be one of .*bandit, .*, got 'sudoku'"),
     ],
 )
 def test_bad_setting_is_named(setting, message):
@@ -105,7 +105,7 @@ def test_bad_setting_is_named(setting, message):
     ("config", "message"),
     [
         ({"task": {"name": "water-maze"}, "body": {}}, "no section 'body'"),
-        ({}, "task must be one of bandit, .*, got None"),
+        ({}, "task must be one of .*bandit, .*, got None"),
         ({"task": "water-maze"}, "task must be a mapping"),
         ({"task": {"name": "water-maze", "encoder": "PlaceCells"}}, "task.encoder must be a mapping"),
         ({"task": {"name": ["water-maze"]}}, "task must be one of"),

@@ -17,7 +17,7 @@ ENVS = 3
 
 
 def test_environments_are_registered():
-    named = {"lsnn/WaterMaze-v0", "lsnn/Bandit-v0", "lsnn/StoreRecall-v0", "lsnn/Regression-v0"}
+    named = {"lsnn/WaterMaze-v0", "lsnn/Bandit-v0", "lsnn/StoreRecall-v0", "lsnn/Regression-v0", "lsnn/AngleRecall-v0"}
     assert named <= set(REGISTERED) and len(REGISTERED) == len(registry.names())
 
 
