@@ -12,8 +12,8 @@ COMPACT = Preset(
     LearningConfig(
         curriculum=False,
         learning_rate=5e-3,
-        discount=0.95 ** (1 / 20),
-        gae_lambda=0.9 ** (1 / 20),
+        discount=0.9974,
+        gae_lambda=0.9947,
         value_weight=0.025,
         rate_weight=0.02,
         anneal_iterations=400,

@@ -124,7 +124,7 @@ class TwoStep:
         False,
         "the map is drawn for each episode: action a leads commonly to state a, or to the other one; else it is a",
         unit=NOTHING,
-        source="after Akam, Costa & Dayan (2015)",
+        source="ours; recalled: Akam, Costa & Dayan (2015)",
     )
     common: float = parameter(
         0.8, "chance that an action leads where it commonly does", source="recalled: Wang et al. (2018)"
