@@ -16,9 +16,12 @@ COMPACT = Preset(
         gae_lambda=0.9947,
         value_weight=0.025,
         rate_weight=0.02,
-        anneal_iterations=400,
+        anneal_iterations=500,
         average_rate=0.02,
     ),
 )
 
-PRESETS = {"compact": COMPACT, "remapped": replace(COMPACT, task={"remapped": True})}
+PRESETS = {
+    "compact": COMPACT,
+    "remapped": replace(COMPACT, learning=replace(COMPACT.learning, anneal_iterations=1000), task={"remapped": True}),
+}
