@@ -55,8 +55,8 @@ class MetaLearner:
     def __init__(
         self, task: Task, network: Network, learning: LearningConfig, seed: int, threads: int | Threads | Cluster = 2
     ):
-        if learning.entropy_weight > 0 and task.action_kind != "gaussian":
-            rule = f"must be 0 where the policy is not Gaussian, got {learning.entropy_weight!r}"
+        if learning.entropy_weight > 0 and task.action_kind == "none":
+            rule = f"must be 0 where no policy acts, got {learning.entropy_weight!r}"
             raise InputError(f"learning.entropy_weight {rule}")
         self.task, self.network, self.learning, self.seed = task, network, learning, seed
         self.adam, self.iteration, self.running_return = Adam(), 0, 0.0

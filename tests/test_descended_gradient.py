@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from scipy.special import xlogy
 
 from lsnn.kernels.layout import Gradient
 from lsnn.learning import calls
@@ -156,6 +157,9 @@ def terms_of(y, log_std, batch, held, learner):
     if len(log_std):
         entropy = np.sum(whole_log_std(y, network, log_std), axis=1)  # but for a constant
         terms["entropy"] = -learning.entropy_weight * held.acted * entropy
+    elif learner.task.action_kind == "categorical":
+        first = 1 / (1 + np.exp(y[:, 1] - y[:, 0]))
+        terms["entropy"] = learning.entropy_weight * held.acted * (xlogy(first, first) + xlogy(1 - first, 1 - first))
     if "target" in network.outputs:
         distance = np.sum((y[:, -batch.target.shape[1] :] - batch.target) ** 2, axis=1)
         weight = learning.auxiliary_weight if learner.task.loss == "reward" else 1
@@ -315,6 +319,7 @@ def test_noise_is_held_for_so_many_steps(hold):
     ("task", "settings"),
     [
         ("bandit", (*OTHER_TASK, "task.trials=6", "task.trial_ms=10", "learning.auxiliary_weight=0.4")),
+        ("bandit", (*OTHER_TASK, "task.trials=6", "task.trial_ms=10", "learning.entropy_weight=0.3")),
         ("regression", (*OTHER_TASK, "task.samples=4", "task.sample_ms=20")),
     ],
 )

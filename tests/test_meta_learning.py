@@ -38,10 +38,10 @@ def test_memory_appears_by_reward_alone():
 
 
 def test_an_entropy_bonus_that_no_term_would_follow_is_refused():
-    bandit = overridden(preset("bandit"), ["learning.entropy_weight=0.1"])
-    network = new_network(bandit.task, bandit.network, bandit.learning, seed=0)
-    with pytest.raises(InputError, match="learning.entropy_weight must be 0 where the policy is not Gaussian, got 0.1"):
-        MetaLearner(bandit.task, network, bandit.learning, seed=0)
+    answers = overridden(preset("store-recall"), ["learning.entropy_weight=0.1"])
+    network = new_network(answers.task, answers.network, answers.learning, seed=0)
+    with pytest.raises(InputError, match="learning.entropy_weight must be 0 where no policy acts, got 0.1"):
+        MetaLearner(answers.task, network, answers.learning, seed=0)
 
 
 @pytest.mark.parametrize("rate", ["input_rate", "recurrent_rate"])

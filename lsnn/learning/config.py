@@ -44,7 +44,7 @@ class LearningConfig:
     clip: float = parameter(0.2, "bound on the likelihood ratio of PPO", symbol="epsilon", source="recalled: PPO")
     epochs: int = parameter(1, "full-batch steps an iteration")
     value_weight: float = parameter(0.5, "weight of the value loss")
-    entropy_weight: float = parameter(0.0, "weight of the policy's entropy; Gaussian policies only")
+    entropy_weight: float = parameter(0.0, "weight of the policy's entropy (nats)")
     gradient_norm: float = parameter(1.0, "a longer gradient is shortened to it")
     shard_norm: float = parameter(
         2.0, "a shard's gradient longer than so many times the median of all shards is shortened to it"

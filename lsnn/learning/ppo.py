@@ -56,6 +56,13 @@ def categorical_score(action: np.ndarray, logits: np.ndarray) -> np.ndarray:
     return chosen - softmax(logits)
 
 
+def categorical_entropy_slope(logits: np.ndarray) -> np.ndarray:
+    """d H / d logits of the entropy H = -sum p log p, (T, A, 8): -p (log p + H)."""
+    p = softmax(logits)
+    log_p = np.log(np.maximum(p, np.finfo(p.dtype).tiny))
+    return -p * (log_p - np.sum(p * log_p, axis=1, keepdims=True))
+
+
 def clipped_weight(log_ratio: np.ndarray, advantage: np.ndarray, clip: float) -> np.ndarray:
     """d min(r A, clip(r, 1 - c, 1 + c) A) / d log r: r A where the clip is idle, 0 where it holds."""
     ratio = np.exp(log_ratio)

@@ -149,9 +149,12 @@ def _policy_gradient(block, a_t, old, statistics, network, learning, g_y):
     weight = ppo.clipped_weight(log_ratio, normalised, learning.clip)[:, None] / statistics.decisions
     g_y[:-1, columns] = -weight * score
     chosen = log_likelihood if old is None else old
+    bonus = learning.entropy_weight * acted[:, None] / statistics.decisions
     if log_std is None:
+        if learning.entropy_weight > 0:
+            g_y[:-1, columns] -= bonus * ppo.categorical_entropy_slope(y[:, columns])
         return np.zeros(0), chosen
-    g_spread = -weight * score_spread - learning.entropy_weight * acted[:, None] / statistics.decisions
+    g_spread = -weight * score_spread - bonus
     if "spread" in network.outputs:
         g_y[:-1, network.columns("spread")] = g_spread
     return g_spread.sum(axis=(0, 2)), chosen
