@@ -44,6 +44,7 @@ class Study(IntEnum):
     TAKEOVER = 15  # 13, the number of MAZE_FAMILY, in results of before this register
     ONE_VISIT = 16
     STORE_RECALL_DARK = 17
+    HARLOW_PROBLEMS = 18
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:

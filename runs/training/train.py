@@ -210,17 +210,27 @@ class Training:
 
 def validate(learner: MetaLearner) -> Row:
     """Measures of the averaged network, mean policy, on worlds kept for this, the task in its full difficulty."""
-    task, weights = learner.task, learner.averaged().weights()
-    mean = np.full(max(1, task.n_action), -np.inf)
-    keys = list(episode_keys(learner.seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES).reshape(-1, LANES))
+    keys = episode_keys(learner.seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES)
+    return learner.task.metrics(*averaged_on(learner, learner.task, keys))
 
+
+def averaged_on(learner: MetaLearner, task: Task, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the averaged network earns by its mean policy, and where it acts, both (E, T).
+
+    Args:
+        task: the learner's own, or one as long of the same family.
+        keys: (E,) uint64, a multiple of 8.
+    """
+    weights, parts = learner.averaged().weights(), list(keys.reshape(-1, LANES))
+    mean = np.full(max(1, task.n_action), -np.inf)
     run = partial(calls.roll_out, task=task, weights=weights, log_std=mean, hold=1, network=calls.bare(learner.network))
     rolled: list[calls.Rolled] = []
     learner.threads.begin()
-    for first in range(0, len(keys), len(learner.blocks)):
-        part = keys[first : first + len(learner.blocks)]
+    for first in range(0, len(parts), len(learner.blocks)):
+        part = parts[first : first + len(learner.blocks)]
         rolled += learner.threads.map(run, learner.blocks[: len(part)], part)
-    return task.metrics(*(np.concatenate([getattr(block, name) for block in rolled]) for name in ("reward", "acted")))
+    reward, acted = (np.concatenate([getattr(block, name) for block in rolled]) for name in ("reward", "acted"))
+    return reward, acted
 
 
 def practice_of(seed: int) -> Callable[[int], np.ndarray]:
