@@ -124,12 +124,14 @@ class Baseline:
         knows: what it is told of an episode.
         play: (task, keys (E,) uint64) -> `Played`; with `practice` it is given a third argument, keys of meta-training.
         practice: the number of episodes of meta-training that it is tuned on.
+        applies: task -> whether it says something of this one that others do not; none = always.
     """
 
     label: str
     knows: Knows
     play: Callable[..., Played]
     practice: int = 0
+    applies: Callable[[Any], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -326,6 +328,10 @@ class Family:
         samples = ("frozen_sampled",) if task.action_kind != "none" else ()
         reset = ("state_reset",) if self.trial_counter is not None else ()
         return ("frozen", *samples, *reset, "untrained")
+
+    def baselines_of(self, task: Any) -> dict[str, Baseline]:
+        """The baselines that the test of a task has, by name."""
+        return {name: one for name, one in self.baselines.items() if one.applies is None or one.applies(task)}
 
     def preset(self, name: str = DEFAULT_PRESET) -> Preset:
         """The preset of that name; InputError for an unknown one."""

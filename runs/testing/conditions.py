@@ -64,7 +64,7 @@ class Session(NamedTuple):
 def chosen_conditions(names: Sequence[str], task: Any) -> list[str]:
     """The networks' conditions asked for, all if none is; InputError for an unknown one. Baselines always run."""
     own = task.family.network_conditions(task)
-    known = (*own, *task.family.baselines)
+    known = (*own, *task.family.baselines_of(task))
     for name in names:
         if name not in known:
             raise InputError(f"--condition must be one of {', '.join(known)}, got {name!r}")

@@ -82,8 +82,8 @@ def described(task: Any, names: Sequence[str]) -> list[list[str]]:
     """Name, label and role of the conditions and of all baselines."""
     family = task.family
     networks = [[name, NETWORKS[name].label, NETWORKS[name].role] for name in names]
-    roles = {"the latent": "oracle"}
-    return networks + [[name, one.label, roles.get(one.knows, "baseline")] for name, one in family.baselines.items()]
+    roles, baselines = {"the latent": "oracle"}, family.baselines_of(task)
+    return networks + [[name, one.label, roles.get(one.knows, "baseline")] for name, one in baselines.items()]
 
 
 def variants_of(session: Session, group: h5py.Group) -> Iterator[tuple[str, Session, h5py.Group]]:
@@ -154,7 +154,7 @@ def ranked(session: Session, trials: np.ndarray) -> np.ndarray:
 def run_baselines(session: Session, result: h5py.File, shared: Mapping[str, Shared]) -> None:
     """Every baseline on the same episodes; the same ones are recorded."""
     practice = practice_of(session.file.seed)
-    for name in session.task.family.baselines:
+    for name in family_of(session.task).baselines_of(session.task):
         for variant, other, group in variants_of(session, result.create_group(name)):
             played = family_of(other.task).play(name, other.task, session.keys, practice)
             alike = shared.get(variant, Shared(np.arange(session.recorded)))

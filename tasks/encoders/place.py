@@ -32,7 +32,7 @@ from tasks.encoders.spikes import (
 _PLACE_HEAD = 6  # numbers before those of the rows in the parameters of `PlaceCells`
 
 
-def _of_places(name: str, parameters: Any, given: Mapping[str, Any]) -> None:
+def of_places(name: str, parameters: Any, given: Mapping[str, Any]) -> None:
     """A rule: the parameters of `PlaceCells`."""
     numbers_and_counts(_PLACE_HEAD + 2, 2, 3)(name, parameters, given)
     rows = parameters[_PLACE_HEAD:]
@@ -40,7 +40,7 @@ def _of_places(name: str, parameters: Any, given: Mapping[str, Any]) -> None:
     require(holds, name, "two counts a row of the grid after the head", parameters)
 
 
-@entry(observation=at_least(MAZE_OBSERVATION), parameters=_of_places, **SPIKES)
+@entry(observation=at_least(MAZE_OBSERVATION), parameters=of_places, **SPIKES)
 @njit(error_model="numpy")
 def encode_places(key, t, observation, parameters, spikes, bit):
     """Encode (x, y, on_platform, wall) by `PlaceCells`; the cells of each row of the grid are one line."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numba import njit
@@ -26,7 +26,8 @@ class MazeCells:
     """What the encoders of the water maze share: they read (x, y, on_platform, wall)."""
 
     n_observation = MAZE_OBSERVATION
-    low, high = MAZE_LOW, MAZE_HIGH  # of each number of the observation
+    low: ClassVar[tuple[float, ...]] = MAZE_LOW  # of each number of the observation
+    high: ClassVar[tuple[float, ...]] = MAZE_HIGH
 
 
 @njit(error_model="numpy")

@@ -14,11 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 from lsnn.kernels.draws import BASELINE, uniform
 from lsnn.validation import keys_of, numbers_of, require, require_kind, require_number
 from tasks.water_maze.dynamics import (
+    COUNT,
     FOUND,
-    N_STATE,
+    GOAL,
+    ON_PLATFORM,
+    PLACES,
     PLATFORM_X,
     PLATFORM_Y,
+    RADIUS,
     ROTATION,
+    SEEN,
     SPEED,
     WALL,
     X,
@@ -29,7 +34,8 @@ from tasks.water_maze.dynamics import (
 from tasks.water_maze.task import WaterMaze
 
 BASELINES = ("random_walk", "straight_lines", "border", "circling", "memory", "oracle")
-RANDOM_WALK, STRAIGHT_LINES, BORDER, CIRCLING, MEMORY, ORACLE = range(6)
+BLIND_TO_CUES = ("last_place", "all_places")  # where there are several platforms
+RANDOM_WALK, STRAIGHT_LINES, BORDER, CIRCLING, MEMORY, ORACLE, LAST_PLACE, ALL_PLACES = range(8)
 BORDER_RADIUS = 0.95
 CIRCLE_TRIED_ON = 128  # episodes
 
@@ -38,7 +44,7 @@ class Record(NamedTuple):
     """What E episodes of T steps leave behind.
 
     Args:
-        task_state: (E, T + 1, N_STATE); row t is the state before step t.
+        task_state: (E, T + 1, n_state); row t is the state before step t.
         action: (E, T, 2), unclipped.
         reward: (E, T), earned by step t.
     """
@@ -68,8 +74,43 @@ def _circle_heading(key, circle, parameters, state):
 
 
 @njit(error_model="numpy")
-def _choose(baseline, circle, key, t, heading, parameters, state):
+def _sought(baseline, last, tried, state):
+    """The platform that one who minds no cue swims to: the last one or the nearest one it knows; -1 for none.
+
+    last: the one that it visited last, or -1; bit i of tried: whether it has looked there in this trial.
+    """
+    if baseline == LAST_PLACE:
+        return -1 if last < 0 or tried & (1 << last) else last
+    sought, nearest = -1, math.inf
+    for platform in range(int(state[COUNT])):
+        distance = _distance(platform, state)
+        if int(state[SEEN]) & (1 << platform) and not tried & (1 << platform) and distance < nearest:
+            sought, nearest = platform, distance
+    return sought
+
+
+@njit(error_model="numpy")
+def _distance(platform, state):
+    """From the animal to the centre of a platform."""
+    place = PLACES + 2 * platform
+    return math.hypot(state[place] - state[X], state[place + 1] - state[Y])
+
+
+@njit(error_model="numpy")
+def _looked(tried, state):
+    """tried, once the animal is where it is."""
+    for platform in range(int(state[COUNT])):
+        if _distance(platform, state) <= state[RADIUS]:
+            tried |= 1 << platform
+    return tried
+
+
+@njit(error_model="numpy")
+def _choose(baseline, circle, key, t, heading, sought, parameters, state):
     """Heading in radians and speed (1 = full) of a baseline at step t."""
+    if sought >= 0:
+        place = PLACES + 2 * sought
+        return math.atan2(state[place + 1] - state[Y], state[place] - state[X]), 1.0
     if baseline == ORACLE or (baseline == MEMORY and state[FOUND] > 0.0):
         east, north = state[PLATFORM_X] - state[X], state[PLATFORM_Y] - state[Y]
         return math.atan2(north, east), min(1.0, math.hypot(east, north) / parameters[SPEED])
@@ -84,15 +125,21 @@ def _choose(baseline, circle, key, t, heading, parameters, state):
 def _swim(baseline, circle, keys, parameters, task_state, action, reward):
     """Fill the arrays of a Record, an episode a key."""
     for episode in range(len(keys)):
-        key, heading = keys[episode], 0.0
+        key, heading, last, tried, sought = keys[episode], 0.0, -1, 0, -1
         begin(key, parameters, task_state[episode, 0])
         for t in range(reward.shape[1]):
             state = task_state[episode, t + 1]
             state[:] = task_state[episode, t]
-            heading, speed = _choose(baseline, circle, key, t, heading, parameters, state)
+            if baseline >= LAST_PLACE:
+                sought = _sought(baseline, last, tried, state)
+            heading, speed = _choose(baseline, circle, key, t, heading, sought, parameters, state)
             action[episode, t, 0] = speed * math.cos(heading - state[ROTATION])
             action[episode, t, 1] = speed * math.sin(heading - state[ROTATION])
-            reward[episode, t], _, _ = transition(key, t, action[episode, t], parameters, state)
+            reward[episode, t], acted, _ = transition(key, t, action[episode, t], parameters, state)
+            if baseline >= LAST_PLACE and acted:
+                tried = _looked(tried, state)
+                if state[ON_PLATFORM] > 0.0:
+                    last, tried = int(state[GOAL]), 0
 
 
 def swim(baseline: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58) -> Record:
@@ -104,24 +151,29 @@ def swim(baseline: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58) 
             memory: circles there until it has found the present platform, then swims straight to it; it is told when a
                 platform moves, and circles again.
             oracle: swims straight to the platform from the start.
+            last_place: of several platforms it swims to the one visited last; if it is not there it circles.
+            all_places: it swims to all that it has found in this episode, the nearest first; then it circles.
         keys: (E,) uint64, one an episode.
         circle: radius of the circle, for circling and memory.
 
     Raises:
         InputError: an unknown baseline, another task, what are no keys, or a circle that does not lie in the pool.
     """
-    require(baseline in BASELINES, "baseline", f"one of {', '.join(BASELINES)}", baseline)
+    known = (*BASELINES, *BLIND_TO_CUES)
+    require(baseline in known, "baseline", f"one of {', '.join(known)}", baseline)
     require_kind("task", task, WaterMaze)
+    several = task.platforms > 1 or baseline in BASELINES
+    require(several, "task", f"one of several platforms for the baseline {baseline}", task)
     require_number("circle", circle, 0.0, 1.0)
     own = keys_of("keys", keys)
     episodes, steps = len(own), task.duration_ms
     record = Record(
-        task_state=np.empty((episodes, steps + 1, N_STATE)),
+        task_state=np.empty((episodes, steps + 1, task.n_state)),
         action=np.empty((episodes, steps, 2)),
         reward=np.empty((episodes, steps)),
     )
     radius = BORDER_RADIUS if baseline == "border" else float(circle)
-    _swim(BASELINES.index(baseline), radius, own, task.parameters(), *record)
+    _swim(known.index(baseline), radius, own, task.parameters(), *record)
     return record
 
 

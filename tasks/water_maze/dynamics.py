@@ -7,6 +7,9 @@ the actions of steps t + 1 .. t + rest_ms do nothing, and at t + rest_ms + 1 the
 dark_ms that much later.
 
 The k-th start is a function of (key, k) alone, whatever the animal did before, and so are rest and dark before it.
+
+With several platforms each trial has one of them, drawn from (key, k) as well, which a cue announces at its start; the
+others are not there in that trial.
 """
 
 import math
@@ -15,7 +18,7 @@ import numpy as np
 from numba import njit
 
 from lsnn.kernels.draws import TASK_EPISODE, TASK_PAUSE, TASK_STEP, step_key, uniform_of
-from lsnn.kernels.entry import entry, numbers
+from lsnn.kernels.entry import at_least, entry, numbers
 from tasks.encoders import MAZE_OBSERVATION
 
 # The state (float64, N_STATE). WAIT counts the steps until the animal is released: rest on the platform, then dark.
@@ -27,6 +30,12 @@ X, Y, ON_PLATFORM, WALL, PLATFORM_X, PLATFORM_Y, WAIT, TRIAL, FOUND, OTHER_X, OT
 )
 RADIUS, REST, REVERSAL, DARK = range(13, 17)
 N_STATE = 17
+
+# Beyond them, with several platforms: how many there are, the number of the present one and of its cue, bit i of SEEN
+# whether platform i was found, steps since the release, and the places (x, y) of all of them.
+COUNT, GOAL, CUE, SEEN, SINCE, PLACES = range(N_STATE, N_STATE + 6)
+MOST_PLATFORMS = 4
+N_STATE_MANY = PLACES + 2 * MOST_PLATFORMS
 
 # The parameters (float64): see `WaterMaze.parameters`.
 (
@@ -51,8 +60,12 @@ N_STATE = 17
     PROBE_STEP,
     REST_EACH_TRIAL,
     NO_DARK,
-) = range(N_PARAMETERS := 21)
+    PLATFORMS_LOW,
+    PLATFORMS_HIGH,
+    CUE_STEPS,
+) = range(N_PARAMETERS := 24)
 
+A_STATE = at_least(N_STATE)  # what compiled functions are given
 _DRAWS = 64  # bound on the draws of a place that must lie away from a platform
 
 
@@ -96,6 +109,60 @@ def _reversed_place(key, platform_x, platform_y, radius, parameters):
 
 
 @njit(error_model="numpy")
+def _many(state):
+    """Whether a state is of a maze with several platforms."""
+    return state.shape[0] >= N_STATE_MANY
+
+
+@njit(error_model="numpy")
+def _place_all(key, parameters, state):
+    """How many platforms there are, and where: each the first of 64 draws that touches none before it, else the last.
+
+    The first is where it would be alone. Cue i belongs to platform i, turned by a number drawn once an episode.
+    """
+    low, high = parameters[PLATFORMS_LOW], parameters[PLATFORMS_HIGH]
+    state[COUNT] = _between(low, high, uniform_of(step_key(key, 0, TASK_PAUSE), 4))
+    state[PLACES], state[PLACES + 1] = state[PLATFORM_X], state[PLATFORM_Y]
+    for platform in range(1, min(int(state[COUNT]), MOST_PLATFORMS)):
+        stepped, place = step_key(key, 1 + platform, TASK_EPISODE), PLACES + 2 * platform
+        for draw in range(_DRAWS):
+            x, y = _platform_place(stepped, 2 * draw, parameters)
+            state[place], state[place + 1] = x, y
+            nearest = math.inf
+            for other in range(platform):
+                from_other = math.hypot(x - state[PLACES + 2 * other], y - state[PLACES + 2 * other + 1])
+                nearest = min(nearest, from_other)
+            if nearest > 2.0 * state[RADIUS]:
+                break
+
+
+@njit(error_model="numpy")
+def platform_of_trial(key, trial, count):
+    """The number of the platform of a trial, uniform over count of them."""
+    return math.floor(count * uniform_of(step_key(key, trial, TASK_PAUSE), 3))
+
+
+@njit(error_model="numpy")
+def cue_of(key, platform):
+    """The number of the cue that announces a platform in this episode."""
+    turned = math.floor(MOST_PLATFORMS * uniform_of(step_key(key, 0, TASK_PAUSE), 5))
+    return (platform + turned) % MOST_PLATFORMS
+
+
+@njit(error_model="numpy")
+def _announce(key, state):
+    """The platform of the trial that begins, and its cue."""
+    trial, count = int(state[TRIAL]), max(1.0, min(state[COUNT], float(MOST_PLATFORMS)))
+    state[GOAL] = platform_of_trial(key, trial, count)
+    state[CUE] = cue_of(key, state[GOAL])
+    place = PLACES + 2 * int(state[GOAL])
+    state[PLATFORM_X], state[PLATFORM_Y] = state[place], state[place + 1]
+    state[OTHER_X], state[OTHER_Y] = state[PLATFORM_X], state[PLATFORM_Y]
+    state[FOUND] = 1.0 if int(state[SEEN]) & (1 << int(state[GOAL])) else 0.0
+    state[SINCE] = 0.0
+
+
+@njit(error_model="numpy")
 def _set_down(key, state):
     """Put the animal at the start of its trial, uniform in the start region outside the platform.
 
@@ -114,7 +181,7 @@ def _set_down(key, state):
             break
 
 
-@entry(parameters=numbers(N_PARAMETERS), state=numbers(N_STATE))
+@entry(parameters=numbers(N_PARAMETERS), state=A_STATE)
 @njit(error_model="numpy")
 def begin(key, parameters, state):
     """The state before step 0: all that is drawn once an episode, and the first start."""
@@ -133,18 +200,30 @@ def begin(key, parameters, state):
         state[OTHER_X], state[OTHER_Y] = _reversed_place(
             key, state[PLATFORM_X], state[PLATFORM_Y], state[RADIUS], parameters
         )
+    if _many(state):
+        _place_all(key, parameters, state)
+        _announce(key, state)
     _set_down(key, state)
 
 
-@entry(state=numbers(N_STATE), parameters=numbers(N_PARAMETERS), observation=numbers(MAZE_OBSERVATION))
+@entry(state=A_STATE, parameters=numbers(N_PARAMETERS), observation=at_least(MAZE_OBSERVATION))
 @njit(error_model="numpy")
 def observe(state, parameters, observation):
-    """x, y, on-platform, wall contact; in the dark the corner (1, 1), which lies outside the pool, and no flag."""
+    """x, y, on-platform, wall contact; in the dark the corner (1, 1), which lies outside the pool, and no flag.
+
+    With several platforms a flag a cue follows, up for so long after the release.
+    """
     dark = state[WAIT] > 0.0 and state[ON_PLATFORM] == 0.0
     observation[0] = 1.0 if dark else state[X]
     observation[1] = 1.0 if dark else state[Y]
     observation[2] = state[ON_PLATFORM]
     observation[3] = state[WALL]
+    if _many(state):
+        observation[MAZE_OBSERVATION:] = 0.0
+        cue = MAZE_OBSERVATION + int(state[CUE])
+        shown = state[WAIT] == 0.0 and state[SINCE] < parameters[CUE_STEPS]
+        if shown and MAZE_OBSERVATION <= cue < observation.shape[0]:
+            observation[cue] = 1.0
 
 
 @njit(error_model="numpy")
@@ -178,6 +257,8 @@ def _advance(x, y, step_x, step_y):
 def _swim(key, t, action, parameters, state):
     """Move the animal through step t and return its reward; a visit starts the rest."""
     step_x, step_y = _velocity(action, parameters, state)
+    if _many(state):
+        state[SINCE] += 1.0
     state[X], state[Y], wall = _advance(state[X], state[Y], step_x, step_y)
     state[WALL] = 1.0 if wall else 0.0
     reward = -parameters[WALL_PENALTY] if wall else 0.0
@@ -187,6 +268,8 @@ def _swim(key, t, action, parameters, state):
         reward += parameters[REWARD]
         state[ON_PLATFORM] = 1.0
         state[FOUND] = 1.0
+        if _many(state):
+            state[SEEN] = float(int(state[SEEN]) | (1 << int(state[GOAL])))
         _pause(key, parameters, state)
         state[WAIT] = state[REST] + state[DARK]
     return reward
@@ -200,10 +283,12 @@ def _rest(key, parameters, state):
     state[ON_PLATFORM] = 1.0 if state[WAIT] > state[DARK] else 0.0
     if state[WAIT] == 0.0:
         state[TRIAL] += 1.0
+        if _many(state):
+            _announce(key, state)
         _set_down(key, state)
 
 
-@entry(action=numbers(2), parameters=numbers(N_PARAMETERS), state=numbers(N_STATE))
+@entry(action=numbers(2), parameters=numbers(N_PARAMETERS), state=A_STATE)
 @njit(error_model="numpy")
 def transition(key, t, action, parameters, state):
     """Move the state through step t.
@@ -230,7 +315,7 @@ def transition(key, t, action, parameters, state):
     return reward, acted, False
 
 
-@entry(state=numbers(N_STATE), parameters=numbers(N_PARAMETERS), target=numbers(2))
+@entry(state=A_STATE, parameters=numbers(N_PARAMETERS), target=numbers(2))
 @njit(error_model="numpy")
 def target(state, parameters, target):
     """The platform's place (x, y); weight 1 once the present platform has been found, 0 before."""

@@ -71,7 +71,7 @@ def observed(task: WaterMaze) -> Box:
 
 
 def info(task: WaterMaze, states: NDArray[np.float64]) -> dict[str, NDArray]:
-    """Where the platforms are and how many trials there were, from states (n, N_STATE)."""
+    """Where the platforms are and how many trials there were, from states (n, n_state)."""
     return {"platform": states[:, [PLATFORM_X, PLATFORM_Y]], "trial": states[:, TRIAL].astype(np.int64)}
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache, partial
 import numpy as np
 
 from tasks.family import Baseline, Family, Knows, Latent, Measure, Played, Recording, Trace
-from tasks.water_maze.baselines import CIRCLE_TRIED_ON, best_circle, swim
+from tasks.water_maze.baselines import BLIND_TO_CUES, CIRCLE_TRIED_ON, best_circle, swim
 from tasks.water_maze.dynamics import OTHER_X, OTHER_Y, PLATFORM_X, PLATFORM_Y, RADIUS, REST, TRIAL, WAIT, X, Y
 from tasks.water_maze.environment import ENVIRONMENT
 from tasks.water_maze.presets import PRESETS
@@ -28,7 +28,7 @@ COLUMNS = {
 
 
 def trials_of(task: WaterMaze, states: np.ndarray, trace: Trace | None = None) -> np.ndarray:
-    """The table of trials, see `trials_table`; states (E, T + 1, N_STATE)."""
+    """The table of trials, see `trials_table`; states (E, T + 1, n_state)."""
     return trials_table(task, states)
 
 
@@ -57,7 +57,7 @@ def first_visits(task: WaterMaze, states: np.ndarray) -> np.ndarray:
 
 
 def steps_to_release(task: WaterMaze, states: np.ndarray) -> np.ndarray:
-    """Steps within which no animal can be released, the last excepted, (n,); states (n, N_STATE)."""
+    """Steps within which no animal can be released, the last excepted, (n,); states (n, n_state)."""
     x, y = states[:, X], states[:, Y]
     distances = [
         np.hypot(x - states[:, a], y - states[:, b]) for a, b in ((PLATFORM_X, PLATFORM_Y), (OTHER_X, OTHER_Y))
@@ -73,7 +73,7 @@ def _circle(task: WaterMaze, keys: bytes) -> float:
 
 def play(name: str, task: WaterMaze, keys: np.ndarray) -> Played:
     """The episodes of one baseline; those that circle do so at the radius that is best on the first of the episodes."""
-    circles = name in ("circling", "memory")
+    circles = name in ("circling", "memory", *BLIND_TO_CUES)
     notes = {"circle_radius": _circle(task, keys[:CIRCLE_TRIED_ON].tobytes())} if circles else {}
     tables, kept = [], []
     for first in range(0, len(keys), AT_ONCE):
@@ -86,11 +86,18 @@ def play(name: str, task: WaterMaze, keys: np.ndarray) -> Played:
     return Played(np.concatenate(tables), {"position": position, "action": action, "reward": reward}, notes)
 
 
+def several(task: WaterMaze) -> bool:
+    """Whether episodes may have more than one platform."""
+    return task.platforms > 1
+
+
 BASELINES: tuple[tuple[str, str, Knows], ...] = (
     ("random_walk", "random walk", "nothing"),
     ("straight_lines", "straight lines", "nothing"),
     ("border", "along the wall", "the prior"),
     ("circling", "circling", "the prior"),
+    ("last_place", "memory of the last place", "the prior"),
+    ("all_places", "memory of all places, no cue", "the prior"),
     ("memory", "circling, then memory", "the prior"),
     ("oracle", "oracle", "the latent"),
 )
@@ -113,7 +120,10 @@ FAMILY = Family(
     ),
     whole="whole_pool",
     presets=PRESETS,
-    baselines={name: Baseline(label, knows, partial(play, name)) for name, label, knows in BASELINES},
+    baselines={
+        name: Baseline(label, knows, partial(play, name), applies=several if name in BLIND_TO_CUES else None)
+        for name, label, knows in BASELINES
+    },
     oracle="oracle",
     latent=Latent(("platform x", "platform y", "platform radius"), POOL, hidden, first_visits),
     recordings={

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from lsnn.learning.config import LearningConfig
 from lsnn.network import NetworkConfig
-from tasks.encoders import CoordinateCells, PlaceCells
+from tasks.encoders import CoordinateCells, CuedPlaceCells, PlaceCells
 from tasks.family import Preset
 
 # Ours: exploration noise that is held, small steps, an average over the last ones.
@@ -75,4 +75,11 @@ BELLEC2018 = Preset(
     {"encoder": CoordinateCells()},
 )
 
-PRESETS = {"compact": COMPACT, "bellec2018": BELLEC2018, "retention": RETENTION}
+# Ours: one to four platforms, each told by a cue at the start of its trial (associative memory of one visit).
+PLATFORMS = Preset(
+    COMPACT.network,
+    LEARNING,
+    {"encoder": CuedPlaceCells(reward_cells=40, wall_cells=40), "platforms": 4, "platforms_min": 1},
+)
+
+PRESETS = {"compact": COMPACT, "bellec2018": BELLEC2018, "retention": RETENTION, "platforms": PLATFORMS}

@@ -25,7 +25,7 @@ def draw_maze(state: NDArray[np.floating], trail: ArrayLike = (), hidden: bool =
     """The pool from above, y upward: platform, swim path, animal.
 
     Args:
-        state: (N_STATE,)
+        state: (n_state,)
         trail: (n, 2), the places swum through.
         hidden: leave the platform out (a probe).
 

@@ -12,7 +12,7 @@ from lsnn.task import ActionKind, Encoder, Loss
 from lsnn.validation import require, require_flag, require_integer, require_number
 from tasks.encoders import MAZE_OBSERVATION, PlaceCells
 from tasks.validation import require_encoder
-from tasks.water_maze.dynamics import N_STATE
+from tasks.water_maze.dynamics import MOST_PLATFORMS, N_STATE, N_STATE_MANY
 
 RADII = "pool radius"
 EASIEST_START_RADIUS = 0.1  # of the curriculum
@@ -96,6 +96,14 @@ class WaterMaze:
         "an episode's reversal is uniform from it to `reversal_ms`, and never if beyond the end; none = always that",
         unit="ms",
     )
+    platforms: int = parameter(
+        1, f"number of platforms, at most {MOST_PLATFORMS}; with several each trial has one of them, told by a cue",
+        unit="platforms",
+    )  # fmt: skip
+    platforms_min: int | None = parameter(
+        None, "an episode's number is uniform from it to `platforms`; none = always that", unit="platforms"
+    )
+    cue_ms: int = parameter(20, "time from release for which the cue of the trial's platform is shown", unit="ms")
     probe_ms: int = parameter(-1, "time from which the platform is gone; -1 = never", unit="ms")
     rotation_degrees: float = parameter(
         0.0, "an episode's actions are turned by a fixed angle, uniform in +- this (motor adaptation)", unit="degrees"
@@ -113,12 +121,21 @@ class WaterMaze:
     action_kind: ClassVar[ActionKind] = "gaussian"
     loss: ClassVar[Loss] = "reward"
     n_action = 2
-    n_state = N_STATE
-    n_observation = MAZE_OBSERVATION
     n_target = 2
     renamed = {"blank_ms": "dark_ms"}  # keys of older files
 
+    @property
+    def n_state(self) -> int:
+        """Numbers of a state: more with several platforms."""
+        return N_STATE_MANY if self.platforms > 1 else N_STATE
+
+    @property
+    def n_observation(self) -> int:
+        """Numbers of an observation: those of the place and, with several platforms, a flag a cue."""
+        return MAZE_OBSERVATION + (MOST_PLATFORMS if self.platforms > 1 else 0)
+
     def __post_init__(self) -> None:
+        self._check_platforms()
         self._check_geometry()
         self._check_times()
         require_number("speed", self.speed, 1e-6, 2.0)
@@ -128,6 +145,14 @@ class WaterMaze:
         require(self.wall_penalty < 0.5 * self.reward, "wall_penalty", rule, self.wall_penalty)
         require_number("rotation_degrees", self.rotation_degrees, 0.0, 180.0)
         require_encoder(self.encoder, self.n_observation)
+
+    def _check_platforms(self) -> None:
+        require_integer("platforms", self.platforms, 1, MOST_PLATFORMS)
+        if self.platforms_min is not None:
+            require_integer("platforms_min", self.platforms_min, 1, self.platforms)
+        require_integer("cue_ms", self.cue_ms, 1)
+        alone = self.platforms == 1 or self.reversal_ms < 0
+        require(alone, "reversal_ms", "-1 with several platforms, of which none moves", self.reversal_ms)
 
     def _check_geometry(self) -> None:
         require_number("platform_radius", self.platform_radius, 1e-3, 0.9)
@@ -212,6 +237,9 @@ class WaterMaze:
                 self.probe_ms,
                 self.rest_each_trial,
                 self.no_dark,
+                lowest("platforms"),
+                self.platforms,
+                self.cue_ms,
             ],
             dtype=np.float64,
         )

@@ -41,7 +41,7 @@ def trials_table(task: WaterMaze, task_state: NDArray[np.floating]) -> NDArray[n
 
     Args:
         task: the family the record is of.
-        task_state: (episodes, steps + 1, N_STATE); row t is the state before step t.
+        task_state: (episodes, steps + 1, n_state); row t is the state before step t.
 
     Returns:
         A structured array of TRIAL_DTYPE.
@@ -51,7 +51,7 @@ def trials_table(task: WaterMaze, task_state: NDArray[np.floating]) -> NDArray[n
 
 
 def _episode_trials(task: WaterMaze, episode: int, states: NDArray[np.floating]) -> NDArray[np.void]:
-    """The trials of one episode; states (steps + 1, N_STATE)."""
+    """The trials of one episode; states (steps + 1, n_state)."""
     searching = states[:, WAIT] == 0.0
     start = np.flatnonzero(searching & np.concatenate([[True], ~searching[:-1]]))
     start = start[start < len(states) - 1]  # an animal released after the last step swims no more
