@@ -90,6 +90,7 @@ LAYOUTS = {
 
 ALWAYS = {
     "transplant": {"none", "everything"},
+    "takeover": {"v", "b", "all_but_b", "dark_500"},
     "one_visit": {"none", "everything exchanged"},
 }  # by experiment, names that each has
 

@@ -18,7 +18,8 @@ import numpy as np
 from numba import njit
 
 from lsnn.kernels.draws import TASK_EPISODE, TASK_PAUSE, TASK_STEP, step_key, uniform_of
-from lsnn.kernels.entry import at_least, entry, numbers
+from lsnn.kernels.entry import entry, numbers
+from lsnn.validation import size_of
 from tasks.encoders import MAZE_OBSERVATION
 
 # The state (float64, N_STATE). WAIT counts the steps until the animal is released: rest on the platform, then dark.
@@ -65,7 +66,14 @@ N_STATE_MANY = PLACES + 2 * MOST_PLATFORMS
     CUE_STEPS,
 ) = range(N_PARAMETERS := 24)
 
-A_STATE = at_least(N_STATE)  # what compiled functions are given
+
+def _of_many(given):
+    """Whether a function is given a state of a maze with several platforms."""
+    return size_of(given["state"]) == N_STATE_MANY
+
+
+A_STATE = numbers(lambda given: N_STATE_MANY if _of_many(given) else N_STATE)
+AN_OBSERVATION = numbers(lambda given: MAZE_OBSERVATION + (MOST_PLATFORMS if _of_many(given) else 0))
 _DRAWS = 64  # bound on the draws of a place that must lie away from a platform
 
 
@@ -206,7 +214,7 @@ def begin(key, parameters, state):
     _set_down(key, state)
 
 
-@entry(state=A_STATE, parameters=numbers(N_PARAMETERS), observation=at_least(MAZE_OBSERVATION))
+@entry(state=A_STATE, parameters=numbers(N_PARAMETERS), observation=AN_OBSERVATION)
 @njit(error_model="numpy")
 def observe(state, parameters, observation):
     """x, y, on-platform, wall contact; in the dark the corner (1, 1), which lies outside the pool, and no flag.

@@ -33,7 +33,8 @@ platform stays where it is for an episode, so whoever remembers the first visit 
 | 2   | on the platform                      | 0   | 1   | flag              |
 | 3   | ran into the wall in the step before | 0   | 1   | flag              |
 
-In the dark (`dark_ms`) the observation is (1, 1, 0, 0), a place outside the pool.
+In the dark (`dark_ms`) the observation is (1, 1, 0, 0), a place outside the pool. With several platforms four flags
+follow, one a cue: that of the trial's platform is 1 for `cue_ms` after the release.
 `info` holds `key` (uint64, the episode's), `platform` (x, y of the platform) and `trial` (number of releases - 1).
 
 ## Transition Dynamics
@@ -47,6 +48,7 @@ is released. One step is 1 ms.
 
 ## Starting State
 The platform's centre is uniform on the circle of radius 0.85, the animal uniform in the pool outside the platform.
+With `platforms` above 1 each trial has one of several platforms that do not touch; the others are not there in it.
 Both follow from the episode's key: `reset(options={"key": k})` sets it, `reset(seed=s)` seeds the draw of it.
 
 ## Episode End
@@ -54,7 +56,7 @@ Never terminated; truncated after `duration_ms` steps.
 
 ## Arguments
 The fields of `tasks.water_maze.WaterMaze`, among them `platform_radius`, `platform_anywhere`, `held_out_wedge`,
-`start_radius`, `rest_ms`, `dark_ms`, `reversal_ms`, `probe_ms`, `rotation_degrees` and `duration_ms`:
+`start_radius`, `rest_ms`, `dark_ms`, `reversal_ms`, `probe_ms`, `platforms`, `rotation_degrees` and `duration_ms`:
 
     gymnasium.make("lsnn/WaterMaze-v0", rest_ms=20)
 
@@ -66,8 +68,10 @@ The fields of `tasks.water_maze.WaterMaze`, among them `platform_radius`, `platf
 
 
 def observed(task: WaterMaze) -> Box:
-    """Place and flags."""
-    return Box(np.array([-1, -1, 0, 0], np.float32), np.ones(4, np.float32))
+    """Place and flags, among them those of cues."""
+    low = np.zeros(task.n_observation, np.float32)
+    low[:2] = -1
+    return Box(low, np.ones(task.n_observation, np.float32))
 
 
 def info(task: WaterMaze, states: NDArray[np.float64]) -> dict[str, NDArray]:

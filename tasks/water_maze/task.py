@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lsnn.configuration import NOTHING, documented, parameter
 from lsnn.task import ActionKind, Encoder, Loss
 from lsnn.validation import require, require_flag, require_integer, require_number
-from tasks.encoders import MAZE_OBSERVATION, PlaceCells
+from tasks.encoders import MAZE_OBSERVATION, CuedPlaceCells, PlaceCells
 from tasks.validation import require_encoder
 from tasks.water_maze.dynamics import MOST_PLATFORMS, N_STATE, N_STATE_MANY
 
@@ -114,7 +114,11 @@ class WaterMaze:
     reward: float = parameter(1.0, "earned by reaching the platform", source="recalled")
     wall_penalty: float = parameter(0.02, "lost by running into the wall", source="recalled")
     duration_ms: int = parameter(2000, "length of an episode", unit="ms", source="recalled")
-    encoder: Encoder = parameter(factory=PlaceCells, meaning="how the observation becomes input spikes", unit=NOTHING)
+    encoder: Encoder = parameter(  # type: ignore[assignment]
+        None,
+        "how the observation becomes input spikes; none = `PlaceCells` or, with several platforms, `CuedPlaceCells`",
+        unit=NOTHING,
+    )
 
     name = "water-maze"
     dynamics = "tasks.water_maze.dynamics"
@@ -144,6 +148,8 @@ class WaterMaze:
         rule = "less than half of the reward, so that a visit at the wall counts as one"
         require(self.wall_penalty < 0.5 * self.reward, "wall_penalty", rule, self.wall_penalty)
         require_number("rotation_degrees", self.rotation_degrees, 0.0, 180.0)
+        if self.encoder is None:
+            object.__setattr__(self, "encoder", CuedPlaceCells() if self.platforms > 1 else PlaceCells())
         require_encoder(self.encoder, self.n_observation)
 
     def _check_platforms(self) -> None:

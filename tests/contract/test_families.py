@@ -154,7 +154,7 @@ def test_baselines_play_the_same_trials(family, episodes):
     kinds, scores = family.table(task, states, trace).dtype, {}
     for variant in family.variants.values() or [None]:
         varied = dataclasses.replace(task, **variant.settings) if variant else task
-        for name, baseline in family.baselines.items():
+        for name, baseline in family.baselines_of(varied).items():
 
             def practice(count):
                 return episode_keys(3, TRAIN_BRANCH, 0, min(count, PRACTICE))
