@@ -45,6 +45,7 @@ class Study(IntEnum):
     ONE_VISIT = 16
     STORE_RECALL_DARK = 17
     HARLOW_PROBLEMS = 18
+    MANY_PLATFORMS = 19
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:

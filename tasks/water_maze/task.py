@@ -149,7 +149,8 @@ class WaterMaze:
         require(self.wall_penalty < 0.5 * self.reward, "wall_penalty", rule, self.wall_penalty)
         require_number("rotation_degrees", self.rotation_degrees, 0.0, 180.0)
         if self.encoder is None:
-            object.__setattr__(self, "encoder", CuedPlaceCells() if self.platforms > 1 else PlaceCells())
+            cells = CuedPlaceCells() if self.platforms > 1 else PlaceCells()  # type: ignore[unreachable]
+            object.__setattr__(self, "encoder", cells)
         require_encoder(self.encoder, self.n_observation)
 
     def _check_platforms(self) -> None:
