@@ -23,5 +23,6 @@ from tasks.encoders.ring import RingCells
 from tasks.encoders.spikes import MAZE_OBSERVATION
 
 __all__ = [
-    "MAZE_OBSERVATION", "CoordinateCells", "CuedPlaceCells", "FlagCells", "GaussianPopulation", "PlaceCells", "RingCells"
+    "MAZE_OBSERVATION", "CoordinateCells", "CuedPlaceCells", "FlagCells", "GaussianPopulation", "PlaceCells",
+    "RingCells"
 ]  # fmt: skip
