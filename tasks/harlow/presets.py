@@ -22,8 +22,6 @@ COMPACT = Preset(
 )
 # Over a trial the discount is 0.40 and lambda 0.009: a choice earns what it earns at once. Without the bonus of entropy
 # the policy comes to choose one side for good after a wrong first choice, and no longer sees what the other would pay.
-REWARD_ALONE = replace(
-    COMPACT, learning=replace(LEARNING, discount=0.98, gae_lambda=0.9, entropy_weight=0.5)
-)
+REWARD_ALONE = replace(COMPACT, learning=replace(LEARNING, discount=0.98, gae_lambda=0.9, entropy_weight=0.5))
 
 PRESETS = {"compact": COMPACT, "reward_alone": REWARD_ALONE}
