@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shutil
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
@@ -281,6 +282,7 @@ def test_the_readme_is_short():
 
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     make_result(tmp_path / "result.h5", schema=3)
+    shutil.copy(CLONE / "runs/pretrained/water_maze.lsnn.h5", tmp_path / "network.lsnn.h5")
     monkeypatch.chdir(tmp_path)
     (block,) = [block for block in python_blocks() if not block.startswith("# delayed_match.py")]
     exec(compile(block, str(README), "exec"), {})
