@@ -18,7 +18,7 @@ from lsnn.validation import numbers_of, precision_of, require, require_array, re
 
 Form = dict[str, tuple[tuple[int, ...], np.dtype]]  # of a named tuple of arrays: shape and type of each
 
-ACTION_KINDS, LOSSES = ("gaussian", "categorical", "none"), ("reward", "target")
+ACTION_KINDS, LOSSES = ("gaussian", "categorical", "none"), ("reward", "target", "class")
 _BYTES, _PLACES, _STARTS = np.dtype(np.uint8), np.dtype(np.int32), np.dtype(np.int64)
 _FORMS = {PLAIN: "PLAIN", FULL: "FULL", TILED: "TILED"}
 

@@ -164,7 +164,7 @@ class MetaLearner:
         self.rate_hz = statistics.rate_hz
         run = partial(
             calls.gradient, weights=self.network.weights(), statistics=statistics, network=network, learning=learning,
-            target_weight=self.target_weight(),
+            target_weight=self.target_weight(), loss=self.task.loss,
         )  # fmt: skip
         parts = self.threads.map(run, self.blocks)
         return added_up([self._to_units_of_effect(part.weights, part.log_std) for part in parts], learning.shard_norm)
@@ -172,7 +172,7 @@ class MetaLearner:
     def target_weight(self) -> float:
         """1 for a supervised task; else the auxiliary readout's weight, falling linearly to 0 at `auxiliary_until`."""
         learning = self.learning
-        if self.task.loss == "target":
+        if self.task.loss != "reward":
             return 1.0
         if learning.auxiliary_until <= 0:
             return learning.auxiliary_weight

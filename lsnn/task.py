@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ActionKind = Literal["gaussian", "categorical", "none"]
-Loss = Literal["reward", "target"]
+Loss = Literal["reward", "target", "class"]
 
 
 @runtime_checkable
@@ -81,13 +81,18 @@ class Task(Protocol):
     def action_kind(self) -> ActionKind:
         """How the readout acts: a Gaussian around its mean, one of several choices, or none.
 
-        With none the loss is "target" and the action handed to `transition` is the target readout itself, so that
-        the task can score the answer: its first `n_action` numbers, of `n_target`.
+        With none the loss is "target" or "class" and the action handed to `transition` is the target readout itself,
+        so that the task can score the answer: its first `n_action` numbers, of `n_target`.
         """
 
     @property
     def loss(self) -> Loss:
-        """What meta-training minimises: the policy loss of earned reward, or the distance to the target."""
+        """What meta-training minimises.
+
+        "reward": the policy loss of earned reward. "target": the squared distance of the target readout to the target.
+        "class": the cross-entropy of the target, which is the probabilities of classes and adds up to 1, under the
+        softmax of the target readout.
+        """
 
     @property
     def duration_ms(self) -> int:

@@ -14,7 +14,7 @@ from lsnn.kernels.layout import Weights, read_only
 from lsnn.learning.config import LearningConfig
 from lsnn.learning.shard import BatchStatistics, Prepared, ShardGradient, prepare, shard_gradient
 from lsnn.network import Network
-from lsnn.task import Task
+from lsnn.task import Loss, Task
 from lsnn.validation import require
 from lsnn.wiring import Synapses
 
@@ -101,6 +101,7 @@ def gradient(
     network: Network,
     learning: LearningConfig,
     target_weight: float,
+    loss: Loss = "target",
 ) -> ShardGradient:
     """The gradient that comes through a block; the likelihood of its actions stays there for later epochs.
 
@@ -109,7 +110,7 @@ def gradient(
     """
     require(block.prepared is not None, "a block", "summed up before its gradient is asked for", "one that is not")
     found = shard_gradient(
-        block, block.prepared, block.chosen, read_only(weights), statistics, network, learning, target_weight
+        block, block.prepared, block.chosen, read_only(weights), statistics, network, learning, target_weight, loss
     )
     block.chosen = found.log_likelihood
     return found._replace(log_likelihood=None)

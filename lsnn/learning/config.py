@@ -146,7 +146,7 @@ def outputs_of(task: Task, learning: LearningConfig) -> dict[str, int]:
     """Widths of the readouts a task needs, in their order."""
     acts = task.action_kind != "none"
     gaussian = task.action_kind == "gaussian"
-    names = task.loss == "target" or learning.auxiliary
+    names = task.loss != "reward" or learning.auxiliary
     widths = {
         "action": task.n_action if acts else 0,
         "value": 1 if task.loss == "reward" else 0,

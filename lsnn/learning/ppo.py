@@ -78,3 +78,9 @@ def value_gradient(v: np.ndarray, v_target: np.ndarray, weight: float, count: fl
 def target_gradient(y: np.ndarray, target: np.ndarray, target_weight: np.ndarray, weight: float, count: float):
     """d/dy of weight mean target_weight |y - target|^2; y, target (T, K, 8), target_weight (T, 8)."""
     return 2 * weight * target_weight[:, None] * (y - target) / count
+
+
+def class_gradient(y: np.ndarray, target: np.ndarray, target_weight: np.ndarray, weight: float, count: float):
+    """d/dy of weight mean target_weight (- sum_k target_k log softmax(y)_k); shapes as in `target_gradient`."""
+    p = softmax(y.astype(float)) * target.sum(axis=1, keepdims=True)
+    return weight * target_weight[:, None] * (p - target) / count

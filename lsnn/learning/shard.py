@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lsnn.blocks import Block
-from lsnn.fit import require_same_network
+from lsnn.fit import LOSSES, require_same_network
 from lsnn.kernels.layout import Gradient, Weights
 from lsnn.kernels.simd import LANES
 from lsnn.learning import ppo
@@ -18,7 +18,8 @@ from lsnn.learning.config import LearningConfig
 from lsnn.learning.rates import rate_gradient, spike_counts
 from lsnn.learning.returns import advantages
 from lsnn.network import Network
-from lsnn.validation import require_array, require_kind, require_number
+from lsnn.task import Loss
+from lsnn.validation import require, require_array, require_kind, require_number
 
 LARGEST_ROOT = 1e150  # whose square is finite
 
@@ -91,25 +92,28 @@ def shard_gradient(
     network: Network,
     learning: LearningConfig,
     target_weight: float,
+    loss: Loss = "target",
 ) -> ShardGradient:
     """The gradient of the batch's loss that comes through one block.
 
     Args:
         old: log-likelihood of the actions when they were chosen, (T - 1, 8); None in the first epoch, where the
             roll-out itself is the forward pass and the ratio is 1.
-        target_weight: weight of the squared distance to the target (0: no such loss).
+        target_weight: weight of the loss at the target (0: no such loss).
+        loss: that of the task; "class": the cross-entropy of the target, else the squared distance to it.
 
     Raises:
         InputError: what was prepared, or the statistics, are not of such a block, or the network is not.
     """
-    _require_fit(block, prepared, old, statistics, network, target_weight)
+    _require_fit(block, prepared, old, statistics, network, target_weight, loss)
     g_y = np.zeros_like(block.record.y)
     g_log_std, log_likelihood = np.zeros(len(network.log_std)), None
     if prepared.advantage is not None:
         g_log_std, log_likelihood = _policy_gradient(block, prepared.advantage, old, statistics, network, learning, g_y)
     if "target" in network.outputs and target_weight > 0:
         columns, target = network.columns("target"), block.trace.target.transpose(0, 2, 1)
-        g_y[:, columns] = ppo.target_gradient(
+        slope = ppo.class_gradient if loss == "class" else ppo.target_gradient
+        g_y[:, columns] = slope(
             block.record.y[:, columns], target, block.trace.target_weight, target_weight, statistics.decisions
         )
     g_z = rate_gradient(statistics.rate_hz, learning.rate_target_hz, learning.rate_weight, statistics.seconds)
@@ -117,7 +121,7 @@ def shard_gradient(
     return ShardGradient(block.back(weights, g_y, g_z, c.surrogate_gamma, c.detach_reset), g_log_std, log_likelihood)
 
 
-def _require_fit(block, prepared, old, statistics, network, target_weight) -> None:
+def _require_fit(block, prepared, old, statistics, network, target_weight, loss) -> None:
     require_same_network(network, block.of_network)
     require_kind("prepared", prepared, Prepared)
     require_kind("statistics", statistics, BatchStatistics)
@@ -127,6 +131,7 @@ def _require_fit(block, prepared, old, statistics, network, target_weight) -> No
             require_array(name, array, shape, number, written=False, in_rows=False)
     require_array("statistics.rate_hz", statistics.rate_hz, (block.of_network.n_neurons,), number, False, False)
     require_number("target_weight", target_weight, 0.0)
+    require(loss in LOSSES, "loss", f"one of {LOSSES}", loss)
 
 
 def _policy_gradient(block, a_t, old, statistics, network, learning, g_y):

@@ -223,8 +223,8 @@ def good_call() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def gradient(block, weights, statistics, network, target_weight):
-    return list(calls.gradient(block, weights, statistics, network, LEARNING, target_weight).weights)
+def gradient(block, weights, statistics, network, target_weight, loss):
+    return list(calls.gradient(block, weights, statistics, network, LEARNING, target_weight, loss).weights)
 
 
 def good_gradient() -> dict[str, Any]:
@@ -232,7 +232,7 @@ def good_gradient() -> dict[str, Any]:
     summed = calls.summed_up(block, NETWORK, LEARNING)
     return {
         "block": block, "weights": NETWORK.weights(), "statistics": batch_statistics([summed], STEPS, 1.0),
-        "network": calls.bare(NETWORK), "target_weight": 0.0,
+        "network": calls.bare(NETWORK), "target_weight": 0.0, "loss": "reward",
     }  # fmt: skip
 
 
@@ -339,7 +339,8 @@ def attacks() -> Iterator[Attack]:
     yield Attack(
         "calls.gradient", gradient, good_gradient,
         lambda good: named(block=(("one not summed up", rolled_out()),), network=wrong_networks(),
-                           statistics=wrong_statistics(good["statistics"]), target_weight=wrong.of_number(0.0)),
+                           statistics=wrong_statistics(good["statistics"]), target_weight=wrong.of_number(0.0),
+                           loss=(("another word", "classes"), ("None", None))),
     )  # fmt: skip
     yield Attack(
         "prepare", lambda **arguments: list(prepare(**arguments))[0],
