@@ -161,7 +161,11 @@ def terms_of(y, log_std, batch, held, learner):
         first = 1 / (1 + np.exp(y[:, 1] - y[:, 0]))
         terms["entropy"] = learning.entropy_weight * held.acted * (xlogy(first, first) + xlogy(1 - first, 1 - first))
     if "target" in network.outputs:
-        distance = np.sum((y[:, -batch.target.shape[1] :] - batch.target) ** 2, axis=1)
+        named = y[:, -batch.target.shape[1] :]
+        if learner.task.loss == "class":
+            distance = np.logaddexp.reduce(named, axis=1) - np.sum(batch.target * named, axis=1)
+        else:
+            distance = np.sum((named - batch.target) ** 2, axis=1)
         weight = learning.auxiliary_weight if learner.task.loss == "reward" else 1
         terms["target"] = weight * batch.target_weight * distance
     return {name: term / held.decisions for name, term in terms.items()}
@@ -291,6 +295,7 @@ CASES = {
     "spread read out, noise held": (*DALE, *TERMS, "learning.hold_ms=8", READ_OUT),
     "mean bounded": (*FREE, *TERMS, "learning.mean_norm=0.5", READ_OUT),
 }
+CLASSES = (*OTHER_TASK, "task.token_ms=10", "task.answer_ms=4", "network.input_gain=3")
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -321,10 +326,11 @@ def test_noise_is_held_for_so_many_steps(hold):
         ("bandit", (*OTHER_TASK, "task.trials=6", "task.trial_ms=10", "learning.auxiliary_weight=0.4")),
         ("bandit", (*OTHER_TASK, "task.trials=6", "task.trial_ms=10", "learning.entropy_weight=0.3")),
         ("regression", (*OTHER_TASK, "task.samples=4", "task.sample_ms=20")),
+        ("induction", (*OTHER_TASK, "task.token_ms=10", "task.answer_ms=4")),
     ],
 )
 def test_a_choice_and_a_supervised_answer_equal_central_differences(task, settings):
-    """A categorical policy, which acts once a trial; and a loss that is nothing but the target's."""
+    """A categorical policy, which acts once a trial; and losses that are nothing but the target's, of both kinds."""
     learner = learner_of(*settings, task=task)
     shards, batch = rolled_out(learner)
     assert_descends(learner._gradient(shards), learner, batch, held_of(learner, batch))
@@ -451,9 +457,9 @@ def slope_at_spikes(learner, batch):
 
 
 @cache
-def by_autodiff(settings):
+def by_autodiff(settings, task="water-maze"):
     """dL/dw of each synapse and dL/d readout and bias, from an autodiff of the same graph in float64."""
-    learner = learner_of(*settings)
+    learner = learner_of(*settings, task=task)
     _, batch = rolled_out(learner)
     network, s = learner.network, learner.network.synapses
     c, cut, kappa = network.config, network.n_input_synapses, np.exp(-1 / network.config.tau_out_ms)
@@ -471,11 +477,19 @@ def by_autodiff(settings):
     return np.concatenate([found["input"], found["recurrent"]]), found["W_out"] / (1 - kappa), found["bias"]
 
 
-@pytest.mark.parametrize("name", ["spread learnt", "spread read out, noise held"])
-def test_the_whole_descended_gradient_equals_autodiff(name):
-    """Free signs, and Dale's law with DEEP R; theta by way of sign and effect."""
-    by_weight, by_readout, by_bias = by_autodiff(CASES[name])
-    learner = learner_of(*CASES[name])
+@pytest.mark.parametrize(
+    ("settings", "task"),
+    [
+        (CASES["spread learnt"], "water-maze"),
+        (CASES["spread read out, noise held"], "water-maze"),
+        (CLASSES, "induction"),
+    ],
+    ids=["spread learnt", "spread read out, noise held", "classes"],
+)
+def test_the_whole_descended_gradient_equals_autodiff(settings, task):
+    """Free signs, and Dale's law with DEEP R; theta by way of sign and effect. Rewards, and cross-entropy."""
+    by_weight, by_readout, by_bias = by_autodiff(settings, task)
+    learner = learner_of(*settings, task=task)
     found = learner._gradient(rolled_out(learner)[0])
     cut = learner.network.n_input_synapses
     by_theta = by_weight * effect_and_sign(learner.network)

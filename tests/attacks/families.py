@@ -15,6 +15,7 @@ from tasks.bandit import task as bandit
 from tasks.bandit.baselines import gittins_table, play
 from tasks.encoders import CoordinateCells, FlagCells, GaussianPopulation, PlaceCells, RingCells
 from tasks.environment import BanditEnv, BanditVectorEnv, WaterMazeEnv, WaterMazeVectorEnv
+from tasks.induction import task as induction
 from tasks.regression import task as regression
 from tasks.water_maze import dynamics as water_maze
 from tasks.water_maze.baselines import baseline_comparison, best_circle, swim
@@ -32,6 +33,7 @@ FAMILIES: dict[ModuleType, list[Any]] = {
     bandit: [BANDIT],
     store_recall: [STREAM],
     angle_recall: [angle_recall.AngleRecall(2, 1, 3, 2, 1)],
+    induction: [induction.Induction(2, 1, 2, answer_ms=1, dark_ms=1, marked=True)],
     regression: [
         regression.Regression(name, samples=3, latent_weight=w) for name in regression.FUNCTIONS for w in (0, 1)
     ],

@@ -34,6 +34,7 @@ SHORT = {
         "task.cue_ms=20",
         "task.answer_ms=10",
     ),
+    "induction": ("task.token_ms=10", "task.answer_ms=5"),
     "store-recall": ("task.slot_ms=20", "task.answer_ms=10", "task.delay_max=3", "task.duration_ms=400"),
     "regression": ("task.samples=22", "task.sample_ms=10", "network.adaptive_model=alif2"),
 }
