@@ -50,7 +50,7 @@ def unpacked(wheel, tmp_path_factory) -> Path:
 def test_it_holds_all_files_of_the_packages_and_no_other(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert names == in_packages()
-    assert {Path(name).suffix for name in names} >= {".py", ".h5", ".jinja", ".css"}
+    assert {Path(name).suffix for name in names} >= {".py", ".h5", ".jinja", ".css", ".js"}
 
 
 def test_a_test_and_its_report_without_a_clone(unpacked, tmp_path):

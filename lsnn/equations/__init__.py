@@ -8,6 +8,7 @@
     differentiating.py  SymPy differentiates every assignment
     constants.py        what does not change in time is computed once, on the host
     printing.py, writing.py   the source of a module for numba
+    javascript.py       the step in that source as JavaScript, for a page
     host.py             the same module seen from the host: slots, constants, effect of a synapse
 
 The text is kept in the cache folder under a hash of the model and of this package, so Brian2 and SymPy are

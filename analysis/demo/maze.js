@@ -1,0 +1,182 @@
+// The water maze (tasks/water_maze/dynamics.py) and the input cells that read it (tasks/encoders/), in double precision.
+
+// The state, and the parameters of the task.
+const [X, Y, ON_PLATFORM, WALL, PLATFORM_X, PLATFORM_Y, WAIT, TRIAL, FOUND, OTHER_X, OTHER_Y, ROTATION, START_RADIUS,
+  RADIUS, REST, REVERSAL, DARK, N_STATE] = Array(18).keys();
+const [RADIUS_LOW, RADIUS_HIGH, PLATFORM_CIRCLE, ANYWHERE, ARC_START, ARC_LENGTH, START_RADIUS_LOW, START_RADIUS_HIGH,
+  MAX_ROTATION, SPEED, REWARD, WALL_PENALTY, REST_LOW, REST_HIGH, DARK_LOW, DARK_HIGH, REVERSAL_LOW, REVERSAL_HIGH,
+  PROBE_STEP, REST_EACH_TRIAL, NO_DARK] = Array(21).keys();
+const MOST_DRAWS = 64;
+
+function platform_place(stepped, index, p) {
+  const angle = p[ARC_START] + p[ARC_LENGTH] * uniform_of(stepped, index);
+  const radius = p[PLATFORM_CIRCLE] * (p[ANYWHERE] > 0 ? Math.sqrt(uniform_of(stepped, index + 1)) : 1);
+  return [radius * Math.cos(angle), radius * Math.sin(angle)];
+}
+
+const whole_between = (low, high, uniform) => low + Math.floor((high - low + 1) * uniform);
+const between = (low, high, uniform) => low + (high - low) * uniform;
+
+function reversed_place(key, x, y, radius, p) {
+  const stepped = step_key(key, 1, TASK_EPISODE);
+  let place = [x, y];
+  for (let draw = 0; draw < MOST_DRAWS; draw++) {
+    place = platform_place(stepped, 2 * draw, p);
+    if (Math.hypot(place[0] - x, place[1] - y) > 2 * radius) break;
+  }
+  return place;
+}
+
+// The animal at the start of its trial, uniform in the start region outside the platform.
+function release(key, state) {
+  const stepped = step_key(key, state[TRIAL], TASK_STEP);
+  for (let draw = 0; draw < 2 * MOST_DRAWS; draw++) {
+    const radius = (draw < MOST_DRAWS ? state[START_RADIUS] : 1) * Math.sqrt(uniform_of(stepped, 2 * draw));
+    const angle = 2 * Math.PI * uniform_of(stepped, 2 * draw + 1);
+    state[X] = radius * Math.cos(angle);
+    state[Y] = radius * Math.sin(angle);
+    const from_platform = Math.hypot(state[X] - state[PLATFORM_X], state[Y] - state[PLATFORM_Y]);
+    const from_other = Math.hypot(state[X] - state[OTHER_X], state[Y] - state[OTHER_Y]);
+    if (Math.min(from_platform, from_other) > state[RADIUS]) break;
+  }
+}
+
+// The state before step 0.
+function begin(key, p) {
+  const stepped = step_key(key, 0, TASK_EPISODE), state = new Float64Array(N_STATE);
+  [state[PLATFORM_X], state[PLATFORM_Y]] = platform_place(stepped, 0, p);
+  state[START_RADIUS] = between(p[START_RADIUS_LOW], p[START_RADIUS_HIGH], uniform_of(stepped, 2));
+  state[ROTATION] = p[MAX_ROTATION] * (2 * uniform_of(stepped, 3) - 1);
+  state[RADIUS] = between(p[RADIUS_LOW], p[RADIUS_HIGH], uniform_of(stepped, 4));
+  state[REST] = whole_between(p[REST_LOW], p[REST_HIGH], uniform_of(stepped, 5));
+  state[REVERSAL] = whole_between(p[REVERSAL_LOW], p[REVERSAL_HIGH], uniform_of(stepped, 6));
+  const place = [state[PLATFORM_X], state[PLATFORM_Y]];
+  [state[OTHER_X], state[OTHER_Y]] = state[REVERSAL] >= 0 ? reversed_place(key, ...place, state[RADIUS], p) : place;
+  release(key, state);
+  return state;
+}
+
+// x, y, on-platform, wall contact; in the dark the corner (1, 1), which lies outside the pool, and no flag.
+function observe(state) {
+  const dark = state[WAIT] > 0 && state[ON_PLATFORM] === 0;
+  return [dark ? 1 : state[X], dark ? 1 : state[Y], state[ON_PLATFORM], state[WALL]];
+}
+
+function velocity(action, p, state) {
+  const scale = p[SPEED] / Math.max(1, Math.hypot(action[0], action[1]));
+  const x = action[0] * scale, y = action[1] * scale;
+  if (state[ROTATION] === 0) return [x, y];
+  const cosine = Math.cos(state[ROTATION]), sine = Math.sin(state[ROTATION]);
+  return [cosine * x - sine * y, sine * x + cosine * y];
+}
+
+// Move within the pool; a path that leaves it ends at the wall.
+function advance(x, y, step_x, step_y) {
+  const a = step_x * step_x + step_y * step_y, to_x = x + step_x, to_y = y + step_y;
+  if (a === 0 || to_x * to_x + to_y * to_y <= 1) return [to_x, to_y, 0];
+  const b = x * step_x + y * step_y, c = x * x + y * y - 1;
+  const s = Math.min(1, (-b + Math.sqrt(Math.max(0, b * b - a * c))) / a);
+  return [x + s * step_x, y + s * step_y, 1];
+}
+
+// Draw rest and dark of the pause after the present trial.
+function draw_pause(key, p, state) {
+  const stepped = step_key(key, state[TRIAL], TASK_PAUSE), low = p[DARK_LOW], high = p[DARK_HIGH];
+  if (p[REST_EACH_TRIAL] > 0) state[REST] = whole_between(p[REST_LOW], p[REST_HIGH], uniform_of(stepped, 0));
+  const dark = low < high ? low * (high / low) ** uniform_of(stepped, 1) : high;
+  state[DARK] = uniform_of(stepped, 2) < p[NO_DARK] ? 0 : Math.floor(dark + 0.5);
+}
+
+function swim(key, t, action, p, state) {
+  [state[X], state[Y], state[WALL]] = advance(state[X], state[Y], ...velocity(action, p, state));
+  const distance = Math.hypot(state[X] - state[PLATFORM_X], state[Y] - state[PLATFORM_Y]);
+  const gone = p[PROBE_STEP] >= 0 && p[PROBE_STEP] <= t;
+  if (distance > state[RADIUS] || gone) return false;
+  state[ON_PLATFORM] = 1;
+  state[FOUND] = 1;
+  draw_pause(key, p, state);
+  state[WAIT] = state[REST] + state[DARK];
+  return true;
+}
+
+function rest(key, state) {
+  state[WAIT] -= 1;
+  state[WALL] = 0;
+  state[ON_PLATFORM] = state[WAIT] > state[DARK] ? 1 : 0;
+  if (state[WAIT] > 0) return;
+  state[TRIAL] += 1;
+  release(key, state);
+}
+
+// Move the state through step t; whether the platform was reached.
+function transition(key, t, action, p, state) {
+  const visit = state[WAIT] === 0 ? swim(key, t, action, p, state) : rest(key, state) || false;
+  if (t + 1 === state[REVERSAL]) {
+    [state[PLATFORM_X], state[OTHER_X]] = [state[OTHER_X], state[PLATFORM_X]];
+    [state[PLATFORM_Y], state[OTHER_Y]] = [state[OTHER_Y], state[PLATFORM_Y]];
+    state[FOUND] = 0;
+  }
+  return visit;
+}
+
+// Steps of a straight swim to the platform: the oracle's escape latency.
+const straight_ms = (p, state) => Math.max(1, Math.ceil(
+  (Math.hypot(state[X] - state[PLATFORM_X], state[Y] - state[PLATFORM_Y]) - state[RADIUS]) / p[SPEED] - 1e-9));
+
+// Input cells. `spikes` (n_in) gets a 1 where a cell spikes.
+
+const REACH = Math.sqrt(-2 * Math.log(1e-6)), OUT_OF_POOL = 1.5;
+
+function spike_line(stepped, value, centre, spacing, n_cells, width, peak, offset, spikes) {
+  const first = Math.max(0, Math.ceil((value - centre - REACH * width) / spacing));
+  const last = Math.min(n_cells - 1, Math.floor((value - centre + REACH * width) / spacing));
+  const distance = centre + first * spacing - value, halved = 0.5 / (width * width);
+  let probability = peak * Math.exp(-distance * distance * halved);
+  let ratio = Math.exp(-(2 * distance + spacing) * spacing * halved);
+  const curvature = Math.exp(-2 * spacing * spacing * halved);
+  for (let i = first; i <= last; i++) {
+    if (uniform_of(stepped, offset + i) < probability) spikes[offset + i] = 1;
+    probability *= ratio;
+    ratio *= curvature;
+  }
+}
+
+function spike_alike(stepped, n_cells, probability, offset, spikes) {
+  for (let i = offset; i < offset + n_cells; i++) if (uniform_of(stepped, i) < probability) spikes[i] = 1;
+}
+
+function spike_anyhow(stepped, n_cells, probability, spikes) {
+  if (probability <= 0) return;
+  for (let i = 0; i < n_cells; i++) if (uniform_of(stepped, spikes.length + i) < probability) spikes[i] = 1;
+}
+
+function encode_places(key, t, [x, y, on_platform, wall], p, spikes) {
+  const [width, peak, n_reward, n_wall, flag, background] = p, n_side = (p.length - 6) / 2;
+  const stepped = step_key(key, t, ENCODER), spacing = 2 / n_side, in_pool = x * x + y * y < OUT_OF_POOL;
+  let offset = 0;
+  for (let row = 0; row < n_side; row++) {
+    const skipped = p[6 + row], n_cells = p[6 + n_side + row], distance = -1 + (row + 0.5) * spacing - y;
+    if (in_pool && Math.abs(distance) <= REACH * width) {
+      const row_peak = peak * Math.exp(-0.5 * (distance / width) ** 2), left = -1 + (skipped + 0.5) * spacing;
+      spike_line(stepped, x, left, spacing, n_cells, width, row_peak, offset, spikes);
+    }
+    offset += n_cells;
+  }
+  if (in_pool) spike_anyhow(stepped, offset, background, spikes);
+  if (on_platform > 0) spike_alike(stepped, n_reward, flag, offset, spikes);
+  if (wall > 0) spike_alike(stepped, n_wall, flag, offset + n_reward, spikes);
+}
+
+function encode_coordinates(key, t, [x, y, on_platform, wall], p, spikes) {
+  const [n_cells, width, peak, n_reward, n_wall, flag, background] = p, stepped = step_key(key, t, ENCODER);
+  if (x * x + y * y < OUT_OF_POOL) {
+    const spacing = 2 / (n_cells - 1);
+    spike_line(stepped, x, -1, spacing, n_cells, width, peak, 0, spikes);
+    spike_line(stepped, y, -1, spacing, n_cells, width, peak, n_cells, spikes);
+    spike_anyhow(stepped, 2 * n_cells, background, spikes);
+  }
+  if (on_platform > 0) spike_alike(stepped, n_reward, flag, 2 * n_cells, spikes);
+  if (wall > 0) spike_alike(stepped, n_wall, flag, 2 * n_cells + n_reward, spikes);
+}
+
+const ENCODERS = { encode_places, encode_coordinates };

@@ -1,0 +1,55 @@
+"""The simulation of a demo page beside the compiled engine: spike for spike, in Node.js."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lsnn.blocks import Block
+from lsnn.errors import InputError
+from runs.demo.network import key_data, network_data, task_data
+from runs.testing.conditions import keys_of_test
+from tasks.experiment import open_network, preset
+from tests.runs.demo.node import needs_node, run, script_of
+
+CLONE = Path(__file__).parents[3]
+SHIPPED = CLONE / "runs" / "pretrained"
+SPIKES = Path(__file__).with_name("spikes.js").read_text()
+
+
+def compiled(file, experiment, keys, steps):
+    """A block of the engine as `lsnn test` rolls it out: the mean of the policy acts."""
+    block = Block(experiment.task, file.network, steps, keep_states=True)
+    block.begin(experiment.task, keys)
+    silent = np.full_like(file.network.log_std, -np.inf)
+    block.roll_out(file.network.weights(), silent, hold=experiment.learning.hold_ms)
+    return block
+
+
+def rows(bits, lane):
+    """Which cells spike at each step, from bytes (T, cells)."""
+    return [np.flatnonzero(row & (1 << lane)).tolist() for row in bits]
+
+
+@needs_node
+@pytest.mark.parametrize(
+    "name, steps", [("water_maze", 2000), ("water_maze_bellec2018", 400), ("water_maze_rotation", 400)]
+)
+def test_eight_episodes_spike_for_spike(name, steps, tmp_path):
+    file, experiment = open_network(SHIPPED / f"{name}.lsnn.h5")
+    keys = keys_of_test(0, 8)
+    block = compiled(file, experiment, keys, steps)
+    data = {"network": network_data(file.network), "task": task_data(experiment.task)}
+    given = {"data": data, "keys": key_data(keys), "steps": steps}
+    for lane, found in enumerate(run(script_of(file.network) + SPIKES, given, tmp_path)):
+        assert sum(map(len, found["spikes"])) > 2 * steps
+        assert found["inputs"] == rows(block.record.input_spikes, lane)
+        assert found["spikes"] == rows(block.record.spikes, lane)
+        np.testing.assert_array_equal(found["action"], block.trace.action[:, lane])
+        # sin, cos, exp and hypot of double precision may differ in the last bit, which moves the animal by as much
+        np.testing.assert_allclose(found["maze"], block.trace.task_state[1:, lane], rtol=0, atol=1e-11)
+
+
+def test_a_task_or_encoder_that_the_page_does_not_know():
+    with pytest.raises(InputError, match="water-maze.*bandit"):
+        task_data(preset("bandit").task)
