@@ -57,9 +57,9 @@ def test_from_the_same_state_another_cue_is_shown(network):
     from tasks.water_maze.dynamics import CUE, GOAL, SEEN
 
     file, trained = open_network(network)
-    trained = many_platforms.with_platforms(trained, 3)
+    task = many_platforms.with_platforms(trained.task, 3)
     keys = np.arange(1, 9, dtype=np.uint64)
-    own, swapped = (many_platforms._after_a_cue(file, trained, keys, 1, at) for at in (0, 1))
+    own, swapped = (many_platforms.after_a_cue(file.network, task, keys, 1, at) for at in (0, 1))
     able = own[2] >= 0
     assert able.any() and own[1].shape == (8, many_platforms.WATCHED_MS, 2)
     np.testing.assert_array_equal(np.delete(own[0], CUE, axis=1), np.delete(swapped[0], CUE, axis=1))
