@@ -6,6 +6,7 @@ meta-training; learners and Bayes take the action that is worth most.
 """
 
 from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +38,6 @@ RANDOM, MODEL_FREE, MODEL_BASED, BAYES, ORACLE = range(5)
 Q, V, BELIEF, COUNT = 0, 2, 4, 8
 N_MEMORY = 10
 ALPHA, FORGET = range(N_RATES := 2)
-_TRIED = tuple(i / 20 for i in range(21))
 
 
 class Record(NamedTuple):
@@ -151,18 +151,14 @@ def _record(baseline: int, keys: NDArray[np.uint64], task: TwoStep, rates: NDArr
 
 @lru_cache(maxsize=8)
 def _fitted(baseline: int, task: TwoStep, keys: bytes) -> tuple[float, float]:
-    """Rate by rate the best of `_TRIED`, until none gets better."""
-    own, rates, earned = np.frombuffer(keys, np.uint64), (0.5, 0.0), -1
-    while True:
-        before = earned
-        for axis in (ALPHA, FORGET):
-            for tried in _TRIED:
-                other = (tried, rates[FORGET]) if axis == ALPHA else (rates[ALPHA], tried)
-                paid = int(np.count_nonzero(_record(baseline, own, task, np.array(other)).paid))
-                if paid > earned:
-                    rates, earned = other, paid
-        if earned == before:
-            return rates
+    """The best pair of a coarse grid, then of finer steps round it."""
+    own, rates = np.frombuffer(keys, np.uint64), (0.5, 0.5)
+    for reach, step in ((0.5, 0.1), (0.05, 0.05)):
+        steps = np.arange(-reach, reach + step / 2, step)
+        tried = [tuple(np.clip(np.round(np.add(rates, each), 2), 0.0, 1.0)) for each in product(steps, steps)]
+        earned = [int(np.count_nonzero(_record(baseline, own, task, np.array(each)).paid)) for each in tried]
+        rates = tried[int(np.argmax(earned))]
+    return rates
 
 
 def _rates(baseline: str, task: TwoStep, practice: ArrayLike) -> NDArray[np.float64]:
