@@ -15,6 +15,8 @@ from tasks.bandit import task as bandit
 from tasks.bandit.baselines import gittins_table, play
 from tasks.encoders import CoordinateCells, FlagCells, GaussianPopulation, PlaceCells, RingCells
 from tasks.environment import BanditEnv, BanditVectorEnv, WaterMazeEnv, WaterMazeVectorEnv
+from tasks.harlow import baselines as of_harlow
+from tasks.harlow import task as harlow
 from tasks.induction import task as induction
 from tasks.regression import task as regression
 from tasks.water_maze import dynamics as water_maze
@@ -27,10 +29,12 @@ from tests.attacks.wrong import Labelled, Pairs, named
 KEYS = np.arange(8, dtype=np.uint64)
 MAZE = WaterMaze(duration_ms=10)
 BANDIT = bandit.Bandit(trials=4, trial_ms=3)
+HARLOW = harlow.Harlow(trials=2, phase_ms=1)
 STREAM = store_recall.StoreRecall(slot_ms=2, delay_max=2, answer_ms=1, duration_ms=20)
 FAMILIES: dict[ModuleType, list[Any]] = {
     water_maze: [MAZE],
     bandit: [BANDIT],
+    harlow: [HARLOW],
     store_recall: [STREAM],
     angle_recall: [angle_recall.AngleRecall(2, 1, 3, 2, 1)],
     induction: [induction.Induction(2, 1, 2, answer_ms=1, dark_ms=1, marked=True)],
@@ -110,6 +114,15 @@ def parts_of_families() -> Iterator[Attack]:
     yield Attack(
         "bandit.transition with an arm",
         lambda action: bandit.transition(np.uint64(1), 0, action, BANDIT.parameters(), state.copy())[0],
+        lambda: {"action": np.zeros(2)}, lambda good: named(action=no_arms),
+    )  # fmt: skip
+    yield Attack(
+        "is_held_out", harlow.is_held_out, lambda: {"code": 5},
+        lambda good: named(code=(*wrong.of_integer(), ("one too many", harlow.N_CODES))),
+    )  # fmt: skip
+    yield Attack(
+        "harlow.transition with a side",
+        lambda action: harlow.transition(np.uint64(1), 0, action, HARLOW.parameters(), np.zeros(harlow.N_STATE))[0],
         lambda: {"action": np.zeros(2)}, lambda good: named(action=no_arms),
     )  # fmt: skip
     for kind in range(len(regression.FUNCTIONS)):
@@ -210,6 +223,12 @@ def baselines() -> Iterator[Attack]:
                                task=(*wrong.no_arrays(), ("a maze", MAZE))),
         )  # fmt: skip
     yield Attack(
+        "play win-stay", lambda **given: list(of_harlow.play(**given)),
+        lambda: {"baseline": "win_stay", "keys": KEYS, "task": HARLOW},
+        lambda good: named(baseline=(*wrong.no_arrays(), ("unknown", "fish")), keys=wrong.of_any_keys(),
+                           task=(*wrong.no_arrays(), ("a maze", MAZE))),
+    )  # fmt: skip
+    yield Attack(
         "gittins_table", gittins_table, lambda: {"trials": 3, "discount": 0.9},
         lambda good: named(
             trials=(each for each in wrong.of_integer(1) if hashable(each)),
@@ -218,6 +237,7 @@ def baselines() -> Iterator[Attack]:
     )  # fmt: skip
     keyed: Iterable[tuple[str, Callable]] = (
         ("Bandit.probabilities", BANDIT.probabilities),
+        ("Harlow.drawn", lambda keys: list(HARLOW.drawn(keys))),
         ("Regression.examples", lambda keys: list(FAMILIES[regression][0].examples(keys))),
     )
     for name, function in keyed:

@@ -36,6 +36,7 @@ from tests.runs.refusals import assert_one_line, experiment
 SMALL = ("network.n_excitatory=8", "network.n_inhibitory=4", "network.n_adaptive=8", "learning.episodes=16")
 SHORT = {
     "bandit": ("task.trials=8", "task.trial_ms=10"),
+    "harlow": ("task.phase_ms=8",),
     "regression": ("task.samples=22", "task.sample_ms=10"),
     "angle-recall": ("task.show_ms=20", "task.dark_ms_min=5", "task.dark_ms=20", "task.cue_ms=20", "task.answer_ms=10"),
     "store-recall": ("task.slot_ms=20", "task.answer_ms=10", "task.delay_max=3", "task.duration_ms=400"),

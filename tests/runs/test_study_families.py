@@ -27,6 +27,7 @@ SMALL = ("network.n_excitatory=8", "network.n_inhibitory=4", "network.n_adaptive
          "network.input_gain=3.0", "network.readout_gain=3.0")  # fmt: skip
 SHORT = {
     "bandit": ("task.trials=8", "task.trial_ms=10"),
+    "harlow": ("task.phase_ms=8",),
     "angle-recall": (
         "task.show_ms=20",
         "task.dark_ms_min=10",
