@@ -238,7 +238,7 @@ def _lanes_apart(bits: np.ndarray) -> np.ndarray:
 
 
 @contextmanager
-def _without_compiler() -> Iterator[None]:
+def without_compiler() -> Iterator[None]:
     """Brian2's numpy target, whatever the preference of the user."""
     before = br.prefs.codegen.target
     br.prefs.codegen.target = "numpy"
@@ -263,7 +263,7 @@ def replay(network: Network, input_spikes: np.ndarray, physics: Physics = FROZEN
     """Eight episodes from rest, driven by recorded input spikes (T, n_in) uint8 as in `layout.Record`."""
     if input_spikes.ndim != 2 or input_spikes.shape[1] != network.n_in:
         raise InputError(f"input_spikes must have shape (T, {network.n_in}), got {input_spikes.shape}")
-    with _without_compiler():
+    with without_compiler():
         simulation, recorded = _replaying(network, len(input_spikes), physics)
         recorded.values[:] = _lanes_apart(input_spikes)
         simulation.run(len(input_spikes))
@@ -324,7 +324,7 @@ def closed_loop(
     log_std = block.policy(log_std, hold, np.inf)
     record, trace, observation = block.record, block.trace, np.zeros(task.n_observation)
     task_side, clock = (block.keys, block.parameters), br.Clock(network.config.dt_ms * br.ms)
-    with _without_compiler():
+    with without_compiler():
         cells = br.NeuronGroup(LANES * network.n_in, "x : 1", threshold="x > 0", reset="", clock=clock)
         simulation = Simulation(network, cells, physics)
 

@@ -47,6 +47,7 @@ class Study(IntEnum):
     HARLOW_PROBLEMS = 18
     MANY_PLATFORMS = 19
     TWO_STEP_BEHAVIOUR = 21
+    ANGLE_COLOUR = 20
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:

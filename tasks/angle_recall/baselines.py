@@ -60,21 +60,24 @@ def ideal_observer(ring: RingCells, counts: Array, steps: int) -> Array:
 
 
 def spike_counts(task: AngleRecall, keys: NDArray[np.uint64]) -> Array:
-    """Spikes of each cell of the ring while the angle was shown, (E, cells): those that a network meets."""
+    """Spikes of each cell of the ring while the angle was shown, (E, cells)."""
+    return shown_spikes(task, keys).sum(axis=1, dtype=float)
+
+
+def shown_spikes(task: AngleRecall, keys: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Spikes of the ring cells in each step in which the angle is shown, (E, show_ms, cells): those a network meets."""
     ring = task.encoder
     encode = getattr(importlib.import_module(ring.module), ring.function)
-    counts = np.zeros((len(keys), ring.n_inputs))
-    _count(encode.function, np.asarray(keys), task.starts(keys)[:, ANGLE], task.show_ms, ring.parameters(), counts)
-    return counts[:, : dict(ring.channels)["ring"]]
+    spikes = np.zeros((len(keys), task.show_ms, ring.n_inputs), np.uint8)
+    _show(encode.function, np.asarray(keys), task.starts(keys)[:, ANGLE], ring.parameters(), spikes)
+    return spikes[..., : dict(ring.channels)["ring"]]
 
 
 @njit(error_model="numpy")
-def _count(encode, keys, angles, steps, parameters, counts):
-    """Add up the spikes of every episode over so many steps in which its angle is shown."""
-    observation, spikes = np.zeros(3), np.zeros(counts.shape[1], np.uint8)
+def _show(encode, keys, angles, parameters, spikes):
+    """Fill the spikes of every episode and step while its angle is shown."""
+    observation = np.zeros(3)
     for episode in range(len(keys)):
         observation[0], observation[1] = math.cos(angles[episode]), math.sin(angles[episode])
-        for t in range(steps):
-            spikes[:] = 0
-            encode(keys[episode], t, observation, parameters, spikes, np.uint8(1))
-            counts[episode] += spikes
+        for t in range(spikes.shape[1]):
+            encode(keys[episode], t, observation, parameters, spikes[episode, t], np.uint8(1))
