@@ -46,8 +46,8 @@ class Study(IntEnum):
     STORE_RECALL_DARK = 17
     HARLOW_PROBLEMS = 18
     MANY_PLATFORMS = 19
-    TWO_STEP_BEHAVIOUR = 21
     ANGLE_COLOUR = 20
+    TWO_STEP_BEHAVIOUR = 21
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:

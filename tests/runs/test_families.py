@@ -238,6 +238,7 @@ def test_bandit_policy_gradient_counts_decisions_only():
 SHIPPED = {
     "bandit": "bandit", "regression_sine": "regression",
     "store_recall": "store-recall", "store_recall_lif": "store-recall",
+    "angle_recall": "angle-recall", "angle_recall_lif": "angle-recall", "angle_recall_slow": "angle-recall",
 }  # fmt: skip
 
 

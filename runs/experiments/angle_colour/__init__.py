@@ -1,4 +1,4 @@
-"""Colours for a network that has learnt to hold angles: does it store what arrives through another map?
+"""Colours for a network that has learnt to hold angles, through maps that it never met.
 
 No figure of a paper. Weights are frozen. Colour cells take the place of the ring: each has the synapses that the ring
 has at some angle, by a map that keeps the order of hues, bends it, blurs it or loses it. After 500 ms in the dark the

@@ -78,8 +78,9 @@ def colour_weights(weights: Array, way: Map, seed: int) -> Array:
     """The synapses of the colour cells (M, N) of a map, from those of the ring (n, N)."""
     n = int(way.value) if way.kind == "cells" else len(weights)
     hue = 2 * np.pi * np.arange(n) / n
-    branch = (STUDY_BRANCH, Study.ANGLE_COLOUR, 1, KINDS.index(way.kind), way.draw)
-    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=branch))
+    kind = KINDS.index(way.kind)
+    own = np.random.SeedSequence(seed, spawn_key=(STUDY_BRANCH, Study.ANGLE_COLOUR, 1, kind, way.draw))
+    generator = np.random.default_rng(own)
     if way.kind == "shuffled":
         return weights[generator.permutation(n)]
     if way.kind == "overlap":
