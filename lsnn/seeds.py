@@ -48,6 +48,7 @@ class Study(IntEnum):
     MANY_PLATFORMS = 19
     ANGLE_COLOUR = 20
     TWO_STEP_BEHAVIOUR = 21
+    INDUCTION_MEMORY = 22
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:

@@ -18,13 +18,12 @@ of each is to be named (after the induction heads of Olsson et al. 2022).
 `Box(-1, 1, (6,), float32)`: a number a token; the greatest is the answer. It matters at the queries alone.
 
 ## Observation Space
-`MultiBinary(13)`
+`MultiBinary(12)`
 
 | Num  | Observation                                                                          |
 |------|--------------------------------------------------------------------------------------|
 | 0-5  | the token                                                                            |
 | 6-11 | with `previous`: the token before it; none for the first token and the first query   |
-| 12   | with `marked`: the token is a key or a query                                         |
 
 `info` holds `key` (uint64, the episode's), `asked` (whether the observation is a query or, after the last one, nothing)
 and `value` (the token to name; -1 where none is asked for).
@@ -44,7 +43,7 @@ Never terminated; truncated after as many steps as the most pairs need. With few
 query.
 
 ## Arguments
-The fields of `tasks.induction.Induction`, among them `pairs_min`, `pairs_max`, `previous`, `marked` and `dark_ms`:
+The fields of `tasks.induction.Induction`, among them `pairs_min`, `pairs_max`, `previous` and `dark_ms`:
 
     gymnasium.make("lsnn/Induction-v0", previous=False)
 

@@ -39,7 +39,9 @@ COLUMNS = {
     "in_context": ("nat", "of a query: cross-entropy less that at first sight of the key; 0 at first sight"),
 }
 LEAST = 1e-12  # probability: a baseline that is sure has a finite cross-entropy
-CHANCE = (2 * 7 / 12 + 3 * 53 / 108 + 4 * 197 / 432) / 9  # right answers of the most frequent value, 2-4 pairs
+CHANCE = round(
+    (2 * 7 / 12 + 3 * 53 / 108 + 4 * 197 / 432) / 9, 4
+)  # right answers of the most frequent value, 2-4 pairs
 
 
 def keys_in(task: Induction, starts: np.ndarray) -> np.ndarray:

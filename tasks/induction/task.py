@@ -33,15 +33,14 @@ STEP, PLACE, PAIRS, KEYS = range(4)
 VALUES, ORDER, N_STATE = KEYS + TOKENS, KEYS + 2 * TOKENS, KEYS + 3 * TOKENS
 
 # The parameters (float64)
-TOKEN_STEPS, FEWEST, MOST, ANSWER_STEPS, DARK_STEPS, PREVIOUS, MARKED, FIRST_WEIGHT = range(N_PARAMETERS := 8)
+TOKEN_STEPS, FEWEST, MOST, ANSWER_STEPS, DARK_STEPS, PREVIOUS, FIRST_WEIGHT = range(N_PARAMETERS := 7)
 
-N_FLAGS = 2 * TOKENS + 1  # the token, the one before it, whether it is a key
-MARK = 2 * TOKENS
+N_FLAGS = 2 * TOKENS  # the token, the one before it
 
 
 def flag_names() -> tuple[str, ...]:
     """A name for each flag."""
-    return (*NAMES, *(f"previous {name}" for name in NAMES), "key")
+    return (*NAMES, *(f"previous {name}" for name in NAMES))
 
 
 @njit(error_model="numpy")
@@ -96,17 +95,14 @@ def _token(state, place):
 @entry(state=numbers(N_STATE), parameters=numbers(N_PARAMETERS), observation=numbers(N_FLAGS))
 @njit(error_model="numpy")
 def observe(state, parameters, observation):
-    """Flags of the token, of the one before it, and of a key; the first token and the first query have none before."""
+    """Flags of the token and of the one before it; the first token and the first query have none before."""
     observation[:] = 0.0
     place, _ = _where(state, parameters)
     if place < 0:
         return
-    queries = int(2.0 * state[PAIRS])
     observation[_token(state, place)] = 1.0
-    if parameters[PREVIOUS] > 0.0 and place > 0 and place != queries:
+    if parameters[PREVIOUS] > 0.0 and place > 0 and place != int(2.0 * state[PAIRS]):
         observation[TOKENS + _token(state, place - 1)] = 1.0
-    if parameters[MARKED] > 0.0 and (place >= queries or place % 2 == 0):
-        observation[MARK] = 1.0
 
 
 @njit(error_model="numpy")
@@ -174,7 +170,6 @@ class Induction:
     previous: bool = parameter(
         True, "the token before is shown beside each token, but for the first and the first query", unit=NOTHING
     )
-    marked: bool = parameter(False, "cells of their own fire with every key, not with values", unit=NOTHING)
     answer_ms: int = parameter(
         10, "last part of a key, in which the readout is taught; its very last step is the answer", unit="ms"
     )
@@ -201,7 +196,6 @@ class Induction:
         require_integer("pairs_min", self.pairs_min, 1, TOKENS)
         require_integer("pairs_max", self.pairs_max, self.pairs_min, TOKENS)
         require_kind("previous", self.previous, bool)
-        require_kind("marked", self.marked, bool)
         require_integer("answer_ms", self.answer_ms, 1, self.token_ms)
         require_number("first_weight", self.first_weight, 0.0, 1.0)
         require_integer("dark_ms", self.dark_ms, 0)
@@ -215,7 +209,7 @@ class Induction:
     def parameters(self) -> NDArray[np.float64]:
         """The numbers the compiled functions need, in the order of the index constants of this module."""
         lengths = [self.token_ms, self.pairs_min, self.pairs_max, self.answer_ms, self.dark_ms]
-        return np.array([*lengths, self.previous, self.marked, self.first_weight], float)
+        return np.array([*lengths, self.previous, self.first_weight], float)
 
     def at_difficulty(self, level: float) -> "Induction":
         """The task itself: there is no curriculum."""

@@ -37,7 +37,7 @@ FAMILIES: dict[ModuleType, list[Any]] = {
     harlow: [HARLOW],
     store_recall: [STREAM],
     angle_recall: [angle_recall.AngleRecall(2, 1, 3, 2, 1)],
-    induction: [induction.Induction(2, 1, 2, answer_ms=1, dark_ms=1, marked=True)],
+    induction: [induction.Induction(2, 1, 2, answer_ms=1, dark_ms=1)],
     regression: [
         regression.Regression(name, samples=3, latent_weight=w) for name in regression.FUNCTIONS for w in (0, 1)
     ],

@@ -12,7 +12,6 @@ from tasks.induction.baselines import best_lag, play
 from tasks.induction.family import FAMILY, all_shown, another_value, keys_in, pairing, steps_to_token
 from tasks.induction.task import (
     KEYS,
-    MARK,
     N_FLAGS,
     N_STATE,
     ORDER,
@@ -28,7 +27,7 @@ from tasks.induction.task import (
 
 A, B, C, D, E, F = range(TOKENS)
 DRAWN = np.random.SeedSequence(11).generate_state(3000, np.uint64)
-TASK = Induction(token_ms=2, answer_ms=1, dark_ms=3, marked=True, first_weight=0.25)
+TASK = Induction(token_ms=2, answer_ms=1, dark_ms=3, first_weight=0.25)
 
 
 def begun(pairs=((B, E), (D, B)), order=(0, 1)):
@@ -65,8 +64,8 @@ def test_an_episode_by_hand():
     """B E D B, a dark of 3 steps, then B? D? at two steps a token; with fewer pairs than the most it ends dark."""
     states, seen, weights, named, rewards, acted = walked(begun(), lambda t: logits(E))
     before = TOKENS
-    shown = [[B, MARK], [E, before + B], [D, before + E, MARK], [B, before + D]]
-    asked = [[B, MARK], [D, before + B, MARK]]
+    shown = [[B], [E, before + B], [D, before + E], [B, before + D]]
+    asked = [[B], [D, before + B]]
     assert (
         seen == [each for each in shown for _ in range(2)] + [[]] * 3 + [e for e in asked for _ in range(2)] + [[]] * 12
     )
@@ -76,7 +75,7 @@ def test_an_episode_by_hand():
     assert states[:, PLACE].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 3, 4, 4, 5, 5] + [5] * 13
 
 
-def test_strict_and_unmarked_show_the_token_alone():
+def test_the_strict_member_shows_the_token_alone():
     task = Induction(token_ms=1, answer_ms=1, previous=False)
     _, seen, *_ = walked(begun(order=(1, 0)), lambda t: logits(A), task)
     assert seen == [[B], [E], [D], [B], [D], [B]] + [[]] * 6
@@ -104,7 +103,7 @@ def test_draws_keys_without_replacement_values_of_any_token_and_orders_alike():
 
 
 def test_a_dark_and_the_previous_token_change_no_draw():
-    others = Induction(dark_ms=500, previous=False, marked=True, token_ms=10).starts(DRAWN[:50])
+    others = Induction(dark_ms=500, previous=False, token_ms=10).starts(DRAWN[:50])
     np.testing.assert_array_equal(others, Induction().starts(DRAWN[:50]))
 
 
@@ -214,8 +213,8 @@ def test_environment_has_a_step_a_token():
     [({"pairs_min": 0}, "pairs_min must be an integer from 1 to 6"), ({"pairs_max": 7}, "pairs_max"),
      ({"pairs_min": 3, "pairs_max": 2}, "pairs_max must be an integer from 3 to 6"), ({"token_ms": 0}, "token_ms"),
      ({"answer_ms": 26}, "answer_ms must be an integer from 1 to 25"), ({"dark_ms": -1}, "dark_ms"),
-     ({"first_weight": 1.5}, "first_weight"), ({"previous": 1}, "previous"), ({"marked": "no"}, "marked"),
-     ({"encoder": FlagCells(("a",))}, "encoder must be one of 13 numbers")],
+     ({"first_weight": 1.5}, "first_weight"), ({"previous": 1}, "previous"),
+     ({"encoder": FlagCells(("a",))}, "encoder must be one of 12 numbers")],
 )  # fmt: skip
 def test_bad_values_are_named(keys, message):
     with pytest.raises(InputError, match=message):
