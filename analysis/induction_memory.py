@@ -36,12 +36,11 @@ class Kind(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """Of one network, right answers and queries, both (dark, tokens back, episode); times in ms."""
+    """Of one network, right answers and queries, both (dark, tokens back, episode)."""
 
     right: np.ndarray
     asked: np.ndarray
     tau_a_ms: float
-    token_ms: float
 
     def at_dark(self, dark: int, tokens: slice = slice(None)) -> Estimate:
         """Share of right answers at one dark, over so many tokens back."""
@@ -67,8 +66,8 @@ def answers(result: Result) -> tuple[np.ndarray, dict[Kind, list[Answers]]]:
             raise ResultError(f"{place(group)}: must have a query at every dark, has {asked.sum(axis=(1, 2))}")
         previous, adaptive = (number_attribute(group, key, Rule(0, 1, whole=True)) > 0 for key in Kind._fields[:2])
         kind = Kind(previous, adaptive, int(number_attribute(group, "trained_dark_ms", Rule(0, whole=True))))
-        times = (float(number_attribute(group, key, Rule(0))) for key in ("tau_a_ms", "token_ms"))
-        found.setdefault(kind, []).append(Answers(right.astype(np.int64), asked.astype(np.int64), *times))
+        tau_a_ms = float(number_attribute(group, "tau_a_ms", Rule(0)))
+        found.setdefault(kind, []).append(Answers(right.astype(np.int64), asked.astype(np.int64), tau_a_ms))
     if not found:
         raise ResultError(f"{place(result.file)}: must have a network, has none")
     return darks, dict(sorted(found.items(), reverse=True))
