@@ -49,6 +49,7 @@ class Study(IntEnum):
     ANGLE_COLOUR = 20
     TWO_STEP_BEHAVIOUR = 21
     INDUCTION_MEMORY = 22
+    TWO_STEP_DARK = 23
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:

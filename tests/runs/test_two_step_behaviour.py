@@ -5,19 +5,18 @@ import numpy as np
 import pytest
 
 from analysis import two_step_behaviour as analysis
+from analysis import two_step_dark as dark_analysis
 from lsnn.files.results import Result
+from runs.experiments import two_step_dark
 from runs.experiments.options import PRETRAINED
 from runs.experiments.two_step_behaviour import FOLLOWING, measures
-from runs.training.train import Budget, fresh_run, train
-from tasks.experiment import overridden, preset
 from tasks.two_step import TwoStep
 from tasks.two_step.baselines import Record, play, values_on
 from tests.runs.refusals import assert_one_line, experiment
 
 KEYS = np.random.SeedSequence(4).generate_state(200, np.uint64)
 PRACTICE = np.random.SeedSequence(5).generate_state(50, np.uint64)
-SMALL = ("network.n_excitatory=8", "network.n_inhibitory=4", "network.n_adaptive=8", "learning.episodes=16",
-         "task.trials=30", "task.phase_ms=3")  # fmt: skip
+SHIPPED = PRETRAINED / "two_step.lsnn.h5"
 EPISODES = 16
 
 
@@ -29,13 +28,10 @@ def history(action, second, paid, good, drawn=0) -> Record:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The experiment on two networks of one iteration."""
-    paths, out = [], tmp_path_factory.mktemp("two_step")
-    for seed in (0, 1):
-        run = fresh_run(overridden(preset("two-step"), SMALL), seed, "lsnn train")
-        paths.append(train(run, Budget(iterations=1), tmp_path_factory.mktemp(f"seed_{seed}"), 1)[0])
+    """The experiment on the shipped network, twice."""
+    out = tmp_path_factory.mktemp("two_step")
     words = ["--episodes", EPISODES, "--threads", 1, "--out", out]
-    assert experiment("two-step-behaviour", *paths, *words) == 0
+    assert experiment("two-step-behaviour", SHIPPED, SHIPPED, *words) == 0
     return out
 
 
@@ -132,9 +128,12 @@ def test_every_network_has_its_history_and_the_baselines_theirs(folder):
         for group in groups:
             for player in analysis.LABELS:
                 stayed, could = analysis.stay_counts(group, player)
-                assert np.all(could.sum(axis=1) == 29) and np.all(stayed <= could)
-            assert all(0 <= analysis.agreement(group, name).value <= 1 for name in FOLLOWING)
-        np.testing.assert_array_equal(groups[0]["bayes/stayed"][:], groups[1]["bayes/stayed"][:])
+                assert np.all(could.sum(axis=1) == 99) and np.all(stayed <= could)
+            agreed = {name: analysis.agreement(group, name).value for name in FOLLOWING}
+            assert agreed["bayes"] > 0.95 > agreed["model_free"] + 0.02
+            free, bayes, nearer = analysis.nearer_to_bayes(group)
+            assert bayes.value < free.value and nearer.value == pytest.approx(free.value - bayes.value)
+        np.testing.assert_array_equal(groups[0]["frozen/stayed"][:], groups[1]["frozen/stayed"][:])
     said = analysis.describe(folder / "two_step_behaviour.h5").splitlines()
     assert len(said) == 22 and (folder / "two_step_behaviour.png").stat().st_size > 10_000
 
@@ -151,6 +150,19 @@ def test_a_player_is_nearest_to_itself(folder, tmp_path):
             assert (free.value, bayes.value)[gain] == 0 < (bayes.value, free.value)[gain]
             assert nearer.value == pytest.approx(free.value - bayes.value)
             assert analysis.share_of_gain(group)[:3] == pytest.approx((gain, gain, gain))
+
+
+def test_dark_is_forgetting(tmp_path, monkeypatch):
+    """Without dark it does what Bayes would have done; after a second it knows nothing."""
+    monkeypatch.setattr(two_step_dark, "DARKS_MS", (0, 1000))
+    monkeypatch.setattr(two_step_dark, "TRIALS", 20)
+    assert experiment("two-step-dark", SHIPPED, "--episodes", 8, "--threads", 1, "--out", tmp_path) == 0
+    with Result(tmp_path / "two_step_dark.h5") as result:
+        (group,) = analysis.networks(result)
+        paid, agreed = dark_analysis.measured(result, group)
+        assert np.all(group["paid"][:] <= 20) and paid[0].n == 8
+        assert agreed[0].value > 0.85 > agreed[1].value
+    assert len(dark_analysis.describe(tmp_path / "two_step_dark.h5").splitlines()) == 3
 
 
 def test_networks_of_other_tasks_are_refused(tmp_path, capsys):

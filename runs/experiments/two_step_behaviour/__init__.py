@@ -13,16 +13,19 @@ play the same episodes.
 Leaves in the folder `two_step_behaviour.h5` (docs/results/two_step.md) and `two_step_behaviour.png`.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runs.experiments.options import PRETRAINED, Folder, Overwrite, Seed, Threads
+from runs.experiments.options import PRETRAINED, Asked, Folder, Overwrite, Seed, Threads
 
 if TYPE_CHECKING:
-    from lsnn.files.network_file import NetworkFile
-    from tasks.experiment import Experiment
+    import h5py
+    import numpy as np
+
+    from runs.experiments.side_by_side import Opened
 
 NAME = "two_step_behaviour"
 BASELINES = ("model_free", "bayes")  # that play beside a network
@@ -42,59 +45,36 @@ def experiment(
 ) -> None:
     """Let every network play, follow it with the baselines, and draw what it does."""
     from analysis.two_step_behaviour import describe, write_figure
-    from lsnn.errors import InputError
-    from lsnn.files.folders import alone_in, output_folder
-    from lsnn.progress import say
-    from runs.experiments.options import check_numbers
-    from tasks.experiment import open_network
+    from runs.experiments import side_by_side
 
-    check_numbers(episodes=episodes, threads=threads, seed=seed)
-    paths = networks or [PRETRAINED / "two_step.lsnn.h5"]
-    opened = [open_network(path) for path in paths]
-    for path, (_, found) in zip(paths, opened, strict=True):
-        if found.task.name != "two-step":
-            raise InputError(f"{path}: must be a network for two-step, got {found.task.name}")
-        if found.task != opened[0][1].task:
-            raise InputError(f"{path}: must be a network for the same task as {paths[0]}, got {found.task}")
-    files = (f"{NAME}.h5", f"{NAME}.png")
-    folder = output_folder(out, "", files, overwrite, paths)
-    result, figure = (folder / name for name in files)
-    with alone_in(folder):
-        _run(paths, opened, result, episodes, seed, threads)
-        write_figure(result, figure)
-    say(f"{describe(result)}\nresult: {result}\nfigure: {figure}")
+    def measure(file: "h5py.File", opened: "list[Opened]", keys: "np.ndarray") -> Iterator[None]:
+        from lsnn.errors import InputError
+
+        for each in opened:
+            if each.task != opened[0].task:
+                raise InputError(f"{each.path}: must be a network for the task of {opened[0].path}, got {each.task}")
+        for number, each in enumerate(opened):
+            _measure(side_by_side.group_of(file, number, each), each, keys, threads)
+            yield
+
+    paths, asked = networks or [PRETRAINED / "two_step.lsnn.h5"], Asked(out, episodes, seed, threads, overwrite)
+    wanted = "two-step"
+    side_by_side.run(NAME, asked, paths, lambda task: task.name == wanted, wanted, measure, write_figure, describe)
 
 
-def _run(
-    paths: list[Path], opened: "list[tuple[NetworkFile, Experiment]]", out: Path, episodes: int, seed: int, threads: int
-) -> None:
-    """Write the result file: a group a network, in it one for itself and one for each baseline."""
-    from lsnn.files import store
-    from lsnn.files.network_file import network_sha256
-    from lsnn.progress import meter
-    from lsnn.seeds import STUDY_BRANCH, Study, episode_keys
+def _measure(group: "h5py.Group", each: "Opened", keys: "np.ndarray", threads: int) -> None:
+    """Fill the group of a network: one below it for itself and one for each baseline."""
     from runs.experiments.two_step_behaviour import measures
-    from runs.output.command import command_line
     from runs.training.train import practice_of
     from tasks.two_step.baselines import play
     from tasks.two_step.family import PRACTICE
 
-    keys = episode_keys(seed, STUDY_BRANCH, Study.TWO_STEP_BEHAVIOUR, episodes)
-    with store.write_atomically(out) as file, meter() as shown:
-        first, trained = opened[0]
-        file.attrs.update(store.provenance("result", trained.as_mapping(), seed, command_line()))
-        file.attrs.update(experiment=NAME, frozen_sha256=network_sha256(first.network))
-        store.put(file, "episode_key", keys, "1", "(episode,): the same for every network and baseline")
-        for number, (path, (network, trained)) in enumerate(zip(paths, opened, strict=True)):
-            group, task = file.create_group(f"network_{number}"), measures.task_of(trained)
-            group.attrs.update(network=path.name, seed=network.seed, command=network.command)
-            group.attrs.update(frozen_sha256=network_sha256(network.network), remapped=int(task.remapped))
-            practice = practice_of(network.seed)(PRACTICE)
-            record, value = measures.played_by(network.network, task, keys, threads)
-            worths = measures.worths_on(FOLLOWING, task, record, practice)
-            own = measures.put_player(group, "frozen", task, record)
-            measures.put_agreement(own, record, worths)
-            measures.put_errors(own, task, record, value, worths, trained.learning.discount)
-            for name in BASELINES:
-                measures.put_player(group, name, task, play(name, keys, task, practice))
-            shown.show((number + 1) / len(paths), path.name)
+    task, practice = each.task, practice_of(each.network.seed)(PRACTICE)
+    group.attrs["remapped"] = int(task.remapped)
+    record, value = measures.played_by(each.network.network, task, keys, threads)
+    worths = measures.worths_on(FOLLOWING, task, record, practice)
+    own = measures.put_player(group, "frozen", task, record)
+    measures.put_agreement(own, record, worths)
+    measures.put_errors(own, task, record, value, worths, each.experiment.learning.discount)
+    for name in BASELINES:
+        measures.put_player(group, name, task, play(name, keys, task, practice))

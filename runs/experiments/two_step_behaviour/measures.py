@@ -1,7 +1,7 @@
 """What is measured of a history of the two-step task; histories are a `Record` of E episodes of K trials."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -10,7 +10,6 @@ from sklearn.linear_model import LogisticRegression
 import lsnn
 from lsnn.files import store
 from lsnn.network import Network
-from tasks.experiment import Experiment
 from tasks.two_step import TwoStep
 from tasks.two_step.baselines import Record, values_on
 from tasks.two_step.task import choice_steps
@@ -32,11 +31,6 @@ class Fit(NamedTuple):
 
     weight: np.ndarray
     error: np.ndarray
-
-
-def task_of(experiment: Experiment) -> Any:
-    """Its task, one of two steps."""
-    return experiment.task
 
 
 def played_by(network: Network, task: TwoStep, keys: np.ndarray, threads: int) -> tuple[Record, np.ndarray]:
