@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import lsnn
 from analysis.movie import write_movie
 from analysis.nwb import write_nwb
+from analysis.pages import angle_recall
 from analysis.report import write_report
 from lsnn.blocks import Block
 from lsnn.configuration import from_mapping, to_mapping
@@ -268,3 +269,19 @@ def test_shipped_network_recalls():
             acted.append(block.trace.acted.T.copy())
         rows[kept] = task.metrics(np.concatenate(reward), np.concatenate(acted))["error"]
     assert rows[True] < 0.1 and rows[False] > 0.25
+
+
+def test_the_page_of_angle_recall_has_its_errors_by_dark(results):
+    """At each of the four darks the mean over trials; 12 episodes decide about neither bar."""
+    with lsnn.open_result(results["angle-recall"] / "result.h5") as result:
+        curve = angle_recall.by_dark(result, result["frozen"])
+        darks = ("dark_200", "dark_500", "dark_1000", "dark_2000")
+        errors = [result["frozen"].variants[name].trials["error_deg"].mean() for name in darks]
+        np.testing.assert_allclose(curve[:, :2], np.stack([[0.2, 0.5, 1.0, 2.0], errors], axis=1))
+        assert np.all((curve[:, 2] <= curve[:, 1]) & (curve[:, 1] <= curve[:, 3]))
+        page = angle_recall.page(result)
+        assert [drawing.name for drawing in page.drawings] == ["retention", "learning_curve"]
+        assert [criterion.met for criterion in page.criteria[-2:]] == [None, None]
+        assert page.criteria[-1].rule == "circular error of at most 10 deg, dark 1000 ms"
+        lines = {line.get_label(): line.get_ydata() for line in angle_recall.retention(result).axes[0].lines}
+        np.testing.assert_allclose(lines["frozen network"], errors)
