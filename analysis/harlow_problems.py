@@ -52,8 +52,8 @@ def problems_figure(result: Result) -> Figure:
     figure = new_figure(13, 5.2, "Harlow's task: choices of a network against the problems that it has met")
     left, right_hand = figure.subplots(1, 2)
     _by_trial(left, problems, chosen.mean(axis=(0, 3))[:, 1])
-    _against_problems(right_hand, problems, chosen[..., 1].mean(axis=-1), BLUE, "trial 2")
-    _against_problems(right_hand, problems, second_after_wrong(chosen), VERMILLION, "after a wrong first choice")
+    _against_problems(right_hand, problems, chosen[..., 1].mean(axis=-1), BLUE, "all")
+    _against_problems(right_hand, problems, second_after_wrong(chosen), VERMILLION, "after a wrong choice")
     _finish(right_hand, problems)
     seeds, episodes = len(chosen), chosen.shape[3]
     return add_footer(figure, result, f"n = {seeds} meta-trainings, thin; {episodes} episodes of each kind a test")
@@ -66,20 +66,21 @@ def _by_trial(axes: Axes, problems: np.ndarray, shares: np.ndarray) -> None:
     for met, share, shade in zip(problems, shares, shades, strict=True):
         axes.plot(trial, share, "o-", color=shade, markersize=4, label=told(met))
     axes.axhline(0.5, color=GREY, linestyle=":", linewidth=1.5)
-    axes.set(xlabel="trial", ylabel="share of right choices", ylim=(0.3, 1.02), title=OBJECTS[1])
+    axes.set(xlabel="trial", ylabel="share of right choices", ylim=(0.2, 1.02), title=f"by trial, {OBJECTS[1]}")
     axes.grid(axis="y", color=PALE, linewidth=0.6)
     axes.legend(title="problems met", loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9.5, title_fontsize=9.5)
 
 
 def _finish(axes: Axes, problems: np.ndarray) -> None:
     axes.axhline(0.5, color=GREY, linestyle=":", linewidth=1.5)
-    axes.set(xlabel="problems met in meta-training", ylabel="share of right choices", ylim=(0.3, 1.02))
+    axes.set(xlabel="problems met in meta-training", ylabel="share of right choices", ylim=(0.2, 1.02), title="trial 2")
     met = problems[problems > 0]
     axes.set_xscale("symlog", linthresh=met.min(), linscale=0.4)
     axes.set_xticks([0, *met[::2]], [told(each) for each in [0, *met[::2]]], rotation=45)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(axis="y", color=PALE, linewidth=0.6)
-    axes.legend(loc="lower right", fontsize=9.5)
+    axes.set_xlim(-0.2 * met.min(), 1.15 * met.max())
+    axes.legend(loc="upper left", fontsize=9.5)
 
 
 def told(number: float) -> str:
