@@ -262,7 +262,7 @@ def colour_figure(result: Result) -> Figure:
     draw_decoded(everyone, [*networks, untrained, attractor], ways)
     for axes in (turned, decoded):
         axes.annotate(alike[0].label, (0.98, 0.02), xycoords="axes fraction", ha="right", color=DARK, fontsize=9)
-    episodes = len(result.file["episode_key"])
+    episodes = len(result.file["episode_key"]) // 2
     return add_footer(figure, result, f"{episodes} test episodes each · colours after 0.5 s of dark")
 
 

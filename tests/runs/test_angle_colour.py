@@ -246,4 +246,6 @@ def test_every_map_of_the_experiment_has_its_meaning():
 
 def test_a_network_of_another_task_is_refused(tmp_path, capsys):
     code = experiment("angle-colour", PRETRAINED / "bandit.lsnn.h5", "--out", tmp_path / "out")
-    assert_one_line(code, capsys, "bandit.lsnn.h5: must be a network for angle-recall, got bandit")
+    assert_one_line(
+        code, capsys, "bandit.lsnn.h5: must be a network for angle-recall, its encoder RingCells, got bandit"
+    )

@@ -40,19 +40,15 @@ def experiment(
     overwrite: Overwrite = False,
 ) -> None:
     """Store angles and colours, and draw how well."""
+    from functools import partial
+
     from analysis.angle_colour import describe, write_figure
-    from lsnn.files.folders import alone_in, output_folder
-    from lsnn.progress import say
-    from runs.experiments.angle_colour.measuring import measure, opened
-    from runs.experiments.options import check_numbers
+    from runs.experiments import side_by_side
+    from runs.experiments.angle_colour.measuring import fits, measure
+    from runs.experiments.options import Asked, check_numbers
 
     check_numbers(episodes=episodes, threads=threads, seed=seed)
     paths = networks or [PRETRAINED / f"{name}.lsnn.h5" for name in SHIPPED_NETWORKS]
-    found = [opened(path) for path in paths]
-    files = (f"{NAME}.h5", f"{NAME}.png")
-    folder = output_folder(out, "", files, overwrite, paths)
-    result, figure = (folder / name for name in files)
-    with alone_in(folder):
-        measure(found, result, episodes, seed, threads)
-        write_figure(result, figure)
-    say(f"{describe(result)}\nresult: {result}\nfigure: {figure}")
+    asked, whole = Asked(out, 2 * episodes, seed, threads, overwrite), partial(measure, seed=seed, threads=threads)
+    rule = "angle-recall, its encoder RingCells"
+    side_by_side.run(NAME, asked, paths, fits, rule, whole, write_figure, describe)

@@ -1,30 +1,24 @@
 """What is measured of every network and of the ring attractor, and the file that keeps it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from lsnn.errors import InputError
 from lsnn.files import store
-from lsnn.files.network_file import NetworkFile, network_sha256
 from lsnn.meta import new_network
 from lsnn.network import Network
-from lsnn.progress import meter
-from lsnn.seeds import STUDY_BRANCH, Study, episode_keys
 from runs.experiments.angle_colour import ring_attractor, spiking
 from runs.experiments.angle_colour.maps import Map, all_maps, colour_cells, colour_weights, distortion
 from runs.experiments.angle_colour.reading import decoded_errors, turned_errors
 from runs.experiments.angle_colour.spiking import Told, held
-from runs.output.command import command_line
+from runs.experiments.side_by_side import Opened, group_of
 from tasks.angle_recall import AngleRecall
 from tasks.encoders import RingCells
-from tasks.experiment import Experiment, open_network
 
 Array = NDArray[np.float64]
 Keys = NDArray[np.uint64]
@@ -37,35 +31,6 @@ SAID = {
     "decoded_error_deg": "(map, episode): error of a decoder fitted to the spikes of other episodes",
     "distortion": "(map,): 1 - correlation of the drives by hue and by angle after the best rotation or reflection",
 }
-
-
-class Opened(NamedTuple):
-    """A network file of angle recall."""
-
-    path: Path
-    file: NetworkFile
-    experiment: Experiment
-
-    @property
-    def task(self) -> AngleRecall:
-        """Its task."""
-        task: Any = self.experiment.task
-        return task
-
-    @property
-    def untrained(self) -> Network:
-        """The network as it was before meta-training."""
-        return new_network(self.task, self.experiment.network, self.experiment.learning, self.file.seed)
-
-
-def opened(path: Path) -> Opened:
-    """A network file; InputError for one of another task, or of other cells than a ring's."""
-    file, experiment = open_network(path)
-    if experiment.task.name != AngleRecall.name:
-        raise InputError(f"{path}: must be a network for {AngleRecall.name}, got {experiment.task.name}")
-    if not isinstance(experiment.task.encoder, RingCells):
-        raise InputError(f"{path}: its encoder must be RingCells, got {experiment.task.encoder!r:.80}")
-    return Opened(path, file, experiment)
 
 
 class Episodes(NamedTuple):
@@ -84,43 +49,40 @@ class Episodes(NamedTuple):
 Run = Callable[[AngleRecall, Array, Keys], Told]  # a task of one dark, synapses of its ring or colour cells, keys
 
 
-def measure(networks: list[Opened], out: Path, count: int, seed: int, threads: int) -> None:
-    """Write the result file: a group a network, one of the first network untrained, one of the ring attractor."""
-    keys = episode_keys(seed, STUDY_BRANCH, Study.ANGLE_COLOUR, 2 * count)
-    episodes, ways, first = Episodes(keys[:count], keys[count:], seed), all_maps(), networks[0]
-    with store.write_atomically(out) as result, meter() as shown:
-        result.attrs.update(store.provenance("result", first.experiment.as_mapping(), seed, command_line()))
-        result.attrs.update(experiment="angle_colour", frozen_sha256=network_sha256(first.file.network))
-        put_header(result, episodes, ways)
-        for number, network in enumerate(networks):
-            shown.show(number / (len(networks) + 2), network.path.name)
-            group = network_group(result, f"network_{number}", network)
-            put_spiking(group, network.file.network, network.task, episodes, threads)
-            put_colours(group, ways, network.task, *spiking_run(network.file.network, network.task, threads), episodes)
-        shown.show(len(networks) / (len(networks) + 2), "untrained")
-        group = result.create_group("untrained")
-        put_colours(group, ways, first.task, *spiking_run(first.untrained, first.task, threads), episodes)
-        shown.show((len(networks) + 1) / (len(networks) + 2), "ring attractor")
-        put_attractor(result.create_group("attractor"), ways, first.task, episodes)
+def fits(task: Any) -> bool:
+    """Whether a task is one of angles on a ring of cells."""
+    return task.name == AngleRecall.name and isinstance(task.encoder, RingCells)
 
 
-def put_header(result: h5py.File, episodes: Episodes, ways: list[Map]) -> None:
-    """What all share: episodes, darks, maps."""
-    result.attrs["maps"] = json.dumps([list(way) for way in ways])
-    result.attrs["colour_dark_ms"] = COLOUR_DARK_MS
-    store.put(result, "episode_key", episodes.test, "1", "(episode,): tested, the same for all")
-    store.put(result, "fit_key", episodes.fit, "1", "(episode,): on which rotations and decoders are fitted")
+def measure(result: h5py.File, networks: list[Opened], keys: Keys, seed: int, threads: int) -> Iterator[None]:
+    """Fill the file: a group a network, one of the first network untrained, one of the ring attractor.
+
+    Args:
+        keys: (2 E,): on the first half rotations and decoders are fitted, the second is tested.
+    """
+    half = len(keys) // 2
+    episodes, ways, first = Episodes(keys[:half], keys[half:], seed), all_maps(), networks[0]
+    result.attrs.update(maps=json.dumps([list(way) for way in ways]), colour_dark_ms=COLOUR_DARK_MS)
     store.put(result, "dark_ms", np.array(DARKS_MS), "ms", "(dark,): between the angle and the cue")
+    for number, each in enumerate(networks):
+        group, network, task = group_of(result, number, each), each.network.network, each.task
+        group.attrs["kind"] = kind_of(each)
+        put_spiking(group, network, task, episodes, threads)
+        put_colours(group, ways, task, *spiking_run(network, task, threads), episodes)
+        if number < len(networks) - 1:
+            yield
+    untrained = new_network(first.task, first.experiment.network, first.experiment.learning, first.network.seed)
+    group = result.create_group("untrained")
+    put_colours(group, ways, first.task, *spiking_run(untrained, first.task, threads), episodes)
+    put_attractor(result.create_group("attractor"), ways, first.task, episodes)
+    yield
 
 
-def network_group(result: h5py.File, name: str, network: Opened) -> h5py.Group:
-    """A group for what a network did, with where it came from."""
-    config, group = network.experiment.network, result.create_group(name)
-    group.attrs.update(network=network.path.name, seed=network.file.seed, command=network.file.command)
-    group.attrs.update(frozen_sha256=network_sha256(network.file.network))
+def kind_of(network: Opened) -> str:
+    """What tells networks apart: `adaptive`, `LIF`, or the name of another neuron model."""
+    config = network.experiment.network
     model = config.models[1].name
-    group.attrs["kind"] = model if model != "alif" else "adaptive" if config.beta > 0 else "LIF"
-    return group
+    return model if model != "alif" else "adaptive" if config.beta > 0 else "LIF"
 
 
 # Colours
