@@ -50,7 +50,7 @@ def describe(path: Path) -> str:
 @styled
 def dark_figure(result: Result) -> Figure:
     """Reward and agreement by the dark before every choice, a line a network."""
-    figure = new_figure(11, 4.8, "The two-step task, weights frozen: dark before every choice")
+    figure = new_figure(11, 5.8, "The two-step task, weights frozen: dark before every choice")
     darks, seen = array(result.file, "dark_ms", (None,), Rule(0)), set()
     panels = figure.subplots(1, 2)
     for group in networks(result):
@@ -61,13 +61,15 @@ def dark_figure(result: Result) -> Figure:
             axes.errorbar(darks, value, [value - low, high - value], fmt="o-", color=colour, markersize=5,
                           label=None if label in seen else label)  # fmt: skip
         seen.add(label)
-    for axes, what in zip(panels, ("trials that paid", "choices as Bayes would have made them"), strict=True):
+    for axes, what in zip(panels, ("trials that paid", "agreement with exact Bayes"), strict=True):
         axes.axhline(0.5, color=GREY, linestyle=":", linewidth=1.5)
         axes.set(xlabel="nothing is shown for (ms)", ylabel=what)
-        axes.set_xscale("symlog", linthresh=10)
-        axes.set_xticks(darks, [f"{dark:g}" for dark in darks])
+        axes.set_xscale("symlog", linthresh=10, linscale=0.5)
+        axes.set_xticks(darks, [f"{dark:g}" for dark in darks], fontsize=10)
+        axes.set_xticks([], minor=True)
+        axes.set_xlim(-2, 1.3 * max(darks))
         axes.grid(axis="y", color=PALE, linewidth=0.6)
-    panels[0].legend(loc="upper right")
+    panels[0].legend(loc="lower left")
     episodes = len(result.file["episode_key"])
     return add_footer(figure, result, f"bars: 95 % over {episodes} episodes · a line a network")
 
