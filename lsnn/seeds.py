@@ -50,6 +50,7 @@ class Study(IntEnum):
     TWO_STEP_BEHAVIOUR = 21
     INDUCTION_MEMORY = 22
     TWO_STEP_DARK = 23
+    DEMO = 24
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:

@@ -319,6 +319,25 @@ def movie(
 
 @main.command()
 @reporting
+def demo(
+    network: Annotated[Path, typer.Argument(help="A network file of the water maze.")],
+    out: Annotated[Path, typer.Option(help="The .html to write.")],
+    episodes: Annotated[int, typer.Option(help="Mazes on which the decoder of the platform's place is fitted.")] = 256,
+    seed: Annotated[int, typer.Option(help="Seed of the mazes.")] = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a page on which the frozen network runs in the reader's browser, to be taken apart by buttons."""
+    from lsnn.files.folders import output_file
+    from lsnn.progress import say
+    from runs.demo.page import write_page
+
+    checked_seed = _checked_seed(seed)
+    output_file(out, overwrite, [network])
+    say(f"demo: {write_page(network, out, checked_seed, episodes, command_line(), overwrite)}")
+
+
+@main.command()
+@reporting
 def export(
     result: Annotated[Path, typer.Argument(help="A result file of `lsnn test`.")],
     nwb: Annotated[Path, typer.Option(help="The NWB file to write.")],

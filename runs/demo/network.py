@@ -52,6 +52,7 @@ def task_data(task: Task) -> dict[str, Any]:
         InputError: a task of another family, or an encoder that the script does not know.
     """
     require(task.name == "water-maze", "task of the network", "water-maze, whose page this is", task.name)
+    require(task.platforms == 1, "task.platforms", "1, as on the page", task.platforms)  # type: ignore[attr-defined]
     require(task.encoder.function in ENCODERS, "task.encoder.kind", "PlaceCells or CoordinateCells", task.encoder)
     return {
         "parameters": packed(task.parameters(), np.float64), "encoder": task.encoder.function,
