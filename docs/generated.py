@@ -23,11 +23,13 @@ from typer.cli import get_docs_for_click
 from lsnn.configuration import NOTHING, to_mapping
 from lsnn.learning.config import LearningConfig
 from lsnn.network import NetworkConfig
+from runs.demo.page import write_page
 from tasks import registry
 from tasks.environment import env_class
 from tasks.experiment import Experiment, preset
 
 HEAD = ("name", "default", "meaning", "unit", "symbol", "source")
+NETWORK = "runs/pretrained/water_maze.lsnn.h5"
 FAMILY_PAGES = Path(__file__).parent / "families"
 
 
@@ -198,6 +200,13 @@ def written(text: Callable[[], str]) -> type[SphinxDirective]:
     return Written
 
 
+def live_page(app: Sphinx, error: Exception | None) -> None:
+    """The page of `lsnn demo` beside the others."""
+    if error is None and app.builder.format == "html":
+        command = f"lsnn demo {NETWORK} --out demo.html"
+        write_page(Path(__file__).parents[1] / NETWORK, Path(app.outdir) / "demo.html", 0, 256, command, True)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("parameters", Parameters)
     app.add_directive("task-parameters", written(task_sections))
@@ -205,4 +214,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("families", written(family_table))
     app.add_directive("environments", written(environment_sections))
     app.add_directive("commands", written(command_sections))
+    app.connect("build-finished", live_page)
     return {"parallel_read_safe": True}

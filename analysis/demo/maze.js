@@ -1,4 +1,4 @@
-// The water maze (tasks/water_maze/dynamics.py) and the input cells that read it (tasks/encoders/), in double precision.
+// The water maze (tasks/water_maze/dynamics.py) and the input cells that read it (tasks/encoders/); double precision.
 
 // The state, and the parameters of the task.
 const [X, Y, ON_PLATFORM, WALL, PLATFORM_X, PLATFORM_Y, WAIT, TRIAL, FOUND, OTHER_X, OTHER_Y, ROTATION, START_RADIUS,

@@ -10,7 +10,8 @@ const reading = data.reading && {
 };
 
 const page = {
-  swimmers: [], histories: [], maze: 0, shown: 0, playing: false, owed: 0, last: null, computed_ms: 0, computed_in: 0,
+  swimmers: [], histories: [], maze: 0, shown: 0, playing: false, owed: 0, last: null, frames: 0, computed_ms: 0,
+  computed_in: 0,
 };
 
 const names = ["A", "B"];
@@ -96,7 +97,8 @@ function frame(now) {
   page.owed = Math.min(page.owed + passed * speed(), 60);
   const whole = Math.floor(page.owed);
   page.owed -= whole ? advance_by(whole) : 0;
-  draw();
+  page.frames += 1;
+  draw(page.frames % CHARTS_EVERY === 0);
   requestAnimationFrame(frame);
 }
 
@@ -107,20 +109,24 @@ function play(on) {
   $("play").textContent = on ? "Pause" : "Play";
   $("play").setAttribute("aria-pressed", String(on));
   if (on) requestAnimationFrame(frame);
+  else if (page.swimmers.length) draw();
 }
 
 // Drawing and numbers
 
-function draw() {
+const CHARTS_EVERY = 3; // frames
+
+function draw(charts = true) {
   page.swimmers.forEach((swimmer, i) => {
     const selected = document.activeElement === pools[i] ? moved_by_keys() : null;
     draw_pool(pools[i], swimmer, reading, $("heat").checked, selected);
   });
   const swimmer = page.swimmers[page.shown], history = page.histories[page.shown], { t } = swimmer.animal;
+  tell_numbers(swimmer, t);
+  if (!charts) return;
   draw_raster($("raster"), history, populations, data.population_names, t);
   if (reading) draw_thresholds($("thresholds"), history, t);
   draw_latencies($("latencies"), swimmer);
-  tell_numbers(swimmer, t);
 }
 
 const median = (numbers) => {
@@ -130,17 +136,20 @@ const median = (numbers) => {
 
 function tell_numbers(swimmer, t) {
   const { trials } = swimmer, { maze } = swimmer.animal, last = trials.at(-1), recent = trials.slice(1).slice(-10);
-  const phase = swimmer.dark ? "in the dark" : maze[ON_PLATFORM] ? "on the platform" : `searching for ${swimmer.searching} ms`;
+  const rests = swimmer.dark ? "in the dark" : maze[ON_PLATFORM] ? "on the platform" : null;
+  const rate = Math.round((1000 * page.computed_ms) / page.computed_in);
   const numbers = {
-    time: `${t} ms`, phase, visits: trials.length, "last-latency": last ? `${last.latency} ms` : "–",
+    time: `${t} ms`, phase: rests || `searching for ${swimmer.searching} ms`, visits: trials.length,
+    "last-latency": last ? `${last.latency} ms` : "–",
     oracle: last ? `${last.oracle} ms` : "–",
     median: recent.length ? `${median(recent.map((trial) => trial.latency))} ms` : "–",
-    rate: page.computed_in ? `${Math.round((1000 * page.computed_ms) / page.computed_in)} ms of network a second` : "–",
+    rate: page.computed_in ? `${rate} ms of network a second` : "–",
   };
   if (reading) {
     const place = read_place(reading, swimmer.animal.state);
     const wrong = Math.hypot(place.x - maze[PLATFORM_X], place.y - maze[PLATFORM_Y]);
-    numbers.decoded = `(${place.x.toFixed(2)}, ${place.y.toFixed(2)}), ${wrong.toFixed(2)} pool radii from the platform`;
+    const [x, y, far] = [place.x, place.y, wrong].map((length) => length.toFixed(2));
+    numbers.decoded = `(${x}, ${y}), ${far} pool radii from the platform`;
   }
   for (const [id, value] of Object.entries(numbers)) if ($(id)) $(id).textContent = value;
   $("platform-place").textContent = `(${maze[PLATFORM_X].toFixed(2)}, ${maze[PLATFORM_Y].toFixed(2)})`;
@@ -185,7 +194,7 @@ function drag(canvas, number) {
   canvas.addEventListener("pointerup", drop);
   canvas.addEventListener("pointercancel", drop);
   canvas.addEventListener("keydown", (event) => key_moves(event, number));
-  for (const kind of ["focus", "blur"]) canvas.addEventListener(kind, draw);
+  for (const kind of ["focus", "blur"]) canvas.addEventListener(kind, () => draw());
 }
 
 function moved(number, what) {
@@ -281,7 +290,7 @@ for (const [i, id] of ["show-a", "show-b"].entries()) {
     draw();
   });
 }
-$("heat").addEventListener("change", draw);
+$("heat").addEventListener("change", () => draw());
 
 const tour = Array.from(document.querySelectorAll("#tour li"));
 let tour_step = 0;
@@ -306,7 +315,7 @@ document.addEventListener("visibilitychange", () => {
     play(true);
   }
 });
-window.addEventListener("resize", draw);
+window.addEventListener("resize", () => draw());
 
 pools.forEach(drag);
 show_tour(0);

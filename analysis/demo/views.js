@@ -34,15 +34,19 @@ function pool_scale(canvas) {
 const HEAT_SIDE = 48, heat_canvas = document.createElement("canvas");
 heat_canvas.width = heat_canvas.height = HEAT_SIDE;
 
+// A colour of an image, blue, green and red, with an opacity of 0 to 255.
+const HEAT = 0x009fe6, RAISED = 0x824e00;
+const opaque = (colour, opacity) => ((Math.round(opacity) << 24) | colour) >>> 0;
+
 // A Gaussian about the place that was read, over the pool.
 function draw_heat(pen, scale, place) {
   const small = heat_canvas.getContext("2d"), image = small.createImageData(HEAT_SIDE, HEAT_SIDE);
-  for (let row = 0; row < HEAT_SIDE; row++) {
-    for (let column = 0; column < HEAT_SIDE; column++) {
-      const x = ((column + 0.5) / HEAT_SIDE) * 2 - 1, y = 1 - ((row + 0.5) / HEAT_SIDE) * 2;
-      const far = ((x - place.x) ** 2 + (y - place.y) ** 2) / (2 * place.sd ** 2), index = 4 * (row * HEAT_SIDE + column);
-      image.data.set([230, 159, 0, 235 * Math.exp(-far) * Math.min(1, 0.35 / place.sd)], index);
-    }
+  const colours = new Uint32Array(image.data.buffer);
+  const middles = Array.from({ length: HEAT_SIDE }, (_, i) => (2 * i + 1) / HEAT_SIDE - 1);
+  const along = (centre) => middles.map((middle) => Math.exp(-((middle - centre) ** 2) / (2 * place.sd ** 2)));
+  const across = along(place.x), down = along(-place.y), strength = 235 * Math.min(1, 0.35 / place.sd);
+  for (let i = 0; i < colours.length; i++) {
+    colours[i] = opaque(HEAT, strength * across[i % HEAT_SIDE] * down[Math.floor(i / HEAT_SIDE)]);
   }
   small.putImageData(image, 0, 0);
   const [left, top] = scale.to_screen(-1, 1);
@@ -57,6 +61,7 @@ function circle(pen, scale, x, y, radius) {
 
 function draw_pool(canvas, swimmer, reading, shows_heat, selected) {
   const { pen, width, height } = prepared(canvas), scale = pool_scale(canvas), { maze } = swimmer.animal;
+  if (scale.radius <= 0) return; // not laid out yet
   circle(pen, scale, 0, 0, 1);
   pen.fillStyle = swimmer.dark ? "#4A4A4A" : WATER;
   pen.fill();
@@ -160,18 +165,21 @@ function draw_raster(canvas, history, populations, names, now) {
   const { pen, width, height } = prepared(canvas), n = populations.length, tall = height - BOTTOM - 2;
   const from = now - RASTER_MS, x_of = (t) => LEFT + ((t - from) / RASTER_MS) * (width - LEFT);
   const dot = Math.max(1.2, tall / n), wide = Math.max(1.2, (width - LEFT) / RASTER_MS);
-  for (const { t, cells } of history.spikes) {
-    for (const cell of cells) {
-      pen.fillStyle = populations[cell] === 2 ? BLUE : populations[cell] === 1 ? ORANGE : DARK_GREY;
-      pen.fillRect(x_of(t), (cell / n) * tall, wide, dot);
+  [DARK_GREY, ORANGE, BLUE].forEach((colour, population) => {
+    pen.fillStyle = colour;
+    pen.beginPath();
+    for (const { t, cells } of history.spikes) {
+      for (const cell of cells) if (populations[cell] === population) pen.rect(x_of(t), (cell / n) * tall, wide, dot);
     }
-  }
+    pen.fill();
+  });
   pen.fillStyle = DARK_GREY;
   pen.textAlign = "right";
   let first = 0;
   for (let p = 0; p < 3; p++) {
     const count = populations.filter((own) => own === p).length;
-    if (count && (p === 0 || names[p] !== names[p - 1])) pen.fillText(names[p], LEFT - 6, ((first + count / 2) / n) * tall + 4);
+    const repeated = p > 0 && names[p] === names[p - 1];
+    if (count && !repeated) pen.fillText(names[p], LEFT - 6, ((first + count / 2) / n) * tall + 4);
     first += count;
   }
   time_axis(pen, LEFT, width, height - BOTTOM, from, now, 100);
@@ -185,15 +193,16 @@ function draw_thresholds(canvas, history, now) {
   const span = COLUMNS * COLUMN_MS, from = now - span, small = threshold_image.getContext("2d");
   threshold_image.width = COLUMNS;
   threshold_image.height = rows;
-  const image = small.createImageData(COLUMNS, rows);
+  const image = small.createImageData(COLUMNS, rows), colours = new Uint32Array(image.data.buffer);
   let greatest = 0;
   for (const { values } of history.columns) for (const value of values) greatest = Math.max(greatest, Math.abs(value));
   for (const { t, values } of history.columns) {
     const column = Math.floor((t - 1 - from) / COLUMN_MS);
     if (column < 0) continue;
-    values.forEach((value, row) => {
-      image.data.set([0, 78, 130, (255 * Math.abs(value)) / (greatest || 1)], 4 * (row * COLUMNS + column));
-    });
+    const scale = 255 / (greatest || 1);
+    for (let row = 0; row < rows; row++) {
+      colours[row * COLUMNS + column] = opaque(RAISED, scale * Math.abs(values[row]));
+    }
   }
   small.putImageData(image, 0, 0);
   pen.imageSmoothingEnabled = false;
@@ -220,7 +229,7 @@ function draw_latencies(canvas, swimmer) {
   const { pen, width, height } = prepared(canvas), tall = height - BOTTOM - 14, top = 6, { trials } = swimmer;
   const first = Math.max(0, trials.length - SHOWN_TRIALS), shown = trials.slice(first);
   const y_of = (ms) => top + tall * (1 - Math.log(Math.max(1, ms)) / Math.log(3000));
-  const x_of = (trial) => LEFT + 12 + ((trial - first) / Math.max(10, Math.min(SHOWN_TRIALS, shown.length))) * (width - LEFT - 16);
+  const apart = (width - LEFT - 16) / Math.max(10, shown.length), x_of = (trial) => LEFT + 12 + (trial - first) * apart;
   pen.textAlign = "right";
   for (const tick of TICKS) {
     pen.fillStyle = DARK_GREY;

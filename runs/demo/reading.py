@@ -108,7 +108,9 @@ def spread_of(predicted: np.ndarray, error: np.ndarray) -> list[float]:
     """Standard deviation of the error between the `EDGES`; predicted: from the mean platform; both (samples, 2)."""
     level = np.searchsorted(EDGES, np.hypot(*predicted.T))
     squared = np.mean(error**2, axis=1)
-    found = [float(np.sqrt(squared[level == i].mean())) if sum(level == i) >= FEWEST else None for i in range(len(EDGES) + 1)]
+    found = [
+        float(np.sqrt(squared[level == i].mean())) if sum(level == i) >= FEWEST else None for i in range(len(EDGES) + 1)
+    ]
     known = [sd for sd in found if sd is not None]
     return [max(known, default=1.0) if sd is None else sd for sd in found]
 

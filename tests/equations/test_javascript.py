@@ -82,13 +82,15 @@ def test_every_model_step_to_the_bit(model, tmp_path):
     }
     values = constants | {"I": single(generator.standard_normal(N))} | values
     values |= {"held": np.arange(N) % 3 == 0, "spike": np.arange(N) % 2 == 0}
+    calls, expected, order = [], [], list(values)
     for name in ("integrate", "crosses", "reset"):
-        expected, arguments = in_numpy(name, model, values)
-        call = f"{name}_{model.name}({', '.join(f'given[{i}][k]' for i in range(len(arguments)))})"
-        rows = [values[argument] for argument in arguments]
-        found = in_node(f"given[0].map((_, k) => [{call}].flat())", rows, tmp_path, javascript_of([model]))
-        assert expected.dtype in (np.dtype(np.float32), np.dtype(bool))
-        np.testing.assert_array_equal(found.T, expected)
+        results, arguments = in_numpy(name, model, values)
+        calls.append(f"{name}_{model.name}({', '.join(f'given[{order.index(a)}][k]' for a in arguments)})")
+        assert results.dtype in (np.dtype(np.float32), np.dtype(bool))
+        expected += list(single(results))
+    expression = f"given[0].map((_, k) => [{', '.join(calls)}].flat())"
+    found = in_node(expression, list(values.values()), tmp_path, javascript_of([model]))
+    np.testing.assert_array_equal(found.T, expected)
 
 
 def test_names_that_javascript_keeps_for_itself():
