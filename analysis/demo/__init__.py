@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from lsnn.files.whole import write_whole
 
@@ -51,7 +50,7 @@ def demo_page(data: Mapping[str, Any], models: str, names: Sequence[str], told: 
     )
     script = simulation_script(models, names) + "\n".join(map(_text, SHOWN))
     return environment.get_template("page.html.jinja").render(
-        data=Markup(as_json(data)), script=Markup(script), style=Markup(_text("page.css")), told=told,
+        data=as_json(data), script=script, style=_text("page.css"), told=told,
         reading=data["reading"],
     )  # fmt: skip
 
