@@ -196,7 +196,7 @@ def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("colour")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(maps, "GRADED", {"cells": (16.0,)})
-        patch.setattr(maps, "KINDS", ("same", "cells", "shuffled"))
+        patch.setattr(maps, "KINDS", ("same", "cells"))
         patch.setattr(measuring, "DARKS_MS", (50, 100))
         patch.setattr(measuring, "COLOUR_DARK_MS", 50)
         lif = PRETRAINED / "angle_recall_lif.lsnn.h5"
@@ -209,7 +209,7 @@ def test_equal_networks_are_measured_alike(folder):
         assert [file[f"network_{k}"].attrs["kind"].decode() for k in range(3)] == ["adaptive", "LIF", "adaptive"]
         for name in ("answer_deg", "erased_error_deg", "turned_error_deg", "decoded_error_deg", "distortion"):
             np.testing.assert_array_equal(file["network_0"][name], file["network_2"][name])
-        assert file["untrained"]["decoded_error_deg"].shape == file["attractor"]["turned_error_deg"].shape == (4, 16)
+        assert file["untrained"]["decoded_error_deg"].shape == file["attractor"]["turned_error_deg"].shape == (2, 16)
         drift = file["attractor"]["drift_deg"][:]
         assert drift.shape == (4, 16) and not drift[0].any() and drift[1:].any()
         assert file["network_0"]["turned_error_deg"][0].mean() < 10 < file["untrained"]["turned_error_deg"][0].mean()
@@ -219,11 +219,11 @@ def test_the_figure_says_what_was_measured(folder):
     with Result(folder / "angle_colour.h5") as result:
         found, ways = analysis.groups(result), analysis.maps_of(result)
         assert [group.name for group in found] == ["network_0", "network_1", "network_2", "untrained", "attractor"]
-        assert [way.label for way in ways] == ["same", "cells 16", "shuffled", "shuffled"]
+        assert [way.label for way in ways] == ["same", "cells 16"]
         darks, error = analysis.by_dark(result, found[0])
         assert darks.tolist() == [0.05, 0.1] and np.all(error < 10)
         lines = analysis.map_lines(found[0], ways)
-        assert list(lines) == ["same", "cells 16", "shuffled"] and lines["same"].startswith("0.00, ")
+        assert list(lines) == ["same", "cells 16"] and lines["same"].startswith("0.00, ")
         assert list(analysis.erased(found[1])) == ["nothing", "v", "all but v"]
         figure = analysis.colour_figure(result)
         assert len(figure.axes) == 3 + 3 + 3
