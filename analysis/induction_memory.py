@@ -123,6 +123,7 @@ def _finish(left: Axes, right: Axes, darks: np.ndarray, tau_a_ms: set[float]) ->
         right.axvline(tau, color=GREY, linewidth=1)
         right.annotate("τ_a", (tau, 0.94), (-4, 0), textcoords="offset points", ha="right", color=GREY)
     right.set_xscale("symlog", linthresh=50)
+    right.set_xlim(-10, 1.25 * max(darks.max(), *tau_a_ms))
     right.set_xticks(darks, [f"{dark:g}" for dark in darks])
     right.minorticks_off()
     right.set(xlabel="dark between the last pair and the first query (ms)")
