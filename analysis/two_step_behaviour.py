@@ -232,6 +232,7 @@ def _draw_agreement(axes: Axes, groups: list[h5py.Group]) -> None:
     axes.set(
         title="e  Does what a baseline would have done", ylabel="share", ylim=(0.5, 1.01), xticks=range(len(FOLLOWED))
     )
+    axes.set_xlim(-0.6, len(FOLLOWED) - 0.4)
     axes.set_xticklabels(FOLLOWED.values())
     axes.grid(axis="y", color=PALE, linewidth=0.6)
 
