@@ -14,12 +14,14 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from lsnn.kernels.draws import BASELINE, uniform
+from lsnn.kernels.entry import entry, numbers, whole
 from lsnn.validation import keys_of, require, require_kind
 from tasks.two_step.task import (
     COMMON,
     GOOD,
     MAP,
     N_ACTIONS,
+    N_PARAMETERS,
     N_STATE,
     PAYS,
     REMAPPED,
@@ -53,6 +55,7 @@ class Record(NamedTuple):
     map: NDArray[np.int8]
 
 
+@entry(parameters=numbers(N_PARAMETERS), memory=numbers(N_MEMORY))
 @njit(error_model="numpy")
 def start(parameters, memory):
     """What a learner knows before the first trial: nothing but, where it is not drawn, the map."""
@@ -98,6 +101,10 @@ def _learn(baseline, parameters, rates, action, second, paid, memory):
         _update_values(rates, action, second, paid, memory)
 
 
+@entry(
+    baseline=whole(MODEL_FREE, BAYES), parameters=numbers(N_PARAMETERS), memory=numbers(N_MEMORY),
+    action=whole(0, N_ACTIONS - 1),
+)  # fmt: skip
 @njit(error_model="numpy")
 def worth(baseline, parameters, memory, action):
     """The chance that an action pays as a learner sees it."""
