@@ -168,6 +168,7 @@ class Training:
     def start_clock(self) -> None:
         """Time runs on from the end of the last iteration, what lies between is not counted."""
         self.started = time.monotonic() - 60 * self.last_minutes
+        self.cpu_started = time.process_time()
 
     @property
     def last_minutes(self) -> float:
@@ -178,6 +179,11 @@ class Training:
     def minutes(self) -> float:
         """Spent on meta-training, earlier parts of a resumed run included."""
         return (time.monotonic() - self.started) / 60
+
+    @property
+    def core_minutes(self) -> float:
+        """CPU time of this process since its clock began; workers have theirs."""
+        return (time.process_time() - self.cpu_started) / 60
 
     def step(self) -> Row:
         """One iteration, with a test on the whole task every so often; its row of the history."""
@@ -311,7 +317,7 @@ def train(
     if interrupted.signal is None:
         if training.learner.iteration == begun:
             say(f"{budget} had been spent already: no further iteration")
-        say(f"meta-trained for {spent}: {path}")
+        say(f"meta-trained for {spent} ({training.core_minutes:.1f} core-minutes of this process): {path}")
         return path, 0
     own = own_file(training.learner.task)
     task = training.learner.task.name if own is None else own.path

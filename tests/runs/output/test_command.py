@@ -97,7 +97,7 @@ def test_a_bar_on_a_terminal_that_is_not_utf8(tmp_path):
     except OSError:  # the other end was closed
         pass
     assert process.communicate(timeout=60) == (None, b"") and process.returncode == 0
-    assert b"meta-trained for" in seen and seen.isascii()
+    assert b"meta-trained for" in seen and b" core-minutes of this process): " in seen and seen.isascii()
 
 
 def test_say_in_a_program_of_ones_own(monkeypatch):
