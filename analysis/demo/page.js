@@ -3,7 +3,8 @@
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const { network, task } = unpacked(data, MODELS);
-const keys = data.keys, populations = Array.from(new Int8Array(bytes_of(data.populations).buffer));
+const keys = data.keys, scale = floats(data.scale);
+const populations = Array.from(new Int8Array(bytes_of(data.populations).buffer));
 const reading = data.reading && {
   ...data.reading, slots: integers(data.reading.slots), weight: floats(data.reading.weight),
   sorted: Array.from(integers(data.reading.sorted)),
@@ -70,7 +71,7 @@ function advance_by(steps) {
   let done = 0;
   for (; done < steps; done++) {
     page.swimmers.forEach((swimmer, i) => {
-      const event = swimmer.step(data.b0);
+      const event = swimmer.step(scale);
       page.histories[i].add(swimmer.animal, event === "visit");
       if (event === "visit") announce(swimmer, i);
     });

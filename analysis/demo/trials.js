@@ -10,7 +10,7 @@ class Swimmer {
     this.trials = []; // those that ended: { latency, oracle, note }
     this.notes = []; // what was done to it: { trial, text }
     this.frozen = null; // kept variables that are held
-    this.noise = 0; // standard deviation of the membranes' noise, in units of b0, per square root of a ms
+    this.noise = 0; // standard deviation of the membranes' noise in a ms, in the unit of each threshold
     this.silenced = new Uint8Array(network.n_neurons);
     this.trail = [];
     this.start_trial();
@@ -32,11 +32,11 @@ class Swimmer {
     return maze[WAIT] > 0 && maze[ON_PLATFORM] === 0;
   }
 
-  // One millisecond; returns "visit", "release" or null.
-  step(b0) {
+  // One millisecond; returns "visit", "release" or null. scale: the unit of each neuron's threshold.
+  step(scale) {
     const { animal } = this, { maze, state, network } = animal, waited = maze[WAIT] > 0;
     if (this.frozen) state.x.set(this.frozen, network.n_neurons);
-    if (this.noise > 0) this.shake(b0);
+    if (this.noise > 0) this.shake(scale);
     for (let i = 0; i < network.n_neurons; i++) if (this.silenced[i]) state.refractory[i] = 2;
     const visit = animal.step();
     if (!this.dark) this.trail.push(maze[X], maze[Y]);
@@ -50,10 +50,10 @@ class Swimmer {
     return "release";
   }
 
-  shake(b0) {
+  shake(scale) {
     const { x } = this.animal.state, stepped = step_key(this.animal.key, this.animal.t, PAGE_NOISE);
     const n = this.animal.network.n_neurons;
-    for (let i = 0; i < n; i++) x[i] += this.noise * b0 * normal_of(stepped, i);
+    for (let i = 0; i < n; i++) x[i] += this.noise * scale[i] * normal_of(stepped, i);
   }
 
   note(text) {

@@ -46,8 +46,7 @@ class HostModel:
 
     def constants(self, dt: float, given: Values) -> np.ndarray:
         """Constants of the compiled code, (n_constants, n); given: parameters that the network holds."""
-        rows = self._rows(self._own("constants"), dt, given)
-        (scale,) = self._rows(lambda *arguments: (self._own("scale")(*arguments),), dt, given)
+        rows, scale = self._rows(self._own("constants"), dt, given), self.scale(dt, given)
         if not (scale > 0).all():
             place = f"neuron model {self.model.name!r}, scale, {self.model.scale!r}"
             raise InputError(f"{place}: must be > 0, is {scale.min()}")
@@ -58,6 +57,11 @@ class HostModel:
                 f"parameters, see {', '.join(names)} in its source"
             )
         return rows
+
+    def scale(self, dt: float, given: Values) -> np.ndarray:
+        """The unit of u, the distance from the threshold, (n,)."""
+        (scale,) = self._rows(lambda *arguments: (self._own("scale")(*arguments),), dt, given)
+        return scale
 
     def initial(self, dt: float, given: Values) -> np.ndarray:
         """State variables at the start, (n_variables, n); a block's state holds what goes beyond them."""

@@ -39,12 +39,13 @@ def page_data(file: NetworkFile, experiment: Experiment, seed: int, episodes: in
     network = file.network
     config = network.config
     task = task_data(experiment.task)
+    scale = np.concatenate([group.model.scale(config.dt_ms / 1000, group.given) for group in network.groups])
     return {
         "network": network_data(network),
         "task": task,
         "keys": key_data(episode_keys(seed, TEST_BRANCH, 0, MAZES)),
         "populations": packed(network.population(), np.int8),
         "population_names": list(config.population_names),
-        "b0": config.b0,
+        "scale": packed(scale, np.float32),
         "reading": reading_data(file, experiment, seed, episodes),
     }
