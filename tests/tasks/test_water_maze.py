@@ -199,20 +199,22 @@ RETENTION = {
 
 def pauses(count: int, **members) -> np.ndarray:
     """Steps on the platform and in the dark after each of `count` visits of an episode, (count, 2), by what is seen."""
-    state, found = placed(0.54, 0.0), np.zeros((count, 2), int)
+    state, found, parameters = placed(0.54, 0.0), np.zeros((count, 2), int), WaterMaze(**members).parameters()
+    observation = np.zeros(4)
     for trial in range(count):
         state[[X, Y]] = 0.84, 0.0
-        assert moved(state, EAST, 0, **members)[0] == 1.0
+        assert transition(KEY, 0, EAST, parameters, state)[0] == 1.0
         while state[TRIAL] == trial:
-            found[trial, 0 if seen(state)[2] else 1] += 1
-            moved(state, STILL, 1, **members)
+            observe(state, parameters, observation)
+            found[trial, 0 if observation[2] else 1] += 1
+            transition(KEY, 1, STILL, parameters, state)
     return found
 
 
 def test_rest_and_dark_are_drawn_for_every_trial() -> None:
-    rest, dark = pauses(2000, **RETENTION).T
+    rest, dark = pauses(1000, **RETENTION).T
     assert set(rest) == {3, 4, 5, 6}
-    assert abs(np.mean(dark == 0) - 0.2) < 5 * math.sqrt(0.16 / 2000)
+    assert abs(np.mean(dark == 0) - 0.2) < 5 * math.sqrt(0.16 / 1000)
     drawn = dark[dark > 0]
     assert drawn.min() == 10 and 950 < drawn.max() <= 1000
     below = np.mean(drawn < 100)  # log-uniform: half of the drawn ones lie in each of the two decades

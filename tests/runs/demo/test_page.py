@@ -88,18 +88,20 @@ def test_nothing_is_asked_for_and_nothing_injected(page):
 
 
 @needs_browser
-def test_eight_episodes_spike_for_spike_in_the_browser(fresh):
+@pytest.mark.parametrize("steps", [500, pytest.param(2000, marks=pytest.mark.long)])
+def test_eight_episodes_spike_for_spike_in_the_browser(fresh, steps):
     file, experiment = open_network(SHIPPED / "water_maze.lsnn.h5")
-    block = compiled(file, experiment, keys_of_test(0, 8), 2000)
+    block = compiled(file, experiment, keys_of_test(0, 8), steps)
     found = fresh.evaluate(
-        """() => keys.slice(0, 8).map((key) => {
+        """(steps) => keys.slice(0, 8).map((key) => {
              const animal = new Animal(network, task, key), rows = [];
-             for (let t = 0; t < 2000; t++) {
+             for (let t = 0; t < steps; t++) {
                animal.step();
                rows.push(Array.from(animal.state.spikes.keys()).filter((i) => animal.state.spikes[i]));
              }
              return rows;
-           })"""
+           })""",
+        steps,
     )
     assert [rows(block.record.spikes, lane) for lane in range(8)] == found
 
