@@ -8,7 +8,7 @@ from tasks.presets import SMALL
 
 # Few steps of an episode teach, so that its gradient is long from the start without anything that explodes.
 LEARNING = LearningConfig(
-    curriculum=False, learning_rate=5e-3, anneal_iterations=2000, average_rate=0.02, exploded_norm=1000.0
+    curriculum=False, learning_rate=5e-3, anneal_iterations=6000, average_rate=0.02, exploded_norm=1000.0
 )
 NETWORK = replace(SMALL, n_adaptive=100, input_gain=2.0, surrogate_gamma=0.3, tau_out_ms=10.0)
 
