@@ -48,9 +48,9 @@ def networks(result: Result) -> list[h5py.Group]:
     return [subgroup(result.file, name) for name in found]
 
 
-def stay_counts(group: h5py.Group, player: str) -> tuple[np.ndarray, np.ndarray]:
+def stay_counts(group: h5py.Group, policy: str) -> tuple[np.ndarray, np.ndarray]:
     """Actions repeated and actions, by OUTCOMES, both (E, 4)."""
-    own = subgroup(group, player)
+    own = subgroup(group, policy)
     both = [array(own, name, (None, 2, 2), COUNT).astype(float) for name in ("stayed", "could_stay")]
     stayed, count = (np.stack([each[:, paid, common] for paid, common in CELLS], axis=1) for each in both)
     if stayed.shape != count.shape or np.any(stayed > count):
@@ -58,15 +58,15 @@ def stay_counts(group: h5py.Group, player: str) -> tuple[np.ndarray, np.ndarray]
     return stayed, count
 
 
-def stays(group: h5py.Group, player: str) -> list[Estimate]:
+def stays(group: h5py.Group, policy: str) -> list[Estimate]:
     """The chance to repeat an action after each of OUTCOMES."""
-    stayed, count = stay_counts(group, player)
+    stayed, count = stay_counts(group, policy)
     return [ratio(stayed[:, at], count[:, at]) for at in range(len(CELLS))]
 
 
 def nearer_to_bayes(group: h5py.Group) -> tuple[Estimate, Estimate, Estimate]:
     """Mean distance of a network's four chances to stay from the Q-learner's and from Bayes' own; the difference."""
-    counts = {player: stay_counts(group, player) for player in LABELS}
+    counts = {policy: stay_counts(group, policy) for policy in LABELS}
 
     def distances(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         chance = {name: (weights @ stayed) / np.maximum(weights @ n, 1e-12) for name, (stayed, n) in counts.items()}
@@ -83,7 +83,7 @@ def nearer_to_bayes(group: h5py.Group) -> tuple[Estimate, Estimate, Estimate]:
 
 def share_of_gain(group: h5py.Group) -> Estimate:
     """(reward of the network - the Q-learner's) / (that of Bayes - the Q-learner's)."""
-    paid = {player: array(subgroup(group, player), "paid", (None,), COUNT).astype(float) for player in LABELS}
+    paid = {policy: array(subgroup(group, policy), "paid", (None,), COUNT).astype(float) for policy in LABELS}
     return ratio(paid[NETWORK] - paid[Q_LEARNER], paid[BAYES] - paid[Q_LEARNER])
 
 
@@ -94,9 +94,9 @@ def agreement(group: h5py.Group, baseline: str) -> Estimate:
     return ratio(agrees.astype(float), decided.astype(float))
 
 
-def choice_weights(group: h5py.Group, player: str, correct: int) -> dict[str, Weights]:
+def choice_weights(group: h5py.Group, policy: str, correct: int) -> dict[str, Weights]:
     """By predictor."""
-    own = subgroup(group, player)
+    own = subgroup(group, policy)
     known = names(own, "predictors")
     weight, error = (array(own, name, (2, len(known)), FINITE)[correct] for name in ("weight", "weight_error"))
     return {name: Weights(weight[at], error[at]) for at, name in enumerate(known)}
@@ -111,15 +111,15 @@ def error_weights(group: h5py.Group) -> Weights:
 def lines_of(group: h5py.Group) -> Iterator[str]:
     """What came of a network."""
     yield f"share of the way from the Q-learner's reward to that of Bayes: {interval(share_of_gain(group), 2)}"
-    for player, label in LABELS.items():
-        told = "; ".join(interval(each, 3) for each in stays(group, player))
+    for policy, label in LABELS.items():
+        told = "; ".join(interval(each, 3) for each in stays(group, policy))
         yield f"{label}: repeats after paid common, paid rare, not paid common, not paid rare: {told}"
     free, bayes, nearer = (interval(each, 3) for each in nearer_to_bayes(group))
     yield f"its chances to repeat are {free} from the Q-learner's, {bayes} from those of Bayes, nearer by {nearer}"
     agreed = "; ".join(f"{label} {interval(agreement(group, name), 3)}" for name, label in FOLLOWED.items())
     yield f"does what baselines would have done of its history: {agreed}"
-    for player, label in LABELS.items():
-        fits = [choice_weights(group, player, correct) for correct in (WITH, WITHOUT)]
+    for policy, label in LABELS.items():
+        fits = [choice_weights(group, policy, correct) for correct in (WITH, WITHOUT)]
         one, two = (f"{fit['interaction_1'].weight:.2f} (outcome {fit['outcome_1'].weight:.2f})" for fit in fits)
         yield f"{label}: weight of outcome x transition of the last trial {one}; without 'correct' {two}"
     weight, error = error_weights(group)
@@ -169,9 +169,9 @@ def _shown(groups: list[h5py.Group]) -> list[tuple[str, h5py.Group, float, str |
     return [*own, (Q_LEARNER, groups[0], 0.25, LABELS[Q_LEARNER]), (BAYES, groups[0], -0.25, LABELS[BAYES])]
 
 
-def _dots(axes: Axes, player: str, at: np.ndarray, low_mid_high: np.ndarray, label: str | None) -> None:
+def _dots(axes: Axes, policy: str, at: np.ndarray, low_mid_high: np.ndarray, label: str | None) -> None:
     value, low, high = low_mid_high
-    axes.errorbar(at, value, [value - low, high - value], fmt=MARKERS[player], color=COLOURS[player], label=label,
+    axes.errorbar(at, value, [value - low, high - value], fmt=MARKERS[policy], color=COLOURS[policy], label=label,
                   markersize=6, linewidth=1.4)  # fmt: skip
 
 
@@ -180,8 +180,8 @@ def _bounds(found: Weights) -> np.ndarray:
 
 
 def _draw_stays(axes: Axes, groups: list[h5py.Group]) -> None:
-    for player, group, beside, label in _shown(groups):
-        _dots(axes, player, np.arange(len(CELLS)) + beside, points(stays(group, player)), label)
+    for policy, group, beside, label in _shown(groups):
+        _dots(axes, policy, np.arange(len(CELLS)) + beside, points(stays(group, policy)), label)
     axes.set(title="a  Repeats its action", ylabel="share", ylim=(-0.02, 1.04), xticks=range(len(CELLS)))
     axes.set_xticklabels(OUTCOMES)
     axes.grid(axis="y", color=PALE, linewidth=0.6)
@@ -190,11 +190,11 @@ def _draw_stays(axes: Axes, groups: list[h5py.Group]) -> None:
 def _draw_lags(axes: Axes, groups: list[h5py.Group]) -> None:
     """Without `correct`."""
     lags = np.arange(1, LAGS + 1)
-    for player, group, *_ in _shown(groups):
-        fit = choice_weights(group, player, WITHOUT)
+    for policy, group, *_ in _shown(groups):
+        fit = choice_weights(group, policy, WITHOUT)
         for kind, line in (("interaction", "-"), ("outcome", ":")):
             weight = [fit[f"{kind}_{lag}"].weight for lag in lags]
-            axes.plot(lags, weight, line, marker=MARKERS[player], color=COLOURS[player], markersize=4, linewidth=1.5)
+            axes.plot(lags, weight, line, marker=MARKERS[policy], color=COLOURS[policy], markersize=4, linewidth=1.5)
     axes.axhline(0, color=GREY, linewidth=0.8)
     title = "b  Weights on its choice: outcome x transition (–), outcome (···)"
     axes.set(xlabel="trials back", ylabel="weight", xticks=lags)
@@ -203,22 +203,22 @@ def _draw_lags(axes: Axes, groups: list[h5py.Group]) -> None:
 
 def _draw_correct(axes: Axes, groups: list[h5py.Group]) -> None:
     shown = ("outcome_1", "transition_1", "interaction_1", "correct", "stay")
-    for player, group, beside, _ in _shown(groups):
-        fit = choice_weights(group, player, WITH)
+    for policy, group, beside, _ in _shown(groups):
+        fit = choice_weights(group, policy, WITH)
         found = Weights(*(np.array([getattr(fit[name], key) for name in shown]) for key in Weights._fields))
-        _dots(axes, player, np.arange(len(shown)) + beside, _bounds(found), None)
+        _dots(axes, policy, np.arange(len(shown)) + beside, _bounds(found), None)
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.set(title="c  The last trial's, with 'correct'", ylabel="weight", xticks=range(len(shown)))
     axes.set_xticklabels(("outcome", "transition", "outcome x\ntransition", "correct", "stay"), fontsize=10)
 
 
 def _draw_switch(axes: Axes, groups: list[h5py.Group]) -> None:
-    for player, group, *_ in _shown(groups):
-        own = subgroup(group, player)
+    for policy, group, *_ in _shown(groups):
+        own = subgroup(group, policy)
         count, number = array(own, "after_switch", (None, None), COUNT), array(own, "switches", (None,), COUNT)
         trial = np.arange(count.shape[1]) - BEFORE
-        axes.plot(trial, count.sum(axis=0) / max(1, number.sum()), color=COLOURS[player], linewidth=1.8,
-                  linestyle="-" if player == NETWORK else "--")  # fmt: skip
+        axes.plot(trial, count.sum(axis=0) / max(1, number.sum()), color=COLOURS[policy], linewidth=1.8,
+                  linestyle="-" if policy == NETWORK else "--")  # fmt: skip
     axes.axvline(-0.5, color=GREY, linestyle=":", linewidth=1)
     axes.set(title="d  The other state pays from trial 0 on", xlabel="trial", ylabel="takes what is better then")
     axes.set(ylim=(0, 1))
@@ -226,9 +226,9 @@ def _draw_switch(axes: Axes, groups: list[h5py.Group]) -> None:
 
 
 def _draw_agreement(axes: Axes, groups: list[h5py.Group]) -> None:
-    for player, group, beside, _ in _shown(groups)[: len(groups)]:
+    for policy, group, beside, _ in _shown(groups)[: len(groups)]:
         found = [agreement(group, name) for name in FOLLOWED]
-        _dots(axes, player, np.arange(len(FOLLOWED)) + beside, points(found), None)
+        _dots(axes, policy, np.arange(len(FOLLOWED)) + beside, points(found), None)
     axes.set(
         title="e  Does what a baseline would have done", ylabel="share", ylim=(0.5, 1.01), xticks=range(len(FOLLOWED))
     )
@@ -238,8 +238,8 @@ def _draw_agreement(axes: Axes, groups: list[h5py.Group]) -> None:
 
 
 def _draw_errors(axes: Axes, groups: list[h5py.Group]) -> None:
-    for player, group, beside, _ in _shown(groups)[: len(groups)]:
-        _dots(axes, player, np.arange(len(ERRORS)) + beside, _bounds(error_weights(group)), None)
+    for policy, group, beside, _ in _shown(groups)[: len(groups)]:
+        _dots(axes, policy, np.arange(len(ERRORS)) + beside, _bounds(error_weights(group)), None)
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.set(title="f  Prediction error of its value", ylabel="standardised weight", xticks=range(len(ERRORS)))
     axes.set(xlim=(-0.6, 1.6))

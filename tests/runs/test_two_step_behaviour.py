@@ -126,8 +126,8 @@ def test_every_network_has_its_history_and_the_baselines_theirs(folder):
         groups = analysis.networks(result)
         assert len(groups) == 2 and set(groups[0]) == {"frozen", "model_free", "bayes"}
         for group in groups:
-            for player in analysis.LABELS:
-                stayed, could = analysis.stay_counts(group, player)
+            for policy in analysis.LABELS:
+                stayed, could = analysis.stay_counts(group, policy)
                 assert np.all(could.sum(axis=1) == 99) and np.all(stayed <= could)
             agreed = {name: analysis.agreement(group, name).value for name in FOLLOWING}
             assert agreed["bayes"] > 0.95 > agreed["model_free"] + 0.02
@@ -141,10 +141,10 @@ def test_every_network_has_its_history_and_the_baselines_theirs(folder):
 def test_a_player_is_nearest_to_itself(folder, tmp_path):
     path = tmp_path / "copy.h5"
     path.write_bytes((folder / "two_step_behaviour.h5").read_bytes())
-    for player, gain in (("model_free", 0), ("bayes", 1)):
+    for policy, gain in (("model_free", 0), ("bayes", 1)):
         with h5py.File(path, "r+") as file:
             del file["network_0/frozen"]
-            file.copy(file[f"network_0/{player}"], "network_0/frozen")
+            file.copy(file[f"network_0/{policy}"], "network_0/frozen")
             group = file["network_0"]
             free, bayes, nearer = analysis.nearer_to_bayes(group)
             assert (free.value, bayes.value)[gain] == 0 < (bayes.value, free.value)[gain]
