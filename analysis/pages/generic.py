@@ -1,12 +1,12 @@
 """The page of any family from what its result file says: conditions, score by trial, learning curve, criteria."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from analysis.pages.model import Drawing, Page, Row, Table
 from analysis.plots import by_trial, comparison, drawn_by_trial, learning_curve, logged, panels, score_of, titled
-from analysis.verdict import Question, answered, at_least, interval, weights_unchanged
+from analysis.verdict import Criterion, Question, answered, at_least, interval, weights_unchanged
 from lsnn.estimates import RESAMPLES, Estimate, estimate, ratio_over_episodes
 from lsnn.files.reading import ResultError
 from lsnn.files.results import Condition, Measure, Result
@@ -48,6 +48,15 @@ def page(result: Result) -> Page:
     drawings = (COMPARISON, BY_TRIAL, LEARNING_CURVE)
     criteria = (weights_unchanged(result), *answered(list(questions(result))))
     return Page(result.title, result.question, (main_numbers(result),), criteria, drawings)
+
+
+def judged_page(result: Result, drawing: Drawing, judged: Callable[[Result], Iterable[Criterion]]) -> Page:
+    """That page with a family's own criteria, and its own drawing for the one by trial; without `frozen` as it is."""
+    base = page(result)
+    if "frozen" not in result:
+        return base
+    shown, _, learnt = base.drawings
+    return base._replace(criteria=(weights_unchanged(result), *judged(result)), drawings=(drawing, shown, learnt))
 
 
 def main_numbers(result: Result) -> Table:

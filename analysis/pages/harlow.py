@@ -9,7 +9,7 @@ from analysis.pages.columns import per_trial
 from analysis.pages.model import Drawing, Page
 from analysis.plots import NORMAL, draw_chance, panels, score_of
 from analysis.style import PALE, Look, add_footer, looks, new_figure, styled
-from analysis.verdict import Criterion, Question, answered, at_least, interval, weights_unchanged
+from analysis.verdict import Criterion, Question, answered, at_least, interval
 from lsnn.estimates import Estimate, mean_over_episodes, ratio_over_episodes
 from lsnn.files.reading import FLAG
 from lsnn.files.results import Condition, Result
@@ -77,12 +77,7 @@ BY_TRIAL = Drawing(
 
 def page(result: Result) -> Page:
     """The page; the generic one without the frozen network."""
-    base = generic.page(result)
-    if "frozen" not in result:
-        return base
-    criteria = (weights_unchanged(result), *judged(result))
-    shown, _, learnt = base.drawings
-    return base._replace(criteria=criteria, drawings=(BY_TRIAL, shown, learnt))
+    return generic.judged_page(result, BY_TRIAL, judged)
 
 
 def judged(result: Result) -> list[Criterion]:

@@ -7,7 +7,7 @@ from analysis.pages import generic
 from analysis.pages.model import Drawing, Page
 from analysis.plots import NORMAL, draw_chance, score_of
 from analysis.style import PALE, add_footer, looks, new_figure, styled
-from analysis.verdict import Criterion, answered, at_least, interval, weights_unchanged
+from analysis.verdict import Criterion, answered, at_least, interval
 from lsnn.estimates import Estimate, mean_over_trials
 from lsnn.files.reading import FLAG, ResultError, Rule, check, place
 from lsnn.files.results import Condition, Result
@@ -70,13 +70,7 @@ TOKENS_BACK = Drawing(
 
 def page(result: Result) -> Page:
     """The page; the generic one without the frozen network."""
-    base = generic.page(result)
-    if "frozen" not in result:
-        return base
-    shown, _, learnt = base.drawings
-    return base._replace(
-        criteria=(weights_unchanged(result), *judged(result)), drawings=(TOKENS_BACK, shown, learnt)
-    )  # fmt: skip
+    return generic.judged_page(result, TOKENS_BACK, judged)
 
 
 def judged(result: Result) -> list[Criterion]:

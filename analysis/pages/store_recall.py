@@ -9,7 +9,7 @@ from analysis.pages import generic
 from analysis.pages.model import Drawing, Page
 from analysis.plots import draw_chance, score_of
 from analysis.style import BLUE, ORANGE, PALE, Look, add_footer, looks, new_figure, styled
-from analysis.verdict import ABOVE, BELOW, Criterion, Question, answered, interval, weights_unchanged
+from analysis.verdict import ABOVE, BELOW, Criterion, Question, answered, interval
 from lsnn.files.reading import FLAG, ResultError, Rule, check, place
 from lsnn.files.results import Condition, Result
 
@@ -75,13 +75,7 @@ DELAYS = Drawing(
 
 def page(result: Result) -> Page:
     """The page; the generic one without the frozen network."""
-    base = generic.page(result)
-    if "frozen" not in result:
-        return base
-    shown, _, learnt = base.drawings
-    return base._replace(
-        criteria=(weights_unchanged(result), *criteria(result)), drawings=(DELAYS, shown, learnt)
-    )  # fmt: skip
+    return generic.judged_page(result, DELAYS, criteria)
 
 
 def criteria(result: Result) -> list[Criterion]:
