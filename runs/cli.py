@@ -213,7 +213,7 @@ def brian(
     out: Annotated[Path, typer.Option(help="The result file to write.")],
     mode: Annotated[str, typer.Option(help="replay, closed-loop or standalone.")] = "replay",
     episodes: Annotated[int, typer.Option(help="Mazes to run.")] = 20,
-    seed: Annotated[int, typer.Option(help="Seed of the mazes.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the episodes.")] = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Run a frozen network in Brian2 beside the compiled engine in float64; exit code 1 if a spike differs."""
@@ -320,10 +320,10 @@ def movie(
 @main.command()
 @reporting
 def demo(
-    network: Annotated[Path, typer.Argument(help="A network file of the water maze.")],
+    network: Annotated[Path, typer.Argument(help="A network file of the water maze or the bandit.")],
     out: Annotated[Path, typer.Option(help="The .html to write.")],
-    episodes: Annotated[int, typer.Option(help="Mazes on which the decoder of the platform's place is fitted.")] = 256,
-    seed: Annotated[int, typer.Option(help="Seed of the mazes.")] = 0,
+    episodes: Annotated[int, typer.Option(help="Episodes on which is fitted what the page reads off the state.")] = 256,
+    seed: Annotated[int, typer.Option(help="Seed of the episodes.")] = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a page on which the frozen network runs in the reader's browser, to be taken apart by buttons."""

@@ -1,7 +1,7 @@
 // Counter-based random draws (lsnn/kernels/draws.py): pure functions of (key, step, stream, index), by the finaliser of
 // SplitMix64. A number of 64 bits is a pair of 32-bit halves, { high, low }.
 
-const ENCODER = 0, TASK_EPISODE = 2, TASK_STEP = 3, TASK_PAUSE = 6, PAGE_NOISE = 100; // streams
+const ENCODER = 0, TASK_EPISODE = 2, TASK_STEP = 3, BASELINE = 4, TASK_PAUSE = 6, PAGE_NOISE = 100; // streams
 
 const GOLDEN = { high: 0x9e3779b9, low: 0x7f4a7c15 };
 const STEP = { high: 0xd1342543, low: 0xde82ef95 };

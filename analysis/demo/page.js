@@ -1,4 +1,5 @@
-// The page: its clock, its buttons and keys, and the numbers that it tells.
+// The page: its clock, its buttons and keys, and the numbers that it tells. What is a family's own is asked of SCENE
+// (families/NAME/page.js).
 
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
@@ -9,57 +10,55 @@ const reading = data.reading && {
   ...data.reading, slots: integers(data.reading.slots), weight: floats(data.reading.weight),
   sorted: Array.from(integers(data.reading.sorted)),
 };
+SCENE.prepare?.(task);
 
 const page = {
-  swimmers: [], histories: [], maze: 0, shown: 0, playing: false, owed: 0, last: null, frames: 0, computed_ms: 0,
-  computed_in: 0,
+  animals: [], histories: [], episode: 0, shown: 0, playing: false, owed: 0, last: null, frames: 0, intervals: [],
+  computed_ms: 0, computed_in: 0,
 };
 
 const names = ["A", "B"];
-const pools = [$("pool-a"), $("pool-b")];
+const scenes = [$("scene-a"), $("scene-b")];
 const speed = () => Number($("speed").value);
+const is_pressed = (id) => $(id).getAttribute("aria-pressed") === "true";
+const press = (id, on) => $(id).setAttribute("aria-pressed", String(on));
 
 function tell(text) {
   $("told").textContent = text;
 }
 
-// Mazes and animals
+// Episodes and animals
 
-function settings_of(swimmer) {
-  swimmer.noise = Number($("noise").value);
-  swimmer.silence(Number($("silence").value) / 100);
-  if ($("freeze").getAttribute("aria-pressed") === "true") swimmer.freeze(true);
+function new_animal(episode, clock) {
+  const animal = new SCENE.Animal(network, task, keys[episode % keys.length], clock);
+  animal.noise = Number($("noise").value);
+  animal.silence(Number($("silence").value) / 100);
+  if (is_pressed("freeze")) animal.freeze(true);
+  return animal;
 }
 
-function new_swimmer(maze, clock) {
-  const swimmer = new Swimmer(network, task, keys[maze % keys.length], clock);
-  settings_of(swimmer);
-  return swimmer;
-}
-
-function new_maze(number) {
-  const count = Math.max(1, page.swimmers.length);
-  page.maze = number;
-  $("freeze").setAttribute("aria-pressed", "false");
-  page.swimmers = Array.from({ length: count }, (_, i) => new_swimmer(number + i, 0));
-  page.histories = page.swimmers.map(() => new History(reading));
+function new_episode(number) {
+  const count = Math.max(1, page.animals.length);
+  page.episode = number;
+  press("freeze", false);
+  page.animals = Array.from({ length: count }, (_, i) => new_animal(number + i, 0));
+  page.histories = page.animals.map(() => new History(reading));
   draw();
 }
 
 function second_animal(wanted) {
-  if (wanted === page.swimmers.length > 1) return;
+  if (wanted === page.animals.length > 1) return;
   if (wanted) {
-    page.swimmers.push(new_swimmer(page.maze + 1, page.swimmers[0].animal.t));
+    page.animals.push(new_animal(page.episode + 1, page.animals[0].t));
     page.histories.push(new History(reading));
   } else {
-    page.swimmers.pop();
+    page.animals.pop();
     page.histories.pop();
     page.shown = 0;
     $("show-a").checked = true;
   }
-  $("second").setAttribute("aria-pressed", String(wanted));
-  $("second-pool").hidden = !wanted;
-  $("which").hidden = !wanted;
+  press("second", wanted);
+  $("second-scene").hidden = $("which").hidden = !wanted;
   $("swap").disabled = !wanted;
   draw();
 }
@@ -70,29 +69,20 @@ function advance_by(steps) {
   const began = performance.now();
   let done = 0;
   for (; done < steps; done++) {
-    page.swimmers.forEach((swimmer, i) => {
-      const event = swimmer.step(scale);
-      page.histories[i].add(swimmer.animal, event === "visit");
-      if (event === "visit") announce(swimmer, i);
-    });
+    page.animals.forEach((animal, i) => page.histories[i].add(animal, animal.step(scale)));
     if (done % 16 === 15 && performance.now() - began > 12) { // the rest of a frame is for drawing
       done++;
       break;
     }
   }
-  page.computed_ms += done * page.swimmers.length;
+  page.computed_ms += done * page.animals.length;
   page.computed_in += performance.now() - began;
   return done;
 }
 
-function announce(swimmer, i) {
-  const { latency, oracle } = swimmer.trials.at(-1);
-  const who = page.swimmers.length > 1 ? `Animal ${names[i]}, trial` : "Trial";
-  tell(`${who} ${swimmer.trials.length}: found after ${latency} ms; a straight swim takes ${oracle} ms.`);
-}
-
 function frame(now) {
   if (!page.playing) return;
+  if (page.last !== null) page.intervals = [...page.intervals.slice(-59), now - page.last];
   const passed = page.last === null ? 0 : Math.min(50, now - page.last);
   page.last = now;
   page.owed = Math.min(page.owed + passed * speed(), 60);
@@ -108,101 +98,84 @@ function play(on) {
   page.playing = on;
   page.last = null;
   $("play").textContent = on ? "Pause" : "Play";
-  $("play").setAttribute("aria-pressed", String(on));
+  press("play", on);
   if (on) requestAnimationFrame(frame);
-  else if (page.swimmers.length) draw();
+  else if (page.animals.length) draw();
 }
 
 // Drawing and numbers
 
 const CHARTS_EVERY = 3; // frames
 
+const read_of = (animal) => reading && read_off(reading, animal.state);
+
 function draw(charts = true) {
-  page.swimmers.forEach((swimmer, i) => {
-    const selected = document.activeElement === pools[i] ? moved_by_keys() : null;
-    draw_pool(pools[i], swimmer, reading, $("heat").checked, selected);
+  page.animals.forEach((animal, i) => {
+    const selected = document.activeElement === scenes[i] ? moved_by_keys().value : null;
+    SCENE.draw(scenes[i], animal, $("shows-reading").checked ? read_of(animal) : null, selected);
   });
-  const swimmer = page.swimmers[page.shown], history = page.histories[page.shown], { t } = swimmer.animal;
-  tell_numbers(swimmer, t);
+  const animal = page.animals[page.shown], history = page.histories[page.shown];
+  tell_numbers(animal);
   if (!charts) return;
-  draw_raster($("raster"), history, populations, data.population_names, t);
-  if (reading) draw_thresholds($("thresholds"), history, t);
-  draw_latencies($("latencies"), swimmer);
+  draw_raster($("raster"), history, populations, data.population_names, animal.t);
+  if (reading) draw_thresholds($("thresholds"), history, animal.t, SCENE.sorted_by);
+  SCENE.draw_trials($("trials"), animal);
 }
 
-const median = (numbers) => {
-  const sorted = [...numbers].sort((a, b) => a - b), middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
+const write = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; };
 
-function tell_numbers(swimmer, t) {
-  const { trials } = swimmer, { maze } = swimmer.animal, last = trials.at(-1), recent = trials.slice(1).slice(-10);
-  const rests = swimmer.dark ? "in the dark" : maze[ON_PLATFORM] ? "on the platform" : null;
-  const rate = Math.round((1000 * page.computed_ms) / page.computed_in);
-  const numbers = {
-    time: `${t} ms`, phase: rests || `searching for ${swimmer.searching} ms`, visits: trials.length,
-    "last-latency": last ? `${last.latency} ms` : "–",
-    oracle: last ? `${last.oracle} ms` : "–",
-    median: recent.length ? `${median(recent.map((trial) => trial.latency))} ms` : "–",
-    rate: page.computed_in ? `${rate} ms of network a second` : "–",
-  };
-  if (reading) {
-    const place = read_place(reading, swimmer.animal.state);
-    const wrong = Math.hypot(place.x - maze[PLATFORM_X], place.y - maze[PLATFORM_Y]);
-    const [x, y, far] = [place.x, place.y, wrong].map((length) => length.toFixed(2));
-    numbers.decoded = `(${x}, ${y}), ${far} pool radii from the platform`;
+function tell_numbers(animal) {
+  const who = page.animals.length > 1 ? `Animal ${names[page.shown]}. ` : "";
+  write("headline", who + SCENE.headline(animal));
+  write("last-trial", SCENE.last_trial(animal));
+  write("time", `${animal.t} ms`);
+  if (page.computed_in) {
+    const rate = `${Math.round((1000 * page.computed_ms) / page.computed_in)} ms of network a second`;
+    const frames = page.intervals.length ? `, ${Math.round(1000 / median(page.intervals))} frames a second` : "";
+    write("rate", rate + frames);
   }
-  for (const [id, value] of Object.entries(numbers)) if ($(id)) $(id).textContent = value;
-  $("platform-place").textContent = `(${maze[PLATFORM_X].toFixed(2)}, ${maze[PLATFORM_Y].toFixed(2)})`;
+  for (const [id, value] of Object.entries(SCENE.numbers(animal, read_of(animal)))) write(id, String(value));
 }
 
 // Dragging, and the same by keys
 
-const moved_by_keys = () => ($("keys-animal").checked ? "animal" : "platform");
+const moved_by_keys = () => document.querySelector("input[name=keys]:checked");
 
 function drag(canvas, number) {
-  let what = null, offset = [0, 0];
+  let held = null; // what SCENE.grab gave, whose it is, and whether the clock ran
   const place_of = (event) => {
     const box = canvas.getBoundingClientRect();
-    return pool_scale(canvas).to_pool(event.clientX - box.left, event.clientY - box.top);
+    return [event.clientX - box.left, event.clientY - box.top];
   };
   const move = (event) => {
-    const [x, y] = place_of(event), swimmer = page.swimmers[number];
-    if (what === "platform") swimmer.move_platform(x - offset[0], y - offset[1]);
-    else swimmer.set_down(x, y);
+    held.move(...place_of(event));
     draw();
   };
   canvas.addEventListener("pointerdown", (event) => {
-    const swimmer = page.swimmers[number], { maze } = swimmer.animal, [x, y] = place_of(event);
-    if (Math.hypot(x, y) > 1.05) return;
-    offset = [x - maze[PLATFORM_X], y - maze[PLATFORM_Y]];
-    const near = Math.hypot(x - maze[X], y - maze[Y]) < 0.08 && !swimmer.dark;
-    what = !near && Math.hypot(...offset) <= maze[RADIUS] ? "platform" : "animal";
+    if (held || event.button > 0) return;
+    const animal = page.animals[number], found = SCENE.grab(canvas, animal, ...place_of(event));
+    if (!found) return;
+    held = { ...found, animal, ran: page.playing };
     canvas.setPointerCapture(event.pointerId);
     canvas.focus({ preventScroll: true });
-    page.held = page.playing;
     play(false);
-    if (what === "animal") move(event);
+    if (held.at_once) move(event);
   });
-  canvas.addEventListener("pointermove", (event) => { if (what) move(event); });
-  const drop = (event) => {
-    if (!what) return;
-    moved(number, what);
-    what = null;
-    if (page.held) play(true);
-    event.preventDefault();
+  canvas.addEventListener("pointermove", (event) => { if (held) move(event); });
+  const drop = () => {
+    if (!held) return;
+    moved(held.animal, held.what);
+    if (held.ran) play(true);
+    held = null;
   };
-  canvas.addEventListener("pointerup", drop);
-  canvas.addEventListener("pointercancel", drop);
+  for (const kind of ["pointerup", "pointercancel", "lostpointercapture"]) canvas.addEventListener(kind, drop);
   canvas.addEventListener("keydown", (event) => key_moves(event, number));
   for (const kind of ["focus", "blur"]) canvas.addEventListener(kind, () => draw());
 }
 
-function moved(number, what) {
-  const swimmer = page.swimmers[number], { maze } = swimmer.animal;
-  swimmer.note(`${what} moved`);
-  const place = what === "platform" ? [maze[PLATFORM_X], maze[PLATFORM_Y]] : [maze[X], maze[Y]];
-  tell(`The ${what} is now at (${place.map((c) => c.toFixed(2)).join(", ")}).`);
+function moved(animal, what) {
+  animal.note(`${what} moved`);
+  tell(SCENE.moved(animal, what));
 }
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -212,13 +185,12 @@ function key_moves(event, number) {
     event.preventDefault();
     play(!page.playing);
   }
-  if (!(event.key in ARROWS)) return;
+  if (!(event.key in ARROWS) || event.altKey || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
-  const [x, y] = ARROWS[event.key].map((way) => way * (event.shiftKey ? 0.02 : 0.1)), swimmer = page.swimmers[number];
-  const { maze } = swimmer.animal, what = moved_by_keys();
-  if (what === "platform") swimmer.move_platform(maze[PLATFORM_X] + x, maze[PLATFORM_Y] + y);
-  else swimmer.set_down(maze[X] + x, maze[Y] + y);
-  moved(number, what);
+  const animal = page.animals[number];
+  const what = SCENE.key(animal, moved_by_keys().value, ...ARROWS[event.key], event.shiftKey);
+  document.querySelector(`input[name=keys][value=${what}]`).checked = true;
+  moved(animal, what);
   draw();
 }
 
@@ -226,9 +198,9 @@ function key_moves(event, number) {
 
 function experiment(id, act, text) {
   $(id).addEventListener("click", () => {
-    page.swimmers.forEach((swimmer) => {
-      act(swimmer);
-      swimmer.note(id);
+    page.animals.forEach((animal) => {
+      act(animal);
+      animal.note(id);
     });
     tell(text());
     draw();
@@ -236,28 +208,28 @@ function experiment(id, act, text) {
 }
 
 const dark_ms = () => Math.round(1000 * Number($("dark").value));
-experiment("lights-out", (swimmer) => swimmer.lights_out(dark_ms()), () =>
-  `Lights out: for ${dark_ms()} ms no input cell fires; then the animal is set down.`);
-experiment("erase-activity", (swimmer) => swimmer.erase_activity(), () =>
+experiment("lights-out", (animal) => animal.lights_out(dark_ms()), () =>
+  `Lights out: for ${dark_ms()} ms no input cell fires; ${SCENE.after_dark}.`);
+experiment("erase-activity", (animal) => animal.erase_activity(), () =>
   "Erased: membranes, spikes and currents under way. The thresholds stay.");
 if (reading) {
-  experiment("erase-thresholds", (swimmer) => swimmer.erase_thresholds(), () =>
+  experiment("erase-thresholds", (animal) => animal.erase_thresholds(), () =>
     "Erased: what raises the thresholds. Membranes and spikes stay.");
-  experiment("freeze", (swimmer) => swimmer.freeze(!swimmer.frozen), () => {
-    const frozen = page.swimmers[0].frozen !== null;
-    $("freeze").setAttribute("aria-pressed", String(frozen));
+  experiment("freeze", (animal) => animal.freeze(!animal.frozen), () => {
+    const frozen = page.animals[0].frozen !== null;
+    press("freeze", frozen);
     return frozen ? "The thresholds are held where they are." : "The thresholds move again.";
   });
 }
 $("second").addEventListener("click", () => {
-  second_animal(page.swimmers.length < 2);
-  tell(page.swimmers.length > 1 ? "A second animal swims in a pool of its own." : "One animal.");
+  second_animal(page.animals.length < 2);
+  tell(page.animals.length > 1 ? SCENE.second : "One animal.");
 });
 $("swap").addEventListener("click", () => {
-  swap_states(...page.swimmers, $("part").value);
-  page.swimmers.forEach((swimmer) => {
-    swimmer.note("swap");
-    if (swimmer.frozen) swimmer.freeze(true);
+  swap_states(...page.animals, $("part").value);
+  page.animals.forEach((animal) => {
+    animal.note("swap");
+    if (animal.frozen) animal.freeze(true);
   });
   tell(`Exchanged between A and B: ${$("part").selectedOptions[0].textContent}.`);
   draw();
@@ -266,10 +238,10 @@ for (const [id, unit] of [["dark", " s"], ["noise", ""], ["silence", " %"]]) {
   const shows = () => { $(`${id}-value`).textContent = $(id).value + unit; };
   $(id).addEventListener("input", () => {
     shows();
-    if (id === "noise") page.swimmers.forEach((swimmer) => { swimmer.noise = Number($(id).value); });
-    if (id === "silence") page.swimmers.forEach((swimmer) => swimmer.silence(Number($(id).value) / 100));
+    if (id === "noise") page.animals.forEach((animal) => { animal.noise = Number($(id).value); });
+    if (id === "silence") page.animals.forEach((animal) => animal.silence(Number($(id).value) / 100));
   });
-  $(id).addEventListener("change", () => page.swimmers.forEach((swimmer) => swimmer.note(id)));
+  if (id !== "dark") $(id).addEventListener("change", () => page.animals.forEach((animal) => animal.note(id)));
   shows();
 }
 
@@ -282,8 +254,8 @@ $("step").addEventListener("click", () => {
   draw();
 });
 $("new").addEventListener("click", () => {
-  new_maze(page.maze + page.swimmers.length);
-  tell("A new maze: its platform lies elsewhere, and the state starts from rest.");
+  new_episode(page.episode + page.animals.length);
+  tell(SCENE.new_episode);
 });
 for (const [i, id] of ["show-a", "show-b"].entries()) {
   $(id).addEventListener("change", () => {
@@ -291,7 +263,8 @@ for (const [i, id] of ["show-a", "show-b"].entries()) {
     draw();
   });
 }
-$("heat").addEventListener("change", () => draw());
+$("shows-reading").addEventListener("change", () => draw());
+for (const radio of document.querySelectorAll("input[name=keys]")) radio.addEventListener("change", () => draw());
 
 const tour = Array.from(document.querySelectorAll("#tour li"));
 let tour_step = 0;
@@ -318,7 +291,7 @@ document.addEventListener("visibilitychange", () => {
 });
 window.addEventListener("resize", () => draw());
 
-pools.forEach(drag);
+scenes.forEach(drag);
 show_tour(0);
-new_maze(0);
+new_episode(data.first);
 if (!window.matchMedia("(prefers-reduced-motion: reduce)").matches) play(true);

@@ -1,5 +1,5 @@
 """What `lsnn demo` puts on its page.
 
-network.py: the network and its task as the page's script reads them     reading.py: the decoder of the platform's place
-page.py: the page itself
+network.py: the network and its task as the page's script reads them     reading.py: what is read off its state
+families/: what a family says of itself, a file each                     page.py: the page itself
 """

@@ -5,13 +5,16 @@ from typing import Any
 
 import numpy as np
 
+from analysis.demo import Source
 from lsnn.equations.javascript import javascript_of
 from lsnn.kernels.layout import Rows
 from lsnn.network import Network
 from lsnn.task import Task
 from lsnn.validation import require
+from runs.demo.families import page_name
 
-ENCODERS = ("encode_places", "encode_coordinates")  # those that the script knows
+# those that the script knows
+ENCODERS = ("encode_places", "encode_cued_places", "encode_coordinates", "encode_flags")
 
 
 def packed(array: np.ndarray, dtype: type) -> str:
@@ -19,9 +22,10 @@ def packed(array: np.ndarray, dtype: type) -> str:
     return base64.b64encode(np.ascontiguousarray(array, np.dtype(dtype).newbyteorder("<")).tobytes()).decode("ascii")
 
 
-def models_script(network: Network) -> str:
-    """The functions of the network's neuron models, printed from their equations."""
-    return javascript_of(network.config.models)
+def source_of(network: Network, task: Task) -> Source:
+    """The scripts of a network's page; raises InputError for a task of a family without a page."""
+    models = network.config.models
+    return Source(page_name(task), javascript_of(models), [model.name for model in models])
 
 
 def network_data(network: Network) -> dict[str, Any]:
@@ -46,14 +50,8 @@ def _rows(rows: Rows) -> dict[str, str]:
 
 
 def task_data(task: Task) -> dict[str, Any]:
-    """The task's numbers.
-
-    Raises:
-        InputError: a task of another family, or an encoder that the script does not know.
-    """
-    require(task.name == "water-maze", "task of the network", "water-maze, whose page this is", task.name)
-    require(task.platforms == 1, "task.platforms", "1, as on the page", task.platforms)  # type: ignore[attr-defined]
-    require(task.encoder.function in ENCODERS, "task.encoder.kind", "PlaceCells or CoordinateCells", task.encoder)
+    """The task's numbers; raises InputError for an encoder that the script does not know."""
+    require(task.encoder.function in ENCODERS, "task.encoder.kind", "cells that the page knows", task.encoder)
     return {
         "parameters": packed(task.parameters(), np.float64), "encoder": task.encoder.function,
         "encoder_parameters": packed(task.encoder.parameters(), np.float64),

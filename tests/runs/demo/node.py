@@ -10,15 +10,16 @@ import pytest
 
 from analysis.demo import simulation_script
 from lsnn.network import Network
-from runs.demo.network import models_script
+from lsnn.task import Task
+from runs.demo.network import source_of
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="there is no Node.js (Debian: apt-get install nodejs)")
 
 
-def script_of(network: Network) -> str:
-    """The simulation of a network."""
-    return simulation_script(models_script(network), [model.name for model in network.config.models])
+def script_of(network: Network, task: Task) -> str:
+    """The simulation of a network in a task."""
+    return simulation_script(source_of(network, task))
 
 
 def run(script: str, given: Any, folder: Path) -> Any:

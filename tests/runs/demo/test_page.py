@@ -14,12 +14,12 @@ from runs.demo.page import write_page
 from runs.demo.reading import reading_data
 from runs.testing.conditions import keys_of_test
 from tasks.experiment import open_network
-from tests.runs.demo.browser import browser_page, needs_browser
+from tests.runs.demo.browser import begin, browser_page, needs_browser, run
+from tests.runs.demo.conftest import EPISODES
 from tests.runs.demo.test_spikes import SHIPPED, compiled, rows
 
 HOSTILE = '<img src=x onerror="window.injected=1">'
 COMMAND = "</script><script>window.injected = 1</script>{{ 7 * 7 }}"
-EPISODES = 32
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +31,9 @@ def path(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(path):
+def page(path, browser):
     """The page in a browser, its clock stopped; no test needs another's doings."""
-    with browser_page() as page:
-        page.requested = []
-        page.on("request", lambda request: page.requested.append(request.url))
+    with browser_page(browser) as page:
         page.goto(path.as_uri())
         yield page
 
@@ -43,7 +41,7 @@ def page(path):
 @pytest.fixture
 def fresh(page):
     """The page with one animal in the first maze at time 0."""
-    page.evaluate("() => { play(false); second_animal(false); new_maze(0); }")
+    begin(page)
     return page
 
 
@@ -55,18 +53,14 @@ def place(page) -> list[float]:
     return [float(c) for c in re.findall(r"-?[\d.]+", page.inner_text("#platform-place"))]
 
 
-def run(page, ms: int) -> None:
-    page.evaluate(f"() => {{ for (let left = {ms}; left > 0;) left -= advance_by(left); draw(); }}")
-
-
-def state(page, variable: str, swimmer: int = 0) -> np.ndarray:
-    return np.array(page.evaluate(f"() => Array.from(page.swimmers[{swimmer}].animal.state.{variable})"))
+def state(page, variable: str, animal: int = 0) -> np.ndarray:
+    return np.array(page.evaluate(f"() => Array.from(page.animals[{animal}].state.{variable})"))
 
 
 def on_screen(page, x: float, y: float) -> tuple[float, float]:
     """Where a place of the first pool is on the screen."""
-    left, top = page.evaluate(f"() => pool_scale($('pool-a')).to_screen({x}, {y})")
-    box = page.locator("#pool-a").bounding_box()
+    left, top = page.evaluate(f"() => pool_scale($('scene-a')).to_screen({x}, {y})")
+    box = page.locator("#scene-a").bounding_box()
     return box["x"] + left, box["y"] + top
 
 
@@ -91,13 +85,13 @@ def test_nothing_is_asked_for_and_nothing_injected(page):
 @pytest.mark.parametrize("steps", [500, pytest.param(2000, marks=pytest.mark.long)])
 def test_eight_episodes_spike_for_spike_in_the_browser(fresh, steps):
     file, experiment = open_network(SHIPPED / "water_maze.lsnn.h5")
-    block = compiled(file, experiment, keys_of_test(0, 8), steps)
+    block = compiled(file.network, experiment, keys_of_test(0, 8), steps)
     found = fresh.evaluate(
         """(steps) => keys.slice(0, 8).map((key) => {
-             const animal = new Animal(network, task, key), rows = [];
+             const simulation = new Simulation(network, task, key), rows = [];
              for (let t = 0; t < steps; t++) {
-               animal.step();
-               rows.push(Array.from(animal.state.spikes.keys()).filter((i) => animal.state.spikes[i]));
+               simulation.step();
+               rows.push(Array.from(simulation.state.spikes.keys()).filter((i) => simulation.state.spikes[i]));
              }
              return rows;
            })""",
@@ -122,11 +116,11 @@ def test_play_pause_step_and_the_trials(fresh):
     fresh.wait_for_function("() => Number($('visits').textContent) >= 2")
     fresh.click("#play")
     stopped = number(fresh, "time")
-    trials = fresh.evaluate("() => page.swimmers[0].trials")
+    trials = fresh.evaluate("() => page.animals[0].trials")
     assert number(fresh, "last-latency") == trials[-1]["latency"] >= number(fresh, "oracle") == trials[-1]["oracle"]
     fresh.wait_for_timeout(100)
     assert number(fresh, "time") == stopped > 1
-    assert fresh.inner_text("#told").startswith(f"Trial {len(trials)}: found after")
+    assert fresh.inner_text("#last-trial").startswith(f"Trial {len(trials)}: found after")
     fresh.click("#new")
     assert number(fresh, "visits") == number(fresh, "time") == 0
 
@@ -134,11 +128,11 @@ def test_play_pause_step_and_the_trials(fresh):
 @needs_browser
 def test_trials_are_those_of_the_test(fresh):
     file, experiment = open_network(SHIPPED / "water_maze.lsnn.h5")
-    block = compiled(file, experiment, keys_of_test(0, 8), 400)
+    block = compiled(file.network, experiment, keys_of_test(0, 8), 400)
     trials = experiment.task.family.table(experiment.task, block.trace.task_state.transpose(1, 0, 2)[:1], None)
     run(fresh, 400)
     whole = trials[trials["found"]]
-    found = fresh.evaluate("() => page.swimmers[0].trials.map((t) => [t.latency, t.oracle])")
+    found = fresh.evaluate("() => page.animals[0].trials.map((t) => [t.latency, t.oracle])")
     assert found == np.stack([whole["latency_ms"], whole["optimal_ms"]], axis=1).tolist()
 
 
@@ -152,25 +146,25 @@ def test_dragging_the_platform_and_setting_the_animal_down(fresh):
     fresh.mouse.up()
     np.testing.assert_allclose(place(fresh), [-0.5, 0.4], atol=0.02)
     fresh.mouse.click(*on_screen(fresh, 0.6, -0.3))
-    np.testing.assert_allclose(fresh.evaluate("() => Array.from(page.swimmers[0].animal.maze.slice(0, 2))"),
+    np.testing.assert_allclose(fresh.evaluate("() => Array.from(page.animals[0].world.slice(0, 2))"),
                                [0.6, -0.3], atol=0.02)  # fmt: skip
     assert fresh.inner_text("#phase") == "searching for 0 ms"
     straight = math.ceil((math.hypot(1.1, 0.7) - 0.3) / 0.02)
-    assert abs(fresh.evaluate("() => page.swimmers[0].trial.oracle") - straight) <= 2
+    assert abs(fresh.evaluate("() => page.animals[0].trial.oracle") - straight) <= 2
 
 
 @needs_browser
 def test_keys_do_what_the_mouse_does(fresh):
     x, y = place(fresh)
-    fresh.focus("#pool-a")
+    fresh.focus("#scene-a")
     fresh.keyboard.press("ArrowLeft")
     fresh.keyboard.press("Shift+ArrowUp")
     np.testing.assert_allclose(place(fresh), [x - 0.1, y + 0.02], atol=0.011)
     fresh.check("#keys-animal")
-    before = fresh.evaluate("() => page.swimmers[0].animal.maze[0]")
-    fresh.focus("#pool-a")
+    before = fresh.evaluate("() => page.animals[0].world[0]")
+    fresh.focus("#scene-a")
     fresh.keyboard.press("ArrowRight" if before < 0 else "ArrowLeft")
-    after = fresh.evaluate("() => page.swimmers[0].animal.maze[0]")
+    after = fresh.evaluate("() => page.animals[0].world[0]")
     assert abs(after - before) == pytest.approx(0.1)
     fresh.keyboard.press("Space")
     assert fresh.inner_text("#play") == "Pause"
@@ -191,7 +185,7 @@ def test_lights_out(fresh):
     before = number(fresh, "visits")
     run(fresh, 400)
     assert fresh.inner_text("#phase") == "in the dark"
-    assert fresh.evaluate("() => page.swimmers[0].animal.input_spikes.some((z) => z)") is False
+    assert fresh.evaluate("() => page.animals[0].simulation.input_spikes.some((z) => z)") is False
     run(fresh, 110)
     assert fresh.inner_text("#phase").startswith("searching") or number(fresh, "visits") > before
 
@@ -237,7 +231,7 @@ def test_states_are_swapped(fresh, part):
     run(fresh, 400)
     n = fresh.evaluate("() => network.n_neurons")
     before = [state(fresh, "x", i) for i in range(2)]
-    assert fresh.is_visible("#pool-b") and not np.array_equal(*before)
+    assert fresh.is_visible("#scene-b") and not np.array_equal(*before)
     fresh.select_option("#part", part)
     fresh.click("#swap")
     for i in range(2):
@@ -248,36 +242,26 @@ def test_states_are_swapped(fresh, part):
     fresh.check("#show-b")
     assert number(fresh, "time") == 400
     fresh.click("#second")
-    assert not fresh.is_visible("#pool-b")
+    assert not fresh.is_visible("#scene-b")
 
 
 @needs_browser
 def test_noise_and_silence(fresh):
     fresh.fill("#silence", "90")
     run(fresh, 100)
-    silenced = np.array(fresh.evaluate("() => Array.from(page.swimmers[0].silenced)"))
+    silenced = np.array(fresh.evaluate("() => Array.from(page.animals[0].silenced)"))
     assert 0.8 < silenced.mean() < 1
     spiked = fresh.evaluate("() => page.histories[0].spikes.flatMap((row) => row.cells)")
     assert not silenced[np.unique(spiked)].any()
     fresh.fill("#silence", "0")
     undisturbed, noisy = [], []
     for noise, kept in (("0", undisturbed), ("0.5", noisy)):
-        fresh.evaluate("() => new_maze(0)")
+        fresh.evaluate("() => new_episode(0)")
         fresh.fill("#noise", noise)
         run(fresh, 100)
         kept.append(state(fresh, "x"))
     fresh.fill("#noise", "0")
     assert not np.array_equal(undisturbed[0], noisy[0])
-
-
-@needs_browser
-def test_the_clock_stops_in_a_hidden_tab(fresh):
-    fresh.click("#play")
-    hide = "(hidden) => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
-    hide += " document.dispatchEvent(new Event('visibilitychange')); return page.playing; }"
-    assert fresh.evaluate(hide, True) is False
-    assert fresh.evaluate(hide, False) is True
-    fresh.click("#play")
 
 
 @needs_browser
@@ -293,14 +277,6 @@ def test_the_tour_and_a_telephone(fresh):
     assert fresh.is_disabled("#tour-back")
 
 
-@needs_browser
-def test_everything_has_a_name(page):
-    names = "(all) => all.filter((e) => !e.hidden).map((e) => e.innerText || e.ariaLabel || e.labels?.[0]?.innerText)"
-    for kind in ("button", "select", "input:not([hidden])"):
-        assert all(page.eval_on_selector_all(kind, names)), kind
-    assert all(page.eval_on_selector_all("canvas", "(all) => all.map((e) => e.ariaLabel)"))
-
-
 def test_what_is_read_off_the_thresholds_beats_the_mean():
     file, experiment = open_network(SHIPPED / "water_maze.lsnn.h5")
     reading = reading_data(file, experiment, 0, EPISODES)
@@ -314,6 +290,6 @@ def test_too_few_mazes_for_the_decoder(tmp_path):
 
 
 def test_a_network_of_another_task(tmp_path):
-    with pytest.raises(InputError, match="task of the network must be water-maze"):
-        write_page(SHIPPED / "bandit.lsnn.h5", tmp_path / "demo.html", 0, 8, "", False)
+    with pytest.raises(InputError, match="task of the network must be one of those that have a page"):
+        write_page(SHIPPED / "two_step.lsnn.h5", tmp_path / "demo.html", 0, 8, "", False)
     assert not list(tmp_path.iterdir())

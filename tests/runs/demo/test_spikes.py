@@ -5,10 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.demo import FAMILIES, families
 from lsnn.blocks import Block
 from lsnn.errors import InputError
-from runs.demo.network import key_data, network_data, task_data
+from lsnn.meta import new_network
+from lsnn.neurons import MODELS
+from runs.demo.families import page_name, shown
+from runs.demo.network import ENCODERS, key_data, network_data, task_data
 from runs.testing.conditions import keys_of_test
+from tasks.bandit.baselines import play
 from tasks.experiment import open_network, overridden, preset
 from tasks.water_maze.dynamics import TRIAL
 from tests.runs.demo.node import needs_node, run, script_of
@@ -28,12 +33,12 @@ VARIANTS = (
 SPIKES = Path(__file__).with_name("spikes.js").read_text()
 
 
-def compiled(file, experiment, keys, steps):
+def compiled(network, experiment, keys, steps):
     """A block of the engine as `lsnn test` rolls it out: the mean of the policy acts."""
-    block = Block(experiment.task, file.network, steps, keep_states=True)
+    block = Block(experiment.task, network, steps, keep_states=True)
     block.begin(experiment.task, keys)
-    silent = np.full_like(file.network.log_std, -np.inf)
-    block.roll_out(file.network.weights(), silent, hold=experiment.learning.hold_ms)
+    silent = np.full(max(1, len(network.log_std)), -np.inf)
+    block.roll_out(network.weights(), silent, hold=experiment.learning.hold_ms)
     return block
 
 
@@ -42,38 +47,113 @@ def rows(bits, lane):
     return [np.flatnonzero(row & (1 << lane)).tolist() for row in bits]
 
 
-def assert_same(file, experiment, steps, folder):
-    """The same spikes, actions and mazes in Node.js as in the engine."""
+def assert_same(network, experiment, steps, folder, rate=2):
+    """The same spikes, at least `rate` a step, actions and states of the task in Node.js as in the engine."""
     keys = keys_of_test(0, 8)
-    block = compiled(file, experiment, keys, steps)
-    data = {"network": network_data(file.network), "task": task_data(experiment.task)}
+    block = compiled(network, experiment, keys, steps)
+    data = {"network": network_data(network), "task": task_data(experiment.task)}
     given = {"data": data, "keys": key_data(keys), "steps": steps}
-    for lane, found in enumerate(run(script_of(file.network) + SPIKES, given, folder)):
-        assert sum(map(len, found["spikes"])) > 2 * steps
+    for lane, found in enumerate(run(script_of(network, experiment.task) + SPIKES, given, folder)):
+        assert sum(map(len, found["spikes"])) > rate * steps
         assert found["inputs"] == rows(block.record.input_spikes, lane)
         assert found["spikes"] == rows(block.record.spikes, lane)
-        np.testing.assert_array_equal(found["action"], block.trace.action[:, lane])
-        # sin, cos, exp and hypot of double precision may differ in the last bit, which moves the animal by as much
-        np.testing.assert_allclose(found["maze"], block.trace.task_state[1:, lane], rtol=0, atol=1e-11)
+        numbers = len(found["action"][0])
+        np.testing.assert_array_equal(found["action"], block.trace.action[:, lane, :numbers])
+        # sin, cos, exp and hypot of double precision may differ in the last bit, which moves an animal by as much
+        np.testing.assert_allclose(found["world"], block.trace.task_state[1:, lane], rtol=0, atol=1e-11)
     return block
+
+
+def shipped(name):
+    file, experiment = open_network(SHIPPED / f"{name}.lsnn.h5")
+    return file.network, experiment
+
+
+def untrained(name, *settings):
+    experiment = overridden(preset("water-maze", name), settings)
+    return new_network(experiment.task, experiment.network, experiment.learning, 0), experiment
+
+
+def in_full(name, steps):
+    """A few steps, and all of the 2000 ms among the long tests."""
+    return (name, steps), pytest.param(name, 2000, marks=pytest.mark.long)
 
 
 @needs_node
 @pytest.mark.parametrize(
-    "name, steps", [("water_maze", 2000), ("water_maze_bellec2018", 400), ("water_maze_rotation", 400)]
-)
+    "name, steps",
+    [
+        ("water_maze", 2000), *in_full("water_maze_bellec2018", 400),
+        *in_full("water_maze_rotation", 400), *in_full("water_maze_family", 200), *in_full("water_maze_frontier", 200),
+    ],
+)  # fmt: skip
 def test_eight_episodes_spike_for_spike(name, steps, tmp_path):
-    assert_same(*open_network(SHIPPED / f"{name}.lsnn.h5"), steps, tmp_path)
+    assert_same(*shipped(name), steps, tmp_path)
+
+
+@needs_node
+@pytest.mark.parametrize("settings", [(), ("task.arms=anti_correlated", "task.trials=30")])
+def test_a_whole_bandit(settings, tmp_path):
+    network, experiment = shipped("bandit")
+    own = overridden(experiment, settings)
+    assert_same(network, own, own.task.duration_ms, tmp_path, rate=1.5)
 
 
 @needs_node
 @pytest.mark.parametrize("settings", VARIANTS)
 def test_every_kind_of_maze(settings, tmp_path):
-    file, experiment = open_network(SHIPPED / "water_maze.lsnn.h5")
-    block = assert_same(file, overridden(experiment, settings), 600, tmp_path)
+    network, experiment = shipped("water_maze")
+    block = assert_same(network, overridden(experiment, settings), 600, tmp_path)
     assert (block.task_state[:, TRIAL] > 1).any()
 
 
-def test_a_task_or_encoder_that_the_page_does_not_know():
-    with pytest.raises(InputError, match="water-maze.*bandit"):
-        task_data(preset("bandit").task)
+@needs_node
+@pytest.mark.parametrize("name, steps", [*in_full("retention", 300), *in_full("platforms", 300)])
+def test_presets_untrained(name, steps, tmp_path):
+    assert_same(*untrained(name), steps, tmp_path, rate=1)
+
+
+@needs_node
+@pytest.mark.long  # each is compiled; one step of each is compared in tests/equations
+@pytest.mark.parametrize("model", MODELS)
+def test_neuron_models_untrained(model, tmp_path):
+    assert_same(*untrained("compact", f"network.adaptive_model={model}"), 300, tmp_path)
+
+
+@needs_node
+def test_thompson_sampling_pulls_the_same_arms(tmp_path):
+    network, experiment = shipped("bandit")
+    keys = keys_of_test(0, 8)
+    record = play("thompson", keys, experiment.task)
+    pulls = """
+    const { keys, p, trials } = JSON.parse(require("fs").readFileSync(0, "utf8"));
+    console.log(JSON.stringify(keys.map((key) => {
+      const state = begin(key, p), baseline = new Thompson(key);
+      return Array.from({ length: trials }, (_, trial) => baseline.pull(trial, state));
+    })));
+    """
+    given = {"keys": key_data(keys), "p": experiment.task.parameters().tolist(), "trials": experiment.task.trials}
+    assert run(script_of(network, experiment.task) + pulls, given, tmp_path) == record.choice.tolist()
+
+
+def test_a_task_without_a_page():
+    with pytest.raises(
+        InputError, match=r"must be one of those that have a page \(bandit, water-maze\), got 'two-step'"
+    ):
+        page_name(preset("two-step").task)
+
+
+def test_every_encoder_that_the_page_takes_is_in_its_script():
+    text = (CLONE / "analysis" / "demo" / "encoders.js").read_text()
+    assert f"const ENCODERS = {{ {', '.join(ENCODERS)} }};" in text
+    with pytest.raises(InputError, match="task.encoder.kind must be cells that the page knows"):
+        task_data(preset("angle-recall").task)
+
+
+@pytest.mark.parametrize("name", families())
+def test_a_family_is_shown_by_files_of_its_own(name):
+    folder = FAMILIES / name
+    assert {file.name for file in folder.iterdir()} >= {"task.js", "page.js", "page.html.jinja"}
+    assert shown(preset(name.replace("_", "-")).task)
+    shared = [file for file in FAMILIES.parent.iterdir() if file.suffix in (".js", ".jinja", ".py")]
+    assert not [file.name for file in shared if name.replace("_", " ") in file.read_text().lower().replace("_", " ")]

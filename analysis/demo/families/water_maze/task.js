@@ -1,12 +1,12 @@
-// The water maze (tasks/water_maze/dynamics.py) and the input cells that read it (tasks/encoders/); double precision.
+// The water maze (tasks/water_maze/dynamics.py), in double precision.
 
-// The state, and the parameters of the task.
+// The state (from COUNT on with several platforms alone), and the parameters of the task.
 const [X, Y, ON_PLATFORM, WALL, PLATFORM_X, PLATFORM_Y, WAIT, TRIAL, FOUND, OTHER_X, OTHER_Y, ROTATION, START_RADIUS,
-  RADIUS, REST, REVERSAL, DARK, N_STATE] = Array(18).keys();
+  RADIUS, REST, REVERSAL, DARK, COUNT, GOAL, CUE, SEEN, SINCE, PLACES] = Array(23).keys();
 const [RADIUS_LOW, RADIUS_HIGH, PLATFORM_CIRCLE, ANYWHERE, ARC_START, ARC_LENGTH, START_RADIUS_LOW, START_RADIUS_HIGH,
   MAX_ROTATION, SPEED, REWARD, WALL_PENALTY, REST_LOW, REST_HIGH, DARK_LOW, DARK_HIGH, REVERSAL_LOW, REVERSAL_HIGH,
-  PROBE_STEP, REST_EACH_TRIAL, NO_DARK] = Array(21).keys();
-const MOST_DRAWS = 64;
+  PROBE_STEP, REST_EACH_TRIAL, NO_DARK, PLATFORMS_LOW, PLATFORMS_HIGH, CUE_STEPS] = Array(24).keys();
+const N_STATE = COUNT, MOST_PLATFORMS = 4, N_STATE_MANY = PLACES + 2 * MOST_PLATFORMS, MOST_DRAWS = 64;
 
 function platform_place(stepped, index, p) {
   const angle = p[ARC_START] + p[ARC_LENGTH] * uniform_of(stepped, index);
@@ -27,6 +27,34 @@ function reversed_place(key, x, y, radius, p) {
   return place;
 }
 
+const many = (state) => state.length === N_STATE_MANY;
+
+// How many platforms there are, and where: each touches none before it.
+function place_all(key, p, state) {
+  state[COUNT] = whole_between(p[PLATFORMS_LOW], p[PLATFORMS_HIGH], uniform_of(step_key(key, 0, TASK_PAUSE), 4));
+  [state[PLACES], state[PLACES + 1]] = [state[PLATFORM_X], state[PLATFORM_Y]];
+  for (let platform = 1; platform < state[COUNT]; platform++) {
+    const stepped = step_key(key, 1 + platform, TASK_EPISODE), place = PLACES + 2 * platform;
+    for (let draw = 0; draw < MOST_DRAWS; draw++) {
+      const [x, y] = [state[place], state[place + 1]] = platform_place(stepped, 2 * draw, p);
+      let nearest = Infinity;
+      for (let other = PLACES; other < place; other += 2) {
+        nearest = Math.min(nearest, Math.hypot(x - state[other], y - state[other + 1]));
+      }
+      if (nearest > 2 * state[RADIUS]) break;
+    }
+  }
+}
+
+// The platform of the trial that begins, and its cue.
+function announce(key, state) {
+  const goal = Math.floor(state[COUNT] * uniform_of(step_key(key, state[TRIAL], TASK_PAUSE), 3));
+  const turned = Math.floor(MOST_PLATFORMS * uniform_of(step_key(key, 0, TASK_PAUSE), 5)), place = PLACES + 2 * goal;
+  [state[GOAL], state[CUE]] = [goal, (goal + turned) % MOST_PLATFORMS];
+  [state[PLATFORM_X], state[PLATFORM_Y]] = [state[OTHER_X], state[OTHER_Y]] = [state[place], state[place + 1]];
+  [state[FOUND], state[SINCE]] = [(state[SEEN] >> goal) & 1, 0];
+}
+
 // The animal at the start of its trial, uniform in the start region outside the platform.
 function release(key, state) {
   const stepped = step_key(key, state[TRIAL], TASK_STEP);
@@ -43,7 +71,8 @@ function release(key, state) {
 
 // The state before step 0.
 function begin(key, p) {
-  const stepped = step_key(key, 0, TASK_EPISODE), state = new Float64Array(N_STATE);
+  const stepped = step_key(key, 0, TASK_EPISODE);
+  const state = new Float64Array(p[PLATFORMS_HIGH] > 1 ? N_STATE_MANY : N_STATE);
   [state[PLATFORM_X], state[PLATFORM_Y]] = platform_place(stepped, 0, p);
   state[START_RADIUS] = between(p[START_RADIUS_LOW], p[START_RADIUS_HIGH], uniform_of(stepped, 2));
   state[ROTATION] = p[MAX_ROTATION] * (2 * uniform_of(stepped, 3) - 1);
@@ -52,14 +81,22 @@ function begin(key, p) {
   state[REVERSAL] = whole_between(p[REVERSAL_LOW], p[REVERSAL_HIGH], uniform_of(stepped, 6));
   const place = [state[PLATFORM_X], state[PLATFORM_Y]];
   [state[OTHER_X], state[OTHER_Y]] = state[REVERSAL] >= 0 ? reversed_place(key, ...place, state[RADIUS], p) : place;
+  if (many(state)) {
+    place_all(key, p, state);
+    announce(key, state);
+  }
   release(key, state);
   return state;
 }
 
-// x, y, on-platform, wall contact; in the dark the corner (1, 1), which lies outside the pool, and no flag.
-function observe(state) {
+// x, y, on-platform, wall contact; in the dark the corner (1, 1), which lies outside the pool, and no flag. With several
+// platforms a flag a cue, up for so long after the release.
+function observe(state, p) {
   const dark = state[WAIT] > 0 && state[ON_PLATFORM] === 0;
-  return [dark ? 1 : state[X], dark ? 1 : state[Y], state[ON_PLATFORM], state[WALL]];
+  const place = [dark ? 1 : state[X], dark ? 1 : state[Y], state[ON_PLATFORM], state[WALL]];
+  if (!many(state)) return place;
+  const shown = state[WAIT] === 0 && state[SINCE] < p[CUE_STEPS];
+  return [...place, ...Array.from({ length: MOST_PLATFORMS }, (_, cue) => (shown && cue === state[CUE] ? 1 : 0))];
 }
 
 function velocity(action, p, state) {
@@ -88,12 +125,14 @@ function draw_pause(key, p, state) {
 }
 
 function swim(key, t, action, p, state) {
+  if (many(state)) state[SINCE] += 1;
   [state[X], state[Y], state[WALL]] = advance(state[X], state[Y], ...velocity(action, p, state));
   const distance = Math.hypot(state[X] - state[PLATFORM_X], state[Y] - state[PLATFORM_Y]);
   const gone = p[PROBE_STEP] >= 0 && p[PROBE_STEP] <= t;
   if (distance > state[RADIUS] || gone) return false;
   state[ON_PLATFORM] = 1;
   state[FOUND] = 1;
+  if (many(state)) state[SEEN] |= 1 << state[GOAL];
   draw_pause(key, p, state);
   state[WAIT] = state[REST] + state[DARK];
   return true;
@@ -105,6 +144,7 @@ function rest(key, state) {
   state[ON_PLATFORM] = state[WAIT] > state[DARK] ? 1 : 0;
   if (state[WAIT] > 0) return;
   state[TRIAL] += 1;
+  if (many(state)) announce(key, state);
   release(key, state);
 }
 
@@ -123,60 +163,5 @@ function transition(key, t, action, p, state) {
 const straight_ms = (p, state) => Math.max(1, Math.ceil(
   (Math.hypot(state[X] - state[PLATFORM_X], state[Y] - state[PLATFORM_Y]) - state[RADIUS]) / p[SPEED] - 1e-9));
 
-// Input cells. `spikes` (n_in) gets a 1 where a cell spikes.
-
-const REACH = Math.sqrt(-2 * Math.log(1e-6)), OUT_OF_POOL = 1.5;
-
-function spike_line(stepped, value, centre, spacing, n_cells, width, peak, offset, spikes) {
-  const first = Math.max(0, Math.ceil((value - centre - REACH * width) / spacing));
-  const last = Math.min(n_cells - 1, Math.floor((value - centre + REACH * width) / spacing));
-  const distance = centre + first * spacing - value, halved = 0.5 / (width * width);
-  let probability = peak * Math.exp(-distance * distance * halved);
-  let ratio = Math.exp(-(2 * distance + spacing) * spacing * halved);
-  const curvature = Math.exp(-2 * spacing * spacing * halved);
-  for (let i = first; i <= last; i++) {
-    if (uniform_of(stepped, offset + i) < probability) spikes[offset + i] = 1;
-    probability *= ratio;
-    ratio *= curvature;
-  }
-}
-
-function spike_alike(stepped, n_cells, probability, offset, spikes) {
-  for (let i = offset; i < offset + n_cells; i++) if (uniform_of(stepped, i) < probability) spikes[i] = 1;
-}
-
-function spike_anyhow(stepped, n_cells, probability, spikes) {
-  if (probability <= 0) return;
-  for (let i = 0; i < n_cells; i++) if (uniform_of(stepped, spikes.length + i) < probability) spikes[i] = 1;
-}
-
-function encode_places(key, t, [x, y, on_platform, wall], p, spikes) {
-  const [width, peak, n_reward, n_wall, flag, background] = p, n_side = (p.length - 6) / 2;
-  const stepped = step_key(key, t, ENCODER), spacing = 2 / n_side, in_pool = x * x + y * y < OUT_OF_POOL;
-  let offset = 0;
-  for (let row = 0; row < n_side; row++) {
-    const skipped = p[6 + row], n_cells = p[6 + n_side + row], distance = -1 + (row + 0.5) * spacing - y;
-    if (in_pool && Math.abs(distance) <= REACH * width) {
-      const row_peak = peak * Math.exp(-0.5 * (distance / width) ** 2), left = -1 + (skipped + 0.5) * spacing;
-      spike_line(stepped, x, left, spacing, n_cells, width, row_peak, offset, spikes);
-    }
-    offset += n_cells;
-  }
-  if (in_pool) spike_anyhow(stepped, offset, background, spikes);
-  if (on_platform > 0) spike_alike(stepped, n_reward, flag, offset, spikes);
-  if (wall > 0) spike_alike(stepped, n_wall, flag, offset + n_reward, spikes);
-}
-
-function encode_coordinates(key, t, [x, y, on_platform, wall], p, spikes) {
-  const [n_cells, width, peak, n_reward, n_wall, flag, background] = p, stepped = step_key(key, t, ENCODER);
-  if (x * x + y * y < OUT_OF_POOL) {
-    const spacing = 2 / (n_cells - 1);
-    spike_line(stepped, x, -1, spacing, n_cells, width, peak, 0, spikes);
-    spike_line(stepped, y, -1, spacing, n_cells, width, peak, n_cells, spikes);
-    spike_anyhow(stepped, 2 * n_cells, background, spikes);
-  }
-  if (on_platform > 0) spike_alike(stepped, n_reward, flag, 2 * n_cells, spikes);
-  if (wall > 0) spike_alike(stepped, n_wall, flag, 2 * n_cells + n_reward, spikes);
-}
-
-const ENCODERS = { encode_places, encode_coordinates };
+// The mean of the policy acts: the first two outputs.
+const TASK = { begin, observe, transition, action: (y) => y };
