@@ -136,10 +136,15 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Variant:
-    """Settings of the task that a test goes through: keywords of the task."""
+    """Settings of the task that a test goes through: keywords of the task.
+
+    Args:
+        applies: task -> whether the test of this one goes through it; none = always.
+    """
 
     label: str
     settings: Mapping[str, Any]
+    applies: Callable[[Any], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,7 @@ class Latent:
         asked: (task, trials) -> (rows,) the step before which each trial begins to ask for it: between what tells of it
             and this step the study intervenes; none = the start of the trial.
         by_trial: (task, trials) -> (rows, numbers) what each trial asks for, where it is another in every trial.
+        changes: task -> whether it is; none = it is in all tasks of a family that has `by_trial`.
         error: (task, latent (rows, numbers), trials (rows,), states (rows, n_state) at the last step of each trial) ->
             (rows,) how far from what that latent asks for each trial was. With it the study says whose latent behaviour
             follows, an animal's own or that of another; none = it tells the score alone.
@@ -169,10 +175,15 @@ class Latent:
     by_trial: Callable[[Any, np.ndarray], np.ndarray] | None = None
     error: Callable[[Any, np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None
     hide: Callable[[Any, np.ndarray], np.ndarray] | None = None
+    changes: Callable[[Any], bool] | None = None
 
     def labels_of(self, task: Any) -> tuple[str, ...]:
         """A name a number."""
         return self.labels(task) if callable(self.labels) else self.labels
+
+    def by_trial_of(self, task: Any) -> Callable[[Any, np.ndarray], np.ndarray] | None:
+        """What tells the latent of each trial, if it is another in every trial of this task."""
+        return self.by_trial if self.changes is None or self.changes(task) else None
 
 
 @dataclass(frozen=True)
@@ -332,6 +343,10 @@ class Family:
     def baselines_of(self, task: Any) -> dict[str, Baseline]:
         """The baselines that the test of a task has, by name."""
         return {name: one for name, one in self.baselines.items() if one.applies is None or one.applies(task)}
+
+    def variants_of(self, task: Any) -> dict[str, Variant]:
+        """The variants that the test of a task goes through, by name."""
+        return {name: one for name, one in self.variants.items() if one.applies is None or one.applies(task)}
 
     def preset(self, name: str = DEFAULT_PRESET) -> Preset:
         """The preset of that name; InputError for an unknown one."""

@@ -113,7 +113,7 @@ def asked_of(subject: Subject, keys: np.ndarray, told: int | None = None, paired
         InputError: in no episode is there such a trial, although it is not asked for by its number.
     """
     task, family = subject.task, subject.task.family
-    number = None if told is None else told - (family.latent.by_trial is not None)
+    number = None if told is None else told - (family.latent.by_trial_of(task) is not None)
 
     def keep(block: Block, episodes: slice) -> tuple[np.ndarray, ...]:
         count = episodes.stop - episodes.start
@@ -155,8 +155,9 @@ def _moments(task: Any, states: np.ndarray, table: np.ndarray) -> np.ndarray:
 def _hidden(task: Any, states: np.ndarray, table: np.ndarray) -> np.ndarray:
     """What each trial asks for, (rows, K)."""
     latent = task.family.latent
-    if latent.by_trial is not None:
-        return np.asarray(latent.by_trial(task, table), float)
+    by_trial = latent.by_trial_of(task)
+    if by_trial is not None:
+        return np.asarray(by_trial(task, table), float)
     return np.asarray(latent.of(task, states), float)[table["episode"]]
 
 

@@ -64,12 +64,12 @@ def run_test(
 def put_header(result: h5py.File, session: Session, names: Sequence[str], seed: int, command: str, **more: Any) -> None:
     """Root attributes, the network's neurons and its history."""
     file, experiment = session.file, session.experiment
+    variants = family_of(experiment.task).variants_of(experiment.task)
     result.attrs.update(store.provenance("result", experiment.as_mapping(), seed, command))
     result.attrs.update(
         frozen_sha256=network_sha256(file.network), network_command=file.command, network_seed=file.seed,
         family=json.dumps(describe_family(experiment.task)), conditions=json.dumps(described(experiment.task, names)),
-        variants=json.dumps([[name, variant.label] for name, variant in family_of(experiment.task).variants.items()]),
-        **more,
+        variants=json.dumps([[name, variant.label] for name, variant in variants.items()]), **more,
     )  # fmt: skip
     if (stored := changed_from(file, experiment)) is not None:
         result.attrs["task_changed"] = stored
@@ -88,10 +88,10 @@ def described(task: Any, names: Sequence[str]) -> list[list[str]]:
 
 def variants_of(session: Session, group: h5py.Group) -> Iterator[tuple[str, Session, h5py.Group]]:
     """Every variant of the task with a group of its own below this one; without variants the task as it is, here."""
-    family = session.task.family
-    if not family.variants:
+    variants = session.task.family.variants_of(session.task)
+    if not variants:
         yield "", session, group
-    for name, variant in family.variants.items():
+    for name, variant in variants.items():
         experiment = replace(session.experiment, task=replace(session.task, **variant.settings))
         yield name, session._replace(experiment=experiment), group.require_group(name)
 

@@ -1,6 +1,7 @@
-"""Baselines of two-armed Bernoulli bandits with nothing to learn but the arms, beside which a network's regret is read.
+"""Baselines of two-armed Bernoulli bandits, beside which a network's regret is read.
 
-All but the oracle know nothing of the episode's arms beforehand and take them for independent, each uniform in [0, 1].
+Of arms that stay: all but the oracle know nothing of the episode's arms beforehand and take them for independent, each
+uniform in [0, 1]. Those of arms that change are in changing.py.
 """
 
 import math
@@ -13,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from lsnn.kernels.draws import BASELINE, step_key, uniform_of
 from lsnn.validation import keys_of, require, require_integer, require_kind, require_number
-from tasks.bandit.task import N_ARMS, N_STATE, P_FIRST, Bandit, begin, pull
+from tasks.bandit import changing
+from tasks.bandit.task import N_ARMS, N_STATE, P_FIRST, RESTLESS, STILL, Bandit, begin, pull
 
 BASELINES = ("random", "ucb1", "thompson", "gittins", "oracle")
 RANDOM, UCB1, THOMPSON, GITTINS, ORACLE = range(5)
@@ -23,10 +25,11 @@ _PAYOFFS = 500  # sure payoffs tried; the index is interpolated between them
 
 
 class Record(NamedTuple):
-    """What E episodes of K trials leave behind: choice and reward, both (E, K)."""
+    """What E episodes of K trials leave behind: choice, reward, (E, K) both, and what the arms paid, (E, K, arms)."""
 
     choice: NDArray[np.int8]
     reward: NDArray[np.float64]
+    pays: NDArray[np.float64]
 
 
 @njit(error_model="numpy")
@@ -118,33 +121,75 @@ def _play(baseline, keys, parameters, index, choice, reward):
             lost[arm] += 1 - int(reward[episode, trial])
 
 
-def play(baseline: str, keys: ArrayLike, task: Bandit) -> Record:
+def baselines_of(task: Bandit) -> tuple[str, ...]:
+    """The names of the baselines that play a task."""
+    if task.arms in STILL:
+        return BASELINES
+    return tuple(name for name in changing.CHANGING if name != "bayes_bonus" or task.arms == RESTLESS)
+
+
+def play(baseline: str, keys: ArrayLike, task: Bandit, practice: ArrayLike = ()) -> Record:
     """Record the episodes of one baseline.
 
     Args:
-        baseline: random; ucb1: mean + sqrt(2 ln t / n) (Auer et al. 2002); thompson: pulls the arm of the greater draw
-            from the posterior (Thompson 1933); gittins: the arm of the greater Gittins index at discount 0.99 (best for
-            independent arms, a discounted sum and no end; here an approximation to the best play of a finite
-            episode); oracle: knows what the arms pay.
+        baseline: random; oracle: knows what the arms pay. Of arms that stay ucb1: mean + sqrt(2 ln t / n) (Auer et al.
+            2002); thompson: pulls the arm of the greater draw from the posterior (Thompson 1933); gittins: the arm of
+            the greater Gittins index at discount 0.99 (best for independent arms, a discounted sum and no end; here an
+            approximation to the best play of a finite episode). Of arms that change thompson: the same from the
+            filter; bayes: the arm that pays more by the filter (the best play of reversing arms, of which either tells
+            as much); bayes_bonus: mean + one std of the filter, for restless arms; delta_rule: fixed rates.
         keys: (E,) uint64, one an episode.
+        practice: (P,) uint64, episodes of meta-training; for the delta rule.
 
     Raises:
         InputError: an unknown baseline, another task, or what are no keys.
     """
-    require(baseline in BASELINES, "baseline", f"one of {', '.join(BASELINES)}", baseline)
     require_kind("task", task, Bandit)
-    own = keys_of("keys", keys)
-    record = Record(np.empty((len(own), task.trials), np.int8), np.empty((len(own), task.trials)))
+    known = baselines_of(task)
+    require(baseline in known, "baseline", f"one of {', '.join(known)}", baseline)
+    own, pays = keys_of("keys", keys), task.course(keys).pays
+    if task.arms not in STILL:
+        number = changing.CHANGING.index(baseline)
+        rates = changing.rates_of(number, task, keys_of("practice", practice))
+        return Record(*changing.record(number, own, task, rates), pays)
+    choice, reward = np.empty((len(own), task.trials), np.int8), np.empty((len(own), task.trials))
     index = gittins_table(task.trials) if baseline == "gittins" else np.zeros((1, 1))
-    _play(BASELINES.index(baseline), own, task.parameters(), index, *record)
-    return record
+    _play(BASELINES.index(baseline), own, task.parameters(), index, choice, reward)
+    return Record(choice, reward, pays)
 
 
-def regret(probabilities: ArrayLike, choice: ArrayLike) -> NDArray[np.float64]:
+def values_on(
+    baseline: str, task: Bandit, choice: ArrayLike, reward: ArrayLike, practice: ArrayLike = ()
+) -> NDArray[np.float64]:
+    """What each arm is worth to a baseline that saw another's history, before each trial: (E, K, arms).
+
+    Args:
+        baseline: delta_rule or bayes, of arms that change.
+        choice, reward: (E, K) whole numbers 0 or 1.
+        practice: as for `play`.
+
+    Raises:
+        InputError: another baseline or task, or a history of other numbers.
+    """
+    require_kind("task", task, Bandit)
+    require(task.arms not in STILL, "arms of task", "restless or reversing", task.arms)
+    require(baseline in ("delta_rule", "bayes"), "baseline", "delta_rule or bayes", baseline)
+    history = [np.ascontiguousarray(each, dtype=np.int64) for each in (choice, reward)]
+    for name, each in zip(("choice", "reward"), history, strict=True):
+        fits = each.ndim == 2 and each.shape == history[0].shape and bool(np.isin(each, (0, 1)).all())
+        require(fits, name, "(E, K) numbers 0 or 1, as many as choices", each)
+    number = changing.CHANGING.index(baseline)
+    rates = changing.rates_of(number, task, keys_of("practice", practice))
+    return changing.follow(number, task, history[0], history[1].astype(float), rates)
+
+
+def regret(pays: ArrayLike, choice: ArrayLike) -> NDArray[np.float64]:
     """Cumulative regret, (E, K): what the better arm would have paid more on average, added up over the trials.
 
     Args:
-        probabilities: (E, arms); choice: (E, K).
+        pays: (E, arms), or (E, K, arms) where arms change; choice: (E, K).
     """
-    p, chosen = np.asarray(probabilities, float), np.asarray(choice, np.intp)
-    return np.cumsum(p.max(axis=1)[:, None] - np.take_along_axis(p, chosen, axis=1), axis=1)
+    p, chosen = np.asarray(pays, float), np.asarray(choice, np.intp)
+    by_trial = np.broadcast_to(p[:, None] if p.ndim == 2 else p, (*chosen.shape, p.shape[-1]))
+    pulled = np.take_along_axis(by_trial, chosen[..., None], axis=-1)[..., 0]
+    return np.cumsum(by_trial.max(axis=-1) - pulled, axis=1)

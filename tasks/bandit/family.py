@@ -1,10 +1,10 @@
-"""The bandit as a family: pulls as trials, baselines, both kinds of arms."""
+"""The bandit as a family: pulls as trials, baselines, the kinds of arms."""
 
 from functools import partial
 
 import numpy as np
 
-from tasks.bandit.baselines import play
+from tasks.bandit.baselines import baselines_of, play
 from tasks.bandit.environment import ENVIRONMENT
 from tasks.bandit.presets import PRESETS
 from tasks.bandit.task import (
@@ -14,6 +14,7 @@ from tasks.bandit.task import (
     P_FIRST,
     P_SECOND,
     STEP,
+    STILL,
     TRIAL,
     Bandit,
     last_steps,
@@ -21,6 +22,7 @@ from tasks.bandit.task import (
 )
 from tasks.family import Baseline, Family, Knows, Latent, Measure, Played, Trace, Variant
 
+PRACTICE = 1000  # episodes of meta-training on which the delta rule's rates are chosen
 TRIAL_DTYPE = np.dtype(
     [
         ("episode", np.int32),
@@ -29,31 +31,46 @@ TRIAL_DTYPE = np.dtype(
         ("end_ms", np.int32),
         ("arm", np.int8),
         ("paid", np.int8),
+        ("first_pays", np.float64),
+        ("second_pays", np.float64),
         ("regret", np.float64),
     ]
 )
 COLUMNS = {
     "arm": ("1", "the arm pulled, 0 or 1"),
     "paid": ("1", "whether it paid"),
+    "first_pays": ("1", "the chance that the first arm pays in this trial"),
+    "second_pays": ("1", "the same of the second arm"),
     "regret": ("1", "what the better arm would have paid more on average"),
 }
 
 
-def pulls_table(task: Bandit, probability: np.ndarray, arm: np.ndarray, paid: np.ndarray) -> np.ndarray:
-    """A row a pull; probability (E, arms); arm, paid (E, trials)."""
+def pulls_table(task: Bandit, pays: np.ndarray, arm: np.ndarray, paid: np.ndarray) -> np.ndarray:
+    """A row a pull; pays (E, trials, arms); arm, paid (E, trials)."""
     episodes, trials = arm.shape
     table = np.empty(arm.size, TRIAL_DTYPE)
     table["episode"], table["trial"] = np.repeat(np.arange(episodes), trials), np.tile(np.arange(trials), episodes)
     table["start_ms"], table["end_ms"] = table["trial"] * task.trial_ms, (table["trial"] + 1) * task.trial_ms
     table["arm"], table["paid"] = arm.ravel(), np.rint(paid).ravel()
-    pulled = np.take_along_axis(probability, arm.astype(np.intp), axis=1)
-    table["regret"] = (probability.max(axis=1)[:, None] - pulled).ravel()
+    table["first_pays"], table["second_pays"] = pays[..., 0].ravel(), pays[..., 1].ravel()
+    pulled = np.take_along_axis(pays, arm[..., None].astype(np.intp), axis=-1)[..., 0]
+    table["regret"] = (pays.max(axis=-1) - pulled).ravel()
     return table
 
 
 def hidden(task: Bandit, states: np.ndarray) -> np.ndarray:
-    """The chance that a pull of each arm pays, (E, arms)."""
+    """The chance that a pull of each arm pays, in the first trial where it changes, (E, arms)."""
     return states[:, 0, [P_FIRST, P_SECOND]]
+
+
+def hidden_of_trial(task: Bandit, trials: np.ndarray) -> np.ndarray:
+    """The same in each trial, (rows, arms)."""
+    return np.column_stack([trials["first_pays"], trials["second_pays"]])
+
+
+def changes(task: Bandit) -> bool:
+    """Whether the arms pay something else from trial to trial."""
+    return task.arms not in STILL
 
 
 def worse_arm(task: Bandit, latent: np.ndarray, trials: np.ndarray, states: np.ndarray) -> np.ndarray:
@@ -70,8 +87,9 @@ def without_last_pull(task: Bandit, states: np.ndarray) -> np.ndarray:
 
 def trials_of(task: Bandit, states: np.ndarray, trace: Trace) -> np.ndarray:
     """The table of pulls of recorded episodes."""
-    arm = trace.action[:, last_steps(task), 0].astype(np.int8)
-    return pulls_table(task, hidden(task, states), arm, paid_of_trials(task, trace.reward))
+    last = last_steps(task)
+    arm, pays = trace.action[:, last, 0].astype(np.int8), states[:, last, P_FIRST : P_SECOND + 1]
+    return pulls_table(task, pays, arm, paid_of_trials(task, trace.reward))
 
 
 def steps_to_pull(task: Bandit, states: np.ndarray) -> np.ndarray:
@@ -79,19 +97,28 @@ def steps_to_pull(task: Bandit, states: np.ndarray) -> np.ndarray:
     return np.maximum(1, task.trial_ms - states[:, STEP]).astype(int)
 
 
-def played(name: str, task: Bandit, keys: np.ndarray) -> Played:
+def played(name: str, task: Bandit, keys: np.ndarray, practice: np.ndarray | tuple[()] = ()) -> Played:
     """The episodes of one baseline."""
-    record = play(name, keys, task)
-    return Played(pulls_table(task, task.probabilities(keys), record.choice, record.reward))
+    record = play(name, keys, task, practice)
+    return Played(pulls_table(task, record.pays, record.choice, record.reward))
 
 
-BASELINES: tuple[tuple[str, str, Knows], ...] = (
-    ("random", "random", "nothing"),
-    ("ucb1", "UCB1", "nothing"),
-    ("thompson", "Thompson sampling", "the prior"),
-    ("gittins", "Gittins index", "the prior"),
-    ("oracle", "oracle", "the latent"),
+def plays(name: str, task: Bandit) -> bool:
+    """Whether a baseline plays a task."""
+    return name in baselines_of(task)
+
+
+BASELINES: tuple[tuple[str, str, Knows, int], ...] = (
+    ("random", "random", "nothing", 0),
+    ("ucb1", "UCB1", "nothing", 0),
+    ("delta_rule", "delta rule, fixed rate", "the prior", PRACTICE),
+    ("thompson", "Thompson sampling", "the prior", 0),
+    ("gittins", "Gittins index", "the prior", 0),
+    ("bayes", "Bayes filter", "the prior", 0),
+    ("bayes_bonus", "Bayes filter, mean + std", "the prior", 0),
+    ("oracle", "oracle", "the latent", 0),
 )
+STILL_ARMS = {INDEPENDENT: "independent arms", OPPOSED: "anti-correlated arms"}
 
 FAMILY = Family(
     task=Bandit,
@@ -106,13 +133,24 @@ FAMILY = Family(
     columns=COLUMNS,
     history=(Measure("paid", "pulls that paid", format=".3f"), Measure("late_paid", "late", format=".3f")),
     presets=PRESETS,
-    baselines={name: Baseline(label, knows, partial(played, name)) for name, label, knows in BASELINES},
+    baselines={
+        name: Baseline(label, knows, partial(played, name), practice, partial(plays, name))
+        for name, label, knows, practice in BASELINES
+    },
     oracle="oracle",
     variants={
-        INDEPENDENT: Variant("independent arms", {"arms": INDEPENDENT}),
-        OPPOSED: Variant("anti-correlated arms", {"arms": OPPOSED}),
+        arms: Variant(label, {"arms": arms}, applies=lambda task: not changes(task))
+        for arms, label in STILL_ARMS.items()
     },
-    latent=Latent(("first arm pays", "second arm pays"), "1", hidden, error=worse_arm, hide=without_last_pull),
+    latent=Latent(
+        ("first arm pays", "second arm pays"),
+        "1",
+        hidden,
+        by_trial=hidden_of_trial,
+        error=worse_arm,
+        hide=without_last_pull,
+        changes=changes,
+    ),
     trial_counter=TRIAL,
     steps_to_trial=steps_to_pull,
     environment=ENVIRONMENT,

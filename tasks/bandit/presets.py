@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lsnn.learning.config import LearningConfig
-from tasks.bandit.task import OPPOSED
+from tasks.bandit.task import OPPOSED, RESTLESS, REVERSING
 from tasks.family import Preset
 from tasks.presets import SMALL
 
@@ -30,8 +30,16 @@ REWARD_ALONE = replace(
     task={"trial_ms": 10},
 )
 
+# Arms that change: by reward alone as well, with larger steps and no bonus.
+CHANGING = replace(
+    REWARD_ALONE,
+    learning=replace(REWARD_ALONE.learning, learning_rate=5e-3, entropy_weight=0.0, anneal_iterations=1000),
+)
+
 PRESETS = {
     "compact": COMPACT,
     "reward_alone": REWARD_ALONE,
     "anti_correlated": replace(COMPACT, task={"arms": OPPOSED}),
+    "restless": replace(CHANGING, task={"arms": RESTLESS, "trial_ms": 10}),
+    "reversing": replace(CHANGING, task={"arms": REVERSING, "trial_ms": 10, "trials": 200}),
 }

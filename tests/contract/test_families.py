@@ -152,7 +152,7 @@ def test_trials_are_a_table_with_units(family, episodes):
 def test_baselines_play_the_same_trials(family, episodes):
     task, states, trace = episodes(family)
     kinds, scores = family.table(task, states, trace).dtype, {}
-    for variant in family.variants.values() or [None]:
+    for variant in family.variants_of(task).values() or [None]:
         varied = dataclasses.replace(task, **variant.settings) if variant else task
         for name, baseline in family.baselines_of(varied).items():
 

@@ -9,12 +9,12 @@ from lsnn.errors import InputError
 from tasks.bandit import Bandit
 from tasks.bandit.baselines import BASELINES, gittins_table, play, regret
 from tasks.bandit.task import (
-    ARMS,
     LAST_ARM,
     LAST_REWARD,
     N_STATE,
     P_FIRST,
     P_SECOND,
+    STILL,
     TRIAL,
     begin,
     last_steps,
@@ -30,7 +30,7 @@ KEYS = np.random.SeedSequence(2).generate_state(1000, np.uint64)
 TASK = Bandit(trials=30, trial_ms=3)
 
 
-@pytest.mark.parametrize("arms", ARMS)
+@pytest.mark.parametrize("arms", STILL)
 def test_arms_are_uniform_and_independent_or_opposed(arms):
     p = Bandit(arms=arms).probabilities(KEYS)
     assert p.mean(axis=0) == pytest.approx(0.5, abs=0.04) and p.std(axis=0) == pytest.approx(12**-0.5, abs=0.02)
