@@ -150,7 +150,7 @@ def play(baseline: str, keys: ArrayLike, task: Bandit, practice: ArrayLike = ())
     own, pays = keys_of("keys", keys), task.course(keys).pays
     if task.arms not in STILL:
         number = changing.CHANGING.index(baseline)
-        rates = changing.rates_of(number, task, keys_of("practice", practice))
+        rates = changing.rates_of(number, task, practice)
         return Record(*changing.record(number, own, task, rates), pays)
     choice, reward = np.empty((len(own), task.trials), np.int8), np.empty((len(own), task.trials))
     index = gittins_table(task.trials) if baseline == "gittins" else np.zeros((1, 1))
@@ -179,7 +179,7 @@ def values_on(
         fits = each.ndim == 2 and each.shape == history[0].shape and bool(np.isin(each, (0, 1)).all())
         require(fits, name, "(E, K) numbers 0 or 1, as many as choices", each)
     number = changing.CHANGING.index(baseline)
-    rates = changing.rates_of(number, task, keys_of("practice", practice))
+    rates = changing.rates_of(number, task, practice)
     return changing.follow(number, task, history[0], history[1].astype(float), rates)
 
 

@@ -12,10 +12,11 @@ from itertools import product
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from lsnn.kernels.draws import BASELINE, step_key, uniform_of
+from lsnn.validation import keys_of
 from tasks.bandit.task import (
     BLOCK,
     CALM,
@@ -215,9 +216,11 @@ def _fitted(task: Bandit, keys: bytes) -> tuple[float, float]:
     return best
 
 
-def rates_of(baseline: int, task: Bandit, practice: NDArray[np.uint64]) -> NDArray[np.float64]:
+def rates_of(baseline: int, task: Bandit, practice: ArrayLike) -> NDArray[np.float64]:
     """The rates of the delta rule, of learning and (restless arms alone) of forgetting; zeros for the others."""
-    return np.array(_fitted(task, practice.tobytes())) if baseline == DELTA_RULE else np.zeros(N_RATES)
+    if baseline != DELTA_RULE:
+        return np.zeros(N_RATES)
+    return np.array(_fitted(task, keys_of("practice", practice).tobytes()))
 
 
 def record(

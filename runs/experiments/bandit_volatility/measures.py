@@ -1,0 +1,204 @@
+"""What is measured of a history on reversing arms, E episodes of K trials."""
+
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+import lsnn
+from lsnn.estimates import Estimate, estimate
+from lsnn.files import store
+from lsnn.network import Network
+from tasks.bandit import Bandit
+
+RATES = np.arange(1, 26) / 25  # of learning, tried
+SLOPES = 2.0 ** np.arange(0, 7.5, 0.5)  # of the choice, tried
+BIN = 10  # trials of a block in which one rate is fitted
+WINS = 3  # in a row, before the first loss
+BEFORE, AFTER = 3, 6  # trials shown round a reversal
+AT_ONCE = 200  # episodes whose steps are kept at a time
+TOLERANCE = 1e-9  # worths that differ by less are a tie
+CALM, VOLATILE = 0, 1
+
+
+class History(NamedTuple):
+    """The arm pulled, 0 or 1, and whether it paid, both (E, K)."""
+
+    choice: np.ndarray
+    paid: np.ndarray
+
+
+class Hidden:
+    """What the episodes of these keys hide: volatile and better, (E, K); place, the trial within its block, (K,)."""
+
+    def __init__(self, task: Bandit, keys: np.ndarray) -> None:
+        course = task.course(keys)
+        self.volatile = course.volatile.astype(int)
+        self.better = course.pays.argmax(axis=-1)
+        self.block = task.block
+        self.place = np.arange(task.trials) % task.block
+
+    def settled(self) -> np.ndarray:
+        """CALM or VOLATILE in the second half of each block, -1 in the first, (E, K)."""
+        return np.where(self.place >= self.block // 2, self.volatile, -1)
+
+    def bins(self) -> int:
+        """Whole bins of a block."""
+        return max(1, self.block // BIN)
+
+    def changed(self) -> np.ndarray:
+        """In blocks after one of the other kind CALM or VOLATILE x bins + the bin, -1 elsewhere, (E, K)."""
+        found, trials = np.full(self.volatile.shape, -1), self.volatile.shape[1]
+        for first in range(self.block, trials, self.block):
+            other = self.volatile[:, first] != self.volatile[:, first - 1]
+            own = slice(first, min(first + BIN * self.bins(), trials))
+            cell = self.volatile[:, own] * self.bins() + np.minimum(self.place[own] // BIN, self.bins() - 1)
+            found[:, own] = np.where(other[:, None], cell, -1)
+        return found
+
+
+def played_by(network: Network, task: Bandit, keys: np.ndarray, threads: int) -> History:
+    """A frozen network's history; it pulls the arm that it takes for the likelier one."""
+    parts = []
+    for first in range(0, len(keys), AT_ONCE):
+        trials = lsnn.simulate(network, task, keys=keys[first : first + AT_ONCE], threads=threads).trials
+        parts.append([trials[name].to_numpy().reshape(-1, task.trials) for name in ("arm", "paid")])
+    return History(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def evidence(history: History) -> np.ndarray:
+    """1 where the outcome speaks for the second arm, 0 where it speaks for the first, (E, K)."""
+    return np.equal(history.choice == 1, history.paid > 0).astype(float)
+
+
+def values(evidence: np.ndarray, rate: float) -> np.ndarray:
+    """The value of the second arm by a delta rule, before each trial, (E, K); 0.5 at first."""
+    value = np.full(evidence.shape, 0.5)
+    for trial in range(1, evidence.shape[1]):
+        before = value[:, trial - 1]
+        value[:, trial] = before + rate * (evidence[:, trial - 1] - before)
+    return value
+
+
+def likelihoods(history: History, cells: np.ndarray, count: int) -> np.ndarray:
+    """Log likelihood of the choices, summed over the trials of each cell: (E, count, RATES, SLOPES).
+
+    The chance of the second arm is the logistic function of slope x (2 value - 1); there is no other bias.
+
+    Args:
+        cells: (E, K), the cell of each trial, -1 for none.
+    """
+    sign, told, used = 2.0 * history.choice - 1.0, evidence(history), cells >= 0
+    place = (np.arange(len(cells))[:, None] * count + cells)[used]
+    found = np.empty((len(cells), count, len(RATES), len(SLOPES)))
+    for i, rate in enumerate(RATES):
+        for_choice = (sign * (2.0 * values(told, rate) - 1.0))[used]
+        for j, slope in enumerate(SLOPES):
+            log = -np.logaddexp(0.0, -slope * for_choice)
+            found[:, :, i, j] = np.bincount(place, log, minlength=len(cells) * count).reshape(-1, count)
+    return found
+
+
+def best_rate(likelihood: np.ndarray) -> np.ndarray:
+    """The rate of the greatest likelihood (..., RATES, SLOPES), between those tried by a parabola: (...)."""
+    profile = likelihood.max(axis=-1)
+    top = np.clip(profile.argmax(axis=-1), 1, len(RATES) - 2)
+    left, middle, right = (np.take_along_axis(profile, top[..., None] + at, -1)[..., 0] for at in (-1, 0, 1))
+    bend = left - 2.0 * middle + right
+    shift = np.divide(0.5 * (left - right), bend, out=np.zeros_like(bend), where=bend < 0.0)
+    return RATES[top] + np.clip(shift, -1.0, 1.0) * (RATES[1] - RATES[0])
+
+
+def rates(history: History, cells: np.ndarray, count: int) -> tuple[list[Estimate], list[Estimate]]:
+    """The rate fitted in each cell, and those of the second half of the cells minus those of the first half."""
+    likelihood = likelihoods(history, cells, count)
+
+    def of(cell: int, weights: np.ndarray) -> np.ndarray:
+        episodes = likelihood[:, cell].reshape(len(likelihood), -1)
+        return best_rate((weights @ episodes).reshape(*weights.shape[:-1], len(RATES), len(SLOPES)))
+
+    n, half = len(likelihood), count // 2
+    alone = [estimate(lambda weights, _c=cell: of(_c, weights), n) for cell in range(count)]
+    apart = [estimate(lambda weights, _c=cell: of(half + _c, weights) - of(_c, weights), n) for cell in range(half)]
+    return alone, apart
+
+
+def leaves(history: History, kind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How often an arm is left after a loss that follows WINS wins on it, and how often it could be, (E, kinds) both.
+
+    Args:
+        kind: (E, K) CALM or VOLATILE, -1 where a loss does not count.
+    """
+    choice, paid, trials = history.choice, history.paid > 0, history.choice.shape[1]
+    at = slice(WINS, trials - 1)
+    lost = ~paid[:, at]
+    for back in range(1, WINS + 1):
+        before = slice(WINS - back, trials - 1 - back)
+        lost &= paid[:, before] & (choice[:, before] == choice[:, at])
+    left = choice[:, WINS + 1 :] != choice[:, at]
+    cells = [lost & (kind[:, at] == each) for each in (CALM, VOLATILE)]
+    return tuple(np.stack([(cell & what).sum(axis=1) for cell in cells], axis=1) for what in (left, lost))
+
+
+def round_reversal(history: History, hidden: Hidden) -> tuple[np.ndarray, np.ndarray]:
+    """Choices of the arm that is the better one after a reversal, from BEFORE trials before it to AFTER after it.
+
+    Reversals with another one in this window, or a border of blocks, are left out.
+
+    Returns:
+        counts (E, kinds, BEFORE + AFTER + 1) and the number of reversals (E, kinds).
+    """
+    episodes, trials = history.choice.shape
+    turned = np.diff(hidden.better, axis=1) != 0
+    count = np.zeros((episodes, 2, BEFORE + AFTER + 1), np.int64)
+    number = np.zeros((episodes, 2), np.int64)
+    for episode, trial in np.argwhere(turned) + (0, 1):
+        window = slice(trial - BEFORE, trial + AFTER + 1)
+        inside = window.start >= 0 and window.stop <= trials
+        if not inside or hidden.place[trial] < BEFORE or hidden.place[trial] + AFTER >= hidden.block:
+            continue
+        if turned[episode, window.start : window.stop - 1].sum() > 1:
+            continue
+        kind = hidden.volatile[episode, trial]
+        count[episode, kind] += history.choice[episode, window] == hidden.better[episode, trial]
+        number[episode, kind] += 1
+    return count, number
+
+
+# Into the file
+
+
+def _bounds(estimates: list[Estimate]) -> np.ndarray:
+    return np.array([each[:3] for each in estimates])
+
+
+def put_player(parent: h5py.Group, name: str, history: History, hidden: Hidden) -> h5py.Group:
+    """The group of a network or a baseline, with what is measured of all of them."""
+    group, bounds = parent.create_group(name), "value and 95 % bounds over episodes"
+    alone, apart = rates(history, hidden.settled(), 2)
+    store.put(group, "rate", _bounds(alone), "1", f"(calm, volatile; ...): learning rate, {bounds}")
+    store.put(group, "rise", _bounds(apart), "1", f"(1; ...): volatile - calm, {bounds}")
+    course, _ = rates(history, hidden.changed(), 2 * hidden.bins())
+    shape = (2, hidden.bins(), 3)
+    words = f"(into a calm, a volatile block; bin of trials; ...): learning rate, {bounds}"
+    store.put(group, "course", _bounds(course).reshape(shape), "1", words)
+    left, could = leaves(history, hidden.settled())
+    store.put(group, "left", left, "1", "(episode; calm, volatile): arms left after a first loss")
+    store.put(group, "could_leave", could, "1", "(episode; calm, volatile): first losses after three wins")
+    count, number = round_reversal(history, hidden)
+    store.put(
+        group, "after_reversal", count, "1", "(episode; calm, volatile; trial from -3 to 6): choices right from 0 on"
+    )
+    store.put(group, "reversals", number, "1", "(episode; calm, volatile): reversals with no other near")
+    store.put(group, "paid", (history.paid > 0).sum(axis=1), "1", "(episode,): trials that paid")
+    return group
+
+
+def put_agreement(group: h5py.Group, name: str, history: History, worth: np.ndarray) -> None:
+    """How often a network does what a baseline would have done of its history."""
+    decided = np.abs(worth[..., 1] - worth[..., 0]) > TOLERANCE
+    agreed = (worth.argmax(axis=-1) == history.choice) & decided
+    store.put(group, f"agrees_{name}", agreed.sum(axis=1), "1", "(episode,): choices that are worth more to it")
+    store.put(
+        group, f"decided_{name}", decided.sum(axis=1), "1", "(episode,): choices of which one is worth more to it"
+    )
