@@ -51,6 +51,7 @@ class Study(IntEnum):
     INDUCTION_MEMORY = 22
     TWO_STEP_DARK = 23
     DEMO = 24
+    BANDIT_VOLATILITY = 25
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:

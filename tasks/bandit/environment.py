@@ -26,24 +26,26 @@ al. 2018). One step is one pull; a network has `trial_ms` for it.
 | 2   | the second was pulled, paid      |
 | 3   | the second was pulled, no pay    |
 
-`info` holds `key` (uint64, the episode's) and `probability` (what the arms pay).
+`info` holds `key` (uint64, the episode's) and `probability` (what the arms pay next).
 
 ## Transition Dynamics
 Whether an arm pays on a trial is a function of the key, the trial and the arm, so that all baselines meet the same
-luck.
+luck. `restless` arms walk from trial to trial by normal steps of std `drift`, reflected at 0 and 1; `reversing` ones
+change places before a trial with chance `calm` or `volatile`, by the block of `block` trials.
 
 ## Reward
 1 if the arm paid, else 0.
 
 ## Starting State
-What the arms pay is uniform in [0, 1), independent or (`arms="anti_correlated"`) adding up to 1. It follows from
-the episode's key: `reset(options={"key": k})` sets it, `reset(seed=s)` seeds the draw of it.
+What the arms pay is uniform in [0, 1), independent or (`arms="anti_correlated"`) adding up to 1; of `reversing` arms
+one pays with chance `pays`, the other with 1 minus it. It follows from the episode's key: `reset(options={"key": k})`
+sets it, `reset(seed=s)` seeds the draw of it.
 
 ## Episode End
 Never terminated; truncated after `trials` steps.
 
 ## Arguments
-`arms` and `trials` of `tasks.bandit.Bandit`:
+`arms`, `trials`, `drift`, `pays`, `calm`, `volatile` and `block` of `tasks.bandit.Bandit`:
 
     gymnasium.make("lsnn/Bandit-v0", arms="anti_correlated")
 
@@ -79,7 +81,7 @@ ENVIRONMENT = Environment(
     observation=observed,
     info=info,
     step_ms=a_pull,
-    keywords=("arms", "trials"),
+    keywords=("arms", "trials", "drift", "pays", "calm", "volatile", "block"),
     settings={"reward": 1.0},
     draw=draw,
 )

@@ -29,11 +29,12 @@ from tests.attacks.wrong import Labelled, Pairs, named
 KEYS = np.arange(8, dtype=np.uint64)
 MAZE = WaterMaze(duration_ms=10)
 BANDIT = bandit.Bandit(trials=4, trial_ms=3)
+REVERSING = bandit.Bandit(arms="reversing", trials=4, trial_ms=3)
 HARLOW = harlow.Harlow(trials=2, phase_ms=1)
 STREAM = store_recall.StoreRecall(slot_ms=2, delay_max=2, answer_ms=1, duration_ms=20)
 FAMILIES: dict[ModuleType, list[Any]] = {
     water_maze: [MAZE],
-    bandit: [BANDIT],
+    bandit: [BANDIT, REVERSING],
     harlow: [HARLOW],
     store_recall: [STREAM],
     angle_recall: [angle_recall.AngleRecall(2, 1, 3, 2, 1)],
@@ -109,6 +110,17 @@ def parts_of_families() -> Iterator[Attack]:
     yield Attack(
         "pull", bandit.pull, lambda: {"key": np.uint64(1), "arm": 1, "state": state.copy()},
         lambda good: named(key=wrong.of_integer(), arm=(*wrong.of_integer(), ("a third", 2)), state=exact(state)),
+    )  # fmt: skip
+    numbers = BANDIT.parameters()
+    yield Attack(
+        "move_arms", lambda **given: done(bandit.move_arms, given),
+        lambda: {"key": np.uint64(1), "parameters": numbers, "state": state.copy()},
+        lambda good: named(key=wrong.of_integer(), parameters=exact(numbers), state=exact(state)),
+    )  # fmt: skip
+    yield Attack(
+        "in_volatile_block", bandit.in_volatile_block,
+        lambda: {"key": np.uint64(1), "trial": 3, "parameters": numbers},
+        lambda good: named(key=wrong.of_integer(), trial=wrong.of_integer(), parameters=exact(numbers)),
     )  # fmt: skip
     no_arms = [(str(x), np.array([x, 0.0])) for x in (-1.0, 2.0, 0.5, np.nan, np.inf, -1e300)]
     yield Attack(
@@ -221,6 +233,13 @@ def baselines() -> Iterator[Attack]:
             lambda _p=baseline: {"baseline": _p, "keys": KEYS, "task": BANDIT},
             lambda good: named(baseline=(*wrong.no_arrays(), ("unknown", "fish")), keys=wrong.of_any_keys(),
                                task=(*wrong.no_arrays(), ("a maze", MAZE))),
+        )  # fmt: skip
+    for baseline in ("bayes", "thompson"):
+        yield Attack(
+            f"play {baseline} on reversing arms", lambda **given: list(play(**given)),
+            lambda _p=baseline: {"baseline": _p, "keys": KEYS, "task": REVERSING},
+            lambda good: named(baseline=(*wrong.no_arrays(), ("unknown", "fish"), ("another", "ucb1")),
+                               keys=wrong.of_any_keys(), task=(*wrong.no_arrays(), ("a maze", MAZE))),
         )  # fmt: skip
     yield Attack(
         "play win-stay", lambda **given: list(of_harlow.play(**given)),

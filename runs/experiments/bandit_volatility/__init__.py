@@ -1,10 +1,10 @@
 """How fast a frozen network learns where two arms change places seldom and where they do so often.
 
 After Behrens et al. (2007) and Wang et al. (2018): a delta rule is fitted to the choices of a network in calm and in
-volatile blocks, beside a Bayes filter that knows the law of the reversals and a learner of a fixed rate. Beside it what
-needs no model: how often an arm is left after its first loss in a row of wins, and choices round a reversal. Deviations:
-spiking neurons and PPO in place of an LSTM and A2C; blocks of 50 trials, each volatile with chance 0.5; the rate is
-fitted to choices, by maximum likelihood, not to updates of the policy.
+volatile blocks, beside a Bayes filter that knows the law of the reversals and a learner of a fixed rate. What needs no
+model: how often an arm is left after its first loss in a row of wins, and choices round a reversal. Deviations: spiking
+neurons and PPO in place of an LSTM and A2C; blocks of 50 trials, each volatile with chance 0.5; the rate is fitted to
+choices, by maximum likelihood, not to updates of the policy.
 
 Any number of networks of reversing arms can be given; all play the same episodes.
 
@@ -45,11 +45,13 @@ def experiment(
     from runs.experiments import side_by_side
 
     def measure(file: "h5py.File", opened: "list[Opened]", keys: "np.ndarray") -> Iterator[None]:
-        from runs.experiments.bandit_volatility.measures import BIN, RATES
+        from runs.experiments.bandit_volatility.measures import BIN
 
-        file.attrs.update(bin_trials=BIN, step_of_rates=float(RATES[0]))
+        file.attrs["bin_trials"] = BIN
         for number, each in enumerate(opened):
-            _measure(side_by_side.group_of(file, number, each), each, keys, threads)
+            group = side_by_side.group_of(file, number, each)
+            group.attrs.update(adaptive=int(each.experiment.network.beta > 0), trials=each.task.trials)
+            _measure(group, each, keys, threads)
             yield
 
     paths, asked = networks or [PRETRAINED / "bandit_reversing.lsnn.h5"], Asked(out, episodes, seed, threads, overwrite)
