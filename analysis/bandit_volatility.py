@@ -104,6 +104,8 @@ def lines_of(group: h5py.Group) -> Iterator[str]:
         share = array(player.group, "paid", (None,), COUNT).mean() / number_attribute(group, "trials", Rule(1))
         yield f"{label}: {told}; leaves after a first loss {stays} calm, {leaves} volatile; {share:.4f} of pulls paid"
     agreed = "; ".join(f"{label} {interval(agreement(group, name), 3)}" for name, label in BASELINES.items())
+    told = array(subgroup(group, NETWORK), "explained", (2,), Rule(0, 1.001))
+    yield f"the delta rule explains {told[0]:.3f} of the variance of its preference calm, {told[1]:.3f} volatile"
     yield f"does what baselines would have done of its history: {agreed}"
 
 
@@ -127,7 +129,7 @@ def volatility_figure(result: Result) -> Figure:
     figure = new_figure(15, 9.2, "Arms that change places, weights frozen: how fast the network learns")
     rates, left, course, turned = figure.subplots(2, 2).ravel()
     _draw_kinds(rates, shown, [player.rates() for player in shown])
-    rates.set(title="a  Learning rate of a delta rule fitted to the choices", ylabel="learning rate", ylim=(0, 1))
+    rates.set(title="a  Learning rate of the delta rule nearest to its preference", ylabel="learning rate", ylim=(0, 1))
     rates.legend(loc="upper left", fontsize=9.5)
     _draw_kinds(left, shown, [player.leaves() for player in shown])
     left.set(title="b  Leaves an arm after its first loss in a row of wins", ylabel="share", ylim=(-0.02, 1.02))

@@ -18,6 +18,8 @@ from lsnn.files.results import Condition, Result
 INDEPENDENT, OPPOSED = "independent", "anti_correlated"  # the variants
 REFERENCE, BEST = "thompson", "gittins"
 TO_THOMPSON = 1.2
+FIXED, BAYES = "delta_rule", "bayes"  # of arms that change
+TO_BAYES = 1.1
 GAPS = ((0.0, 0.2), (0.2, 0.5), (0.5, 1.0))
 
 
@@ -51,7 +53,7 @@ def regrets(result: Result) -> Figure:
         of = looks(conditions)
         for name, each in conditions.items():
             _draw_regret(axes, np.cumsum(expected_loss(each), axis=1), of[name])
-        known = [regret(conditions[name]).mean() for name in ("frozen", REFERENCE, "ucb1") if name in conditions]
+        known = [regret(conditions[name]).mean() for name in ("frozen", REFERENCE, "ucb1", FIXED) if name in conditions]
         tops.append(1.3 * max(known))
         axes.set(title=title, xlabel="trial")
         axes.grid(axis="y", color=PALE, linewidth=0.6)
@@ -87,13 +89,15 @@ def adaptation(result: Result) -> Figure:
     return add_footer(figure, result, f"independent arms · n = {len(gap)} episodes")
 
 
+REGRET = Drawing(
+    "regret",
+    "Cumulative regret",
+    "What the better arm would have paid more, added up. Baselines of arms that stay take them for independent and "
+    "uniform, those of arms that change know how they do.",
+    regrets,
+)
 DRAWINGS = (
-    Drawing(
-        "regret",
-        "Cumulative regret",
-        "What the better arm would have paid more, added up. Baselines take the arms for independent and uniform.",
-        regrets,
-    ),
+    REGRET,
     Drawing(
         "adaptation",
         "Adaptation within an episode",
@@ -106,6 +110,8 @@ DRAWINGS = (
 def page(result: Result) -> Page:
     """The page; the generic one where a condition is missing that the network is judged beside."""
     base = generic.page(result)
+    if {"frozen", FIXED, BAYES} <= set(result.conditions) and not result.variants:
+        return changing(result, base)
     if not {"frozen", REFERENCE} <= set(result.conditions) or not {INDEPENDENT, OPPOSED} <= set(result.variants):
         return base
     for _, conditions in panels(result).values():
@@ -116,6 +122,28 @@ def page(result: Result) -> Page:
         criteria=(weights_unchanged(result), *criteria(result)),
         drawings=(shown, *DRAWINGS, by_trial, learnt),
     )
+
+
+def changing(result: Result, base: Page) -> Page:
+    """The page of arms that change."""
+    check_alike(result, dict(result.conditions), "regret")
+    own = to_bayes(result, "frozen")
+    rule = f"its regret is at most {TO_BAYES:g} times that of the Bayes filter"
+    asked = [at_most(rule, f"{interval(own, 2)} times", own, TO_BAYES)]
+    rows = [
+        Row(each.role, [each.label, interval(to_bayes(result, name), 2)]) for name, each in result.conditions.items()
+    ]
+    told = result[BAYES].label
+    return base._replace(
+        tables=(*base.tables, Table(f"Regret beside {told}", ("condition", "regret"), rows, f"Regret over {told}'s.")),
+        criteria=(weights_unchanged(result), *answered(asked)),
+        drawings=(base.drawings[0], REGRET, *base.drawings[1:]),
+    )
+
+
+def to_bayes(result: Result, name: str) -> Estimate:
+    """Regret of a condition over that of the Bayes filter on the same arms."""
+    return ratio_over_episodes(*(regret(result[each]) for each in (name, BAYES)))
 
 
 def to_thompson(result: Result, name: str, variant: str) -> Estimate:

@@ -178,9 +178,9 @@ class Bandit:
         0.05, "std of the step of a restless arm's chance from trial to trial; it is reflected at 0 and 1"
     )
     pays: float = parameter(0.9, "chance that the better one of reversing arms pays; the other pays with 1 minus it")
-    calm: float = parameter(0.01, "chance before a trial that reversing arms change places, in a calm block")
-    volatile: float = parameter(0.2, "the same in a volatile block; a block is one with chance 0.5")
-    block: int = parameter(50, "length of the blocks of reversing arms", unit="trials")
+    calm: float = parameter(0.005, "chance before a trial that reversing arms change places, in a calm block")
+    volatile: float = parameter(0.3, "the same in a volatile block; a block is one with chance 0.5")
+    block: int = parameter(100, "length of the blocks of reversing arms", unit="trials")
     encoder: Encoder = parameter(
         factory=lambda: FlagCells(("first paid", "first did not", "second paid", "second did not")),
         meaning="how the outcome of the trial before becomes input spikes: a flag for each arm and outcome",

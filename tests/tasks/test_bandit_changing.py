@@ -17,7 +17,7 @@ from tests.contract.driven import driven
 
 KEYS = np.random.SeedSequence(2).generate_state(600, np.uint64)
 PRACTICE = np.random.SeedSequence(5).generate_state(100, np.uint64)
-REVERSING = Bandit(arms="reversing", trials=100)
+REVERSING = Bandit(arms="reversing", trials=100, calm=0.01, volatile=0.2, block=50)
 RESTLESS = Bandit(arms="restless")
 TO_THE_CONTRARY, FORGETTING = np.array([0.5, 0.0]), np.array([0.5, 0.2])
 

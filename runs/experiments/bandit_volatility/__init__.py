@@ -1,10 +1,10 @@
 """How fast a frozen network learns where two arms change places seldom and where they do so often.
 
-After Behrens et al. (2007) and Wang et al. (2018): a delta rule is fitted to the choices of a network in calm and in
-volatile blocks, beside a Bayes filter that knows the law of the reversals and a learner of a fixed rate. What needs no
-model: how often an arm is left after its first loss in a row of wins, and choices round a reversal. Deviations: spiking
-neurons and PPO in place of an LSTM and A2C; blocks of 50 trials, each volatile with chance 0.5; the rate is fitted to
-choices, by maximum likelihood, not to updates of the policy.
+After Behrens et al. (2007) and Wang et al. (2018): a delta rule is fitted, by least squares, to what a network compares
+before it pulls (its logits), in calm and in volatile blocks, beside a Bayes filter that knows the law of the reversals
+and a learner of a fixed rate. What needs no model: how often an arm is left after its first loss in a row of wins, and
+choices round a reversal. Deviations: spiking neurons and PPO in place of an LSTM and A2C; blocks of 50 trials, each
+volatile with chance 0.5. (Choices alone do not tell rates from 0.5 on apart: from there the last outcome decides.)
 
 Any number of networks of reversing arms can be given; all play the same episodes.
 
@@ -40,7 +40,7 @@ def experiment(
     threads: Threads = 2,
     overwrite: Overwrite = False,
 ) -> None:
-    """Let every network and the baselines play, fit a delta rule to their choices, and draw its rate."""
+    """Let every network and the baselines play, fit a delta rule to each, and draw its rate."""
     from analysis.bandit_volatility import describe, write_figure
     from runs.experiments import side_by_side
 
@@ -67,7 +67,7 @@ def _measure(group: "h5py.Group", each: "Opened", keys: "np.ndarray", threads: i
     """Fill the group of a network: one below it for itself and one for each baseline."""
     from runs.experiments.bandit_volatility import measures
     from runs.training.train import practice_of
-    from tasks.bandit.baselines import play, values_on
+    from tasks.bandit.baselines import values_on
     from tasks.bandit.family import PRACTICE
 
     task, practice = each.task, practice_of(each.network.seed)(PRACTICE)
@@ -77,5 +77,4 @@ def _measure(group: "h5py.Group", each: "Opened", keys: "np.ndarray", threads: i
     for name in BASELINES:
         worth = values_on(name, task, history.choice, history.paid, practice)
         measures.put_agreement(own, name, history, worth)
-        record = play(name, keys, task, practice)
-        measures.put_player(group, name, measures.History(record.choice, record.reward > 0), hidden)
+        measures.put_player(group, name, measures.baseline_played(name, task, keys, practice), hidden)

@@ -10,9 +10,10 @@ from lsnn.estimates import Estimate, estimate
 from lsnn.files import store
 from lsnn.network import Network
 from tasks.bandit import Bandit
+from tasks.bandit.baselines import play, values_on
+from tasks.bandit.task import last_steps
 
-RATES = np.arange(1, 26) / 25  # of learning, tried
-SLOPES = 2.0 ** np.arange(0, 7.5, 0.5)  # of the choice, tried
+RATES = np.arange(1, 51) / 50  # of learning, tried
 BIN = 10  # trials of a block in which one rate is fitted
 WINS = 3  # in a row, before the first loss
 BEFORE, AFTER = 3, 6  # trials shown round a reversal
@@ -22,10 +23,15 @@ CALM, VOLATILE = 0, 1
 
 
 class History(NamedTuple):
-    """The arm pulled, 0 or 1, and whether it paid, both (E, K)."""
+    """The arm pulled, 0 or 1, whether it paid, and how much rather it pulled the second arm, all (E, K).
+
+    This preference is the difference of the two numbers of which the greater is pulled: of the logits of a network's
+    policy, of the chances that the arms pay as the filter sees them, of the values of the delta rule.
+    """
 
     choice: np.ndarray
     paid: np.ndarray
+    preference: np.ndarray
 
 
 class Hidden:
@@ -61,9 +67,18 @@ def played_by(network: Network, task: Bandit, keys: np.ndarray, threads: int) ->
     """A frozen network's history; it pulls the arm that it takes for the likelier one."""
     parts = []
     for first in range(0, len(keys), AT_ONCE):
-        trials = lsnn.simulate(network, task, keys=keys[first : first + AT_ONCE], threads=threads).trials
-        parts.append([trials[name].to_numpy().reshape(-1, task.trials) for name in ("arm", "paid")])
+        record = lsnn.simulate(network, task, keys=keys[first : first + AT_ONCE], threads=threads)
+        arm, paid = (record.trials[name].to_numpy().reshape(-1, task.trials) for name in ("arm", "paid"))
+        logit = record.readout.sel(output=["action_0", "action_1"]).to_numpy()[:, last_steps(task)]
+        parts.append((arm, paid, np.diff(logit, axis=-1)[..., 0]))
     return History(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def baseline_played(name: str, task: Bandit, keys: np.ndarray, practice: np.ndarray) -> History:
+    """The history of a baseline."""
+    record = play(name, keys, task, practice)
+    worth = values_on(name, task, record.choice, record.reward, practice)
+    return History(record.choice, record.reward > 0, worth[..., 1] - worth[..., 0])
 
 
 def evidence(history: History) -> np.ndarray:
@@ -80,47 +95,65 @@ def values(evidence: np.ndarray, rate: float) -> np.ndarray:
     return value
 
 
-def likelihoods(history: History, cells: np.ndarray, count: int) -> np.ndarray:
-    """Log likelihood of the choices, summed over the trials of each cell: (E, count, RATES, SLOPES).
+def sums(history: History, cells: np.ndarray, count: int) -> np.ndarray:
+    """What least squares of the preference on the value needs of each cell: (E, count, RATES, 6).
 
-    The chance of the second arm is the logistic function of slope x (2 value - 1); there is no other bias.
+    They are the sums of 1, x, y, xx, xy and yy over its trials; x is the value at that rate, y the preference.
 
     Args:
         cells: (E, K), the cell of each trial, -1 for none.
     """
-    sign, told, used = 2.0 * history.choice - 1.0, evidence(history), cells >= 0
+    used, told, y = cells >= 0, evidence(history), history.preference
     place = (np.arange(len(cells))[:, None] * count + cells)[used]
-    found = np.empty((len(cells), count, len(RATES), len(SLOPES)))
+
+    def total(array: np.ndarray) -> np.ndarray:
+        return np.bincount(place, array[used], minlength=len(cells) * count).reshape(-1, count)
+
+    alone, found = (np.ones_like(y), y, y * y), np.empty((len(cells), count, len(RATES), 6))
+    found[..., [0, 2, 5]] = np.stack([total(each) for each in alone], axis=-1)[:, :, None]
     for i, rate in enumerate(RATES):
-        for_choice = (sign * (2.0 * values(told, rate) - 1.0))[used]
-        for j, slope in enumerate(SLOPES):
-            log = -np.logaddexp(0.0, -slope * for_choice)
-            found[:, :, i, j] = np.bincount(place, log, minlength=len(cells) * count).reshape(-1, count)
+        x = values(told, rate)
+        found[:, :, i, [1, 3, 4]] = np.stack([total(each) for each in (x, x * x, x * y)], axis=-1)
     return found
 
 
-def best_rate(likelihood: np.ndarray) -> np.ndarray:
-    """The rate of the greatest likelihood (..., RATES, SLOPES), between those tried by a parabola: (...)."""
-    profile = likelihood.max(axis=-1)
-    top = np.clip(profile.argmax(axis=-1), 1, len(RATES) - 2)
-    left, middle, right = (np.take_along_axis(profile, top[..., None] + at, -1)[..., 0] for at in (-1, 0, 1))
+def explained(sums: np.ndarray) -> np.ndarray:
+    """Share of the variance of the preference that the value explains: (..., 6) to (...)."""
+    n, x, y, xx, xy, yy = np.moveaxis(sums, -1, 0)
+    n = np.maximum(n, 1.0)
+    below = np.maximum((xx - x * x / n) * (yy - y * y / n), 1e-12)
+    return (xy - x * y / n) ** 2 / below
+
+
+def best_rate(explained: np.ndarray) -> np.ndarray:
+    """The rate that explains most, (..., RATES), between those tried by a parabola: (...)."""
+    top = np.clip(explained.argmax(axis=-1), 1, len(RATES) - 2)
+    left, middle, right = (np.take_along_axis(explained, top[..., None] + at, -1)[..., 0] for at in (-1, 0, 1))
     bend = left - 2.0 * middle + right
     shift = np.divide(0.5 * (left - right), bend, out=np.zeros_like(bend), where=bend < 0.0)
     return RATES[top] + np.clip(shift, -1.0, 1.0) * (RATES[1] - RATES[0])
 
 
-def rates(history: History, cells: np.ndarray, count: int) -> tuple[list[Estimate], list[Estimate]]:
-    """The rate fitted in each cell, and those of the second half of the cells minus those of the first half."""
-    likelihood = likelihoods(history, cells, count)
+class Rates(NamedTuple):
+    """The learning rate of each cell; those of the second half of the cells minus those of the first half."""
+
+    rate: list[Estimate]
+    rise: list[Estimate]
+    explained: np.ndarray
+
+
+def rates(history: History, cells: np.ndarray, count: int) -> Rates:
+    """The rate of the delta rule whose value explains most of the preference, cell by cell."""
+    total = sums(history, cells, count)
 
     def of(cell: int, weights: np.ndarray) -> np.ndarray:
-        episodes = likelihood[:, cell].reshape(len(likelihood), -1)
-        return best_rate((weights @ episodes).reshape(*weights.shape[:-1], len(RATES), len(SLOPES)))
+        episodes = total[:, cell].reshape(len(total), -1)
+        return best_rate(explained((weights @ episodes).reshape(*weights.shape[:-1], len(RATES), 6)))
 
-    n, half = len(likelihood), count // 2
+    n, half = len(total), count // 2
     alone = [estimate(lambda weights, _c=cell: of(_c, weights), n) for cell in range(count)]
     apart = [estimate(lambda weights, _c=cell: of(half + _c, weights) - of(_c, weights), n) for cell in range(half)]
-    return alone, apart
+    return Rates(alone, apart, explained(total.sum(axis=0)).max(axis=-1))
 
 
 def leaves(history: History, kind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -175,13 +208,14 @@ def _bounds(estimates: list[Estimate]) -> np.ndarray:
 def put_player(parent: h5py.Group, name: str, history: History, hidden: Hidden) -> h5py.Group:
     """The group of a network or a baseline, with what is measured of all of them."""
     group, bounds = parent.create_group(name), "value and 95 % bounds over episodes"
-    alone, apart = rates(history, hidden.settled(), 2)
-    store.put(group, "rate", _bounds(alone), "1", f"(calm, volatile; ...): learning rate, {bounds}")
-    store.put(group, "rise", _bounds(apart), "1", f"(1; ...): volatile - calm, {bounds}")
-    course, _ = rates(history, hidden.changed(), 2 * hidden.bins())
-    shape = (2, hidden.bins(), 3)
+    found = rates(history, hidden.settled(), 2)
+    store.put(group, "rate", _bounds(found.rate), "1", f"(calm, volatile; ...): learning rate, {bounds}")
+    store.put(group, "rise", _bounds(found.rise), "1", f"(1; ...): volatile - calm, {bounds}")
+    words = "(calm, volatile): variance of the preference that the delta rule explains"
+    store.put(group, "explained", found.explained, "1", words)
+    course = rates(history, hidden.changed(), 2 * hidden.bins()).rate
     words = f"(into a calm, a volatile block; bin of trials; ...): learning rate, {bounds}"
-    store.put(group, "course", _bounds(course).reshape(shape), "1", words)
+    store.put(group, "course", _bounds(course).reshape(2, hidden.bins(), 3), "1", words)
     left, could = leaves(history, hidden.settled())
     store.put(group, "left", left, "1", "(episode; calm, volatile): arms left after a first loss")
     store.put(group, "could_leave", could, "1", "(episode; calm, volatile): first losses after three wins")
