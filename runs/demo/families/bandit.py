@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from lsnn.validation import require
 from runs.demo.families import Shown
-from tasks.bandit.task import LAST_ARM, N_ARMS, P_FIRST, P_SECOND
+from tasks.bandit.task import LAST_ARM, N_ARMS, P_FIRST, P_SECOND, STILL, Bandit
 
 APART = (0.2, 0.5)  # how far the arms of the first bandit shown are apart
 EARLY, MISSED = 40, 5  # within so many pulls it pulls the worse arm at least so often, and later never
@@ -37,4 +38,9 @@ def first_choice(trials: np.ndarray) -> int:
     return 0
 
 
-SHOWN = Shown(chances, pulled, by_preferred_arm, first_choice)
+def check(task: Bandit) -> None:
+    """InputError unless the arms stay as they are."""
+    require(task.arms in STILL, "task.arms", f"one of {', '.join(STILL)} to have a page", task.arms)
+
+
+SHOWN = Shown(chances, pulled, by_preferred_arm, first_choice, check)

@@ -141,6 +141,8 @@ def test_a_task_without_a_page():
         InputError, match=r"must be one of those that have a page \(bandit, water-maze\), got 'two-step'"
     ):
         page_name(preset("two-step").task)
+    with pytest.raises(InputError, match="task.arms must be one of independent, anti_correlated to have a page"):
+        page_name(preset("bandit", "reversing").task)
 
 
 def test_every_encoder_that_the_page_takes_is_in_its_script():
