@@ -33,8 +33,8 @@ REWARD_ALONE = replace(
 # Arms that change: by reward alone as well, with larger steps and no bonus.
 WALKING = replace(REWARD_ALONE.learning, learning_rate=5e-3, entropy_weight=0.0, anneal_iterations=1000)
 
-# Either reversing arm tells as much, so a pull matters for its own reward alone (discount 0.11 a trial). The bonus keeps
-# it trying after a loss, without which it would never find out that calm and volatile blocks want different answers.
+# Either reversing arm tells as much, so a pull matters for its own reward alone (discount 0.11 a trial). The bonus has
+# it try after a loss, or it would not find out that calm and volatile blocks want different answers.
 TURNING = replace(WALKING, discount=0.8, gae_lambda=0.9, entropy_weight=0.3)
 
 PRESETS = {
