@@ -1,7 +1,7 @@
 """Eight episodes at a time: roll-out, replay and adjoint of one block, and many blocks over threads."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 import numpy as np
@@ -97,6 +97,11 @@ class Block:
         self.n_spread = network.outputs.get("spread", 0)
         self.prepared: Any = None  # of lsnn.learning.shard, between the calls of an iteration
         self.chosen: np.ndarray | None = None  # likelihood of the actions when they were chosen
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what it records."""
+        return sum(array.nbytes for arrays in (self.record, self.trace) for array in arrays)
 
     def begin(self, task: Task, keys: np.ndarray) -> None:
         """Start eight episodes from rest: keys (8,) uint64; the network's state is zero.
@@ -342,4 +347,10 @@ class Threads:
         """[function(*a) for a in zip(*arguments)]."""
         if self.pool is None:
             return [function(*a) for a in zip(*arguments, strict=True)]
-        return list(self.pool.map(function, *arguments))
+        futures = [self.pool.submit(function, *each) for each in zip(*arguments, strict=True)]
+        try:
+            return [future.result() for future in futures]
+        finally:  # after an error nothing goes on behind the caller's back
+            for future in futures:
+                future.cancel()
+            wait(futures)

@@ -134,12 +134,15 @@ def check_memory(experiment: Planned) -> None:
 def check_block(experiment: Planned) -> None:
     """InputError unless eight episodes of the task, the least that is ever run, fit into this machine's memory."""
     n_out = sum(outputs_of(experiment.task, experiment.learning).values())
-    needed, there = block_bytes(experiment, experiment.task.encoder.n_inputs, n_out), _physical_bytes()
+    what = f"task, network: eight episodes of {experiment.task.duration_ms} steps"
+    require_memory(what, block_bytes(experiment, experiment.task.encoder.n_inputs, n_out))
+
+
+def require_memory(what: str, needed: float) -> None:
+    """InputError unless so many bytes fit into this machine."""
+    there = _physical_bytes()
     if needed > there:
-        raise InputError(
-            f"task, network: eight episodes of {experiment.task.duration_ms} steps must fit into {there / 1e9:.1f} GB "
-            f"of memory, need about {needed / 1e9:.3g} GB"
-        )
+        raise InputError(f"{what} must fit into {there / 1e9:.1f} GB of memory, need about {needed / 1e9:.3g} GB")
 
 
 def _physical_bytes() -> float:

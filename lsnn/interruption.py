@@ -1,7 +1,8 @@
 """Ctrl-C, SIGTERM and the end of the terminal (SIGHUP, unless under nohup) end a run at its next iteration."""
 
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -36,3 +37,27 @@ def interruption() -> Iterator[Interruption]:
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def postponed() -> Iterator[Callable[[], None]]:
+    """Ctrl-C in the block counts when the function that is given is called, or when the block is over.
+
+    Its handler is called then (that of Python, of Brian2 or of a notebook). Signals reach the main thread alone.
+    """
+    pressed: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+
+    def look() -> None:
+        if pressed and callable(handler):
+            handler(pressed.pop(), None)
+
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield look
+        return
+    signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield look
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    look()

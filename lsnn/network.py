@@ -231,6 +231,10 @@ class Network:
         """Weights normalised, (S,)."""
         return self.synapses.sign * self.synapses.theta if self.config.signed else self.synapses.theta
 
+    def __getstate__(self) -> dict[str, object]:
+        """What is pickled or copied: not what was computed from the rest, which holds compiled modules."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
     def check(self) -> None:
         """Raise InputError unless the parts of the network fit each other."""
         n, n_out = self.config.n_neurons, size_of(self.bias)

@@ -3,6 +3,7 @@
 import math
 import sys
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,16 +34,20 @@ def _described(value: object) -> str:
 
 def require_number(name: str, value: Any, low: float, high: float = math.inf) -> None:
     """Raise InputError unless value is a finite number, low <= value <= high."""
-    number = not isinstance(value, bool) and isinstance(value, Real)
+    number = isinstance(value, Real) and not isinstance(value, bool | np.timedelta64)
     if not (number and max(float(low), -_LARGEST) <= value <= min(float(high), _LARGEST)):
         rule = f"a number of at least {low:g}" if high == math.inf else f"a number from {low:g} to {high:g}"
         require(False, name, rule, value)
 
 
+def is_integer(value: object) -> bool:
+    """Whether it is a whole number; a truth is none, and a time is none (NumPy counts it among its integers)."""
+    return isinstance(value, Integral) and not isinstance(value, bool | np.timedelta64)
+
+
 def require_integer(name: str, value: Any, low: int, high: float = math.inf) -> None:
     """Raise InputError unless value is an integer, low <= value <= high."""
-    integer = not isinstance(value, bool) and isinstance(value, Integral)
-    if not (integer and low <= value <= high):
+    if not (is_integer(value) and low <= value <= high):
         rule = f"an integer of at least {low}" if high == math.inf else f"an integer from {low} to {high}"
         require(False, name, rule, value)
 
@@ -55,6 +60,13 @@ def require_flag(name: str, value: object) -> None:
 def require_kind(name: str, value: object, kind: type) -> None:
     """Raise InputError unless value is of that class."""
     require(isinstance(value, kind), name, f"of class {kind.__name__}", value)
+
+
+def path_of(name: str, value: object) -> Path:
+    """The path; InputError unless it is a text or a path."""
+    require(isinstance(value, str | Path), name, "a path", value)
+    assert isinstance(value, str | Path)
+    return Path(value)
 
 
 def size_of(value: object) -> int:
@@ -88,17 +100,26 @@ def require_array(
     require(False, name, f"a {form}{' that can be written to' if written else ''}", value)
 
 
+def plain_numbers(name: str, values: Any) -> NDArray[Any]:
+    """The values as an array; InputError unless they are real numbers without a unit, none of them masked."""
+    bare = not np.ma.is_masked(values) and getattr(values, "is_dimensionless", True)
+    try:
+        array = np.asarray(values)
+    except (ValueError, OverflowError):  # rows of unequal lengths
+        array = np.empty(0, object)
+    rule = "numbers" if bare else "numbers without a unit, none of them masked"
+    require(bare and array.dtype.kind in "iuf", name, rule, array if array.dtype.kind in "iuf" else values)
+    return array
+
+
 def numbers_of(
     name: str, values: Any, shape: tuple[int, ...] | None = None, dtype: Any = np.float64
 ) -> NDArray[np.floating]:
     """The values in a precision, C-contiguous; InputError unless they are numbers in this shape, or a row of them."""
-    try:
-        array = np.asarray(values)
-    except ValueError:  # rows of unequal lengths
-        array = np.empty(0, object)
-    fits = array.shape == shape if shape is not None else array.ndim == 1 and array.size > 0
     rule = "a row of numbers" if shape is None else f"numbers of shape {shape}"
-    require(fits and array.dtype.kind in "iuf", name, rule, array if array.dtype.kind in "iuf" else values)
+    array = plain_numbers(name, values)
+    fits = array.shape == shape if shape is not None else array.ndim == 1 and array.size > 0
+    require(fits, name, rule, array)
     return np.ascontiguousarray(array, dtype)
 
 
@@ -113,6 +134,7 @@ def keys_of(name: str, values: Any, count: int | None = None) -> NDArray[np.uint
     except (ValueError, OverflowError):
         array = np.empty(0, object)
     whole = array.dtype.kind in "iu" and array.ndim == 1 and not (array.dtype.kind == "i" and np.any(array < 0))
+    whole = whole and not np.ma.is_masked(values)
     rule = f"{'a row of' if count is None else count} whole numbers from 0 to 2**64 - 1 (uint64)"
     require(whole and count in (None, len(array)), name, rule, array if array.dtype.kind in "iu" else values)
     return array.astype(np.uint64)

@@ -39,6 +39,34 @@ class Trace(NamedTuple):
     acted: np.ndarray
 
 
+def trials_over(trace: Trace, trials: int, length_ms: int) -> int:
+    """How many of an episode's trials, all of one length, are over at the end of a record."""
+    return min(trials, trace.reward.shape[1] // length_ms)
+
+
+def require_acted(trace: Trace, episodes: np.ndarray, steps: np.ndarray) -> None:
+    """InputError unless in these episodes (n,) just these steps (n,), up to the last of them, have actions that matter.
+
+    Others have where the state of the task was changed in mid-episode: what is read at fixed steps is then no answer.
+    """
+    wanted = np.zeros_like(trace.acted, bool)
+    wanted[episodes, steps] = True
+    last = np.full(len(wanted), -1)
+    np.maximum.at(last, episodes, steps)
+    known = np.arange(trace.reward.shape[1]) <= last[:, None]
+    if np.any((trace.acted != wanted) & known):
+        raise InputError(
+            "trials cannot be told of episodes whose task_state was changed so that they come at other times than the "
+            "task has them"
+        )
+
+
+def require_every_acted(trace: Trace, steps: np.ndarray) -> None:
+    """The same of all episodes, which have the same steps (n,)."""
+    episodes = np.repeat(np.arange(len(trace.acted)), len(steps))
+    require_acted(trace, episodes, np.tile(steps, len(trace.acted)))
+
+
 @dataclass(frozen=True)
 class Measure:
     """What is measured of a trial or of an episode.
@@ -361,8 +389,21 @@ class Family:
         return self.presets[name]
 
     def table(self, task: Any, states: np.ndarray, trace: Trace) -> np.ndarray:
-        """What `trials` gives, with whole numbers in TRIAL_COLUMNS; InputError as of `sound_trials`."""
-        return self.sound_trials(f"trials of the family {self.name}", self.trials(task, states, trace), len(states))
+        """What `trials` gives of those that are over, with whole numbers in TRIAL_COLUMNS.
+
+        Raises:
+            InputError: as of `sound_trials`, or `trials` cannot be told of a record that ends before the episode does.
+        """
+        who, steps = f"trials of the family {self.name}", states.shape[1] - 1
+        try:
+            given = self.trials(task, states, trace)
+        except IndexError as error:
+            if steps >= task.duration_ms:
+                raise
+            rule = f"{who} cannot be told of {steps} ms of an episode of {task.duration_ms} ms"
+            raise InputError(f"{rule}: {error}") from error
+        table = self.sound_trials(who, given, len(states))
+        return table[table["end_ms"] <= steps]
 
     def sound_trials(self, who: str, given: object, episodes: int) -> np.ndarray:
         """A table of trials of so many episodes, with whole numbers in TRIAL_COLUMNS.

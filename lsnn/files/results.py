@@ -24,6 +24,7 @@ from lsnn.files.about import (
 )
 from lsnn.files.conditions import Condition, MissingError, listed
 from lsnn.files.reading import GAPS, ResultError, Rule, holds, opened, place, subgroup, table
+from lsnn.validation import path_of
 
 
 class Result:
@@ -37,7 +38,7 @@ class Result:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = path_of("path of a result", path)
         self.file = opened(self.path)
         try:
             self.provenance: Provenance = provenance_of(self.file, self.path)

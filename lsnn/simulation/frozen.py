@@ -13,7 +13,7 @@ from lsnn.files.network_file import load_network, network_sha256
 from lsnn.learning.config import LearningConfig
 from lsnn.network import Network
 from lsnn.populations import Group
-from lsnn.validation import require_kind
+from lsnn.validation import path_of, require_kind
 
 
 class Policy(NamedTuple):
@@ -35,8 +35,8 @@ class FrozenNetwork:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        file = load_network(path)
+        self.path = path_of("path of a network", path)
+        file = load_network(self.path)
         self.network: Network = file.network
         self.task: Mapping[str, Any] = file.config.get("task", {})
         self.command, self.seed = file.command, file.seed

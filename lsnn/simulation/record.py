@@ -14,11 +14,12 @@ import xarray
 
 from lsnn.errors import InputError
 from lsnn.files.conditions import LARGEST_SPIKES, time_axis
+from lsnn.files.network_file import network_sha256
 from lsnn.network import Network
 from lsnn.neurons import ALIF
 from lsnn.simulation.frozen import groups_with, population_names, variables_of
 from lsnn.task import Task
-from lsnn.validation import require
+from lsnn.validation import require, require_kind
 
 
 class Spikes:
@@ -123,10 +124,22 @@ class SimulationRecord:
         )
 
     def followed_by(self, others: "Sequence[SimulationRecord]") -> "SimulationRecord":
-        """The same with the episodes of others after its own; they are of the same task and network."""
+        """The same with the episodes of others after its own; InputError unless their task and network are its own."""
+        for other in others:
+            require_kind("a record that follows", other, SimulationRecord)
+            rule = "of the same network, task, duration and recorded variables"
+            require(other._kind() == self._kind(), "a record that follows", rule, other)
         keys = np.concatenate([self.keys, *(other.keys for other in others)])
         kept = joined([self._kept, *(other._kept for other in others)])
         return SimulationRecord(self.task, self.network, keys, kept, self._channels)
+
+    def _kind(self) -> tuple[Any, ...]:
+        """What has to be the same of records that are joined."""
+        return self._sha256, self.task, self.duration_ms, list(self.state)
+
+    @cached_property
+    def _sha256(self) -> str:
+        return network_sha256(self.network)
 
     @cached_property
     def spikes(self) -> Spikes:

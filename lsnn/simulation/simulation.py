@@ -1,14 +1,18 @@
 """Episodes of a task under a frozen network: `lsnn.Simulation` and `lsnn.simulate`."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import RLock
+from typing import Any, NoReturn
 
 import numpy as np
 
 from lsnn.blocks import Block, Threads
 from lsnn.errors import InputError
 from lsnn.fit import form_of_task, parameters_of, require_task
+from lsnn.forecast import require_memory
 from lsnn.gym_blocks import EnvironmentTask, silence
+from lsnn.interruption import postponed
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from lsnn.seeds import TEST_BRANCH, episode_keys
@@ -16,10 +20,11 @@ from lsnn.simulation.frozen import FrozenNetwork, groups_with, network_in, varia
 from lsnn.simulation.record import Kept, SimulationRecord, joined
 from lsnn.simulation.state import StateView, positions
 from lsnn.task import Task
-from lsnn.validation import keys_of, numbers_of, require, require_flag, require_integer
+from lsnn.validation import is_integer, keys_of, numbers_of, require, require_flag, require_integer
 
 MOST_EPISODES, MOST_THREADS = 1_000_000, 1024
 SEGMENT = 64  # steps of which state variables are held where none is recorded
+PIECE = 1000  # steps of every episode between two looks at whether Ctrl-C was pressed
 
 
 class Simulation:
@@ -34,6 +39,8 @@ class Simulation:
         sim.run()
         sim.record.trials
 
+    Threads of one's own may share it: each call waits until those before it are done.
+
     Args:
         network: what `lsnn.load` gives, or a `lsnn.network.Network`.
         task: what `tasks.load` gives, or any other `lsnn.task.Task` with compiled dynamics.
@@ -45,40 +52,93 @@ class Simulation:
         keys: (E,) uint64, of the episodes, in place of their number and seed.
 
     Raises:
-        InputError: an argument breaks its rule, or the network has not the inputs and readouts of the task.
+        InputError: an argument breaks its rule, the network has not the inputs and readouts of the task, or so many
+            episodes of such a length do not fit into memory.
     """
+
+    __slots__ = (
+        "_keys", "_network", "_task", "_recorded", "_duration_ms", "_policy", "_weights", "_threads", "_blocks",
+        "_state", "_lock", "__weakref__",
+    )  # fmt: skip
 
     def __init__(
         self, network: FrozenNetwork | Network, task: Task, episodes: int = LANES, seed: int = 0, *,
         record: Sequence[str] = (), sampled: bool = False, duration_ms: int | None = None, threads: int = 1,
         keys: np.ndarray | None = None,
     ) -> None:  # fmt: skip
-        self.keys = keys_of_episodes(episodes, seed, keys)
-        self.network, policy = network_in(network)
+        self._keys = keys_of_episodes(episodes, seed, keys)
+        self._network, policy = network_in(network)
         if isinstance(task, EnvironmentTask):
             raise InputError(f"task {task.name}: an environment of Gymnasium's is run by `lsnn test`, not from here")
         form_of_task(task)
-        self.task = task
-        self.recorded = recorded_variables(self.network, record)
+        self._task = task
+        self._recorded = recorded_variables(self.network, record)
         require_flag("sampled", sampled)
         require_integer("threads", threads, 1, MOST_THREADS)
         if duration_ms is not None:
             require_integer("duration_ms", duration_ms, 1, 2**31 - 1)
-        self.duration_ms = int(duration_ms or task.duration_ms)
+        self._duration_ms = int(duration_ms or task.duration_ms)
         log_std = self.network.log_std if len(self.network.log_std) else np.zeros(max(1, task.n_action))
-        self._policy = {
+        self._policy: dict[str, Any] = {
             "log_std": log_std if sampled else np.full_like(log_std, -np.inf), "hold": policy.hold_ms,
             "mean_norm": policy.mean_norm if sampled else np.inf,
         }  # fmt: skip
-        self._weights, self._threads = self.network.weights(), Threads(threads)
-        segment = 0 if self.recorded else SEGMENT
-        fill = np.repeat(self.keys[-1:], -len(self.keys) % LANES)
-        self._blocks = []
-        for part in np.concatenate([self.keys, fill]).reshape(-1, LANES):
-            block = Block(task, self.network, self.duration_ms, True, segment=segment, gradient=False, finite=True)
+        self._weights, self._threads, self._lock = self.network.weights(), Threads(threads), RLock()
+        self._blocks = self._made_blocks()
+        for block, part in zip(self._blocks, self._by_block(self.keys), strict=True):
             block.begin(task, part)
-            self._blocks.append(block)
-        self.state = StateView(self.network, self._blocks, len(self.keys))
+        self._state = StateView(self.network, self._blocks, len(self.keys), self._at_rest)
+
+    def _by_block(self, keys: np.ndarray) -> np.ndarray:
+        """The keys (blocks, 8), the last one as often as need be."""
+        return np.concatenate([keys, np.repeat(keys[-1:], -len(keys) % LANES)]).reshape(-1, LANES)
+
+    def _made_blocks(self) -> list[Block]:
+        """The blocks of all episodes; InputError where there is no memory for them."""
+        ways: dict[str, Any] = {
+            "segment": 0 if self._recorded else SEGMENT, "keep_states": True, "gradient": False, "finite": True
+        }  # fmt: skip
+        count = -(-len(self._keys) // LANES)
+        what = f"{LANES * count} episodes of {self._duration_ms} ms, side by side,"
+        blocks: list[Block] = []
+        try:
+            blocks.append(Block(self._task, self._network, self._duration_ms, **ways))
+            require_memory(what, count * blocks[0].nbytes)
+            blocks += [Block(self._task, self._network, self._duration_ms, **ways) for _ in range(count - 1)]
+        except MemoryError as error:
+            raise InputError(f"{what} do not fit into memory: {error}") from error
+        return blocks
+
+    def __reduce__(self) -> NoReturn:
+        """No copy: InputError. One with the same arguments that is run as far has the same state."""
+        raise InputError("a simulation cannot be copied or pickled; make another one with the same arguments")
+
+    # What it is made of, and may not be given another
+
+    @property
+    def network(self) -> Network:
+        """The network."""
+        return self._network
+
+    @property
+    def task(self) -> Task:
+        """The task as it is now, see `change_task`."""
+        return self._task
+
+    @property
+    def keys(self) -> np.ndarray:
+        """Keys of the episodes, (E,) uint64, a copy."""
+        return self._keys.copy()
+
+    @property
+    def duration_ms(self) -> int:
+        """How long the episodes can be run."""
+        return self._duration_ms
+
+    @property
+    def state(self) -> StateView:
+        """The state variables of all neurons, by name."""
+        return self._state
 
     def __repr__(self) -> str:
         return f"<simulation of {self.n_episodes} episodes of {self.task.name} at {self.t} of {self.duration_ms} ms>"
@@ -86,22 +146,46 @@ class Simulation:
     @property
     def n_episodes(self) -> int:
         """How many episodes run side by side."""
-        return len(self.keys)
+        return len(self._keys)
 
     @property
     def t(self) -> int:
         """Time that is over, in ms; the state is that before the step of this number."""
-        return int(self._blocks[0].t)
+        return min(int(block.t) for block in self._blocks)
 
     def run(self, duration: Any = None) -> "Simulation":
         """Go on for so long (a number in ms, or a Brian2 quantity), by default to the end; returns itself.
 
+        After Ctrl-C some episodes may be further on than others; the next run takes all of them to its end.
+
         Raises:
             InputError: longer than what is left. DivergedError: a state variable is no longer finite.
         """
-        steps = self.duration_ms - self.t if duration is None else steps_of(duration)
-        self._threads.map(lambda block: block.roll_out(self._weights, steps=steps, **self._policy), self._blocks)
-        return self
+        with self._lock, postponed() as look:
+            left = self.duration_ms - self.t
+            steps = left if duration is None else steps_of(duration)
+            rule = f"at most {left}: the record has {self.duration_ms}, {self.t} are over"
+            require(steps <= left, "steps", rule, steps)
+            end = self.t + steps
+            while True:
+                now = min(end, self.t + PIECE)
+                self._threads.map(lambda block: self._go_on(block, now, look), self._blocks)  # noqa: B023
+                if now == end:
+                    return self
+
+    def _go_on(self, block: Block, end: int, look: Callable[[], None]) -> None:
+        """Take a block to a step, unless Ctrl-C was pressed."""
+        look()
+        block.roll_out(self._weights, steps=max(0, end - block.t), **self._policy)
+
+    @contextmanager
+    def _at_rest(self) -> Iterator[None]:
+        """Nobody else runs or changes the simulation; InputError where its episodes have come to different times."""
+        with self._lock:
+            ends = sorted({int(block.t) for block in self._blocks})
+            rule = "at one time; a run was broken off, so run() it on first"
+            require(len(ends) == 1, "the episodes of the simulation", rule, ends)
+            yield
 
     # What an experiment does to the state
 
@@ -119,12 +203,13 @@ class Simulation:
             parts: state variables, "refractory", "delay_lines" (spikes under way), "readout".
             episodes: which; none = all.
         """
-        rows = self.state.rows_of(parts)
-        for block, lanes in zip(self._blocks, self._lanes(episodes), strict=True):
-            if not parts:
-                silence(block.state, lanes)
-            for name, places in rows if parts else ():
-                getattr(block.state, name)[np.ix_(places, *self._inner(block, name), np.flatnonzero(lanes))] = 0
+        rows, chosen = self.state.rows_of(parts), self._lanes(episodes)
+        with self._at_rest():
+            for block, lanes in zip(self._blocks, chosen, strict=True):
+                if not parts:
+                    silence(block.state, lanes)
+                for name, places in rows if parts else ():
+                    getattr(block.state, name)[np.ix_(places, *self._inner(block, name), np.flatnonzero(lanes))] = 0
 
     @staticmethod
     def _inner(block: Block, name: str) -> list[np.ndarray]:
@@ -139,23 +224,29 @@ class Simulation:
             require_integer(f"the {name} episode of swap", episode, 0, self.n_episodes - 1)
             places.append(divmod(int(episode), LANES))
         (one, a), (other, b) = places
-        for name, rows in self.state.rows_of(parts):
-            left, right = (getattr(self._blocks[block].state, name) for block in (one, other))
-            left[rows, ..., a], right[rows, ..., b] = right[rows, ..., b].copy(), left[rows, ..., a].copy()
+        arrays = self.state.rows_of(parts)
+        with self._at_rest():
+            for name, rows in arrays:
+                left, right = (getattr(self._blocks[block].state, name) for block in (one, other))
+                left[rows, ..., a], right[rows, ..., b] = right[rows, ..., b].copy(), left[rows, ..., a].copy()
 
     # What an experiment does to the world
 
     @property
     def task_state(self) -> np.ndarray:
         """The task's state before the next step, (episode, number), a copy; to be set as a whole."""
-        return np.concatenate([block.task_state for block in self._blocks])[: self.n_episodes]
+        with self._at_rest():
+            return np.concatenate([block.task_state for block in self._blocks])[: self.n_episodes]
 
     @task_state.setter
     def task_state(self, values: Any) -> None:
-        states = numbers_of("task_state", np.asarray(values), (self.n_episodes, self.task.n_state), np.dtype(float))
-        for number, block in enumerate(self._blocks):
-            own = states[number * LANES : (number + 1) * LANES]
-            block.task_state[: len(own)] = own
+        states = numbers_of("task_state", values, (self.n_episodes, self.task.n_state))
+        with self._at_rest():
+            kept = (states == self.task_state) | np.isfinite(states)
+            require(bool(kept.all()), "task_state", "finite numbers", states[~kept])
+            for number, block in enumerate(self._blocks):
+                own = states[number * LANES : (number + 1) * LANES]
+                block.task_state[: len(own)] = own
 
     def change_task(self, task: Task) -> None:
         """From the next step on the world follows these settings; episodes, states and network are kept.
@@ -164,12 +255,27 @@ class Simulation:
             InputError: a task of another family, or with other numbers of inputs, actions or states.
         """
         require_task(task, self._blocks[0].of_task)
-        self.task = task
-        for block in self._blocks:
-            block.parameters = parameters_of("parameters of the task", task)
-            block.encoder = parameters_of("parameters of the encoder", task.encoder)
+        with self._at_rest():
+            self._task = task
+            for block in self._blocks:
+                block.parameters = parameters_of("parameters of the task", task)
+                block.encoder = parameters_of("parameters of the encoder", task.encoder)
 
     # What it leaves
+
+    @property
+    def left_bytes(self) -> int:
+        """Bytes of a record of all its time, beside the spikes."""
+        trace, record = self._blocks[0].trace, self._blocks[0].record
+        arrays = [
+            trace.action,
+            trace.reward,
+            trace.acted,
+            trace.task_state,
+            record.y,
+            *([record.x] if self._recorded else []),
+        ]
+        return len(self._blocks) * sum(array.nbytes for array in arrays)
 
     @property
     def record(self) -> SimulationRecord:
@@ -180,7 +286,8 @@ class Simulation:
         """
         require(self.t > 0, "a simulation", "run before its record is asked for", f"one at {self.t} ms")
         counts = [LANES] * (len(self._blocks) - 1) + [self.n_episodes - LANES * (len(self._blocks) - 1)]
-        parts = [self._kept(block, count) for block, count in zip(self._blocks, counts, strict=True)]
+        with self._at_rest():
+            parts = [self._kept(block, count) for block, count in zip(self._blocks, counts, strict=True)]
         return SimulationRecord(self.task, self.network, self.keys, joined(parts), self.task.encoder.channels)
 
     def _kept(self, block: Block, count: int) -> Kept:
@@ -188,7 +295,7 @@ class Simulation:
         trace, record, t = block.trace, block.record, block.t
         slots = {
             name: np.concatenate([np.arange(s.start, s.stop) for _, s in groups_with(self.network, name)])
-            for name in self.recorded
+            for name in self._recorded
         }
         state = {name: record.x[:t, rows, :count].transpose(2, 0, 1).copy() for name, rows in slots.items()}
         return Kept(
@@ -213,11 +320,12 @@ def rows_of(bits: np.ndarray, count: int) -> np.ndarray:
 
 def recorded_variables(network: Network, names: Any) -> tuple[str, ...]:
     """The state variables asked for, each once; spikes are always recorded and may be named."""
-    require(not isinstance(names, str), "record", 'a tuple of names, as ("v", "b")', names)
-    known = variables_of(network)
-    for name in tuple(names):
-        require(name in (*known, "spikes"), "record", f"of {', '.join(known)}", name)
-    return tuple(name for name in dict.fromkeys(names) if name != "spikes")
+    rule = 'a tuple of names, as ("v", "b")'
+    require(isinstance(names, Iterable) and not isinstance(names, str), "record", rule, names)
+    known, found = variables_of(network), tuple(names)
+    for name in found:
+        require(isinstance(name, str) and name in (*known, "spikes"), "record", f"of {', '.join(known)}", name)
+    return tuple(name for name in dict.fromkeys(found) if name != "spikes")
 
 
 def steps_of(duration: Any) -> int:
@@ -229,10 +337,11 @@ def steps_of(duration: Any) -> int:
     if hasattr(duration, "dim") and hasattr(duration, "has_same_dimensions"):
         from brian2 import ms, second
 
-        require(duration.has_same_dimensions(second), "duration", "a time", duration)
+        require(duration.has_same_dimensions(second) and np.ndim(duration) == 0, "duration", "a time", duration)
         duration = round(float(duration / ms), 9)
-    whole = isinstance(duration, int | float | np.number) and not isinstance(duration, bool) and duration == duration
-    require(bool(whole and 0 <= duration < 2**31 and duration == int(duration)), "duration", "whole ms >= 0", duration)
+    if isinstance(duration, float | np.floating) and float(duration).is_integer():
+        duration = int(duration)
+    require(is_integer(duration) and 0 <= duration < 2**31, "duration", "whole ms >= 0", duration)
     return int(duration)
 
 
@@ -242,14 +351,18 @@ def simulate(
 ) -> SimulationRecord:  # fmt: skip
     """Run episodes from start to end and return what they left; arguments as for `Simulation`.
 
-    Block after block is run and let go, so that as many episodes can be run as their spikes have room.
+    Block after block is run and let go, so that as many episodes can be run as what they leave has room.
     """
     require_integer("threads", threads, 1, MOST_THREADS)
     whole, size = keys_of_episodes(episodes, seed, keys), LANES * threads
+    record = recorded_variables(network_in(network)[0], record)
     ways: dict[str, Any] = {"record": record, "sampled": sampled, "duration_ms": duration_ms, "threads": threads}
     portions = [whole[first : first + size] for first in range(0, len(whole), size)]
-    parts = [Simulation(network, task, keys=portion, **ways).run().record for portion in portions]
-    return parts[0].followed_by(parts[1:])
+    first = Simulation(network, task, keys=portions[0], **ways)
+    require_memory(f"what {len(whole)} episodes of {first.duration_ms} ms leave", 2 * len(portions) * first.left_bytes)
+    record = first.run().record
+    del first
+    return record.followed_by([Simulation(network, task, keys=part, **ways).run().record for part in portions[1:]])
 
 
 def keys_of_episodes(episodes: int, seed: int, keys: np.ndarray | None) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The state of the networks of a simulation, by the names of its variables: to look at, to change, to exchange."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from lsnn.errors import InputError
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from lsnn.simulation.frozen import groups_with, population_names, variables_of
-from lsnn.validation import require
+from lsnn.validation import plain_numbers, require
+
+AtRest = Callable[[], AbstractContextManager[None]]  # while it is entered nobody else changes the state
 
 # Of a state beside the variables of the neurons, and the array of `lsnn.kernels.layout.State` that holds it
 OTHERS = {"refractory": "refractory", "delay_lines": "pending", "readout": "r"}
@@ -24,8 +27,10 @@ class Variable:
     numbers that they have in the network; a slice, a mask or a name stands for those of them that have the variable.
     """
 
-    def __init__(self, name: str, network: Network, blocks: Sequence[Block], episodes: int) -> None:
-        self.name, self._blocks, self._episodes = name, blocks, episodes
+    __slots__ = ("name", "_blocks", "_episodes", "_at_rest", "_neurons", "_slots", "_start", "_populations")
+
+    def __init__(self, name: str, network: Network, blocks: Sequence[Block], episodes: int, at_rest: AtRest) -> None:
+        self.name, self._blocks, self._episodes, self._at_rest = name, blocks, episodes, at_rest
         found = groups_with(network, name)
         dt = network.config.dt_ms / 1000
         self._neurons = np.concatenate([np.arange(group.neurons.start, group.neurons.stop) for group, _ in found])
@@ -37,7 +42,8 @@ class Variable:
     @property
     def values(self) -> np.ndarray:
         """(episode, neuron that has it), a copy."""
-        rows = [block.state.x[self._slots] for block in self._blocks]
+        with self._at_rest():
+            rows = [block.state.x[self._slots] for block in self._blocks]
         return (np.concatenate(rows, axis=1).astype(np.float64) + self._start[:, None]).T[: self._episodes]
 
     def to_xarray(self) -> xarray.DataArray:
@@ -63,23 +69,24 @@ class Variable:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         episodes, rows, plain = self._chosen(index)
+        given = plain_numbers(f"state[{self.name!r}]", value)
+        shape = [n for n, one in zip((len(episodes), len(rows)), plain, strict=True) if not one]
         try:
-            given = np.asarray(value, np.float64)
-            shape = [n for n, one in zip((len(episodes), len(rows)), plain, strict=True) if not one]
             wanted = np.broadcast_to(given, shape).reshape(len(episodes), len(rows))
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             rule = f"numbers that fit {len(episodes)} episodes and {len(rows)} neurons"
             raise InputError(f"state[{self.name!r}] must be given {rule}: {error}") from error
         with np.errstate(over="ignore"):
             beyond = (wanted - self._start[rows]).astype(self._blocks[0].dtype)
         require(bool(np.isfinite(beyond).all()), f"state[{self.name!r}]", "finite numbers of single precision", value)
-        for episode, row in zip(episodes.tolist(), beyond, strict=True):
-            block, lane = divmod(episode, LANES)
-            self._blocks[block].state.x[self._slots[rows], lane] = row
+        with self._at_rest():
+            for episode, row in zip(episodes.tolist(), beyond, strict=True):
+                block, lane = divmod(episode, LANES)
+                self._blocks[block].state.x[self._slots[rows], lane] = row
 
     def _chosen(self, index: Any) -> tuple[np.ndarray, np.ndarray, tuple[bool, bool]]:
         """Episodes, places among the neurons that have it, and whether each was one number."""
-        episodes, neurons = (*index, slice(None))[:2] if isinstance(index, tuple) else (index, slice(None))
+        episodes, neurons = (*(index if isinstance(index, tuple) else (index,)), slice(None), slice(None))[:2]
         if isinstance(index, tuple) and len(index) > 2:
             raise InputError(f"state[{self.name!r}] has two axes, episode and neuron, got an index of {len(index)}")
         of_episodes, one_episode = positions(f"episode of state[{self.name!r}]", episodes, self._episodes)
@@ -108,13 +115,16 @@ def positions(name: str, index: Any, length: int) -> tuple[np.ndarray, bool]:
 class StateView(Mapping[str, Variable]):
     """The state variables of all neurons, by name: `simulation.state`."""
 
-    def __init__(self, network: Network, blocks: Sequence[Block], episodes: int) -> None:
-        self._network, self._blocks, self._episodes = network, blocks, episodes
+    __slots__ = ("_network", "_blocks", "_episodes", "_at_rest", "_names")
+
+    def __init__(self, network: Network, blocks: Sequence[Block], episodes: int, at_rest: AtRest) -> None:
+        self._network, self._blocks, self._episodes, self._at_rest = network, blocks, episodes, at_rest
         self._names = variables_of(network)
 
     def __getitem__(self, name: str) -> Variable:
-        require(name in self._names, "state variable", f"one of {', '.join(self._names)}", name)
-        return Variable(name, self._network, self._blocks, self._episodes)
+        known = isinstance(name, str) and name in self._names
+        require(known, "state variable", f"one of {', '.join(self._names)}", name)
+        return Variable(name, self._network, self._blocks, self._episodes, self._at_rest)
 
     def __setitem__(self, name: str, value: Any) -> None:
         self[name][:] = value
@@ -132,7 +142,7 @@ class StateView(Mapping[str, Variable]):
         """Arrays of `lsnn.kernels.layout.State` and rows of them that hold these parts; none named = all of it."""
         known = (*self._names, *OTHERS)
         for name in names:
-            require(name in known, "part of the state", f"one of {', '.join(known)}", name)
+            require(isinstance(name, str) and name in known, "part of the state", f"one of {', '.join(known)}", name)
         found: list[tuple[str, np.ndarray]] = []
         for name in names or known:
             if name in OTHERS:

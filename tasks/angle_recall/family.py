@@ -8,7 +8,7 @@ from tasks.angle_recall.baselines import directions, play
 from tasks.angle_recall.environment import ENVIRONMENT
 from tasks.angle_recall.presets import PRESETS
 from tasks.angle_recall.task import ANGLE, DARK, PART, RECALL, STEP, AngleRecall
-from tasks.family import Baseline, Family, Knows, Latent, Measure, Played, Trace, Variant
+from tasks.family import Baseline, Family, Knows, Latent, Measure, Played, Trace, Variant, require_acted
 
 TRIAL_DTYPE = np.dtype(
     [
@@ -57,7 +57,11 @@ def angles_table(task: AngleRecall, starts: np.ndarray, answer: np.ndarray) -> n
 def trials_of(task: AngleRecall, states: np.ndarray, trace: Trace) -> np.ndarray:
     """The table of recorded episodes."""
     last = task.show_ms + states[:, 0, DARK].astype(int) + task.cue_ms - 1
-    return angles_table(task, states[:, 0], trace.action[np.arange(len(states)), last])
+    over = np.flatnonzero(last < trace.reward.shape[1])
+    require_acted(trace, over, last[over])
+    table = angles_table(task, states[over, 0], trace.action[over, last[over]])
+    table["episode"] = over
+    return table
 
 
 def hidden(task: AngleRecall, states: np.ndarray) -> np.ndarray:

@@ -18,9 +18,19 @@ from tasks.bandit.task import (
     TRIAL,
     Bandit,
     last_steps,
-    paid_of_trials,
 )
-from tasks.family import Baseline, Family, Knows, Latent, Measure, Played, Trace, Variant
+from tasks.family import (
+    Baseline,
+    Family,
+    Knows,
+    Latent,
+    Measure,
+    Played,
+    Trace,
+    Variant,
+    require_every_acted,
+    trials_over,
+)
 
 PRACTICE = 1000  # episodes of meta-training on which the delta rule's rates are chosen
 TRIAL_DTYPE = np.dtype(
@@ -87,9 +97,10 @@ def without_last_pull(task: Bandit, states: np.ndarray) -> np.ndarray:
 
 def trials_of(task: Bandit, states: np.ndarray, trace: Trace) -> np.ndarray:
     """The table of pulls of recorded episodes."""
-    last = last_steps(task)
-    arm, pays = trace.action[:, last, 0].astype(np.int8), states[:, last, P_FIRST : P_SECOND + 1]
-    return pulls_table(task, pays, arm, paid_of_trials(task, trace.reward))
+    at = last_steps(task)[: trials_over(trace, task.trials, task.trial_ms)]
+    require_every_acted(trace, at)
+    arm, pays = trace.action[:, at, 0].astype(np.int8), states[:, at, P_FIRST : P_SECOND + 1]
+    return pulls_table(task, pays, arm, trace.reward[:, at] / task.reward)
 
 
 def steps_to_pull(task: Bandit, states: np.ndarray) -> np.ndarray:

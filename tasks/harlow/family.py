@@ -4,7 +4,18 @@ from functools import partial
 
 import numpy as np
 
-from tasks.family import Baseline, Family, Knows, Latent, Measure, Played, Trace, Variant
+from tasks.family import (
+    Baseline,
+    Family,
+    Knows,
+    Latent,
+    Measure,
+    Played,
+    Trace,
+    Variant,
+    require_every_acted,
+    trials_over,
+)
 from tasks.harlow.baselines import play
 from tasks.harlow.environment import ENVIRONMENT
 from tasks.harlow.presets import PRESETS
@@ -62,7 +73,8 @@ def choices_table(task: Harlow, side: np.ndarray, choice: np.ndarray) -> np.ndar
 
 def trials_of(task: Harlow, states: np.ndarray, trace: Trace) -> np.ndarray:
     """The table of choices of recorded episodes."""
-    at = choice_steps(task)
+    at = choice_steps(task)[: trials_over(trace, task.trials, task.trial_ms)]
+    require_every_acted(trace, at)
     return choices_table(task, states[:, at, SIDE].astype(np.int8), trace.action[:, at, 0].astype(np.int8))
 
 

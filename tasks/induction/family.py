@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from tasks.family import Baseline, Family, Knows, Latent, Measure, Played, Trace
+from tasks.family import Baseline, Family, Knows, Latent, Measure, Played, Trace, require_acted
 from tasks.induction.baselines import play
 from tasks.induction.environment import ENVIRONMENT
 from tasks.induction.presets import PRESETS
@@ -77,6 +77,9 @@ def answered(table: np.ndarray, log_p: np.ndarray) -> np.ndarray:
 def trials_of(task: Induction, states: np.ndarray, trace: Trace) -> np.ndarray:
     """The table of recorded episodes: the answer is read in the last step of a key."""
     table = keys_in(task, states[:, 0])
+    table = table[table["end_ms"] <= trace.reward.shape[1]]
+    asked = table[table["query"]]
+    require_acted(trace, asked["episode"], asked["end_ms"] - 1)
     y = trace.action[table["episode"], table["end_ms"] - 1].astype(float)
     y = y - y.max(axis=1, keepdims=True)
     return answered(table, y - np.log(np.exp(y).sum(axis=1, keepdims=True)))

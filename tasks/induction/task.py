@@ -35,6 +35,7 @@ VALUES, ORDER, N_STATE = KEYS + TOKENS, KEYS + 2 * TOKENS, KEYS + 3 * TOKENS
 # The parameters (float64)
 TOKEN_STEPS, FEWEST, MOST, ANSWER_STEPS, DARK_STEPS, PREVIOUS, FIRST_WEIGHT = range(N_PARAMETERS := 7)
 
+LONGEST = 2.0**53  # steps
 N_FLAGS = 2 * TOKENS  # the token, the one before it
 
 
@@ -71,14 +72,29 @@ def begin(key, parameters, state):
 
 
 @njit(error_model="numpy")
+def _pairs(state):
+    """How many pairs there are; 0 of a state that is none of the task's."""
+    return int(state[PAIRS]) if 0.0 <= state[PAIRS] <= TOKENS else 0
+
+
+@njit(error_model="numpy")
+def _read(state, first, index):
+    """The token or pair at a place of a row of them; 0 of a state that is none of the task's."""
+    value = state[first + index] if 0 <= index < TOKENS else 0.0
+    return int(value) if 0.0 <= value < TOKENS else 0
+
+
+@njit(error_model="numpy")
 def _where(state, parameters):
     """Place of the token in the stream, and the step within it; -1 in the dark and when all is over."""
-    step, tokens = int(state[STEP]), int(2.0 * state[PAIRS])
+    if not 0.0 <= state[STEP] < LONGEST:
+        return -1, 0
+    step, tokens = int(state[STEP]), 2 * _pairs(state)
     length, dark = int(parameters[TOKEN_STEPS]), int(parameters[DARK_STEPS])
     if step < tokens * length:
         return step // length, step % length
     step -= dark
-    if step < tokens * length or step >= (tokens + int(state[PAIRS])) * length:
+    if step < tokens * length or step >= (tokens + _pairs(state)) * length:
         return -1, 0
     return step // length, step % length
 
@@ -86,10 +102,10 @@ def _where(state, parameters):
 @njit(error_model="numpy")
 def _token(state, place):
     """The token at a place of the stream."""
-    pairs = int(state[PAIRS])
+    pairs = _pairs(state)
     if place >= 2 * pairs:
-        return int(state[KEYS + int(state[ORDER + place - 2 * pairs])])
-    return int(state[(VALUES if place % 2 else KEYS) + place // 2])
+        return _read(state, KEYS, _read(state, ORDER, place - 2 * pairs))
+    return _read(state, VALUES if place % 2 else KEYS, place // 2)
 
 
 @entry(state=numbers(N_STATE), parameters=numbers(N_PARAMETERS), observation=numbers(N_FLAGS))
@@ -101,7 +117,7 @@ def observe(state, parameters, observation):
     if place < 0:
         return
     observation[_token(state, place)] = 1.0
-    if parameters[PREVIOUS] > 0.0 and place > 0 and place != int(2.0 * state[PAIRS]):
+    if parameters[PREVIOUS] > 0.0 and place > 0 and place != 2 * _pairs(state):
         observation[TOKENS + _token(state, place - 1)] = 1.0
 
 
@@ -118,10 +134,10 @@ def _named(action):
 @njit(error_model="numpy")
 def _follows(state, place):
     """The token that follows the key at a place, when it was first shown; -1 after a value."""
-    pairs = int(state[PAIRS])
+    pairs = _pairs(state)
     if place >= 2 * pairs:
-        return int(state[VALUES + int(state[ORDER + place - 2 * pairs])])
-    return -1 if place % 2 else int(state[VALUES + place // 2])
+        return _read(state, VALUES, _read(state, ORDER, place - 2 * pairs))
+    return -1 if place % 2 else _read(state, VALUES, place // 2)
 
 
 @entry(action=at_least(TOKENS), parameters=numbers(N_PARAMETERS), state=numbers(N_STATE))
@@ -132,7 +148,7 @@ def transition(key, t, action, parameters, state):
     The answer is read at the last step of a query.
     """
     place, step = _where(state, parameters)
-    answered = place >= int(2.0 * state[PAIRS]) and step == int(parameters[TOKEN_STEPS]) - 1
+    answered = place >= 2 * _pairs(state) and step == int(parameters[TOKEN_STEPS]) - 1
     right = answered and _named(action) == _follows(state, place)
     state[STEP] += 1.0
     now, _ = _where(state, parameters)
@@ -152,7 +168,7 @@ def target(state, parameters, target):
     target[_follows(state, place)] = 1.0
     if step < int(parameters[TOKEN_STEPS] - parameters[ANSWER_STEPS]):
         return 0.0
-    return 1.0 if place >= int(2.0 * state[PAIRS]) else parameters[FIRST_WEIGHT]
+    return 1.0 if place >= 2 * _pairs(state) else parameters[FIRST_WEIGHT]
 
 
 @documented

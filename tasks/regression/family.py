@@ -5,7 +5,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from tasks.family import Baseline, Family, Latent, Measure, Played, Recording, Trace
+from tasks.family import Baseline, Family, Latent, Measure, Played, Recording, Trace, require_every_acted, trials_over
 from tasks.regression.baselines import ALGORITHMS, GRADIENT_STEPS, fit
 from tasks.regression.environment import ENVIRONMENT
 from tasks.regression.presets import PRESETS
@@ -57,7 +57,8 @@ def samples_table(task: Regression, y: np.ndarray, prediction: np.ndarray) -> np
 
 def trials_of(task: Regression, states: np.ndarray, trace: Trace) -> np.ndarray:
     """The table of samples of recorded episodes."""
-    read = last_steps(task)
+    read = last_steps(task)[: trials_over(trace, task.samples, task.sample_ms)]
+    require_every_acted(trace, read)
     return samples_table(task, states[:, read, Y], trace.action[:, read, 0])
 
 

@@ -4,11 +4,11 @@ from functools import partial
 
 import numpy as np
 
-from tasks.family import Baseline, Family, Knows, Latent, Measure, Played, Trace
+from tasks.family import Baseline, Family, Knows, Latent, Measure, Played, Trace, require_every_acted, trials_over
 from tasks.two_step.baselines import Record, play
 from tasks.two_step.environment import ENVIRONMENT
 from tasks.two_step.presets import PRESETS
-from tasks.two_step.task import ACTION, GOOD, MAP, PAID, SECOND, STEP, TRIAL, TwoStep
+from tasks.two_step.task import ACTION, GOOD, MAP, PAID, SECOND, STEP, TRIAL, TwoStep, choice_steps
 
 PRACTICE = 1000  # episodes of meta-training on which the learners' rates are chosen
 TRIAL_DTYPE = np.dtype(
@@ -50,7 +50,9 @@ def trials_table(task: TwoStep, record: Record) -> np.ndarray:
 
 def trials_of(task: TwoStep, states: np.ndarray, trace: Trace) -> np.ndarray:
     """The table of trials of recorded episodes."""
-    last = states[:, (np.arange(task.trials) + 1) * task.trial_ms - 1].astype(np.int8)
+    over = trials_over(trace, task.trials, task.trial_ms)
+    require_every_acted(trace, choice_steps(task)[:over])
+    last = states[:, (np.arange(over) + 1) * task.trial_ms - 1].astype(np.int8)
     return trials_table(task, Record(*(last[..., each] for each in (ACTION, SECOND, PAID, GOOD, MAP))))
 
 
