@@ -10,6 +10,7 @@ from matplotlib.ticker import NullLocator
 
 from analysis.style import BLUE, GREY, PALE, VERMILLION, add_footer, new_figure, png, styled
 from lsnn import open_result
+from lsnn.estimates import quotient
 from lsnn.files.reading import FLAG, ResultError, Rule, array, place, subgroup
 from lsnn.files.results import Result
 from lsnn.files.whole import write_whole
@@ -30,7 +31,7 @@ def right(result: Result) -> tuple[np.ndarray, np.ndarray]:
 def second_after_wrong(chosen: np.ndarray) -> np.ndarray:
     """Share of right second choices among the episodes whose first was wrong: (..., E, trials) to (...)."""
     wrong = 1 - chosen[..., 0]
-    return (chosen[..., 1] * wrong).sum(axis=-1) / np.maximum(wrong.sum(axis=-1), 1)
+    return quotient((chosen[..., 1] * wrong).sum(axis=-1), wrong.sum(axis=-1))
 
 
 def describe(path: Path) -> str:

@@ -5,7 +5,17 @@ from collections.abc import Callable
 import numpy as np
 
 from analysis.maze import trials_of, visits_of
-from lsnn.estimates import NOTHING, Estimate, Times, estimate, mean_over_episodes, median_of, times_of, typical
+from lsnn.estimates import (
+    NOTHING,
+    Estimate,
+    Times,
+    estimate,
+    mean_over_episodes,
+    median_of,
+    quotient,
+    times_of,
+    typical,
+)
 from lsnn.files.reading import ResultError
 from lsnn.files.results import Condition
 
@@ -27,7 +37,7 @@ def visits_ratio(condition: Condition, reference: Condition) -> Estimate:
     visits, of = visits_of(condition), paired_visits(condition, reference)
     if not of.any():
         raise ResultError(f"{reference.name}: no visit in any episode, so nothing is a fraction of it")
-    return estimate(lambda weights: (weights @ visits) / np.maximum(weights @ of, 1), condition.n_episodes)
+    return estimate(lambda weights: quotient(weights @ visits, weights @ of), condition.n_episodes)
 
 
 def visits_difference_in(condition: Condition, reference: Condition, unit: Condition) -> Estimate:
@@ -38,7 +48,7 @@ def visits_difference_in(condition: Condition, reference: Condition, unit: Condi
     more, of = visits_of(condition) - paired_visits(condition, reference), paired_visits(condition, unit)
     if not of.any():
         raise ResultError(f"{unit.name}: no visit in any episode, so nothing is a fraction of it")
-    return estimate(lambda weights: (weights @ more) / np.maximum(weights @ of, 1), condition.n_episodes)
+    return estimate(lambda weights: quotient(weights @ more, weights @ of), condition.n_episodes)
 
 
 def visits_difference(condition: Condition, reference: Condition) -> Estimate:

@@ -15,7 +15,7 @@ from matplotlib.image import AxesImage
 from analysis.style import BLACK, add_footer, new_figure, png, styled
 from analysis.verdict import interval
 from lsnn import open_result
-from lsnn.estimates import Estimate, estimate
+from lsnn.estimates import Estimate, estimate, quotient
 from lsnn.files.about import checksum_attribute
 from lsnn.files.reading import COUNT, ResultError, Rule, array, dataset, holds, label_attribute, names, place, subgroup
 from lsnn.files.results import Result
@@ -48,13 +48,13 @@ class Grid(NamedTuple):
 
     def shares(self, condition: str) -> np.ndarray:
         """Visits over the oracle's in the same maze, (kind, radius, rest)."""
-        return self.visits[condition].sum(-1) / self.visits["oracle"].sum(-1)
+        return quotient(self.visits[condition].sum(-1), self.visits["oracle"].sum(-1))
 
     def mean_share(self, condition: str, kind: int) -> Estimate:
         """Mean of the shares over the mazes of a kind, with its bootstrap interval over episodes."""
         n_episodes = self.visits[condition].shape[-1]
         above, below = (self.visits[name][kind].reshape(-1, n_episodes).T for name in (condition, "oracle"))
-        return estimate(lambda weights: (weights @ above / np.maximum(weights @ below, 1)).mean(-1), n_episodes)
+        return estimate(lambda weights: quotient(weights @ above, weights @ below).mean(-1), n_episodes)
 
 
 def grid_of(result: Result) -> Grid:

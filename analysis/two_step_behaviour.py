@@ -15,7 +15,7 @@ from analysis.study.measures import points, ratio
 from analysis.style import BLACK, BLUE, GREY, ORANGE, PALE, add_footer, new_figure, png, styled
 from analysis.verdict import interval
 from lsnn import open_result
-from lsnn.estimates import Estimate, estimate
+from lsnn.estimates import Estimate, estimate, quotient
 from lsnn.files.reading import COUNT, FINITE, ResultError, array, names, place, subgroup, text_attribute
 from lsnn.files.results import Result
 from lsnn.files.whole import write_whole
@@ -69,7 +69,7 @@ def nearer_to_bayes(group: h5py.Group) -> tuple[Estimate, Estimate, Estimate]:
     counts = {policy: stay_counts(group, policy) for policy in LABELS}
 
     def distances(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        chance = {name: (weights @ stayed) / np.maximum(weights @ n, 1e-12) for name, (stayed, n) in counts.items()}
+        chance = {name: quotient(weights @ stayed, weights @ n) for name, (stayed, n) in counts.items()}
         free, bayes = (np.abs(chance[NETWORK] - chance[other]).mean(axis=-1) for other in (Q_LEARNER, BAYES))
         return free, bayes
 

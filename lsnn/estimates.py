@@ -20,10 +20,11 @@ trials, and weighing every trial alike makes them those of the quick animals, wh
 
 from collections.abc import Callable
 from typing import NamedTuple
+from warnings import catch_warnings
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.stats import bootstrap
+from scipy.stats import DegenerateDataWarning, bootstrap
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
@@ -46,7 +47,10 @@ NOTHING = Estimate(np.nan, np.nan, np.nan, 0)
 
 
 def estimate(statistic: Statistic, n_episodes: int, drawn_from: int | None = None) -> Estimate:
-    """Value of a statistic and its percentile bootstrap interval over episodes (no interval for a single episode).
+    """Value of a statistic and its percentile bootstrap interval over episodes.
+
+    Resamples in which the statistic is undefined (NaN) are left out. There is no interval (NaN) for a single episode,
+    nor where they are more than half.
 
     `drawn_from` is reported as n when fewer episodes than `n_episodes` have anything to say.
     """
@@ -54,18 +58,31 @@ def estimate(statistic: Statistic, n_episodes: int, drawn_from: int | None = Non
     value = float(statistic(np.ones(n_episodes)))
     if n_episodes < 2:
         return Estimate(value, np.nan, np.nan, n)
-    outcome = bootstrap(
-        (np.arange(n_episodes),),
-        lambda drawn, axis=-1: statistic(times_drawn(drawn, n_episodes)),
-        n_resamples=RESAMPLES,
-        batch=RESAMPLES // 4,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        vectorized=True,
-        rng=np.random.default_rng(np.random.SeedSequence(RESAMPLING_SEED)),
-    )
-    interval = outcome.confidence_interval
-    return Estimate(value, float(interval.low), float(interval.high), n)
+    with catch_warnings(action="ignore", category=DegenerateDataWarning):  # of resamples that leave it undefined
+        outcome = bootstrap(
+            (np.arange(n_episodes),),
+            lambda drawn, axis=-1: statistic(times_drawn(drawn, n_episodes)),
+            n_resamples=RESAMPLES,
+            batch=RESAMPLES // 4,
+            confidence_level=CONFIDENCE,
+            method="percentile",
+            vectorized=True,
+            rng=np.random.default_rng(np.random.SeedSequence(RESAMPLING_SEED)),
+        )
+    undefined = np.isnan(outcome.bootstrap_distribution)
+    if undefined.any():
+        ends = 50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)
+        few = undefined.mean() <= 0.5
+        low, high = np.percentile(outcome.bootstrap_distribution[~undefined], ends) if few else (np.nan, np.nan)
+    else:
+        low, high = outcome.confidence_interval
+    return Estimate(value, float(low), float(high), n)
+
+
+def quotient(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """above / below; NaN, for undefined, where below is not above 0."""
+    above, below = np.broadcast_arrays(np.asarray(above, float), below)
+    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
 
 
 def times_drawn(drawn: np.ndarray, n_episodes: int) -> np.ndarray:
@@ -80,8 +97,14 @@ def mean_over_episodes(per_episode: np.ndarray) -> Estimate:
 
 
 def ratio_over_episodes(above: np.ndarray, below: np.ndarray) -> Estimate:
-    """Ratio of the sums of two (E,) of the same episodes, with its interval."""
-    return estimate(lambda weight: weight @ above / np.maximum(weight @ below, 1e-12), len(above))
+    """Ratio of the sums of two (E,) of the same episodes, with its interval; NaN where the lower is not above 0.
+
+    There is no interval where the lower may well be below 0, by an interval of its own (Fieller 1954).
+    """
+    found = estimate(lambda weight: quotient(weight @ above, weight @ below), len(above))
+    if np.all(below >= 0) or mean_over_episodes(below).low > 0:
+        return found
+    return found._replace(low=np.nan, high=np.nan)
 
 
 def mean_over_trials(values: np.ndarray, episode: np.ndarray, n_episodes: int) -> Estimate:

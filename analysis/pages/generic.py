@@ -7,7 +7,7 @@ import numpy as np
 from analysis.pages.model import Drawing, Page, Row, Table
 from analysis.plots import by_trial, comparison, drawn_by_trial, learning_curve, logged, panels, score_of, titled
 from analysis.verdict import Criterion, Question, answered, at_least, interval, weights_unchanged
-from lsnn.estimates import RESAMPLES, Estimate, estimate, ratio_over_episodes
+from lsnn.estimates import RESAMPLES, Estimate, estimate, quotient, ratio_over_episodes
 from lsnn.files.reading import ResultError
 from lsnn.files.results import Condition, Measure, Result
 
@@ -91,8 +91,7 @@ def _share(condition: Condition, oracle: Condition, measure: Measure) -> str:
         return "–"
 
     def share(weights: np.ndarray) -> np.ndarray:
-        of_own = (weights @ own) / np.maximum(weights @ count, 1)
-        return of_own / np.maximum((weights @ best) / np.maximum(weights @ all_trials, 1), 1e-12)
+        return quotient(quotient(weights @ own, weights @ count), quotient(weights @ best, weights @ all_trials))
 
     return interval(estimate(share, len(own)), 2)
 
@@ -111,8 +110,7 @@ def better_by(condition: Condition, other: Condition, measure: Measure) -> Estim
     sign = 1 if measure.better == "high" else -1
 
     def difference(weights: np.ndarray) -> np.ndarray:
-        means = (weights @ own) / np.maximum(weights @ own_count, 1), (weights @ of) / np.maximum(weights @ of_count, 1)
-        return sign * (means[0] - means[1])
+        return sign * (quotient(weights @ own, weights @ own_count) - quotient(weights @ of, weights @ of_count))
 
     return estimate(difference, len(own))
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from analysis.claims import LATENCY_MARGIN, Claim, Outcome
 from analysis.maze import trials_of
-from lsnn.estimates import Estimate, estimate
+from lsnn.estimates import Estimate, estimate, ratio_over_episodes
 from lsnn.files.reading import GAPS, ResultError, dataset, names, reported, subgroup, values
 from lsnn.files.results import Condition, Result
 
@@ -96,15 +96,8 @@ def mean(sample: np.ndarray) -> Estimate:
 
 
 def ratio(above: np.ndarray, below: np.ndarray) -> Estimate:
-    """Mean of one number an animal over that of another; NaN without any of the other."""
-    if not below.any():
-        return Estimate(np.nan, np.nan, np.nan, len(below))
-
-    def of(weights: np.ndarray) -> np.ndarray:
-        total = weights @ below
-        return np.where(total == 0, np.nan, (weights @ above) / np.where(total == 0, 1, total))
-
-    return estimate(of, len(below))
+    """Mean of one number an animal over that of another; NaN where that is not above 0."""
+    return ratio_over_episodes(above, below)
 
 
 def latency_margin(result: Result) -> float:

@@ -15,7 +15,7 @@ from analysis.maze import platform_radius
 from analysis.study.measures import Claims, Outcomes, array, called, enough, mean
 from analysis.style import DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
 from analysis.verdict import interval
-from lsnn.estimates import Estimate, estimate
+from lsnn.estimates import Estimate, estimate, quotient
 from lsnn.files.reading import names, subgroup
 from lsnn.files.results import Result
 
@@ -127,7 +127,7 @@ def drawn_along(before: np.ndarray, after: np.ndarray) -> Estimate:
     """Share that goes to the other's, of those that reach one, after one swap less that after another; same animals."""
 
     def share(weights: np.ndarray, of: np.ndarray) -> np.ndarray:
-        return (weights @ (of == 1)) / np.maximum(weights @ (of != 2), 1)
+        return quotient(weights @ (of == 1), weights @ (of != 2))
 
     return estimate(lambda weights: share(weights, after) - share(weights, before), len(before))
 

@@ -355,14 +355,14 @@ def simulate(
     """
     require_integer("threads", threads, 1, MOST_THREADS)
     whole, size = keys_of_episodes(episodes, seed, keys), LANES * threads
-    record = recorded_variables(network_in(network)[0], record)
-    ways: dict[str, Any] = {"record": record, "sampled": sampled, "duration_ms": duration_ms, "threads": threads}
+    names = recorded_variables(network_in(network)[0], record)
+    ways: dict[str, Any] = {"record": names, "sampled": sampled, "duration_ms": duration_ms, "threads": threads}
     portions = [whole[first : first + size] for first in range(0, len(whole), size)]
     first = Simulation(network, task, keys=portions[0], **ways)
     require_memory(f"what {len(whole)} episodes of {first.duration_ms} ms leave", 2 * len(portions) * first.left_bytes)
-    record = first.run().record
+    left = first.run().record
     del first
-    return record.followed_by([Simulation(network, task, keys=part, **ways).run().record for part in portions[1:]])
+    return left.followed_by([Simulation(network, task, keys=part, **ways).run().record for part in portions[1:]])
 
 
 def keys_of_episodes(episodes: int, seed: int, keys: np.ndarray | None) -> np.ndarray:

@@ -36,6 +36,28 @@ def test_a_ratio_over_episodes_is_that_of_the_sums():
     assert mean_over_episodes(np.array([1.0, 2.0])) == Estimate(1.5, 1.0, 2.0, 2)
 
 
+@pytest.mark.parametrize("below", [np.zeros(8), np.array([1.0] + [-1.0] * 7)], ids=["nothing", "below 0"])
+def test_a_ratio_to_nothing_is_undefined(below):
+    assert np.isnan(ratio_over_episodes(np.arange(8.0), below)[:3]).all()
+
+
+def test_resamples_that_leave_a_ratio_undefined_are_left_out_unless_they_are_most():
+    """One of n episodes has something below: a resample of 8 misses it with (7/8)^8 = 0.34, one of 2 with 1/4."""
+    for n in (2, 8):
+        one = np.arange(n) == 0
+        assert ratio_over_episodes(0.5 * one, 1.0 * one)[:3] == (0.5, 0.5, 0.5)
+    mixed = ratio_over_episodes(np.array([1.0, 0, 0, 0, 0, 0]), np.array([1.0, 1, 0, 0, 0, 0]))
+    assert mixed[:3] == (0.5, 0.0, 1.0)
+
+
+def test_a_ratio_to_what_may_be_below_0_has_no_interval():
+    """Below: 0.25 on average, and anything from -0.75 to 1 in a resample of eight."""
+    below = np.array([1.0, 1, 1, 1, 1, -1, -1, -1])
+    found = ratio_over_episodes(np.ones(8), below)
+    assert found.value == 4.0 and np.isnan(found[1:3]).all()
+    assert ratio_over_episodes(np.ones(8), below + 2)[:3] != found[:3]
+
+
 # Bandit: four episodes of four pulls
 
 ARMS = ("independent", "anti_correlated")
