@@ -8,6 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from analysis.demo import families
 from analysis.pages import generic
 from analysis.pages.model import Page, render
 from analysis.study.report import is_study, study_page
@@ -28,23 +29,35 @@ def page_of(result: Result) -> Page:
     return generic.page(result)
 
 
+LIVE = "demo.html"  # what `lsnn demo` may have left in the report's folder
+
+
+def live_page(result: Result, folder: Path) -> str | None:
+    """The page beside the report on which the network runs; "" if there is none yet, None if the family has none."""
+    if result.task.replace("-", "_") not in families():
+        return None
+    return LIVE if (folder / LIVE).is_file() else ""
+
+
 def write_report(result_path: str | Path, out_dir: str | Path, overwrite: bool = True) -> Path:
     """Write report.html and the figures of a result file into out_dir (made if need be); returns the page's path.
 
-    The page embeds its figures and refers to nothing outside itself. All is drawn before anything is written. Raises
+    The page embeds its figures and refers to nothing outside itself but a page of `lsnn demo` that lies beside it. All
+    is drawn before anything is written. Raises
     ResultError for a file that is no result or holds no test (and no study), for an out_dir that cannot be written and,
     unless overwrite, one that holds such files already.
     """
     with open_result(result_path) as result:
-        page, images = study_page(result) if is_study(result) else drawn(result, page_of(result))
+        live = live_page(result, Path(out_dir))
+        page, images = study_page(result) if is_study(result) else drawn(result, page_of(result), live)
     return write_page(Path(out_dir), page, images, overwrite, [Path(result_path)])
 
 
-def drawn(result: Result, page: Page) -> tuple[str, dict[str, bytes]]:
-    """A page as HTML, and its figures by name."""
+def drawn(result: Result, page: Page, live: str | None = None) -> tuple[str, dict[str, bytes]]:
+    """A page as HTML, and its figures by name; live: see `live_page`."""
     images = {each.name: png(each.draw(result)) for each in page.drawings if each.present(result)}
     coded = {name: base64.b64encode(image).decode("ascii") for name, image in images.items()}
-    return render(result, page, coded), images
+    return render(result, page, coded, live), images
 
 
 def write_page(

@@ -30,6 +30,7 @@ from tasks.experiment import Experiment, preset
 
 HEAD = ("name", "default", "meaning", "unit", "symbol", "source")
 NETWORK = "runs/pretrained/water_maze.lsnn.h5"
+LIVE = {NETWORK: "demo.html", "runs/pretrained/bandit.lsnn.h5": "demo_bandit.html"}
 FAMILY_PAGES = Path(__file__).parent / "families"
 
 
@@ -201,10 +202,11 @@ def written(text: Callable[[], str]) -> type[SphinxDirective]:
 
 
 def live_page(app: Sphinx, error: Exception | None) -> None:
-    """The page of `lsnn demo` beside the others."""
+    """The pages of `lsnn demo` beside the others."""
     if error is None and app.builder.format == "html":
-        command = f"lsnn demo {NETWORK} --out demo.html"
-        write_page(Path(__file__).parents[1] / NETWORK, Path(app.outdir) / "demo.html", 0, 256, command, True)
+        for network, page in LIVE.items():
+            command = f"lsnn demo {network} --out {page}"
+            write_page(Path(__file__).parents[1] / network, Path(app.outdir) / page, 0, 256, command, True)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

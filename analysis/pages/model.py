@@ -70,8 +70,8 @@ def template(name: str) -> Template:
     return environment.get_template(name)
 
 
-def render(result: Result, page: Page, images: dict[str, str]) -> str:
-    """The page as HTML; images: name of a figure to its PNG in base 64."""
+def render(result: Result, page: Page, images: dict[str, str], live: str | None = None) -> str:
+    """The page as HTML; images: name of a figure to its PNG in base 64; live: see report.live_page."""
     hashes = {
         each.name: each.checksums
         for parent in result.conditions.values()
@@ -81,6 +81,7 @@ def render(result: Result, page: Page, images: dict[str, str]) -> str:
     return template("page.html.jinja").render(
         page=page,
         images=images,
+        live=live,
         absent=[drawing.title for drawing in page.drawings if drawing.name not in images],
         failed=[criterion.rule for criterion in page.criteria if criterion.met is False],
         undecided=[criterion.rule for criterion in page.criteria if criterion.met is None],

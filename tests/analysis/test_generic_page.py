@@ -136,6 +136,7 @@ def test_an_episode_of_one_trial_and_no_history_has_what_can_be_drawn(tmp_path):
     page = write_report(path, tmp_path / "report").read_text()
     assert sorted(file.name for file in (tmp_path / "report").iterdir()) == ["comparison.png", "report.html"]
     assert "Not drawn, since the file does not hold what they need: Trial by trial, Meta-training." in page
+    assert "lsnn demo" not in page  # such a family has no live page
     assert "Mine" in page and "Which?" in page and '<tr class="oracle">' in page
 
 

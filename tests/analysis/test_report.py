@@ -50,6 +50,13 @@ def test_page_refers_to_nothing_outside_itself(page):
     assert "url(" not in style and "@import" not in style
 
 
+def test_it_names_the_live_page_and_links_one_that_lies_beside_it(page, page_path, result_path, tmp_path):
+    assert "lsnn demo NETWORK --out demo.html" in page.text
+    (tmp_path / "demo.html").touch()
+    linked = Page(write_report(result_path, tmp_path))
+    assert linked.references[0] == "demo.html" and "lsnn demo NETWORK" not in linked.text
+
+
 def test_embedded_figures_are_the_files_beside_the_page(page, page_path):
     files = {path.stem: path.read_bytes() for path in page_path.parent.glob("*.png")}
     assert files.keys() == NAMES

@@ -1,5 +1,6 @@
 """The page of `lsnn demo` as a reader uses it: dragged, clicked and typed in, its numbers read."""
 
+import json
 import math
 import re
 import shutil
@@ -8,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.demo import as_json
+from analysis.demo import as_json, families, write_demo
 from lsnn.errors import InputError
+from runs.demo.network import source_of
 from runs.demo.page import write_page
 from runs.demo.reading import reading_data
 from runs.testing.conditions import keys_of_test
@@ -71,6 +73,32 @@ def test_it_is_one_small_file_and_names_are_only_text(path):
     assert "&lt;img src=x" in text
     assert not re.search(r"https?://|@import|url\(|<link|<img", text)
     assert as_json({"a": "</script>&<!--"}) == '{"a":"\\u003c/script\\u003e\\u0026\\u003c!--"}'
+
+
+HOSTILES = (
+    "</script><script>window.injected = 1</script>", "\"'><img src=x onerror=window.injected=1>",
+    "\u2028window.injected = 1\u2029", "<!--<script>", "]]>{{ 7 * 7 }}${window.injected = 1}", "\\u003c/script>",
+)  # fmt: skip
+
+
+@needs_browser
+@pytest.mark.parametrize("family", families())
+def test_crafted_texts_stay_texts(family, browser, page_of, tmp_path):
+    file, experiment = open_network(SHIPPED / f"{family}.lsnn.h5")
+    data = json.loads(re.search(r'<script id="data"[^>]*>(.*?)</script>', page_of(family).read_text())[1])
+    kept = data["network"]["models"]
+    data = {**data, "population_names": list(HOSTILES[:3]), "reading": {**data["reading"], "variables": list(HOSTILES)}}
+    data["task"]["channels"] = [[text, 1] for text in HOSTILES]
+    told = dict.fromkeys(("name", "command", "trained_by", "seed"), " ".join(HOSTILES))
+    path = tmp_path / "demo.html"
+    write_demo(path, data, source_of(file.network, experiment.task), told, False)
+    with browser_page(browser) as page:
+        page.goto(path.as_uri())
+        run(page, 50)
+        assert page.evaluate("() => [window.injected, document.scripts.length, document.images.length]") == [None, 2, 0]
+        assert page.evaluate("() => [data.population_names, data.network.models]") == [list(HOSTILES[:3]), kept]
+        shown = " ".join(" ".join(HOSTILES).split())
+        assert " ".join(page.text_content("#about").split()).count(shown) == 4
 
 
 @needs_browser
