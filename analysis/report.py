@@ -43,9 +43,8 @@ def write_report(result_path: str | Path, out_dir: str | Path, overwrite: bool =
     """Write report.html and the figures of a result file into out_dir (made if need be); returns the page's path.
 
     The page embeds its figures and refers to nothing outside itself but a page of `lsnn demo` that lies beside it. All
-    is drawn before anything is written. Raises
-    ResultError for a file that is no result or holds no test (and no study), for an out_dir that cannot be written and,
-    unless overwrite, one that holds such files already.
+    is drawn before anything is written. Raises ResultError for a file that is no result or holds no test (and no
+    study), for an out_dir that cannot be written and, unless overwrite, one that holds such files already.
     """
     with open_result(result_path) as result:
         live = live_page(result, Path(out_dir))

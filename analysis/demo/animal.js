@@ -53,6 +53,12 @@ class Animal {
     this.notes.push({ trial: this.trials.length, text });
   }
 
+  // What was done last, and the trials before it and from it on; null if nothing was.
+  get done() {
+    const last = this.notes.at(-1);
+    return last && { text: last.text, before: this.trials.slice(0, last.trial), since: this.trials.slice(last.trial) };
+  }
+
   // Everything but what the neurons keep: membranes, refractoriness, currents under way, readout.
   erase_activity() {
     this.state.x.fill(0, 0, this.n_neurons);

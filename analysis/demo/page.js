@@ -174,7 +174,7 @@ function drag(canvas, number) {
 }
 
 function moved(animal, what) {
-  animal.note(`${what} moved`);
+  animal.note(SCENE.moving(what));
   tell(SCENE.moved(animal, what));
 }
 
@@ -196,11 +196,12 @@ function key_moves(event, number) {
 
 // Experiments: each is done to all animals
 
-function experiment(id, act, text) {
+// name: as it stands after "After"; text: what is told at once.
+function experiment(id, name, act, text) {
   $(id).addEventListener("click", () => {
     page.animals.forEach((animal) => {
       act(animal);
-      animal.note(id);
+      animal.note(name());
     });
     tell(text());
     draw();
@@ -208,17 +209,18 @@ function experiment(id, act, text) {
 }
 
 const dark_ms = () => Math.round(1000 * Number($("dark").value));
-experiment("lights-out", (animal) => animal.lights_out(dark_ms()), () =>
+experiment("lights-out", () => "lights out", (animal) => animal.lights_out(dark_ms()), () =>
   `Lights out: for ${dark_ms()} ms no input cell fires; ${SCENE.after_dark}.`);
-experiment("erase-activity", (animal) => animal.erase_activity(), () =>
+experiment("erase-activity", () => "erasing activity", (animal) => animal.erase_activity(), () =>
   "Erased: membranes, spikes and currents under way. The thresholds stay.");
 if (reading) {
-  experiment("erase-thresholds", (animal) => animal.erase_thresholds(), () =>
+  experiment("erase-thresholds", () => "erasing thresholds", (animal) => animal.erase_thresholds(), () =>
     "Erased: what raises the thresholds. Membranes and spikes stay.");
-  experiment("freeze", (animal) => animal.freeze(!animal.frozen), () => {
-    const frozen = page.animals[0].frozen !== null;
-    press("freeze", frozen);
-    return frozen ? "The thresholds are held where they are." : "The thresholds move again.";
+  const frozen = () => page.animals[0].frozen !== null;
+  const freezing = () => (frozen() ? "freezing thresholds" : "freeing thresholds");
+  experiment("freeze", freezing, (animal) => animal.freeze(!animal.frozen), () => {
+    press("freeze", frozen());
+    return frozen() ? "The thresholds are held where they are." : "The thresholds move again.";
   });
 }
 $("second").addEventListener("click", () => {
@@ -228,20 +230,20 @@ $("second").addEventListener("click", () => {
 $("swap").addEventListener("click", () => {
   swap_states(...page.animals, $("part").value);
   page.animals.forEach((animal) => {
-    animal.note("swap");
+    animal.note("swapping states");
     if (animal.frozen) animal.freeze(true);
   });
   tell(`Exchanged between A and B: ${$("part").selectedOptions[0].textContent}.`);
   draw();
 });
-for (const [id, unit] of [["dark", " s"], ["noise", ""], ["silence", " %"]]) {
+for (const [id, unit, name] of [["dark", " s"], ["noise", "", "changing noise"], ["silence", " %", "silencing"]]) {
   const shows = () => { $(`${id}-value`).textContent = $(id).value + unit; };
   $(id).addEventListener("input", () => {
     shows();
     if (id === "noise") page.animals.forEach((animal) => { animal.noise = Number($(id).value); });
     if (id === "silence") page.animals.forEach((animal) => animal.silence(Number($(id).value) / 100));
   });
-  if (id !== "dark") $(id).addEventListener("change", () => page.animals.forEach((animal) => animal.note(id)));
+  if (name) $(id).addEventListener("change", () => page.animals.forEach((animal) => animal.note(name)));
   shows();
 }
 

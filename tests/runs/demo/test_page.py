@@ -66,6 +66,11 @@ def on_screen(page, x: float, y: float) -> tuple[float, float]:
     return box["x"] + left, box["y"] + top
 
 
+def data_of(page):
+    """What a page computes with."""
+    return json.loads(re.search(r'<script id="data"[^>]*>(.*?)</script>', page.read_text())[1])
+
+
 def test_it_is_one_small_file_and_names_are_only_text(path):
     text = path.read_text()
     assert path.stat().st_size < 3_000_000
@@ -85,7 +90,7 @@ HOSTILES = (
 @pytest.mark.parametrize("family", families())
 def test_crafted_texts_stay_texts(family, browser, page_of, tmp_path):
     file, experiment = open_network(SHIPPED / f"{family}.lsnn.h5")
-    data = json.loads(re.search(r'<script id="data"[^>]*>(.*?)</script>', page_of(family).read_text())[1])
+    data = data_of(page_of(family))
     kept = data["network"]["models"]
     data = {**data, "population_names": list(HOSTILES[:3]), "reading": {**data["reading"], "variables": list(HOSTILES)}}
     data["task"]["channels"] = [[text, 1] for text in HOSTILES]
@@ -99,6 +104,23 @@ def test_crafted_texts_stay_texts(family, browser, page_of, tmp_path):
         assert page.evaluate("() => [data.population_names, data.network.models]") == [list(HOSTILES[:3]), kept]
         shown = " ".join(" ".join(HOSTILES).split())
         assert " ".join(page.text_content("#about").split()).count(shown) == 4
+
+
+@needs_browser
+@pytest.mark.parametrize("family", families())
+def test_neurons_that_keep_nothing(family, browser, page_of, tmp_path):
+    file, experiment = open_network(SHIPPED / f"{family}.lsnn.h5")
+    data = data_of(page_of(family)) | {"reading": None}
+    told = dict.fromkeys(("name", "command", "trained_by", "seed"), "")
+    path = write_demo(tmp_path / "demo.html", data, source_of(file.network, experiment.task), told, False)
+    with browser_page(browser) as page:
+        page.goto(path.as_uri())
+        run(page, 50)
+        assert page.locator("#thresholds, #decoded, #erase-thresholds").count() == 0
+        assert not page.is_visible("#freeze") and not page.is_visible("#shows-reading")
+        page.click("#erase-activity")
+        page.click("#new")
+        assert page.inner_text("#time") == "0 ms"
 
 
 @needs_browser
@@ -199,6 +221,22 @@ def test_keys_do_what_the_mouse_does(fresh):
     fresh.keyboard.press("Space")
     assert fresh.inner_text("#play") == "Play"
     fresh.check("#keys-platform")
+
+
+@needs_browser
+def test_the_headline_tells_what_an_intervention_did(fresh):
+    assert fresh.inner_text("#headline") == "First search …"
+    run(fresh, 400)
+    latencies = fresh.evaluate("() => page.animals[0].trials.map((t) => t.latency)")
+    said = f"First search: {latencies[0]} ms. Since then: {np.median(latencies[1:]):g} ms (median), a straight swim: "
+    assert fresh.inner_text("#headline").startswith(said)
+    fresh.click("#erase-thresholds")
+    before = f"Before: {np.median(latencies[1:]):g} ms (median)."
+    assert fresh.inner_text("#headline") == f"After erasing thresholds: … {before}"
+    run(fresh, 400)
+    since = fresh.evaluate("() => page.animals[0].trials.map((t) => t.latency)")[len(latencies) :]
+    own = ", ".join(map(str, since)) + " ms." if len(since) <= 4 else f"{since[0]} ms, then {np.median(since[1:]):g} ms"
+    assert fresh.inner_text("#headline").startswith(f"After erasing thresholds: {own}")
 
 
 @needs_browser

@@ -75,7 +75,8 @@ function draw_bandit(canvas, puller, read, selected) {
     if (read) draw_estimate(pen, scale, arm, read.values[arm], read.sd);
     pen.fillStyle = DARK_GREY;
     pen.textAlign = "center";
-    pen.fillText(`${ARM_NAMES[arm]} arm pays ${Math.round(100 * world[PAYS + arm])} %`, scale.middle(arm), height - 6);
+    const name = scale.wide < 80 ? ARM_NAMES[arm] : `${ARM_NAMES[arm]} arm pays`;
+    pen.fillText(`${name} ${Math.round(100 * world[PAYS + arm])} %`, scale.middle(arm), height - 6);
   }
   if (puller.dark) draw_dark(pen, width, height, puller.held);
   else draw_pull(pen, scale, puller.trials.at(-1));
@@ -117,7 +118,7 @@ function draw_pull(pen, scale, last) {
   pen.stroke();
   pen.fillStyle = DARK_GREY;
   pen.textAlign = "center";
-  pen.fillText(last.paid ? "pulled: paid" : "pulled: nothing", x, y + 29);
+  pen.fillText(last.paid ? "paid" : "nothing", x, y + 29);
 }
 
 // Choices in two rows, full where they paid; beneath them regret, the animal's and Thompson sampling's.
@@ -163,6 +164,11 @@ function draw_pulls(canvas, puller) {
 
 const LATELY = 20; // pulls
 
+function headline_after({ text, since }) {
+  const better = since.filter((trial) => trial.better).length;
+  return since.length ? `After ${text}: ${better} of ${since.length} pulls of the better arm.` : `After ${text}: …`;
+}
+
 const SCENE = {
   Animal: Puller,
   prepare: (own) => { own.parameters[TRIALS] = Infinity; }, // it goes on for as long as the reader looks
@@ -185,6 +191,7 @@ const SCENE = {
     return ARM_NAMES[arm];
   },
 
+  moving: (what) => `changing the ${what} arm`,
   moved: ({ world }, what) =>
     `The ${what} arm now pays on ${Math.round(100 * world[PAYS + ARM_NAMES.indexOf(what)])} % of the pulls.`,
   new_episode: "New arms: they pay otherwise, and the state starts from rest.",
@@ -197,8 +204,9 @@ const SCENE = {
     return `Pull ${trials.length}: the ${ARM_NAMES[last.arm]} arm ${last.paid ? "paid" : "paid nothing"}.`;
   },
 
-  headline({ trials }) {
+  headline({ trials, done }) {
     const lately = trials.slice(-LATELY), better = lately.filter((trial) => trial.better).length;
+    if (done && done.since.length < LATELY) return headline_after(done);
     if (!lately.length) return "First pull …";
     return `Of the last ${lately.length} pulls ${better} were of the better arm.`;
   },

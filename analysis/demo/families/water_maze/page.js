@@ -103,14 +103,14 @@ function draw_pool(canvas, swimmer, read, selected) {
   pen.fillStyle = swimmer.dark ? NIGHT : WATER;
   pen.fill();
   pen.save();
-  pen.clip();
+  pen.clip(); // what of a platform lies outside the pool is reached by nobody
   if (read) draw_heat(pen, scale, read);
+  draw_platforms(pen, scale, swimmer, selected === "platform");
   pen.restore();
   circle(pen, scale, 0, 0, 1);
   pen.lineWidth = 2;
   pen.strokeStyle = GREY;
   pen.stroke();
-  draw_platforms(pen, scale, swimmer, selected === "platform");
   draw_trail(pen, scale, swimmer.first_trail, FIRST_TRAIL);
   draw_trail(pen, scale, swimmer.trail, BLUE);
   if (swimmer.dark) draw_dark(pen, width, height, world[WAIT]);
@@ -196,6 +196,15 @@ function draw_latencies(canvas, swimmer) {
   pen.fillText("ms", LEFT - 6, height - 6);
 }
 
+const SHOWN_LATENCIES = 4;
+
+function headline_after({ text, before, since }) {
+  const latencies = since.map((trial) => trial.latency), usual = before.slice(1).map((trial) => trial.latency);
+  const later = `${latencies[0]} ms, then ${median(latencies.slice(1))} ms (median).`;
+  const own = latencies.length > SHOWN_LATENCIES ? later : latencies.length ? `${latencies.join(", ")} ms.` : "…";
+  return `After ${text}: ${own}${usual.length ? ` Before: ${median(usual)} ms (median).` : ""}`;
+}
+
 // What the shared page asks of a family.
 
 const told_place = (place) => `(${place.map((c) => c.toFixed(2)).join(", ")})`;
@@ -237,6 +246,7 @@ const SCENE = {
     return what;
   },
 
+  moving: (what) => `moving the ${what}`,
   moved: (swimmer, what) => `The ${what} is now at ${told_place(place_of(swimmer, what))}.`,
   new_episode: "A new maze: its platform lies elsewhere, and the state starts from rest.",
   second: "A second animal swims in a pool of its own.",
@@ -249,7 +259,8 @@ const SCENE = {
     return `Trial ${trials.length}: found after ${last.latency} ms; a straight swim takes ${last.oracle} ms.`;
   },
 
-  headline({ trials }) {
+  headline({ trials, done }) {
+    if (done) return headline_after(done);
     if (!trials.length) return "First search …";
     const later = trials.slice(1), first = `First search: ${trials[0].latency} ms.`;
     if (!later.length) return `${first} Now it is released elsewhere.`;
