@@ -8,18 +8,15 @@ import pytest
 from runs.demo.families.bandit import by_preferred_arm, first_choice
 from runs.testing.conditions import keys_of_test
 from runs.testing.result_file import seen
-from tasks.bandit.baselines import play, regret
 from tasks.bandit.family import TRIAL_DTYPE
 from tasks.family import family_of
-from tests.runs.demo.browser import begin, needs_browser, run
+from tests.runs.demo.browser import needs_browser, run
 from tests.runs.demo.test_spikes import compiled, shipped
 
 
 @pytest.fixture
-def page(opened):
-    page = opened("bandit")
-    begin(page)
-    return page
+def page(fresh):
+    return fresh("bandit")
 
 
 def pays(page):
@@ -33,13 +30,11 @@ def test_pulls_are_those_of_the_test_and_go_on(page):
     block = compiled(network, experiment, keys, experiment.task.duration_ms)
     trials = family_of(experiment.task).trials(experiment.task, *seen(block, 1))
     run(page, 2000)
-    own = page.evaluate("() => page.animals[0].trials.map((t) => [t.arm, Number(t.paid), t.regret, t.thompson])")
-    arms, paid, regrets, beside = np.array(own).T
+    own = page.evaluate("() => page.animals[0].trials.map((t) => [t.arm, Number(t.paid), t.regret])")
+    arms, paid, regrets = np.array(own).T
     np.testing.assert_array_equal(arms, trials["arm"])
     np.testing.assert_array_equal(paid, trials["paid"])
     np.testing.assert_allclose(regrets, np.cumsum(trials["regret"]))
-    other = play("thompson", keys[:1], experiment.task)
-    np.testing.assert_allclose(beside, regret(experiment.task.probabilities(keys[:1]), other.choice)[0])
     assert page.inner_text("#regret") == f"{regrets[-1]:.2f}"
     run(page, 40)
     assert page.inner_text("#pulls") == "102"

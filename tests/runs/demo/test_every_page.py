@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.demo import FAMILIES, families
-from tests.runs.demo.browser import begin, browser_page, needs_browser, run
+from tests.runs.demo.browser import browser_page, needs_browser, run
 
 VIEWS = (FAMILIES.parent / "views.js").read_text()
 
@@ -19,7 +19,7 @@ HANDLED = """(seed) => {
     clientX: draw_of(1600) - 100, clientY: draw_of(900) - 100, pointerId: 1, bubbles: true }));
   const keys = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", " "];
   for (const canvas of scenes) canvas.setPointerCapture = () => {};
-  for (let i = 0; i < 400; i++) {
+  for (let i = 0; i < 250; i++) {
     const shown = controls.filter((each) => each.checkVisibility()), control = shown[draw_of(shown.length)];
     if (control.type === "range") {
       control.value = [control.min, control.max, (Number(control.min) + Number(control.max)) / 2][draw_of(3)];
@@ -52,9 +52,8 @@ TEXTS = """() => [...document.querySelectorAll("body *")].filter((each) => each.
 
 
 @pytest.fixture(params=families())
-def page(request, opened):
-    page = opened(request.param)
-    begin(page)
+def page(request, fresh):
+    page = fresh(request.param)
     yield page
     assert not page.errors, page.errors
 
@@ -171,7 +170,7 @@ def test_pictures_keep_coming_at_real_speed(page):
              const times = [], from = page.animals[0].t;
              const look = (now) => {
                times.push(now);
-               if (now - times[0] < 2500) requestAnimationFrame(look);
+               if (now - times[0] < 2000) requestAnimationFrame(look);
                else told([times.slice(1).map((time, i) => time - times[i]), page.animals[0].t - from]);
              };
              requestAnimationFrame(look);
@@ -181,7 +180,7 @@ def test_pictures_keep_coming_at_real_speed(page):
     # 17 ms a picture on a quiet machine; the bounds are those of one that is busy with other work
     assert np.median(intervals) < 60
     assert np.percentile(intervals, 95) < 250
-    assert ran > 1250  # at least half of real time, of which a long picture takes some
+    assert ran > 1000  # at least half of real time, of which a long picture takes some
     assert re.search(r"\d+ ms of network a second, \d+ frames a second", page.inner_text("#rate"))
 
 
@@ -201,7 +200,7 @@ def test_the_clock_stops_in_a_hidden_tab(page):
 
 
 @needs_browser
-@pytest.mark.parametrize("seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 30))])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 30))])
 def test_rough_handling(page, seed):
     assert page.evaluate(HANDLED, seed) == [True] * page.evaluate("() => page.animals.length")
     assert "NaN" not in page.inner_text("body") and "undefined" not in page.inner_text("body")
