@@ -20,31 +20,24 @@ class Shown:
         tuning: states (T, n_state) -> (T, F), what is added up over the steps at which a neuron spikes.
         order: these sums of neurons (n, F) -> places among them (n,), how the rows of thresholds are sorted.
         first: the table of trials of the page's episodes -> the number of the episode that is shown first.
-        check: raises InputError for a task of the family that its script does not know; none = it knows all.
     """
 
     hidden: Callable[[np.ndarray], np.ndarray]
     tuning: Callable[[np.ndarray], np.ndarray]
     order: Callable[[np.ndarray], np.ndarray]
     first: Callable[[np.ndarray], int]
-    check: Callable[[Task], None] = lambda task: None
 
 
 def page_name(task: Task) -> str:
     """The family of a task by the name that its page has; raises InputError for a task without a page."""
     name = task.name.replace("-", "_")
-    if name not in families():
-        known = ", ".join(family.replace("_", "-") for family in families())
-        raise InputError(f"task of the network must be one of those that have a page ({known}), got {task.name!r}")
-    _shown(name).check(task)
-    return name
-
-
-def _shown(name: str) -> Shown:
-    found: Shown = import_module(f"{__name__}.{name}").SHOWN
-    return found
+    if name in families():
+        return name
+    known = ", ".join(family.replace("_", "-") for family in families())
+    raise InputError(f"task of the network must be one of those that have a page ({known}), got {task.name!r}")
 
 
 def shown(task: Task) -> Shown:
-    """How the family of a task is shown; raises InputError for a task without a page."""
-    return _shown(page_name(task))
+    """How the family of a task is shown; raises InputError for one without a page."""
+    found: Shown = import_module(f"{__name__}.{page_name(task)}").SHOWN
+    return found

@@ -120,8 +120,9 @@ def test_several_platforms(browser, page_of, tmp_path):
             "() => { const w = page.animals[0].world; return [w[GOAL], [...w.slice(PLACES)]]; }"
         )
         assert places[2 * goal : 2 * goal + 2] == pytest.approx([0.1, 0.2]) == place(page)
-        run(page, 1500)
-        assert number(page, "visits") > 0
+        page.evaluate("() => { const w = page.animals[0].world; page.animals[0].move_platform(w[X], w[Y]); }")
+        run(page, 2)
+        assert number(page, "visits") == 1 and page.evaluate("() => page.animals[0].world[SEEN]") == 1 << goal
 
 
 @needs_browser

@@ -14,6 +14,7 @@ from runs.demo.families import page_name, shown
 from runs.demo.network import ENCODERS, key_data, network_data, task_data
 from runs.testing.conditions import keys_of_test
 from tasks.bandit.baselines import play
+from tasks.bandit.task import ARMS
 from tasks.experiment import open_network, overridden, preset
 from tasks.water_maze.dynamics import TRIAL
 from tests.runs.demo.node import needs_node, run, script_of
@@ -92,7 +93,9 @@ def test_eight_episodes_spike_for_spike(name, steps, tmp_path):
 
 
 @needs_node
-@pytest.mark.parametrize("settings", [(), ("task.arms=anti_correlated", "task.trials=30")])
+@pytest.mark.parametrize(
+    "settings", [(), *((f"task.arms={arms}", "task.trials=30", "task.block=10") for arms in ARMS[1:])]
+)
 def test_a_whole_bandit(settings, tmp_path):
     network, experiment = shipped("bandit")
     own = overridden(experiment, settings)
@@ -141,8 +144,6 @@ def test_a_task_without_a_page():
         InputError, match=r"must be one of those that have a page \(bandit, water-maze\), got 'two-step'"
     ):
         page_name(preset("two-step").task)
-    with pytest.raises(InputError, match="task.arms must be one of independent, anti_correlated to have a page"):
-        page_name(preset("bandit", "reversing").task)
 
 
 def test_every_encoder_that_the_page_takes_is_in_its_script():

@@ -6,7 +6,7 @@ class Puller extends Animal {
   constructor(...given) {
     super(...given);
     this.held = 0; // ms left of a dark
-    this.thompson = new Thompson(this.simulation.key);
+    this.thompson = stays(this.parameters) ? new Thompson(this.simulation.key) : null;
   }
 
   get dark() {
@@ -15,26 +15,19 @@ class Puller extends Animal {
 
   // A trial that ended: { arm, paid, better, regret, thompson }, the last two cumulative.
   act() {
-    if (this.held > 0) this.hold();
-    else {
-      const { world } = this, trial = world[TRIAL], pull = this.simulation.step();
-      if (pull) this.trials.push(this.judged(pull, this.thompson.pull(trial, world)));
-      return pull !== null;
-    }
-    return false;
+    const { world } = this, before = world.slice(), pull = this.simulation.step(this.held > 0);
+    if (this.held > 0) this.held -= 1;
+    if (pull) this.trials.push(this.judged(pull, before));
+    return pull !== null;
   }
 
-  judged({ arm, paid }, other) {
-    const pays_of = ARMS.map((i) => this.world[PAYS + i]), best = Math.max(...pays_of), before = this.trials.at(-1);
+  judged({ arm, paid }, world) {
+    const pays_of = ARMS.map((i) => world[PAYS + i]), best = Math.max(...pays_of), last = this.trials.at(-1);
+    const other = this.thompson?.pull(world[TRIAL], world), missed = this.thompson ? best - pays_of[other] : 0;
     return {
-      arm, paid, better: pays_of[arm] === best, regret: (before?.regret ?? 0) + best - pays_of[arm],
-      thompson: (before?.thompson ?? 0) + best - pays_of[other],
+      arm, paid, better: pays_of[arm] === best, regret: (last?.regret ?? 0) + best - pays_of[arm],
+      thompson: (last?.thompson ?? 0) + missed,
     };
-  }
-
-  hold() {
-    this.simulation.step(true);
-    this.held -= 1;
   }
 
   // Hold the animal where no input cell fires; then its trial begins again, and no flag tells of the pull before.
@@ -45,7 +38,7 @@ class Puller extends Animal {
   pay(arm, probability) {
     const chance = Math.min(1, Math.max(0, probability));
     this.world[PAYS + arm] = chance;
-    if (this.parameters[ANTI_CORRELATED] > 0) this.world[PAYS + 1 - arm] = 1 - chance;
+    if (opposed(this.parameters)) this.world[PAYS + 1 - arm] = 1 - chance;
   }
 }
 
@@ -148,7 +141,8 @@ function draw_pulls(canvas, puller) {
     pen.fillRect(LEFT, y_of(tick), width - LEFT, 1);
   }
   draw_notes(pen, puller.notes, first, (trial) => x_of(trial) - apart / 2, 0, height - BOTTOM);
-  for (const [part, colour, dash] of [["thompson", "#000000", [4, 3]], ["regret", BLUE, []]]) {
+  const lines = [["regret", BLUE, []], ...(puller.thompson ? [["thompson", "#000000", [4, 3]]] : [])];
+  for (const [part, colour, dash] of lines) {
     pen.strokeStyle = colour;
     pen.setLineDash(dash);
     pen.lineWidth = 2;
@@ -217,7 +211,7 @@ const SCENE = {
       phase: puller.dark ? "in the dark" : `pulls again in ${this.until(puller)} ms`, pulls: trials.length,
       paid: trials.length ? `${paid} (${Math.round((100 * paid) / trials.length)} %)` : "–",
       regret: last ? last.regret.toFixed(2) : "–",
-      thompson: last ? last.thompson.toFixed(2) : "–",
+      thompson: last && puller.thompson ? last.thompson.toFixed(2) : "–",
       pays: ARMS.map((arm) => `${ARM_NAMES[arm]} ${world[PAYS + arm].toFixed(2)}`).join(", "),
     };
     if (read) numbers.decoded = ARMS.map((arm) => `${ARM_NAMES[arm]} ${read.values[arm].toFixed(2)}`).join(", ");
