@@ -131,8 +131,7 @@ class Simulation:
     def _population(self, model: NeuronModel, neurons: Group, slots: dict[str, slice]) -> _Population:
         physics = self.physics
         group = br.NeuronGroup(
-            LANES * neurons.size, model.equations, threshold=model.threshold, reset=unaliased(model),
-            refractory=model.refractory, method=integrator(model), clock=self.clock,
+            LANES * neurons.size, model.equations, **strings_of(model), method=integrator(model), clock=self.clock,
             namespace=dict(physics.namespace),
         )  # fmt: skip
         for name, values in self._parameters(model, neurons).items():
@@ -208,16 +207,23 @@ class Simulation:
         return np.packbits(dense.reshape(steps, LANES, -1), axis=1, bitorder="little")[:, 0]
 
 
-def unaliased(model: NeuronModel) -> str:
-    """The reset with `v = -(-(w))` for `v = w`, the same number to the bit.
+def strings_of(model: NeuronModel) -> dict[str, str]:
+    """Threshold, reset and refractory period as Brian2 can run them: each condition in one line, without space before.
 
-    After `v = w` Brian2's numpy target has one array under both names, so that `w *= 0.5` would change v as well.
+    The reset has `v = -(-(w))` for `v = w`, the same number to the bit: after `v = w` Brian2's numpy target has one
+    array under both names, so that `w *= 0.5` would change v as well. It has `v *= (0.5 - 0.2)` for `v *= 0.5 - 0.2`,
+    of which Brian2 would check the units as those of v * 0.5 - 0.2.
     """
+    conditions = {name: " ".join(getattr(model, name).split()) for name in ("threshold", "refractory")}
+    return {**conditions, "reset": _reset_of(model)}
+
+
+def _reset_of(model: NeuronModel) -> str:
     rows = []
     for line in re.split(r"[;\n]", model.reset):
         if line.partition("#")[0].strip():
             variable, operator, expression, _ = parse_statement(line.strip())
-            rows.append(f"{variable} {operator} " + (f"-(-({expression}))" if operator == "=" else expression))
+            rows.append(f"{variable} {operator} " + (f"-(-({expression}))" if operator == "=" else f"({expression})"))
     return "\n".join(rows)
 
 

@@ -50,7 +50,8 @@ def by_trial(result: Result) -> Figure:
         row[0].set(ylabel="share of right choices", ylim=(-0.03, 1.03))
     for axes in grid[-1]:
         axes.set(xlabel="trial")
-    grid[0][-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    lines = grid[0][0].get_legend_handles_labels()  # of all episodes: of some outcomes there may be none
+    grid[0][-1].legend(*lines, loc="center left", bbox_to_anchor=(1.0, 0.5))
     n = result["frozen"].n_episodes
     return add_footer(figure, result, f"bands: 95 % of the mean (normal) · n = {n} episodes in each row")
 

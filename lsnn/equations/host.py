@@ -15,6 +15,7 @@ from lsnn.kernels.cached import module_of
 from lsnn.neurons import NeuronModel
 
 Values = Mapping[str, np.ndarray]
+LONGEST_REFRACTORY_S = 1e4  # at the start Brian2 takes the last spike to be so long ago
 RESPONSE_SECONDS = 0.1  # how long the effect of a synapse is followed
 KICK = 1e-30  # of the complex-step derivative (Squire & Trapp 1998): so small that it is exact
 
@@ -70,6 +71,9 @@ class HostModel:
     def refractory_steps(self, dt: float, given: Values) -> np.ndarray:
         """Steps from a spike to the next that is possible, as Brian2 counts them."""
         (seconds,) = self._rows(lambda *arguments: (self._own("refractory")(*arguments),), dt, given)
+        if not (seconds <= LONGEST_REFRACTORY_S).all():
+            place = f"neuron model {self.model.name!r}, refractory, {self.model.refractory!r}"
+            raise InputError(f"{place}: must be at most {LONGEST_REFRACTORY_S:g} s, is {seconds.max():g} s")
         return np.floor(seconds / dt + 1e-3)
 
     def effect(self, dt: float, given: Values) -> np.ndarray:

@@ -45,8 +45,9 @@ DT = sympy.Symbol("dt", real=True, positive=True)
 TRUTH_VALUES = (Relational, BooleanFunction, BooleanAtom)
 FLAGS = {"constant", "unless refractory"}
 TAKEN = frozenset(  # Brian2's own names in a group of neurons and its synapses, and those that `lsnn.brian` adds
-    "codeobj_class equations event_codes events indices lastspike method_choice namespace not_refractory order place "
-    "resetter start state_updater stop subexpression_updater thresholder user_equations variables weight when".split()
+    "codeobj_class equations event_codes events indices lastspike len method_choice namespace not_refractory order "
+    "place resetter self start state_updater stop subexpression_updater thresholder user_equations variables weight "
+    "when".split()
 ) | frozenset(dir(NeuronGroup))
 OWN = {"clip": clip, "_exprel": exprel, "_log": log, "_power": power, "sqrt": sympy.sqrt}  # not SymPy's, by name
 MOST_LINES, MOST_IN_ALL = 100, 20_000  # of the equations or the reset

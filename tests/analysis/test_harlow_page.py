@@ -1,6 +1,7 @@
 """The page of Harlow's task on a result of which every number can be worked out by hand."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -57,6 +58,13 @@ def test_the_bars_are_held_against_both_kinds_of_objects(result):
     assert criteria["after a wrong first choice at least 0.9 are (held-out objects)"].startswith("0.500 [")
     (held_out,) = [measured for rule, measured in criteria.items() if "less often right" in rule]
     assert held_out.startswith("-0.050 [")  # 17 of 20 against 18
+
+
+def test_the_figure_tells_its_curves_apart_where_no_first_choice_was_wrong(result, monkeypatch):
+    monkeypatch.setattr(harlow, "right", lambda condition: np.ones((4, 6)))
+    with warnings.catch_warnings(action="error"):
+        legend = harlow.by_trial(result).axes[2].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["frozen network"]
 
 
 def test_the_figure_has_a_curve_for_each_outcome_of_the_first_choice(result):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import brian2 as br
 import numpy as np
 
-from lsnn.brian import unaliased
+from lsnn.brian import strings_of
 from lsnn.equations.host import NUMPY, HostModel
 from lsnn.equations.names import safe
 from lsnn.equations.stepping import integrator
@@ -149,8 +149,7 @@ class PlainModel:
 def group_of(model: NeuronModel, given: Mapping[str, np.ndarray], clock: br.Clock) -> br.NeuronGroup:
     """Eight neurons of a model."""
     group = br.NeuronGroup(
-        LANES, model.equations, threshold=model.threshold, reset=unaliased(model), refractory=model.refractory,
-        method=integrator(model), clock=clock, namespace={},
+        LANES, model.equations, **strings_of(model), method=integrator(model), clock=clock, namespace={}
     )  # fmt: skip
     own = {row.name: f"{row.value}*{row.unit}" for row in model.parameters}
     for name in group.equations.parameter_names & given.keys() - own.keys():

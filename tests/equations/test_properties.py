@@ -61,6 +61,51 @@ def test_texts_that_once_differed_from_brian2(name):
     assert counts["accepted"] == counts["models that spike"] == 1 and counts["steps compared"] == STEPS * LANES
 
 
+PLAIN = """
+name = "plain"
+equations = '''
+dv/dt = (I - v)/tau_m : volt (unless refractory)
+dw/dt = -w/(30*ms) : 1
+I : volt
+tau_m : second (constant)
+t_ref : second (constant)
+'''
+threshold = "v > 10*mV"
+reset = "v = 0*mV"
+refractory = "t_ref"
+method = "euler"
+scale = "10*mV"
+"""
+WRITTEN = (  # as Brian2 itself would not read them, or would read them in another way
+    ('threshold = "v > 10*mV"', "threshold = '''\n  (v >\n 10*mV)\n'''"),
+    ('threshold = "v > 10*mV"', "threshold = '  v > 10*mV  '"),
+    ('refractory = "t_ref"', "refractory = '''\n  5*ms'''"),
+    ('reset = "v = 0*mV"', 'reset = "v *= 0.5 - 0.25"'),
+    ('reset = "v = 0*mV"', 'reset = "v /= 1 + 1; w = 3; w /= 2*3 - 1"'),
+    ('reset = "v = 0*mV"', "reset = '''\n    v = 0*mV  # to rest\n\n  w += 1\n'''"),
+)
+
+
+def test_strings_of_any_form_mean_the_same_to_brian2():
+    counts, faults = examine([Text(PLAIN.replace(*change), 2, True, "") for change in WRITTEN])
+    assert faults == []
+    assert counts["accepted"] == counts["models that spike"] == len(WRITTEN)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("w", "len"), "no variable may be called 'len': Brian2 has another use"),
+        (("w", "self"), "no variable may be called 'self': Brian2 has another use"),
+        (('t_ref"', '1e9*second"'), "refractory, '1e9.second': must be at most 10000 s"),
+        (('t_ref"', '1e300*second"'), "refractory, .*must be at most 10000 s"),
+    ],
+)
+def test_what_brian2_cannot_run_is_refused(change, words):
+    with pytest.raises(InputError, match=words):
+        PlainModel(model_of(PLAIN.replace(*change)))
+
+
 def test_texts_depend_on_their_number_alone():
     assert texts(SEED, 3, 2) == texts(SEED, 0, 5)[3:] != texts(SEED + 1, 3, 2)
     assert len({text.broken for text in texts(SEED, 0, 300)}) > 20
