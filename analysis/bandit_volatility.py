@@ -155,10 +155,10 @@ def _draw_kinds(axes: Axes, shown: list[Player], found: list[list[Estimate]]) ->
 def _draw_course(axes: Axes, shown: list[Player], width: float) -> None:
     """Learning rate by trials since a block of the other kind: into a volatile one solid, into a calm one dashed."""
     for player in shown:
-        table = array(player.group, "course", (2, None, 3), RATE)
+        table = array(player.group, "course", (2, None), RATE)
         trial = (np.arange(table.shape[1]) + 0.5) * width
         for kind, line in zip(table, ("--", "-"), strict=True):
-            axes.plot(trial, kind[:, 0], line, marker=player.marker, color=player.colour, markersize=4, linewidth=1.5)
+            axes.plot(trial, kind, line, marker=player.marker, color=player.colour, markersize=4, linewidth=1.5)
     axes.set(title="c  After a block of the other kind: into a volatile (–), into a calm one (- -)", ylim=(0, 1))
     axes.set(xlabel="trial of the block", ylabel="learning rate")
     axes.grid(axis="y", color=PALE, linewidth=0.6)

@@ -105,7 +105,12 @@ def _update_density(kernel, arm, paid, density):
         chance = (cell + 0.5) / cells
         density[arm, cell] *= chance if paid > 0.0 else 1.0 - chance
     density[arm] /= density[arm].sum()
-    density[:] = density @ kernel
+    before = density.copy()
+    density[:] = 0.0
+    for each in range(N_ARMS):
+        for here in range(cells):
+            for there in range(cells):
+                density[each, there] += before[each, here] * kernel[here, there]
 
 
 @njit(error_model="numpy")

@@ -1,12 +1,16 @@
 """What is measured of a history on reversing arms, by hand; the experiment on the shipped network; messages."""
 
+import h5py
 import numpy as np
 import pytest
 
-from runs.experiments.bandit_volatility import measures
+from analysis import bandit_volatility as analysis
+from lsnn.files.results import Result
+from runs.experiments.bandit_volatility import BASELINES, measures
 from runs.experiments.bandit_volatility.measures import CALM, RATES, VOLATILE, Hidden, History
 from runs.experiments.options import PRETRAINED
-from tasks.bandit import Bandit, changing
+from tasks.bandit import Bandit, changing, family
+from tasks.experiment import open_network
 from tests.runs.refusals import assert_one_line, experiment
 
 KEYS = np.random.SeedSequence(4).generate_state(200, np.uint64)
@@ -25,6 +29,16 @@ def hidden(volatile, better, block) -> Hidden:
     made = Hidden(Bandit(arms="reversing", trials=len(better), block=block), KEYS[:1])
     made.volatile, made.better = np.atleast_2d(volatile), np.atleast_2d(better)
     return made
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The experiment on the shipped network, twice."""
+    out = tmp_path_factory.mktemp("volatility")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(family, "PRACTICE", len(PRACTICE))
+        assert experiment("bandit-volatility", SHIPPED, SHIPPED, "--episodes", 16, "--threads", 1, "--out", out) == 0
+    return out
 
 
 def test_outcomes_speak_for_an_arm():
@@ -101,6 +115,35 @@ def test_cells_are_halves_of_blocks_and_bins_after_a_change():
     seen = hidden([CALM] * 20 + [VOLATILE] * 20 + [VOLATILE] * 20, [0] * 60, 20)
     assert seen.settled()[0].tolist() == ([-1] * 10 + [CALM] * 10) + 2 * ([-1] * 10 + [VOLATILE] * 10)
     assert seen.bins() == 2 and seen.changed()[0].tolist() == [-1] * 20 + [2] * 10 + [3] * 10 + [-1] * 20
+
+
+def test_every_network_has_its_history_and_the_baselines_theirs(folder):
+    with Result(folder / "bandit_volatility.h5") as result:
+        groups = analysis.networks(result)
+        assert len(groups) == 2 and set(groups[0]) == {"frozen", *BASELINES}
+        for group in groups:
+            assert analysis.is_adaptive(group) and np.all(group["frozen/decided_bayes"][:] <= TASK.trials)
+            assert analysis.rise(group, "bayes").value > 0.1 > abs(analysis.rise(group, "delta_rule").value)
+            assert analysis.agreement(group, "bayes").value > 0.85
+        np.testing.assert_array_equal(groups[0]["frozen/rate"][:], groups[1]["frozen/rate"][:])
+    said = analysis.describe(folder / "bandit_volatility.h5").splitlines()
+    assert len(said) == 14 and (folder / "bandit_volatility.png").stat().st_size > 10_000
+
+
+def test_a_player_is_nearest_to_itself(folder, tmp_path):
+    path = tmp_path / "copy.h5"
+    path.write_bytes((folder / "bandit_volatility.h5").read_bytes())
+    for policy, gain in (("delta_rule", 0), ("bayes", 1)):
+        with h5py.File(path, "r+") as file:
+            del file["network_0/frozen"]
+            file.copy(file[f"network_0/{policy}"], "network_0/frozen")
+            assert analysis.share_of_gain(file["network_0"])[:3] == pytest.approx((gain, gain, gain))
+
+
+def test_the_shipped_network_is_small_and_of_reversing_arms():
+    file, opened = open_network(SHIPPED)
+    assert SHIPPED.stat().st_size < 3e6 and opened.task == TASK and not opened.learning.auxiliary
+    assert file.command.startswith("lsnn train bandit --preset reversing ") and file.seed == 1
 
 
 def test_networks_of_other_arms_are_refused(tmp_path, capsys):

@@ -213,9 +213,9 @@ def put_player(parent: h5py.Group, name: str, history: History, hidden: Hidden) 
     store.put(group, "rise", _bounds(found.rise), "1", f"(1; ...): volatile - calm, {bounds}")
     words = "(calm, volatile): variance of the preference that the delta rule explains"
     store.put(group, "explained", found.explained, "1", words)
-    course = rates(history, hidden.changed(), 2 * hidden.bins()).rate
-    words = f"(into a calm, a volatile block; bin of trials; ...): learning rate, {bounds}"
-    store.put(group, "course", _bounds(course).reshape(2, hidden.bins(), 3), "1", words)
+    course = best_rate(explained(sums(history, hidden.changed(), 2 * hidden.bins()).sum(axis=0)))
+    words = "(into a calm, a volatile block; bin of trials): learning rate"
+    store.put(group, "course", course.reshape(2, hidden.bins()), "1", words)
     left, could = leaves(history, hidden.settled())
     store.put(group, "left", left, "1", "(episode; calm, volatile): arms left after a first loss")
     store.put(group, "could_leave", could, "1", "(episode; calm, volatile): first losses after three wins")
