@@ -9,6 +9,10 @@ from enum import IntEnum, unique
 
 import numpy as np
 
+from lsnn.validation import require_integer
+
+MOST_EPISODES = 1_000_000  # side by side, or of a test
+
 NETWORK_BRANCH = 0  # wiring and first weights
 TRAIN_BRANCH = 1  # worlds of meta-training, by iteration
 TEST_BRANCH = 2  # worlds of the test
@@ -55,5 +59,10 @@ class Study(IntEnum):
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:
-    """Keys of the episodes of an iteration (of an experiment, in the study's branch), (count,) uint64."""
+    """Keys of the episodes of an iteration (of an experiment, in the study's branch), (count,) uint64.
+
+    Raises:
+        InputError: more episodes than any result has room for.
+    """
+    require_integer("the number of episodes", count, 0, MOST_EPISODES)
     return np.random.SeedSequence(seed, spawn_key=(branch, iteration)).generate_state(count, np.uint64)

@@ -4,9 +4,11 @@ import ast
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from lsnn import seeds
-from lsnn.seeds import STUDY_BRANCH, Study, episode_keys
+from lsnn.errors import InputError
+from lsnn.seeds import MOST_EPISODES, STUDY_BRANCH, TEST_BRANCH, Study, episode_keys
 from runs.study.subject import study_generator
 
 CLONE = Path(__file__).parents[1]
@@ -26,6 +28,12 @@ def test_no_two_branches_give_the_same_keys():
     assert len(np.unique(keys)) == 64 * (len(OF_A_RUN) + len(Study))
     draws = [study_generator(3, number).random(8) for number in Study]
     assert len(np.unique(draws)) == 8 * len(Study)
+
+
+@pytest.mark.parametrize("count", [MOST_EPISODES + 1, 10**9, 2**70, -1, 2.5])
+def test_more_episodes_than_there_is_room_for_are_refused(count):
+    with pytest.raises(InputError, match="number of episodes must be an integer from 0 to 1000000"):
+        episode_keys(3, TEST_BRANCH, 0, count)
 
 
 def spawn_keys():

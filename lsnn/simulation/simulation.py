@@ -15,14 +15,14 @@ from lsnn.gym_blocks import EnvironmentTask, silence
 from lsnn.interruption import postponed
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
-from lsnn.seeds import TEST_BRANCH, episode_keys
+from lsnn.seeds import MOST_EPISODES, TEST_BRANCH, episode_keys
 from lsnn.simulation.frozen import FrozenNetwork, groups_with, network_in, variables_of
 from lsnn.simulation.record import Kept, SimulationRecord, joined
 from lsnn.simulation.state import StateView, positions
 from lsnn.task import Task
 from lsnn.validation import is_integer, keys_of, numbers_of, require, require_flag, require_integer
 
-MOST_EPISODES, MOST_THREADS = 1_000_000, 1024
+MOST_THREADS = 1024
 SEGMENT = 64  # steps of which state variables are held where none is recorded
 PIECE = 1000  # steps of every episode between two looks at whether Ctrl-C was pressed
 
