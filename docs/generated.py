@@ -30,7 +30,11 @@ from tasks.experiment import Experiment, preset
 
 HEAD = ("name", "default", "meaning", "unit", "symbol", "source")
 NETWORK = "runs/pretrained/water_maze.lsnn.h5"
-LIVE = {NETWORK: "demo.html", "runs/pretrained/bandit.lsnn.h5": "demo_bandit.html"}
+LIVE = {
+    NETWORK: "demo.html",
+    "runs/pretrained/bandit.lsnn.h5": "demo_bandit.html",
+    "runs/pretrained/angle_recall.lsnn.h5": "demo_angle_recall.html",
+}
 FAMILY_PAGES = Path(__file__).parent / "families"
 
 

@@ -320,7 +320,9 @@ def movie(
 @main.command()
 @reporting
 def demo(
-    network: Annotated[Path, typer.Argument(help="A network file of the water maze or the bandit.")],
+    network: Annotated[
+        Path, typer.Argument(help="A network file of a family that has a page: water maze, bandit, angle recall.")
+    ],
     out: Annotated[Path, typer.Option(help="The .html to write.")],
     episodes: Annotated[int, typer.Option(help="Episodes on which is fitted what the page reads off the state.")] = 256,
     seed: Annotated[int, typer.Option(help="Seed of the episodes.")] = 0,

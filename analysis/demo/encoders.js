@@ -68,4 +68,14 @@ function encode_flags(key, t, observation, [n_cells, flag], spikes) {
   observation.forEach((up, i) => { if (up > 0) spike_alike(stepped, n_cells, flag, i * n_cells, spikes); });
 }
 
-const ENCODERS = { encode_places, encode_cued_places, encode_coordinates, encode_flags };
+// Cells on a ring, each tuned to a direction of (x, y), and behind them those of a cue.
+function encode_ring(key, t, [x, y, cue], [n_cells, peak, concentration, n_cue, flag], spikes) {
+  const stepped = step_key(key, t, ENCODER), strength = Math.min(1, Math.hypot(x, y)), angle = Math.atan2(y, x);
+  for (let i = 0; strength > 0 && i < n_cells; i++) {
+    const away = Math.cos(angle - (2 * Math.PI * i) / n_cells) - 1;
+    if (uniform_of(stepped, i) < strength * peak * Math.exp(concentration * away)) spikes[i] = 1;
+  }
+  if (cue > 0) spike_alike(stepped, n_cue, flag, n_cells, spikes);
+}
+
+const ENCODERS = { encode_places, encode_cued_places, encode_coordinates, encode_flags, encode_ring };

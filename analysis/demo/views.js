@@ -24,14 +24,14 @@ const opaque = (colour, opacity) => ((Math.round(opacity) << 24) | colour) >>> 0
 
 const NIGHT = "#4A4A4A";
 
-// Lights out, over the whole of a scene.
+// How much longer it is dark, in the middle of a scene.
 function draw_dark(pen, width, height, ms) {
   pen.fillStyle = NIGHT;
-  pen.fillRect(width / 2 - 90, height / 2 - 22, 180, 32);
+  pen.fillRect(width / 2 - 56, height / 2 - 20, 112, 30);
   pen.fillStyle = "#FFFFFF";
   pen.textAlign = "center";
   pen.font = FONT.replace("12px", "15px");
-  pen.fillText(`lights out: ${Math.ceil(ms)} ms`, width / 2, height / 2);
+  pen.fillText(`dark: ${Math.ceil(ms)} ms`, width / 2, height / 2);
 }
 
 // Dashed lines where something was done to the animal.

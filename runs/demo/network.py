@@ -14,7 +14,7 @@ from lsnn.validation import require
 from runs.demo.families import page_name
 
 # those that the script knows
-ENCODERS = ("encode_places", "encode_cued_places", "encode_coordinates", "encode_flags")
+ENCODERS = ("encode_places", "encode_cued_places", "encode_coordinates", "encode_flags", "encode_ring")
 
 
 def packed(array: np.ndarray, dtype: type) -> str:

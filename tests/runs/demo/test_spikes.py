@@ -103,6 +103,13 @@ def test_a_whole_bandit(settings, tmp_path):
 
 
 @needs_node
+def test_angles_kept_in_the_dark(tmp_path):
+    network, experiment = shipped("angle_recall")
+    block = assert_same(network, experiment, experiment.task.duration_ms, tmp_path)
+    assert len(set(block.trace.acted.argmax(axis=0))) > 4  # answers, after darks of several lengths
+
+
+@needs_node
 @pytest.mark.parametrize("settings", VARIANTS)
 def test_every_kind_of_maze(settings, tmp_path):
     network, experiment = shipped("water_maze")
@@ -141,7 +148,7 @@ def test_thompson_sampling_pulls_the_same_arms(tmp_path):
 
 def test_a_task_without_a_page():
     with pytest.raises(
-        InputError, match=r"must be one of those that have a page \(bandit, water-maze\), got 'two-step'"
+        InputError, match=r"must be one of those that have a page \(angle-recall, bandit, water-maze\), got 'two-step'"
     ):
         page_name(preset("two-step").task)
 
@@ -150,7 +157,7 @@ def test_every_encoder_that_the_page_takes_is_in_its_script():
     text = (CLONE / "analysis" / "demo" / "encoders.js").read_text()
     assert f"const ENCODERS = {{ {', '.join(ENCODERS)} }};" in text
     with pytest.raises(InputError, match="task.encoder.kind must be cells that the page knows"):
-        task_data(preset("angle-recall").task)
+        task_data(preset("regression").task)
 
 
 @pytest.mark.parametrize("name", families())
