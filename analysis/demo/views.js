@@ -27,10 +27,11 @@ const NIGHT = "#4A4A4A";
 // How much longer it is dark, in the middle of a scene.
 function draw_dark(pen, width, height, ms) {
   pen.fillStyle = NIGHT;
-  pen.fillRect(width / 2 - 56, height / 2 - 20, 112, 30);
+  const [half, size] = width < 200 ? [42, "12px"] : [56, "15px"];
+  pen.fillRect(width / 2 - half, height / 2 - 18, 2 * half, 26);
   pen.fillStyle = "#FFFFFF";
   pen.textAlign = "center";
-  pen.font = FONT.replace("12px", "15px");
+  pen.font = FONT.replace("12px", size);
   pen.fillText(`dark: ${Math.ceil(ms)} ms`, width / 2, height / 2);
 }
 

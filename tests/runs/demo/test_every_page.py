@@ -147,7 +147,7 @@ def test_all_is_reached_by_the_keyboard_and_shown_where_it_is(page):
 
 
 @needs_browser
-@pytest.mark.parametrize("width", [320, 390, 800])
+@pytest.mark.parametrize("width", [320, 800])
 def test_it_fits_narrow_screens(page, width):
     page.evaluate("() => second_animal(true)")
     page.set_viewport_size({"width": width, "height": 740})
@@ -162,7 +162,11 @@ def test_it_fits_narrow_screens(page, width):
 
 
 @needs_browser
-def test_pictures_keep_coming_at_real_speed(page):
+@pytest.mark.parametrize(
+    "name", ["water_maze", *(pytest.param(name, marks=pytest.mark.long) for name in families() if name != "water_maze")]
+)
+def test_pictures_keep_coming_at_real_speed(name, fresh):
+    page = fresh(name)
     page.select_option("#speed", "1")
     page.click("#play")
     intervals, ran = page.evaluate(

@@ -97,7 +97,7 @@ function hue_at(place) {
 }
 
 function ring_scale({ clientWidth: width, clientHeight: height }) {
-  const radius = Math.min(width, height) / 2 - 34, centre = [width / 2, height / 2];
+  const radius = Math.min(width, height) / 2.5, centre = [width / 2, height / 2];
   return {
     radius, centre, to_screen: (angle, r) =>
       [centre[0] + r * radius * Math.cos(angle), centre[1] - r * radius * Math.sin(angle)],
@@ -117,7 +117,7 @@ function draw_ring(canvas, animal, read, selected) {
   lands.forEach((land, i) => {
     const fires = animal.simulation.input_spikes[land], hue = (TURN * i) / lands.length;
     pen.beginPath();
-    pen.arc(...scale.to_screen((TURN * land) / lands.length, 1), fires ? 11 : 6, 0, TURN);
+    pen.arc(...scale.to_screen((TURN * land) / lands.length, 1), (fires ? 0.07 : 0.04) * scale.radius, 0, TURN);
     pen.fillStyle = hue_colour(hue);
     pen.fill();
     if (fires) pen.stroke();
