@@ -11,7 +11,6 @@ from analysis.demo import as_json, families, write_demo
 from lsnn.errors import InputError
 from runs.demo.network import network_data, packed, source_of, task_data
 from runs.demo.page import write_page
-from runs.demo.reading import reading_data
 from runs.testing.conditions import keys_of_test
 from tasks.experiment import open_network
 from tests.runs.demo.browser import browser_page, needs_browser, run
@@ -58,6 +57,9 @@ def test_it_is_one_small_file_and_names_are_only_text(page_of):
     assert as_json({"a": "</script>&<!--"}) == '{"a":"\\u003c/script\\u003e\\u0026\\u003c!--"}'
 
 
+EACH = pytest.mark.parametrize(
+    "family", [name if name == "water_maze" else pytest.param(name, marks=pytest.mark.long) for name in families()]
+)
 HOSTILES = (
     "</script><script>window.injected = 1</script>", "\"'><img src=x onerror=window.injected=1>",
     "\u2028window.injected = 1\u2029", "<!--<script>", "]]>{{ 7 * 7 }}${window.injected = 1}", "\\u003c/script>",
@@ -65,7 +67,7 @@ HOSTILES = (
 
 
 @needs_browser
-@pytest.mark.parametrize("family", families())
+@EACH
 def test_crafted_texts_stay_texts(family, browser, page_of, tmp_path):
     file, experiment = open_network(SHIPPED / f"{family}.lsnn.h5")
     data = data_of(page_of(family))
@@ -85,7 +87,7 @@ def test_crafted_texts_stay_texts(family, browser, page_of, tmp_path):
 
 
 @needs_browser
-@pytest.mark.parametrize("family", families())
+@EACH
 def test_neurons_that_keep_nothing(family, browser, page_of, tmp_path):
     file, experiment = open_network(SHIPPED / f"{family}.lsnn.h5")
     data = data_of(page_of(family)) | {"reading": None}
@@ -345,11 +347,16 @@ def test_the_tour_and_a_telephone(page):
     assert page.is_disabled("#tour-back")
 
 
-def test_what_is_read_off_the_thresholds_beats_the_mean():
-    file, experiment = open_network(SHIPPED / "water_maze.lsnn.h5")
-    reading = reading_data(file, experiment, 0, EPISODES)
-    assert reading["error"] < 0.5 * reading["chance"]
+@pytest.mark.parametrize("family", families())
+def test_what_is_read_off_the_thresholds_beats_the_mean(family, page_of):
+    reading = data_of(page_of(family))["reading"]
+    assert reading["error"] < 0.8 * reading["chance"] and reading["episodes"] == EPISODES
     assert reading["variables"] == ["b"] and min(reading["sd"]) > 0
+
+
+def test_where_the_platform_is_read_to_be(page_of):
+    reading = data_of(page_of("water_maze"))["reading"]
+    assert reading["error"] < 0.5 * reading["chance"]
 
 
 def test_too_few_mazes_for_the_decoder(tmp_path):

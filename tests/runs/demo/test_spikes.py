@@ -118,7 +118,7 @@ def test_every_kind_of_maze(settings, tmp_path):
 
 
 @needs_node
-@pytest.mark.parametrize("name, steps", [*in_full("retention", 300), *in_full("platforms", 300)])
+@pytest.mark.parametrize("name, steps", [*in_full("retention", 200), *in_full("platforms", 200)])
 def test_presets_untrained(name, steps, tmp_path):
     assert_same(*untrained(name), steps, tmp_path, rate=1)
 
@@ -130,20 +130,35 @@ def test_neuron_models_untrained(model, tmp_path):
     assert_same(*untrained("compact", f"network.adaptive_model={model}"), 300, tmp_path)
 
 
-@needs_node
-def test_thompson_sampling_pulls_the_same_arms(tmp_path):
+THOMPSON = """
+const { keys, p, trials } = JSON.parse(require("fs").readFileSync(0, "utf8"));
+console.log(JSON.stringify(keys.map((key) => {
+  const state = begin(key, p), baseline = new Thompson(key);
+  return Array.from({ length: trials }, (_, trial) => baseline.pull(trial, state));
+})));
+"""
+
+
+def thompson_in_node(keys, folder):
     network, experiment = shipped("bandit")
-    keys = keys_of_test(0, 8)
-    record = play("thompson", keys, experiment.task)
-    pulls = """
-    const { keys, p, trials } = JSON.parse(require("fs").readFileSync(0, "utf8"));
-    console.log(JSON.stringify(keys.map((key) => {
-      const state = begin(key, p), baseline = new Thompson(key);
-      return Array.from({ length: trials }, (_, trial) => baseline.pull(trial, state));
-    })));
-    """
-    given = {"keys": key_data(keys), "p": experiment.task.parameters().tolist(), "trials": experiment.task.trials}
-    assert run(script_of(network, experiment.task) + pulls, given, tmp_path) == record.choice.tolist()
+    task = experiment.task
+    given = {"keys": key_data(keys), "p": task.parameters().tolist(), "trials": task.trials}
+    return run(script_of(network, task) + THOMPSON, given, folder)
+
+
+@needs_node
+def test_thompson_sampling_pulls_the_arms_of_the_test(tmp_path):
+    first, second = ("".join(map(str, arms[:30])) for arms in thompson_in_node(keys_of_test(0, 2), tmp_path))
+    assert first == "010100000000000000000000000000"  # as the baseline pulled them in `lsnn test --seed 0`
+    assert second == "101111111111111111111111111101"
+
+
+@needs_node
+@pytest.mark.long  # the baseline takes longer to compile than all the rest of this file
+def test_thompson_sampling_is_the_baseline(tmp_path):
+    keys = keys_of_test(0, 64)
+    record = play("thompson", keys, preset("bandit").task)
+    assert thompson_in_node(keys, tmp_path) == record.choice.tolist()
 
 
 def test_a_task_without_a_page():
