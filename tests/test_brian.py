@@ -184,7 +184,7 @@ def test_standalone_repeats_every_spike_of_several_recordings():
     blocks = [compiled(network, maze(), first=first) for first in (0, LANES)]
     with brian.standalone_replay(network, STEPS) as replay:
         for block in blocks:
-            assert_equal_to_the_bit_of_a_spike(replay(block.record.input_spikes), block)
+            assert_equal_to_the_bit_of_a_spike(network, replay(block.record.input_spikes), block)
 
 
 @pytest.mark.long
@@ -195,4 +195,4 @@ def test_replay_and_closed_loop_of_twenty_episodes_of_two_seconds():
         assert_equal_to_the_bit_of_a_spike(network, brian.replay(network, block.record.input_spikes), block, lanes)
         found = brian.closed_loop(task, network, block.keys, MEAN)
         np.testing.assert_array_equal(found.trace.reward, block.trace.reward)
-        assert_equal_to_the_bit_of_a_spike(found.record, block, lanes)
+        assert_equal_to_the_bit_of_a_spike(network, found.record, block, lanes)

@@ -95,7 +95,7 @@ def drawn(tmp_path_factory):
 def shipped(tmp_path_factory):
     """Tests of the networks that come with the clone, and a study."""
     folder = tmp_path_factory.mktemp("shipped")
-    families = ("bandit", "regression_sine", "store_recall")
+    families = ("bandit", "regression_sine", "store_recall", "two_step", "harlow", "induction", "angle_recall")
     tested = [made.tested(folder / f"{name}.h5", PRETRAINED / f"{name}.lsnn.h5") for name in families]
     run_study(MAZE, folder / "study.h5", 3, 8, 2, "lsnn study NETWORK --out study.h5")
     return [*tested, folder / "study.h5"]
