@@ -24,7 +24,9 @@ from lsnn.kernels.layout import (
 )
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
+from lsnn.parameters import TAU_OUT, parameters_learnt
 from lsnn.populations import cells_of
+from lsnn.readout import gradient_of_kappa
 from lsnn.task import Task
 from lsnn.validation import (
     keys_of,
@@ -94,6 +96,9 @@ class Block:
             task.dynamics, task.encoder.module, task.encoder.function, task.action_kind, models
         )
         self.passes = network_module(models)
+        self.n_learnt = network.n_slots if any(model.learnt for model in models) else 0  # room for their gradient
+        self.learns_kappa = TAU_OUT in parameters_learnt(network.config.learnt)
+        self.began = np.zeros((self.steps, LANES), bool)  # whether an episode begins with a step beyond the first
         self.n_spread = network.outputs.get("spread", 0)
         self.prepared: Any = None  # of lsnn.learning.shard, between the calls of an iteration
         self.chosen: np.ndarray | None = None  # likelihood of the actions when they were chosen
@@ -283,7 +288,7 @@ class Block:
         if self.changed:
             rule = f"must not be changed within a segment ({self.segment} steps) where a gradient is wanted"
             raise InputError(f"the state of a block {rule}; change it at a multiple of the segment, or use segment=0")
-        gradient, adjoint = gradient_zeros(weights), adjoint_zeros(*self.sizes, self.dtype)
+        gradient, adjoint = gradient_zeros(weights, self.n_learnt), adjoint_zeros(*self.sizes, self.dtype)
         for first, last in reversed(self.segments()):
             if first != self.kept:
                 self.passes.replay(first, weights, copy_of(self.saved[first]), self.rows(first, last))
@@ -292,7 +297,16 @@ class Block:
                 first, weights, self.rows(first, last), g_y[first:last], g_z,
                 self.dtype(gamma), self.dtype(0.0 if detach_reset else 1.0), adjoint, gradient,
             )  # fmt: skip
+        if self.n_learnt:
+            gradient.start[:] = adjoint.x
+        self._credit_kappa(weights, g_y, gradient)
         return in_order_of_network(weights, gradient)
+
+    def _credit_kappa(self, weights: Weights, g_y: np.ndarray, gradient: Gradient) -> None:
+        """The gradient of the readout's decay, where it learns."""
+        if self.learns_kappa:
+            readout = weights.readout
+            gradient.kappa[0] = gradient_of_kappa(float(readout.kappa[0]), readout.bias, g_y, self.record.y, self.began)
 
     def _require_adjoint(
         self, weights: Weights, g_y: np.ndarray, g_z: np.ndarray, gamma: float, detach_reset: bool

@@ -89,7 +89,7 @@ class Simulation:
         self.network, self.physics, self.clock = network, physics, cells.clock
         self.weight = network.signed_theta() * network.effect()
         self.populations = self._populations()
-        tau_out = {"tau_out": network.config.tau_out_ms * br.ms}
+        tau_out = {"tau_out": float(network.tau_out_ms) * br.ms}
         self.readout = br.NeuronGroup(
             LANES * network.n_out, READOUT, method="exact", clock=self.clock, namespace=tau_out
         )
@@ -148,7 +148,8 @@ class Simulation:
     def _parameters(self, model: NeuronModel, neurons: Group) -> dict[str, Any]:
         """Values of the parameters in a model's equations; `place` numbers the neurons of all copies."""
         equations, n = br.Equations(model.equations), self.network.config.n_neurons
-        values: dict[str, Any] = {row.name: f"{row.value}*{row.unit}" for row in model.parameters}
+        own = [row for row in model.parameters if row.name not in model.learnt]
+        values: dict[str, Any] = {row.name: f"{row.value}*{row.unit}" for row in own}
         for name in equations.parameter_names & neurons.given.keys() - values.keys():
             values[name] = br.Quantity(np.tile(neurons.given[name], LANES), dim=equations[name].dim)
         if "place" in equations.parameter_names:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lsnn.equations.host import host_model
 from lsnn.errors import InputError
+from lsnn.files.network_lists import pairs_of, populations_of
 from lsnn.kernels.simd import LANES
 from lsnn.learning.config import LearningConfig, outputs_of
 from lsnn.network import Network, NetworkConfig
@@ -18,7 +19,9 @@ from lsnn.task import Task
 MB = 1e6
 # Measured on small runs of the presets, CPython 3.11 on Linux.
 HISTORY_BYTES = 55  # an iteration's row, compressed
-FILE_BYTES = 21_000  # attributes, groups and chunk indices of a network file
+FILE_BYTES = 17_000  # attributes, groups and chunk indices of a network file
+PROJECTION_BYTES = 1_300  # likewise of each of its projections
+LEARNER_BYTES = 8_000  # likewise of what a checkpoint holds besides
 SYNAPSE_BYTES = 4.8  # source, target, delay, sign and weight, compressed; weights hardly shrink
 COMPILED_BYTES = 8e6  # small functions that the first iteration compiles
 BASELINE_BYTES = 52e6  # the scripted baselines, compiled at the first validation
@@ -106,8 +109,9 @@ def forecast(experiment: Planned, network: Network, validates: bool, threads: in
     more = batch + gradients + 14 * learnt + COMPILED_BYTES + (BASELINE_BYTES if validates else 0)
     if threads is not None:
         more += shared_bytes(experiment, network, blocks, threads)
-    small = FILE_BYTES + SYNAPSE_BYTES * len(network.synapses.theta) + 8 * network.readout.size
-    return Forecast(max(peak_bytes(), resident_bytes() + more), small + 4 * learnt, small)
+    small: float = FILE_BYTES + PROJECTION_BYTES * len(list(pairs_of(populations_of(network.config, network.n_in))))
+    small += SYNAPSE_BYTES * len(network.synapses.theta) + 8 * network.readout.size
+    return Forecast(max(peak_bytes(), resident_bytes() + more), small + LEARNER_BYTES + 4 * learnt, small)
 
 
 def worker_forecast(experiment: Planned, network: Network, workers: int, threads: int) -> str:

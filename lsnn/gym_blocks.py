@@ -78,7 +78,6 @@ class GymBlock(Block):
         mode = self.env.metadata.get("autoreset_mode")
         if mode != AutoresetMode.NEXT_STEP:
             raise InputError(f"autoreset_mode of {task.name} must be {AutoresetMode.NEXT_STEP}, got {mode}")
-        self.began = np.zeros((steps, LANES), bool)
 
     def begin(self, task: Task, keys: np.ndarray) -> None:
         """Start eight episodes from rest: keys (8,) uint64 seed the environments; the network's state is zero."""
@@ -175,13 +174,17 @@ class GymBlock(Block):
     def back(self, weights: Weights, g_y: np.ndarray, g_z: np.ndarray, gamma: float, detach_reset: bool) -> Gradient:
         """As `Block.back`; nothing flows from an episode into the one before it."""
         g_y, g_z = self._require_adjoint(weights, g_y, g_z, gamma, detach_reset)
-        gradient, adjoint = gradient_zeros(weights), adjoint_zeros(*self.sizes, self.dtype)
+        gradient, adjoint = gradient_zeros(weights, self.n_learnt), adjoint_zeros(*self.sizes, self.dtype)
         for first, last, began in reversed(list(self._parts())):
             self.passes.back(
                 first, weights, self.rows(first, last), g_y[first:last], g_z,
                 self.dtype(gamma), self.dtype(0.0 if detach_reset else 1.0), adjoint, gradient,
             )  # fmt: skip
+            if self.n_learnt:
+                lanes = began if first else slice(None)
+                gradient.start[:, lanes] += adjoint.x[:, lanes]
             silence(adjoint, began)
+        self._credit_kappa(weights, g_y, gradient)
         return in_order_of_network(weights, gradient)
 
 

@@ -17,6 +17,7 @@ from lsnn.errors import InputError
 from lsnn.kernels.layout import Gradient
 from lsnn.kernels.simd import LANES
 from lsnn.learning import calls
+from lsnn.learning import parameters as learnt
 from lsnn.learning.config import LearningConfig, first_level, outputs_of
 from lsnn.learning.optimiser import Adam, Arrays, added_up, clip_norm
 from lsnn.learning.shard import Prepared, batch_statistics
@@ -88,10 +89,15 @@ class MetaLearner:
     def averaged(self) -> Network:
         """The network with its weights averaged over the last iterations (Polyak & Juditsky 1992): what is frozen."""
         synapses = self.network.synapses._replace(theta=self.average["theta"])
-        return replace(self.network, synapses=synapses, readout=self.average["readout"], bias=self.average["bias"])
+        return replace(
+            self.network, synapses=synapses, readout=self.average["readout"], bias=self.average["bias"],
+            learnt=learnt.values_in(self.average),
+        )  # fmt: skip
 
     def _averaged_arrays(self) -> Arrays:
-        return {"theta": self.network.synapses.theta, "readout": self.network.readout, "bias": self.network.bias}
+        network = self.network
+        arrays = {"theta": network.synapses.theta, "readout": network.readout, "bias": network.bias}
+        return arrays | learnt.named(network.learnt)
 
     def _follow(self) -> None:
         """Move the average towards the present weights."""
@@ -197,7 +203,7 @@ class MetaLearner:
             "readout": g.readout.sum(axis=-1).astype(float),
             "bias": g.bias.sum(axis=-1).astype(float),
             "log_std": g_log_std,
-        }
+        } | learnt.gradient_of(network, g)
 
     def _update(self, gradient: Arrays, row: dict[str, float]) -> tuple[guards.Signs, str]:
         """A step of the optimiser and of DEEP R, or what the guards want instead; what was seen, and the fault."""
@@ -234,6 +240,7 @@ class MetaLearner:
         network, average = self.network, self.average
         network.synapses = network.synapses._replace(theta=average["theta"].copy())
         network.readout, network.bias = average["readout"].copy(), average["bias"].copy()
+        network.learn(learnt.values_in(average))
         network.log_std = np.fmax(network.log_std, np.log(self.learning.min_std))
         self.adam.first = {name: np.zeros_like(moment) for name, moment in self.adam.first.items()}
 
@@ -245,12 +252,13 @@ class MetaLearner:
 
     def _descend(self, gradient: Arrays) -> bool:
         """A step of the optimiser; whether the kernels can go on with the weights that it leaves."""
-        log_std = self.network.log_std
+        log_std, before = self.network.log_std, self.network.learnt
         with np.errstate(over="ignore", invalid="ignore"):  # seen at the end
             self._take(gradient)
         sound = self.network.is_finite()
         if not sound:
             self.network.log_std = log_std
+            self.network.learn(before)
         return sound
 
     def _take(self, gradient: Arrays) -> None:
@@ -265,6 +273,7 @@ class MetaLearner:
         network.bias += change["bias"]
         network.log_std = np.maximum(network.log_std + change["log_std"], np.log(self.learning.min_std))
         network.synapses = network.synapses._replace(theta=theta)
+        network.learn(learnt.moved(network, change, self.learning))
         self._rewire()
 
     def _rewire(self) -> None:

@@ -13,7 +13,8 @@ from lsnn.kernels.layout import FULL, PLAIN, TILED, Cells, Readout, Rows, Weight
 from lsnn.kernels.simd import LANES
 from lsnn.neuron_files import model_of
 from lsnn.neurons import LIF, NeuronModel
-from lsnn.populations import Group, cells_of, effect_of, slots_of, variables_of
+from lsnn.parameters import TAU_OUT, has_parameter, parameters_learnt
+from lsnn.populations import Group, cells_of, effect_of, group_of, parameter_of, slots_of, variables_of
 from lsnn.validation import precision_of, require, require_array, require_integer, require_kind, size_of
 from lsnn.wiring import Synapses, Wiring, draw_pairs, require_synapses, require_wiring, synapses_of_pairs
 
@@ -82,6 +83,12 @@ class NetworkConfig:
         unit="–",
         source="read: the reset is differentiated through",
     )
+    learnt: str = parameter(
+        "",
+        "parameters of the neurons that learn beside the weights, and tau_out: names with commas between, (shared) "
+        "behind one of which a population has one value, as in `tau_m, beta, tau_a (shared)`",
+        unit="–",
+    )
     dt_ms: float = parameter(1.0, "time step", unit="ms", symbol="delta t", source="recalled; read: `dt`")
 
     @property
@@ -103,6 +110,8 @@ class NetworkConfig:
     def models(self) -> tuple[NeuronModel, ...]:
         """The model of the excitatory and inhibitory neurons, and that of the adaptive ones."""
         models: tuple[NeuronModel, ...] = (LIF, model_of(self.adaptive_model))
+        learnt = parameters_learnt(self.learnt)
+        models = tuple(m._replace(learnt=tuple(name for name in learnt if has_parameter(m, name))) for m in models)
         if self.surrogate is not None:
             models = tuple(model._replace(surrogate=self.surrogate) for model in models)
         if self.surrogate_width is not None:
@@ -111,6 +120,10 @@ class NetworkConfig:
 
     def __post_init__(self):
         model_of(self.adaptive_model)
+        for name in parameters_learnt(self.learnt):
+            known = name == TAU_OUT or any(name in model.learnt for model in self.models)
+            rule = f"must name {TAU_OUT} or (constant) parameters of its neuron models, and not t_ref"
+            _require(known and name != "t_ref", "learnt", rule, name)
         surrogates = (None, "triangle", "fast_sigmoid", "gaussian")
         _require(self.surrogate in surrogates, "surrogate", f"must be one of {surrogates}", self.surrogate)
         wide = self.surrogate_width is None or self.surrogate_width > 0
@@ -160,6 +173,8 @@ class Network:
     bias: np.ndarray  # (n_out,)
     log_std: np.ndarray  # (n_action,)
     outputs: Mapping[str, int] = field(default_factory=dict)  # columns of the readout in order: name -> width
+    learnt: Mapping[str, np.ndarray] = field(default_factory=dict)  # what config.learnt names, SI: (N,), tau_out (1,);
+    # a value that is not here is as at the start of learning
 
     @property
     def n_in(self) -> int:
@@ -174,6 +189,9 @@ class Network:
     @cached_property
     def groups(self) -> list[Group]:
         """The neurons by model: excitatory and inhibitory ones, then adaptive ones."""
+        return self._groups(self.learnt)
+
+    def _groups(self, learnt: Mapping[str, np.ndarray]) -> list[Group]:
         c, n = self.config, self.config.n_neurons
         given = {
             "b0": np.full(n, c.b0),
@@ -183,10 +201,40 @@ class Network:
             "t_ref": np.full(n, c.refractory_ms / 1000),
         }
         parts = slice(0, n - c.n_adaptive), slice(n - c.n_adaptive, n)
-        return [
-            Group(host_model(model), part, {key: values[part] for key, values in given.items()})
-            for model, part in zip(c.models, parts, strict=True)
-        ]
+        return [group_of(host_model(model), part, given, learnt) for model, part in zip(c.models, parts, strict=True)]
+
+    def parameter(self, name: str) -> np.ndarray:
+        """A `(constant)` parameter of the neurons in SI units, or tau_out; (N,) or (1,), NaN where a model has none."""
+        if name == TAU_OUT:
+            return np.asarray(self.learnt.get(name, [self.config.tau_out_ms / 1000]))
+        return np.concatenate([parameter_of(group, name) for group in self.groups])
+
+    @property
+    def tau_out_ms(self) -> float:
+        """Time constant of the readout."""
+        return float(1000 * self.learnt[TAU_OUT][0]) if TAU_OUT in self.learnt else self.config.tau_out_ms
+
+    def at_start(self, name: str) -> np.ndarray:
+        """A parameter that learns as it was before, SI: (N,), 0 where a model has none, or tau_out (1,)."""
+        if name == TAU_OUT:
+            return np.array([self.config.tau_out_ms / 1000])
+        values = np.concatenate([parameter_of(group, name) for group in self._groups({})])
+        values = np.where(np.isnan(values), 0.0, values)
+        if parameters_learnt(self.config.learnt)[name]:
+            count = self.summed_over_populations((values != 0).astype(float))
+            values = np.where(values != 0, self.summed_over_populations(values) / np.maximum(count, 1), 0.0)
+        return values
+
+    def summed_over_populations(self, values: np.ndarray) -> np.ndarray:
+        """The sum of values (N,) over the population of each neuron, (N,)."""
+        names = self.config.population_names
+        population = np.array([names.index(name) for name in names])[self.population()]
+        return np.bincount(population, values)[population]
+
+    def learn(self, values: Mapping[str, np.ndarray]) -> None:
+        """Give parameters that learn other values, SI: (N,) each, tau_out (1,)."""
+        self.learnt = dict(self.learnt) | dict(values)
+        self.__dict__.pop("groups", None)
 
     @property
     def n_slots(self) -> int:
@@ -221,7 +269,8 @@ class Network:
 
     @cached_property
     def _effect(self) -> np.ndarray:
-        return effect_of(self.groups, self.config.dt_ms / 1000)
+        """With the parameters as they were when learning began, so that weights stay as they are while those move."""
+        return effect_of(self._groups({}), self.config.dt_ms / 1000)
 
     def effect(self) -> np.ndarray:
         """dw/dw' of each synapse, (S,): the weight that lifts its target by one scale of the threshold at most."""
@@ -244,6 +293,11 @@ class Network:
         require(fits, "wiring of the network", rule, self.wiring)
         for name, shape in (("tau_m_ms", (n,)), ("beta", (n,)), ("readout", (n, n_out)), ("bias", (n_out,))):
             require_array(f"{name} of the network", getattr(self, name), shape, np.dtype(float), False, False)
+        for name, values in self.learnt.items():
+            known = name in parameters_learnt(self.config.learnt)
+            require(known, "learnt of the network", f"of the names in its configuration, {self.config.learnt!r}", name)
+            shape = (1,) if name == TAU_OUT else (n,)
+            require_array(f"learnt[{name!r}] of the network", values, shape, np.dtype(float), False, False)
         rule = f"of {n_out} columns, those of the readout"
         require(sum(self.outputs.values()) == n_out, "outputs of the network", rule, self.outputs)
         require_synapses(self.wiring, self.synapses)
@@ -276,13 +330,16 @@ class Network:
 
     def is_finite(self) -> bool:
         """Whether the kernels can compute with all that is learnt: finite numbers in single precision."""
-        learnt = (self.signed_theta() * self.effect(), self.readout / (1 - self.kappa()), self.bias, self.log_std)
+        learnt = (
+            self.signed_theta() * self.effect(), self.readout / (1 - self.kappa()), self.bias, self.log_std,
+            *self.learnt.values(),
+        )  # fmt: skip
         with np.errstate(over="ignore", invalid="ignore"):
             return all(np.isfinite(array.astype(np.float32)).all() for array in learnt)
 
     def kappa(self) -> np.ndarray:
         """exp(-dt/tau_out), (1,)."""
-        return np.array([np.exp(-self.config.dt_ms / self.config.tau_out_ms)])
+        return np.array([np.exp(-self.config.dt_ms / self.tau_out_ms)])
 
     def columns(self, name: str) -> slice:
         """The readout columns of an output."""
@@ -345,7 +402,20 @@ def build_network(
     readout = c.readout_gain * generator.standard_normal((n, n_out)) / np.sqrt(n)
     tau_m = generator.uniform(c.tau_m_min_ms, c.tau_m_max_ms, n)
     beta = np.where(np.arange(n) < c.n_excitatory + c.n_inhibitory, 0.0, c.beta)
-    return Network(c, wiring, tau_m, beta, synapses, readout, np.zeros(n_out), np.array(log_std, float), dict(outputs))
+    network = Network(
+        c, wiring, tau_m, beta, synapses, readout, np.zeros(n_out), np.array(log_std, float), dict(outputs)
+    )
+    network.learn({name: network.at_start(name) for name in parameters_learnt(c.learnt)})
+    for name in network.learnt:
+        _require_start(network, name)
+    return network
+
+
+def _require_start(network: Network, name: str) -> None:
+    """InputError for a parameter that starts at 0 in neurons whose model has it."""
+    there = ~np.isnan(network.parameter(name))
+    rule = f"must name parameters that do not start at 0, since they learn by their logarithm; {name} does"
+    _require(bool((network.at_start(name)[there] != 0).all()), "learnt", rule, network.config.learnt)
 
 
 def excited(c: NetworkConfig) -> np.ndarray:

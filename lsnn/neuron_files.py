@@ -65,7 +65,8 @@ def text_of(choice: str) -> str:
 def as_json(models: Iterable[NeuronModel]) -> str:
     """Every string and number of the models that a simulation depends on, as a network file keeps them."""
     rows = [{row.name: f"{row.value}*{row.unit}" for row in model.parameters} for model in models]
-    return json.dumps([model._asdict() | {"parameters": row} for model, row in zip(models, rows, strict=True)])
+    texts = [model._asdict() | {"parameters": row} for model, row in zip(models, rows, strict=True)]
+    return json.dumps([{key: value for key, value in text.items() if key != "learnt"} for text in texts])
 
 
 def _parsed(text: str) -> NeuronModel:

@@ -40,6 +40,7 @@ class NeuronModel(NamedTuple):
     width: float = 1.0
     parameters: tuple[Parameter, ...] = ()  # values that the configuration of the network does not hold
     initial: tuple[tuple[str, str], ...] = ()  # state variables that do not start at 0, made of parameters
+    learnt: tuple[str, ...] = ()  # parameters of which the adjoint takes the gradient, too; the spikes are the same
 
 
 # Parameters that the configuration of the network holds, and their units.

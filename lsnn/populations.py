@@ -22,6 +22,25 @@ class Group(NamedTuple):
         return self.neurons.stop - self.neurons.start
 
 
+def group_of(
+    model: HostModel, neurons: slice, given: Mapping[str, np.ndarray], learnt: Mapping[str, np.ndarray]
+) -> Group:
+    """A group of a network that holds `given` (N,) of each neuron and, in place of it, what has been `learnt`, (N,)."""
+    values = {name: array[neurons] for name, array in given.items()}
+    size = neurons.stop - neurons.start
+    for name in model.model.learnt:
+        own = model.parameters[name]
+        start = values[name] if own is None else np.full(size, own)
+        values[name] = learnt[name][neurons] if name in learnt else start
+    return Group(model, neurons, values)
+
+
+def parameter_of(group: Group, name: str) -> np.ndarray:
+    """A parameter of the neurons of a group, SI, (n,); NaN if their model has none of that name."""
+    own = group.model.parameters.get(name, np.nan)
+    return group.given[name] if own is None or name in group.model.model.learnt else np.full(group.size, own)
+
+
 def cells_of(groups: Sequence[Group], dt: float) -> Cells:
     """What the kernels need of the neurons, in double precision; dt in seconds."""
     rows, constants, n_constants = [], [np.empty(0)], 0
@@ -31,6 +50,24 @@ def cells_of(groups: Sequence[Group], dt: float) -> Cells:
         n_constants += constants[-1].size
     refractory = [group.model.refractory_steps(dt, group.given) for group in groups]
     return Cells(np.array(rows, np.int64), np.concatenate(constants), np.concatenate(refractory))
+
+
+def gradients_of_parameters(
+    groups: Sequence[Group], dt: float, of_constants: np.ndarray, of_start: np.ndarray
+) -> list[dict[str, np.ndarray]]:
+    """dL/dp of each parameter of a group that learns, (n,), by its name.
+
+    Args:
+        of_constants: dL/d(constants of the cells), (n_constants,); of_start: dL/d(state variables at the start),
+            (n_slots,).
+    """
+    found, last = [], 0
+    for group, slots in zip(groups, variables_of(groups), strict=True):
+        first, last = last, last + len(group.model.constants(dt, group.given)) * group.size
+        start = np.array([of_start[part] for part in slots.values()])
+        constants = of_constants[first:last].reshape(-1, group.size)
+        found.append(group.model.gradient_of_parameters(dt, group.given, constants, start))
+    return found
 
 
 def slots_of(groups: Sequence[Group]) -> list[slice]:

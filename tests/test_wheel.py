@@ -87,4 +87,4 @@ def test_installed_into_an_empty_environment_it_runs_the_maze(wheel, tmp_path):
     command = [str(tmp_path / "venv" / "bin" / "lsnn"), "maze", "--pretrained", "--out", "maze"]
     ran = subprocess.run(command, cwd=tmp_path / "work", env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    assert {"report.html", "result.h5", "baselines.png"} <= set(os.listdir(tmp_path / "work" / "maze"))
+    assert {"report.html", "result.h5", "by_trial.png"} <= set(os.listdir(tmp_path / "work" / "maze"))

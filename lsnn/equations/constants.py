@@ -50,6 +50,7 @@ class Constants:
         return expression.func(self._hoist(expression.func(*fixed)), *moving)
 
     def _constant(self, expression: Expression) -> sympy.Symbol:
+        expression = expression.xreplace(self.values)  # constants of an expression that was hoisted before
         if expression not in self._symbols:
             name = f"c{sum(not value.is_Symbol for value in self.values.values())}"
             symbol = expression if expression.is_Symbol else Internal(name, real=True)

@@ -8,6 +8,11 @@ reference. With u = (lhs - rhs)/scale, z = 1 where lhs > rhs and R the values th
     x_bar = z sum_j x_bar_j dR_j/dx + (1-z) x_bar + u_bar du/dx                 at the threshold
     x_bar = sum_j x_bar_j dF_j/dx      I_bar = sum_j x_bar_j dF_j/dI            before the integration step F
 
+A constant c made of parameters that learn collects what each of the three steps holds of it:
+
+    c_bar += z sum_j x_bar_j dR_j/dc + u_bar du/dc                              x_bar after the reset
+    c_bar += sum_j x_bar_j dF_j/dc                                              x_bar after the integration step
+
 In the code u is called distance, since a model may have a variable u.
 """
 
@@ -25,7 +30,10 @@ from lsnn.equations.symbols import HELD, SPIKE, Expression, Internal, less, powe
 from lsnn.equations.texts import TextError
 from lsnn.neurons import NeuronModel
 
-PLACES = {"integrate": "equations", "before_step": "equations", "crosses": "threshold", "distance": "threshold"}
+PLACES = {
+    "integrate": "equations", "before_step": "equations", "constants_of_step": "equations",
+    "crosses": "threshold", "distance": "threshold", "constants_at_threshold": "threshold",
+}  # fmt: skip
 REACHED, SLOPE, DISTANCE_BAR, THROUGH_RESET, GAMMA = (
     Internal(name, real=True) for name in ("reached", "slope", "distance_bar", "through_reset", "gamma")
 )
@@ -50,6 +58,8 @@ class Functions(NamedTuple):
     distance_bar: Pointwise
     before_reset: Pointwise
     before_step: Pointwise
+    constants_at_threshold: Pointwise  # for the gradient of constants that learn
+    constants_of_step: Pointwise
 
 
 def bar(name: str) -> sympy.Symbol:
@@ -76,13 +86,16 @@ def pointwise_functions(
         for name, s in x.items()
     }
     before_step = {bar(name).name: function.chain("equations", bars, step, s) for name, s in (x | current).items()}
-    functions = Functions(
+    forward = (
         function("integrate", "State variables one integration step later.", {safe(name): step[name] for name in x}),
         function("crosses", "Where the threshold is crossed.", {"lhs": parsed.lhs, "rhs": parsed.rhs}),
         function("distance", "u, the distance from the threshold in units of the scale.", {"distance": u}),
         function("reset", "State variables that a spike changes.", {
             safe(name): select(SPIKE, value, x[name]) for name, value in parsed.reset.items()
         }),
+    )  # fmt: skip
+    functions = Functions(
+        *forward,
         function("distance_bar", "dL/du by what the spike did: reached beyond the neuron, and its reset.", {
             "distance_bar": SLOPE * (REACHED + _jumped(parsed, bars))
         }),
@@ -90,8 +103,43 @@ def pointwise_functions(
             name: value for name, value in before_reset.items() if value != Internal(name, real=True)
         }),
         function("before_step", "dL/dx before an integration step, and dL/d(current) if it is cleared.", before_step),
+        *_of_constants(function, {safe(name): s_bar for name, s_bar in bars.items()}, *forward),
     )  # fmt: skip
     return functions, function.constants
+
+
+def _of_constants(
+    function: "_Maker", bars: Mapping[str, sympy.Symbol], integrate: Pointwise, _: Pointwise, distance: Pointwise,
+    reset: Pointwise,
+) -> tuple[Pointwise, Pointwise]:  # fmt: skip
+    """What the threshold with its reset, and an integration step, add to the gradient of the constants that learn."""
+    at_threshold, of_step = {}, {}
+    for c in learnt_constants(function.model, function.constants):
+        through_reset = function.chain("reset", {name: bars[name] for name in reset.results}, reset.results, c)
+        through_distance = DISTANCE_BAR * distance.results["distance"].diff(c)
+        name = bar_of_constant(c)
+        at_threshold[name] = through_reset + through_distance
+        of_step[f"{name}_step"] = function.chain("equations", bars, integrate.results, c)
+    doc = "dL/dc of the constants that learn, "
+    return (
+        function("constants_at_threshold", doc + "by threshold and reset.", _not_zero(at_threshold)),
+        function("constants_of_step", doc + "by an integration step.", _not_zero(of_step)),
+    )
+
+
+def learnt_constants(model: NeuronModel, constants: Constants) -> list[sympy.Symbol]:
+    """The constants that hold a parameter that learns, in their order."""
+    names = set(model.learnt)
+    return [c for c, value in constants.values.items() if names & {s.name for s in value.free_symbols}]
+
+
+def bar_of_constant(c: sympy.Symbol) -> str:
+    """What the code calls the adjoint of a constant."""
+    return f"{kernel(c)}_bar"
+
+
+def _not_zero(results: Mapping[str, Expression]) -> dict[str, Expression]:
+    return {name: value for name, value in results.items() if value != 0}
 
 
 class _Maker(NamedTuple):

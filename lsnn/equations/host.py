@@ -41,6 +41,11 @@ class HostModel:
         return self._own("CONDUCTANCE")
 
     @property
+    def parameters(self) -> dict[str, float | None]:
+        """The `(constant)` parameters by name, SI; None: given by the network."""
+        return self._own("PARAMETERS")
+
+    @property
     def n_extra(self) -> int:
         """Slots of a neuron beyond that of its membrane."""
         return len(self.variables) - 1 + len(self._own("RECORDED"))
@@ -101,11 +106,31 @@ class HostModel:
         raise InputError(f"{place}: the start, {start}, {rule}: rows in [initial] must give one below")
 
     def _rows(self, function, dt: float, given: Values) -> np.ndarray:
-        rows = self._own("PARAMETERS")  # the model's own go before what the network gives
-        arguments = [given[name] if row is None else row for name, row in rows.items()]
-        n = len(next(iter(given.values())))
+        arguments, n = self._arguments(given)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.array([np.broadcast_to(row, n) for row in function(dt, *arguments)], float)
+
+    def _arguments(self, given: Values) -> tuple[list[np.ndarray | float], int]:
+        """The values of all parameters, and for how many neurons."""
+        rows, learnt = self.parameters, self.model.learnt  # the model's own go before what the network gives
+        values = [given[name] if row is None or name in learnt else row for name, row in rows.items()]
+        return values, len(next(iter(given.values())))
+
+    def gradient_of_parameters(
+        self, dt: float, given: Values, of_constants: np.ndarray, of_start: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """dL/dp of each parameter that learns, (n,), by the chain rule.
+
+        Args:
+            of_constants: dL/dc of the constants, (n_constants, n); of_start: of the state variables at the start,
+                (n_variables, n).
+        """
+        arguments, n = self._arguments(given)
+        found = {name: np.zeros(n) for name in self.model.learnt}
+        for function, gradient in (("slopes", of_constants), ("slopes_of_initial", of_start)):
+            for (row, name), slope in self._own(function)(dt, *arguments).items():
+                found[name] = found[name] + gradient[row] * slope
+        return found
 
     def _response(self, dt: float, given: Values) -> np.ndarray:
         """The largest du after a spike of weight dw, over dw; (n,)."""

@@ -8,7 +8,7 @@ WORDS = """
     adjoint arriving at base beyond_threshold blocked byte cells count_refractory distance end extra
     fast_sigmoid first from_bits g_spikes gamma gaussian group held j k load n n_neurons n_out needed njit np
     range reached record refractory ring row share slope slot special spike spikes spread state store
-    through_reset to_bits triangle weights x
+    through_reset to_bits triangle weights x gradient
 """
 RESERVED = {*WORDS.split(), *FUNCTIONS}
 
@@ -16,5 +16,5 @@ RESERVED = {*WORDS.split(), *FUNCTIONS}
 def safe(name: str) -> str:
     """A name of the model as it is called in the code: one that the code uses itself gets an underscore."""
     taken = name.rstrip("_") in RESERVED or keyword.iskeyword(name)
-    taken = taken or bool(re.fullmatch(r"[cs]\d+|\w+_(bar|bar_sum|at_\d+)", name))
+    taken = taken or bool(re.fullmatch(r"[cs]\d+|\w+_(bar|bar_sum|bar_step|at_\d+)", name))
     return f"{name}_" if taken else name

@@ -8,7 +8,15 @@ import sympy
 
 from lsnn.equations.conductances import adds_to_a_conductance
 from lsnn.equations.constants import Constants
-from lsnn.equations.differentiating import GAMMA, Functions, Pointwise, bar, pointwise_functions
+from lsnn.equations.differentiating import (
+    GAMMA,
+    Functions,
+    Pointwise,
+    bar,
+    bar_of_constant,
+    learnt_constants,
+    pointwise_functions,
+)
 from lsnn.equations.names import safe
 from lsnn.equations.parsing import Parsed, named, parse, refuse, symbol
 from lsnn.equations.printing import host, kernel
@@ -73,6 +81,7 @@ def _written(model: NeuronModel) -> str:
     if not 0 < model.width < float("inf"):
         refuse(model, "width", str(model.width), "must be > 0")
     parsed = parse(model)
+    _check_learnt(model, parsed)
     functions, constants = pointwise_functions(model, parsed, integration_step(model, parsed))
     if all(s.name not in parsed.variables for s in functions.distance.arguments):
         refuse(model, "threshold", model.threshold, "must depend on a state variable")
@@ -83,16 +92,27 @@ def _written(model: NeuronModel) -> str:
         _description(w), _host_functions(w),
         _pointwise(w, f.integrate), _crosses(w), _pointwise(w, f.distance), _slope(w), _pointwise(w, f.reset),
         _pointwise(w, f.distance_bar), _pointwise(w, f.before_reset), _pointwise(w, f.before_step),
+        _pointwise(w, f.constants_at_threshold), _pointwise(w, f.constants_of_step),
         _forward_loop(w), _needs_loop(w), _adjoint_loop(w),
     ]  # fmt: skip
     body = "\n\n\n".join(filter(None, sections))
     return f"{_heading(model)}\n\n{_imports(body)}\n\n{body}\n"
 
 
+def _check_learnt(model: NeuronModel, parsed: Parsed) -> None:
+    """Whether every parameter that is to learn has a gradient."""
+    for name in model.learnt:
+        if name not in parsed.parameters:
+            refuse(model, "learnt", name, f"must be one of its parameters, {', '.join(parsed.parameters)}")
+        if symbol(name) in parsed.refractory.free_symbols:
+            refuse(model, "refractory", model.refractory, f"{name} cannot learn, since it sets a whole number of steps")
+
+
 def _recorded(model: NeuronModel, parsed: Parsed, functions: Functions) -> tuple[str, ...]:
     """Nothing for a linear model; else what its derivatives depend on, or all that sub-steps are repeated from."""
     candidates = parsed.variables if model.kept else (*parsed.variables, model.synaptic)
-    needed = tuple(name for name in candidates if symbol(name) in functions.before_step.arguments)
+    used = {*functions.before_step.arguments, *functions.constants_of_step.arguments}
+    needed = tuple(name for name in candidates if symbol(name) in used)
     if not needed or model.substeps == 1:
         return needed
     used = {*functions.integrate.arguments, *map(symbol, parsed.variables)}
@@ -140,12 +160,16 @@ def _imports(body: str) -> str:
 def _description(w: Written) -> str:
     values = [f"{name!r}: {w.parsed.defaults.get(name)!r}" for name in w.parsed.parameters]
     constants = [repr(kernel(s)) for s in w.constants.values]
+    learnt = [
+        f"LEARNT_{w.model.name} = {w.model.learnt!r}  # of which the adjoint takes the gradient, too"
+    ] if w.model.learnt else []  # fmt: skip
     return "\n".join([
         f"VARIABLES_{w.model.name} = {w.parsed.variables!r}",
         f"RECORDED_{w.model.name} = {w.recorded!r}  # values before the step, for the adjoint",
         _wrapped(f"CONSTANTS_{w.model.name} = (", constants, ",)" if len(constants) == 1 else ")"),
         _wrapped(f"PARAMETERS_{w.model.name} = {{", values, "}  # None: given by the network"),
         f"CONDUCTANCE_{w.model.name} = {adds_to_a_conductance(w.model, w.parsed)}  # True: no weight may be negative",
+        *learnt,
     ])  # fmt: skip
 
 
@@ -160,7 +184,29 @@ def _host_functions(w: Written) -> str:
         _host_function(w, "refractory", "Time from a spike to the next that is possible, in seconds.", [
             f"return {host(w.parsed.refractory)}"
         ]),
+        *(_slopes(w) if w.model.learnt else []),
     ])  # fmt: skip
+
+
+def _slopes(w: Written) -> list[str]:
+    """How constants and starts depend on the parameters that learn."""
+    constants = list(w.constants.values.values())
+    starts = [w.parsed.initial.get(name, sympy.Integer(0)) for name in w.parsed.variables]
+    return [
+        _slopes_of(w, "slopes", "dc/dp of constant c (its number) and parameter p.", constants),
+        _slopes_of(w, "slopes_of_initial", "Likewise of the state variables at the start.", starts),
+    ]
+
+
+def _slopes_of(w: Written, name: str, doc: str, values: Sequence[sympy.Expr]) -> str:
+    lines = []
+    for i, value in enumerate(values):
+        for parameter in w.model.learnt:
+            with named(w.model, "learnt", parameter):
+                slope = value.diff(symbol(parameter))
+                if slope != 0:
+                    lines.append(f"    ({i}, {parameter!r}): {host(slope)},")
+    return _host_function(w, name, doc, ["return {", *lines, "}"])
 
 
 def _host_function(w: Written, name: str, doc: str, lines: Sequence[str]) -> str:
@@ -337,8 +383,9 @@ def _adjoint_loop(w: Written) -> str:
     f = w.functions
     bars = [bar(name).name for name in w.parsed.variables]
     again = [f.integrate] if w.recorded and w.model.substeps > 1 else []
+    learning = [f.constants_at_threshold, f.constants_of_step]
     body = [
-        *_constants_of(w, (f.distance, f.distance_bar, f.before_reset, f.before_step, *again)),
+        *_constants_of(w, (f.distance, f.distance_bar, f.before_reset, f.before_step, *again, *learning)),
         *_slope_of_record(w),
         "reached = spread(x, 0.0)",
         "if to_bits(slope > 0.0):",
@@ -346,8 +393,10 @@ def _adjoint_loop(w: Written) -> str:
         "spike = from_bits(spikes[k])",
         *(f"{name} = load(adjoint.x, {w.place(i)})" for i, name in enumerate(bars)),
         *_assign(w, f.distance_bar),
+        *_assign(w, f.constants_at_threshold),
         *_assign(w, f.before_reset),
         *_steps_back(w),
+        *_credit_constants(w),
         *(f"store(adjoint.x, {w.place(i)}, {name})" for i, name in enumerate(bars)),
         f"share(adjoint, slot, ring, n_neurons, k, {w.current_bar})",
     ]  # fmt: skip
@@ -356,7 +405,7 @@ def _adjoint_loop(w: Written) -> str:
         *RECORDED,
         "spikes = record.spikes[row]",
     ]
-    arguments = "group, slot, ring, row, weights, record, adjoint, g_spikes, gamma, through_reset"
+    arguments = "group, slot, ring, row, weights, record, adjoint, gradient, g_spikes, gamma, through_reset"
     doc = "One step of a group backwards; g_spikes: dL/dz of every spike of a neuron beyond its effects."
     return _loop(f"adjoint_of_{w.model.name}", arguments, doc, before, body)
 
@@ -373,9 +422,28 @@ def _steps_back(w: Written) -> list[str]:
             name, arguments = _call(w, f.integrate, before).split("(", 1)
             lines.append(_wrapped(f"{', '.join(after.values())} = {name}(", arguments[:-1].split(", "), ")"))
     adds_up = count > 1 and not w.model.kept
+    known = set(f.constants_at_threshold.results)
     for i in reversed(range(count)):
+        lines += _assign(w, f.constants_of_step, moments[i])
+        for name in f.constants_of_step.results:
+            total = name.removesuffix("_step")
+            lines.append(f"{total} = {f'{total} + ' if total in known else ''}{name}")
+            known.add(total)
         lines += _assign(w, f.before_step, moments[i])
         if adds_up:
             so_far = f" + {w.current_bar}_sum" if i < count - 1 else ""
             lines.append(f"{w.current_bar}_sum = {w.current_bar}{so_far}")
     return lines + ([f"{w.current_bar} = {w.current_bar}_sum"] if adds_up else [])
+
+
+def _credit_constants(w: Written) -> list[str]:
+    """Add what this step holds of the constants that learn; they stand as in `layout.Cells.constants`."""
+    f, lines = w.functions, []
+    results = {*f.constants_at_threshold.results, *(n.removesuffix("_step") for n in f.constants_of_step.results)}
+    learnt = {*learnt_constants(w.model, w.constants)}
+    for i, c in enumerate(w.constants.values):
+        name = bar_of_constant(c)
+        if c in learnt and name in results:
+            place = _offset("base", i)
+            lines.append(f"store(gradient.constants, {place}, load(gradient.constants, {place}) + {name})")
+    return lines

@@ -10,6 +10,7 @@ from lsnn.files import store
 from lsnn.files.rules import group_of, require
 from lsnn.guards import Watch
 from lsnn.kernels.layout import Weights
+from lsnn.learning.parameters import named
 from lsnn.meta import LearnerState
 from lsnn.network import Network
 
@@ -124,10 +125,11 @@ def _read_moments(optimizer: h5py.Group, name: str, network: Network, order: np.
 def _read_learnt(
     group: h5py.Group, network: Network, order: np.ndarray, names: tuple[str, ...]
 ) -> dict[str, np.ndarray]:
-    """Arrays in the shapes of what is learnt."""
+    """Arrays in the shapes of what is learnt, the parameters that learn with them."""
+    parameters = named(network.learnt)
     shapes = {
         "theta": network.synapses.theta.shape, "readout": network.readout.shape,
         "bias": network.bias.shape, "log_std": network.log_std.shape,
-    }  # fmt: skip
-    learnt = {name: store.read(group, name, "f", shapes[name]) for name in names}
+    } | {name: values.shape for name, values in parameters.items()}  # fmt: skip
+    learnt = {name: store.read(group, name, "f", shapes[name]) for name in (*names, *parameters)}
     return learnt | {"theta": learnt["theta"][order]}

@@ -151,8 +151,12 @@ def put_neurons(group: h5py.Group, network: Network, beta: np.ndarray) -> None:
     names = network.config.population_names
     population = store.put(group, "population", network.population(), "1", f"0..2 stand for {', '.join(names)}")
     population.attrs["labels"] = json.dumps(names)
-    store.put(group, "tau_m_ms", network.tau_m_ms, "ms", "membrane time constant")
-    b0 = np.full(len(beta), network.config.b0)
+    tau_m_ms, b0 = network.tau_m_ms, np.full(len(beta), network.config.b0)
+    if "tau_m" in network.learnt:
+        tau_m_ms = 1000 * network.learnt["tau_m"]
+    if "b0" in network.learnt:
+        b0 = np.where(network.learnt["b0"] == 0, b0, network.learnt["b0"])
+    store.put(group, "tau_m_ms", tau_m_ms, "ms", "membrane time constant")
     store.put(group, "b0", b0, "unit of v", "baseline threshold")
     store.put(group, "beta", beta, "unit of v", "threshold B = b0 + beta b; 0 for a neuron that does not adapt")
 

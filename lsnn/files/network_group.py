@@ -11,6 +11,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
+from lsnn.configuration import LARGEST
 from lsnn.files import store
 from lsnn.files.network_lists import (
     DRAWN,
@@ -38,13 +39,14 @@ from lsnn.files.rules import (
     require_only,
 )
 from lsnn.network import Network, NetworkConfig, wiring_of
+from lsnn.parameters import TAU_OUT, parameters_learnt
 from lsnn.wiring import Synapses, Wiring, pair_numbers, synapses_of_pairs
 
 MOST_INPUTS = 2**24
 LARGEST_LOG_STD = 80.0  # beyond it single precision holds no spread
 READS = "of one input and the populations of the configuration, the networks that this version reads"
 OF_CONFIGURATION = "the value of the configuration"
-READOUT = "readout"
+READOUT, START = "readout", "start"
 POLICY = "action"  # the output that is the mean of the policy
 CHUNK_ROWS = 2**16  # of a projection: a table in one chunk packs best
 _SYNAPSES = {  # column: type, kinds of numbers read, unit (that of the port if none), meaning
@@ -93,7 +95,9 @@ def _compact_group(parent: h5py.Group, name: str) -> h5py.Group:
 def _population_attributes(population: Population) -> dict[str, str | int]:
     kind = INPUT_KIND if population.model is None else NEURON_KIND
     found: dict[str, str | int] = {"kind": kind, "size": population.size, "sign": population.sign, "learnt": "[]"}
-    return found if population.model is None else found | {"model": population.model.name}
+    if population.model is None:
+        return found
+    return found | {"learnt": json.dumps(list(population.model.learnt)), "model": population.model.name}
 
 
 def _put_population(group: h5py.Group, network: Network, population: Population) -> None:
@@ -103,12 +107,16 @@ def _put_population(group: h5py.Group, network: Network, population: Population)
     drawn = dict(zip(DRAWN, (network.tau_m_ms, network.beta), strict=True))
     drawn = {name: values[population.neurons] for name, values in drawn.items()}
     constants = constants_of(population.model, network.config)
-    parameters = group.create_group("parameters")
+    parameters, learnt = group.create_group("parameters"), population.model.learnt
     for name, constant in constants.items():
-        values = np.array([constant.value]) if constant.value is not None else drawn[name]
+        values = np.array([constant.value]) if constant.value is not None else drawn.get(name, np.empty(0))
+        if name in learnt:
+            values = network.parameter(name)[population.neurons]
         _put_constant(parameters, name, values, constant)
     for name, values in drawn.items():
-        if not _is_drawn(name, constants) and (name != "beta" or values.any()):
+        if name in learnt:
+            _put_constant(group.require_group(START), name, values, drawn_constant(name))
+        elif not _is_drawn(name, constants) and (name != "beta" or values.any()):
             _put_constant(group.require_group("unused"), name, values, drawn_constant(name))
 
 
@@ -166,19 +174,20 @@ def _put_projection(group: h5py.Group, pair: Pair, table: np.ndarray, config: Ne
 
 
 def _put_readout(group: h5py.Group, network: Network, populations: list[Population]) -> None:
-    store.put(group, "tau", np.array(float(network.config.tau_out_ms)), "ms", "time constant of the readout")
+    store.put(group, "tau", np.array(float(network.tau_out_ms)), "ms", "time constant of the readout")
     meaning = "added to the readout by a spike of that neuron, from where it decays with tau"
     store.put(group, "weight", network.readout, "1", meaning)
     store.put(group, "bias", network.bias, "1", "added to the readout")
     if len(network.log_std):
         store.put(group, "log_std", network.log_std, "1", f"log standard deviation of the policy round {POLICY!r}")
-    texts = _readout_texts(populations, has_policy=len(network.log_std) > 0)
+    texts = _readout_texts(populations, network.config, has_policy=len(network.log_std) > 0)
     store.write_attributes(group, texts | {"outputs": json.dumps(list(network.outputs.items()))})
 
 
-def _readout_texts(populations: list[Population], has_policy: bool) -> dict[str, str]:
+def _readout_texts(populations: list[Population], config: NetworkConfig, has_policy: bool) -> dict[str, str]:
     sources = [population.name for population in populations if population.model is not None]
     learnt = ["weight", "bias", *(["log_std"] if has_policy else [])]
+    learnt += ["tau"] if TAU_OUT in parameters_learnt(config.learnt) else []
     return {"sources": json.dumps(sources), "learnt": json.dumps(learnt)}
 
 
@@ -201,11 +210,15 @@ def read_network(group: h5py.Group, config: NetworkConfig) -> tuple[Network, np.
     require(group, "@wiring_key", 0 <= key < 2**63, "a value in 0..2**63 - 1", key)
     populations = _read_populations(group_of(group, "populations"), config)
     _check_models(group_of(group, "models"), populations)
-    tau_m_ms, beta = _read_drawn(group["populations"], populations, config)
+    tau_m_ms, beta, learnt = _read_drawn(group["populations"], populations, config)
     n_in = sum(population.size for population in populations if population.model is None)
     projections = _Projections(group_of(group, "projections"), config, wiring_of(config, key, n_in), populations)
-    readout, bias, log_std, outputs = _read_readout(group_of(group, "readouts"), populations, config)
-    network = Network(config, projections.wiring, tau_m_ms, beta, projections.synapses, readout, bias, log_std, outputs)
+    readout, bias, log_std, outputs, tau_out = _read_readout(group_of(group, "readouts"), populations, config)
+    if TAU_OUT in parameters_learnt(config.learnt):
+        learnt[TAU_OUT] = np.array([tau_out / 1000])
+    network = Network(
+        config, projections.wiring, tau_m_ms, beta, projections.synapses, readout, bias, log_std, outputs, learnt
+    )
     stored, found = store.read_attribute(group, "checksum", str), checksum_of(group)
     require(group, "@checksum", stored == found, f"that of its data sets and outputs, {found}", stored)
     network.synapses = projections.with_weights(network)
@@ -237,7 +250,7 @@ def _read_populations(group: h5py.Group, config: NetworkConfig) -> list[Populati
     for population in populations:
         node, attributes = group_of(group, population.name), _population_attributes(population)
         require_attributes(node, attributes, OF_CONFIGURATION)
-        require_only(node, () if population.model is None else ("parameters", "unused"), attributes)
+        require_only(node, () if population.model is None else ("parameters", "unused", START), attributes)
     return populations
 
 
@@ -255,9 +268,12 @@ def _check_models(group: h5py.Group, populations: list[Population]) -> None:
 
 def _read_drawn(
     group: h5py.Group, populations: list[Population], config: NetworkConfig
-) -> tuple[np.ndarray, np.ndarray]:
-    """tau_m_ms and beta, (N,) each, and all other constants held against configuration and models."""
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """tau_m_ms and beta, (N,) each, what has been learnt, and all other constants held against configuration and
+    models."""
     drawn = {name: np.zeros(config.n_neurons) for name in DRAWN}
+    names = [name for name in parameters_learnt(config.learnt) if name != TAU_OUT]
+    learnt = {name: np.zeros(config.n_neurons) for name in names}
     for population in populations:
         if population.model is None:
             continue
@@ -267,14 +283,32 @@ def _read_drawn(
         require_only(parameters, constants, ())
         for name, constant in constants.items():
             values = _read_constant(parameters, name, constant, population.size)
-            if constant.value is None:
+            if name in population.model.learnt:
+                inside = np.isfinite(values) & (values != 0) & (abs(values) <= LARGEST)
+                require(parameters, name, inside, f"values up to {LARGEST:g}, and none 0", values)
+                learnt[name][population.neurons] = values
+            elif constant.value is None:
                 drawn[name][population.neurons] = values
             else:
                 rule = f"the value of configuration and model, {constant.value!r}"
                 require(parameters, name, values == constant.value, rule, values)
+        _read_start(node, population, drawn)
         _read_unused(node, constants, population, drawn)
         _check_drawn(node, constants, population, drawn, config)
-    return drawn["tau_m"], drawn["beta"]
+    return drawn["tau_m"], drawn["beta"], learnt
+
+
+def _read_start(node: h5py.Group, population: Population, drawn: dict[str, np.ndarray]) -> None:
+    """What was drawn of each neuron and has learnt since."""
+    assert population.model is not None
+    names = [name for name in DRAWN if name in population.model.learnt]
+    if not names:
+        require(node, START, START not in node, "missing where nothing that was drawn has learnt", START)
+        return
+    start = group_of(node, START)
+    require_only(start, names, ())
+    for name in names:
+        drawn[name][population.neurons] = _read_constant(start, name, drawn_constant(name), population.size)
 
 
 def _read_constant(group: h5py.Group, name: str, constant: Constant, size: int) -> np.ndarray:
@@ -312,7 +346,9 @@ def _check_drawn(
         ("tau_m", tau_m_ms > config.dt_ms, f"values > dt_ms = {config.dt_ms:g}", tau_m_ms),
         ("beta", (beta >= 0) & ((beta == 0) | adapts), "values >= 0, and 0 in populations that do not adapt", beta),
     ):
-        require(node, f"{'parameters' if _is_drawn(name, constants) else 'unused'}/{name}", holds, rule, found)
+        place = "parameters" if _is_drawn(name, constants) else "unused"
+        place = START if population.model is not None and name in population.model.learnt else place
+        require(node, f"{place}/{name}", holds, rule, found)
 
 
 class _Part(NamedTuple):
@@ -430,24 +466,26 @@ def _read_projection(group: h5py.Group, pair: Pair, config: NetworkConfig) -> np
 
 def _read_readout(
     group: h5py.Group, populations: list[Population], config: NetworkConfig
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, int]]:
-    """Weights (N, n_out), bias (n_out,), log_std and the widths of the outputs."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, int], np.ndarray]:
+    """Weights (N, n_out), bias (n_out,), log_std, the widths of the outputs, and the time constant in ms, ()."""
     names = read_names(group, "order")
     require(group, "@order", names == [READOUT], f"the names {[READOUT]}, {READS}", names)
     require_only(group, names, ("order",))
     node = group_of(group, READOUT)
     require_only(node, ("tau", "weight", "bias", "log_std"), ("sources", "outputs", "learnt"))
-    require_attributes(node, _readout_texts(populations, "log_std" in node), "the value " + READS)
+    require_attributes(node, _readout_texts(populations, config, "log_std" in node), "the value " + READS)
     outputs = read_outputs(node)
     n_out = sum(outputs.values())
     tau = store.read(node, "tau", "f", ())
-    rule = f"{OF_CONFIGURATION}, {config.tau_out_ms!r}"
-    require(node, "tau", tau == config.tau_out_ms, rule, tau)
+    if TAU_OUT in parameters_learnt(config.learnt):
+        require(node, "tau", np.isfinite(tau) & (tau > 0) & (tau <= LARGEST), f"a value in 0..{LARGEST:g}", tau)
+    else:
+        require(node, "tau", tau == config.tau_out_ms, f"{OF_CONFIGURATION}, {config.tau_out_ms!r}", tau)
     require_attributes(node["tau"], {"units": "ms"}, "the unit")
     weight = read_single(node, "weight", (config.n_neurons, n_out))
     bias = read_single(node, "bias", (n_out,))
     log_std = read_single(node, "log_std", (None,), LARGEST_LOG_STD) if "log_std" in node else np.empty(0)
-    return weight, bias, log_std, outputs
+    return weight, bias, log_std, outputs, tau
 
 
 def read_outputs(group: h5py.Group) -> dict[str, int]:

@@ -62,7 +62,9 @@ def constants_of(model: NeuronModel, config: NetworkConfig) -> dict[str, Constan
     own = {row.name: row for row in model.parameters}
     found = {}
     for name, value in getattr(module, f"PARAMETERS_{model.name}").items():
-        if value is None:
+        if name in model.learnt:
+            found[name] = Constant(None, unit_of(model, name), "learnt")
+        elif value is None:
             key, unit, meaning = _GIVEN[name]
             found[name] = Constant(None if key is None else float(getattr(config, key)), unit, meaning)
         else:
@@ -94,7 +96,7 @@ def unit_of(model: NeuronModel, name: str) -> str:
 
 def model_texts(model: NeuronModel) -> dict[str, Any]:
     """Attributes of a model: its strings, and the variables that synapses add to."""
-    texts = {key: value for key, value in model._asdict().items() if key not in ("name", "parameters")}
+    texts = {key: value for key, value in model._asdict().items() if key not in ("name", "parameters", "learnt")}
     port, kept = texts.pop("synaptic"), texts.pop("kept")
     return texts | {
         "initial": json.dumps(dict(model.initial)),

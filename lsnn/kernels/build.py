@@ -24,7 +24,7 @@ STEP = "from lsnn.kernels.step import scratch_of, step\n"
 STEPS = "from lsnn.kernels.step import scratch_of, step, step_back\n"
 UPDATE = "slot, ring, cells, state, x, spikes, blocked"
 NEEDS = "row, weights, record, gamma, needed"
-ADJOINT = "slot, ring, row, weights, record, adjoint, g_spikes, gamma, through_reset"
+ADJOINT = "slot, ring, row, weights, record, adjoint, gradient, g_spikes, gamma, through_reset"
 
 
 def _template(name: str, *changes: tuple[str, str]) -> str:

@@ -92,6 +92,9 @@ class Gradient(NamedTuple):
     recurrent: np.ndarray  # (S_rec,)
     readout: np.ndarray  # (N, n_out, 8) of weight times gain, lane by lane
     bias: np.ndarray  # (n_out, 8) lane by lane
+    constants: np.ndarray  # (n, 8) of the cells' constants, lane by lane; (0, 8) unless a parameter learns
+    start: np.ndarray  # (n_slots, 8) of the state variables at the start, likewise
+    kappa: np.ndarray  # (1,) of the readout's decay, 0 unless it learns
 
 
 class Adjoint(NamedTuple):
@@ -128,8 +131,12 @@ def record_zeros(
     )
 
 
-def gradient_zeros(weights: Weights) -> Gradient:
-    """A gradient to add to, in the shapes and precision of the weights."""
+def gradient_zeros(weights: Weights, n_slots: int = 0) -> Gradient:
+    """A gradient to add to, in the shapes and precision of the weights.
+
+    Args:
+        n_slots: those of the network, where parameters of its neurons learn; else 0.
+    """
     n_neurons, n_out = weights.readout.weight.shape
     dtype = weights.readout.weight.dtype
     return Gradient(
@@ -137,6 +144,9 @@ def gradient_zeros(weights: Weights) -> Gradient:
         np.zeros_like(weights.recurrent_back.weight),
         aligned_zeros((n_neurons, n_out, LANES), dtype),
         aligned_zeros((n_out, LANES), dtype),
+        aligned_zeros((len(weights.cells.constants) if n_slots else 0, LANES), dtype),
+        aligned_zeros((n_slots, LANES), dtype),
+        np.zeros(1),
     )
 
 

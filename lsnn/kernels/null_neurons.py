@@ -16,6 +16,6 @@ def needs_of_neurons(row, weights, record, gamma, needed):
 
 
 @njit
-def adjoint_of_neurons(slot, ring, row, weights, record, adjoint, g_spikes, gamma, through_reset):
+def adjoint_of_neurons(slot, ring, row, weights, record, adjoint, gradient, g_spikes, gamma, through_reset):
     """One step of every group backwards."""
     raise NotImplementedError

@@ -77,4 +77,4 @@ def step_back(t, row, weights, record, g_y, g_z, gamma, through_reset, adjoint, 
             credit(from_inputs, input_spikes, inputs, n_inputs, tile, base, adjoint.current, gradient.inputs)
             if form == TILED:
                 gather_tile(from_neurons, needed, n_needed, tile, base, adjoint.current, adjoint.reached)
-    adjoint_of_neurons(slot, ring, row, weights, record, adjoint, g_z, gamma, through_reset)
+    adjoint_of_neurons(slot, ring, row, weights, record, adjoint, gradient, g_z, gamma, through_reset)

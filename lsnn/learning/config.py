@@ -15,7 +15,7 @@ POSITIVE = (
 )  # fmt: skip
 NOT_NEGATIVE = (
     "anneal_iterations", "mean_norm", "input_rate", "recurrent_rate", "weight_decay", "value_weight", "entropy_weight",
-    "rate_weight", "auxiliary_weight", "auxiliary_until", "l1", "temperature", "theta_new",
+    "rate_weight", "auxiliary_weight", "auxiliary_until", "l1", "temperature", "theta_new", "parameter_rate",
 )  # fmt: skip
 AT_MOST = {"learning_rate": 1.0, "final_learning_rate": 1.0}  # normalised weight: a threshold each iteration
 
@@ -59,6 +59,12 @@ class LearningConfig:
         "slowly",
     )
     recurrent_rate: float = parameter(1.0, "factor on the learning rate of recurrent weights")
+    parameter_rate: float = parameter(
+        1.0, "factor on the learning rate of the parameters in `network.learnt`, which learn by their logarithm"
+    )
+    parameter_range: float = parameter(
+        10.0, "a parameter in `network.learnt` stays within so many times its value at the start"
+    )
     weight_decay: float = parameter(0.0, "decay of the weights, times the learning rate, an iteration")
     average_rate: float = parameter(
         0.01,
@@ -115,7 +121,7 @@ class LearningConfig:
         for name in ("average_rate", "exploded_shrink"):
             _require(getattr(self, name) <= 1, name, "must be <= 1", getattr(self, name))
         _require(0 <= self.gae_lambda <= 1, "gae_lambda", "must lie in [0, 1]", self.gae_lambda)
-        for name in ("epochs", "hold_ms"):
+        for name in ("epochs", "hold_ms", "parameter_range"):
             _require(getattr(self, name) >= 1, name, "must be >= 1", getattr(self, name))
         for name in POSITIVE:
             _require(getattr(self, name) > 0, name, "must be > 0", getattr(self, name))

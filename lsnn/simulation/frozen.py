@@ -104,9 +104,11 @@ def population_names(network: Network) -> np.ndarray:
 
 def neurons_of(network: Network) -> pandas.DataFrame:
     """A row a neuron: population, model, tau_m_ms, beta."""
+    tau_m_ms = 1000 * network.parameter("tau_m") if "tau_m" in network.learnt else network.tau_m_ms
+    beta = np.nan_to_num(network.parameter("beta")) if "beta" in network.learnt else network.beta
     models = [group.model.model.name for group in network.groups for _ in range(group.size)]
     return pandas.DataFrame(
-        {"population": population_names(network), "model": models, "tau_m_ms": network.tau_m_ms, "beta": network.beta},
+        {"population": population_names(network), "model": models, "tau_m_ms": tau_m_ms, "beta": beta},
         pandas.RangeIndex(network.config.n_neurons, name="neuron"),
     )
 

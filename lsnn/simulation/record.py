@@ -169,7 +169,10 @@ class SimulationRecord:
         network, neurons = self.network, b["neuron"].values
         models = {group.model.model.threshold for group, _ in groups_with(network, "b")}
         require(models == {ALIF.threshold}, "threshold", f"{ALIF.threshold!r}, of `alif`, to be told from b", models)
-        found = network.config.b0 + xarray.DataArray(network.beta[neurons], {"neuron": neurons}, "neuron") * b
+        b0, beta = (
+            xarray.DataArray(network.parameter(name)[neurons], {"neuron": neurons}, "neuron") for name in ("b0", "beta")
+        )
+        found = b0 + beta * b
         found.name, found.attrs = "threshold", {"units": "unit of v"}
         return found.transpose("episode", "time", "neuron")
 

@@ -264,9 +264,9 @@ def threshold_beta(network: Network) -> np.ndarray:
     """beta of the neurons whose threshold is b0 + beta b with the network's own b0 and beta, 0 of others; (N,)."""
     beta = np.zeros_like(network.beta)
     for model, group in zip(network.config.models, network.groups, strict=True):
-        own = {row.name for row in model.parameters}
+        own = {row.name for row in model.parameters if row.name not in model.learnt}
         if model.threshold == ALIF.threshold and not own & {"b0", "beta"}:
-            beta[group.neurons] = network.beta[group.neurons]
+            beta[group.neurons] = group.given.get("beta", network.beta[group.neurons])
     return beta
 
 

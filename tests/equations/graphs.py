@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.numpy import exp
 
-from tests.equations.zoo import D_MAX, DT, GAMMA, KAPPA, N_IN, ZOO, N, Network
+from tests.equations.zoo import D_MAX, DT, GAMMA, KAPPA, N_IN, ZOO, N, Network, parameters_of
 from tests.kernels.autodiff import dense, input_current
 
 
@@ -50,8 +50,8 @@ class Exponential(Lif):
     variables = ("v", "b", "I")
 
     def move(self, s, current, p, dt):
-        a, d, tau_s = exp(-dt / p.tau_m), exp(-dt / 0.005), 0.005
-        v = a * s["v"] + tau_s / (p.tau_m - tau_s) * (a - d) * s["I"]
+        a, d = exp(-dt / p.tau_m), exp(-dt / p.tau_s)
+        v = a * s["v"] + p.tau_s / (p.tau_m - p.tau_s) * (a - d) * s["I"]
         return {"v": v, "b": s["b"] * exp(-dt / p.tau_a), "I": d * s["I"]}
 
     def reset(self, s, p):
@@ -78,35 +78,35 @@ class TwoTimeConstants(Lif):
     variables = ("v", "b", "b_fast")
 
     def move(self, s, current, p, dt):
-        return super().move(s, current, p, dt) | {"b_fast": s["b_fast"] * exp(-dt / 0.1)}
+        return super().move(s, current, p, dt) | {"b_fast": s["b_fast"] * exp(-dt / p.tau_fast)}
 
     def threshold(self, s, p):
-        return p.b0 + p.beta * s["b"] + 0.17 * s["b_fast"]
+        return p.b0 + p.beta * s["b"] + p.beta_fast * s["b_fast"]
 
     def reset(self, s, p):
-        return super().reset(s, p) | {"b_fast": s["b_fast"] + exp(DT / 0.1) - 1}
+        return super().reset(s, p) | {"b_fast": s["b_fast"] + exp(DT / p.tau_fast) - 1}
 
 
 class Izhikevich:
-    """In mV and ms inside: v in mV is 1000 v, u and I in mV/ms are as they are."""
+    """In mV and ms inside: v in mV is 1000 v, u and I in mV/ms are as they are, b in 1/ms is b/1000."""
 
     variables = ("v", "u")
     synaptic = "I"
 
     def start(self, p):
-        return {"v": -0.07, "u": -14.0}
+        return {"v": -0.07, "u": -0.07 * p.b}
 
     def move(self, s, current, p, dt):
         v = 1000 * s["v"]
         dv = 0.04 * v**2 + 5 * v + 140 - s["u"] + current
         v_next = jnp.where(p.free, (v + 1000 * dt * dv) / 1000, s["v"])
-        return {"v": v_next, "u": s["u"] + dt / p.tau_a * (0.2 * v - s["u"])}
+        return {"v": v_next, "u": s["u"] + dt / p.tau_a * (p.b / 1000 * v - s["u"])}
 
     def distance(self, s, p):
         return (1000 * s["v"] + 35) / 35
 
     def reset(self, s, p):
-        return {"v": -0.065 + 0 * s["v"], "u": s["u"] + 2}
+        return {"v": p.c + 0 * s["v"], "u": s["u"] + p.d}
 
 
 class Adex:
@@ -114,19 +114,20 @@ class Adex:
     synaptic = "I"
 
     def start(self, p):
-        return {"v": -0.0706, "w": 0.0}
+        return {"v": p.E_L, "w": 0.0}
 
     def move(self, s, current, p, dt):
         v, w = s["v"], s["w"]
-        spike_current = 30e-9 * 2e-3 * exp(jnp.clip((v + 50.4e-3) / 2e-3, -20, 5))
-        dv = (-30e-9 * (v + 70.6e-3) + spike_current - w + current) / 281e-12
-        return {"v": jnp.where(p.free, v + dt * dv, v), "w": w + dt / p.tau_a * (4e-9 * (v + 70.6e-3) - w)}
+        spike_current = p.g_L * p.Delta_T * exp(jnp.clip((v - p.V_T) / p.Delta_T, -20, 5))
+        dv = (-p.g_L * (v - p.E_L) + spike_current - w + current) / p.C
+        return {"v": jnp.where(p.free, v + dt * dv, v), "w": w + dt / p.tau_a * (p.a * (v - p.E_L) - w)}
 
     def distance(self, s, p):
-        return (s["v"] + 40.4e-3) / 30.2e-3
+        peak = p.V_T + 5 * p.Delta_T
+        return (s["v"] - peak) / (peak - p.E_L)
 
     def reset(self, s, p):
-        return {"v": -70.6e-3 + 0 * s["v"], "w": s["w"] + 80.5e-12}
+        return {"v": p.V_r + 0 * s["v"], "w": s["w"] + p.b}
 
 
 class Conductance:
@@ -136,19 +137,19 @@ class Conductance:
     synaptic = "g"
 
     def start(self, p):
-        return {"v": -0.07, "g": 0.0}
+        return {"v": p.E_L, "g": 0.0}
 
     def move(self, s, current, p, dt):
-        total = 10e-9 + s["g"]
-        towards = (10e-9 * -70e-3 + s["g"] * 0.0) / total
-        v = towards + (s["v"] - towards) * exp(-dt * total / 200e-12)
-        return {"v": jnp.where(p.free, v, s["v"]), "g": s["g"] * exp(-dt / 4e-3)}
+        total = p.g_L + s["g"]
+        towards = (p.g_L * p.E_L + s["g"] * p.E_e) / total
+        v = towards + (s["v"] - towards) * exp(-dt * total / p.C)
+        return {"v": jnp.where(p.free, v, s["v"]), "g": s["g"] * exp(-dt / p.tau_s)}
 
     def distance(self, s, p):
         return (s["v"] + 52e-3) / 15e-3
 
     def reset(self, s, p):
-        return {"v": -68e-3 + 0 * s["v"], "g": s["g"]}
+        return {"v": p.v_reset + 0 * s["v"], "g": s["g"]}
 
 
 class Functions:
@@ -201,10 +202,10 @@ class Carry(NamedTuple):
     r: jnp.ndarray
 
 
-def step_of(group, state, since, current, detach_reset):
+def step_of(group, parameters, state, since, current, detach_reset):
     """One step of a group: its state at the threshold, after the reset, spikes and steps since the last."""
     model, by_hand = group.model.model, BY_HAND[group.model.model.name]
-    p = SimpleNamespace(**group.given, free=since + 1 >= jnp.rint(group.given["t_ref"] / DT))
+    p = SimpleNamespace(**(group.given | parameters), free=since + 1 >= jnp.rint(group.given["t_ref"] / DT))
     if by_hand.synaptic in by_hand.variables:
         state = state | {by_hand.synaptic: state[by_hand.synaptic] + current}
     for _ in range(model.substeps):
@@ -218,15 +219,15 @@ def step_of(group, state, since, current, detach_reset):
 
 def simulate(network: Network, weights, x, detach_reset):
     """z (T, E, N) and y (T, E, n_out)."""
-    n_episodes = x.shape[1]
+    n_episodes, parameters = x.shape[1], weights["parameters"]
     W_in = dense(network.inputs, weights["inputs"], N_IN, N, D_MAX)
     W_rec = dense(network.recurrent, weights["recurrent"], N, N, D_MAX)
 
     def advance(carry, from_input):
         current = from_input + jnp.einsum("dei,dij->ej", carry.delay_line, W_rec)
         parts = [
-            step_of(group, state, since, current[:, group.neurons], detach_reset)
-            for group, state, since in zip(network.groups, carry.states, carry.since, strict=True)
+            step_of(group, own, state, since, current[:, group.neurons], detach_reset)
+            for group, own, state, since in zip(network.groups, parameters, carry.states, carry.since, strict=True)
         ]
         states, z, since = (list(column) for column in zip(*parts, strict=True))
         z = jnp.concatenate(z, axis=1)
@@ -234,7 +235,7 @@ def simulate(network: Network, weights, x, detach_reset):
         return Carry(states, since, jnp.concatenate([z[None], carry.delay_line[:-1]]), r), (z, r + weights["bias"])
 
     start = Carry(
-        [rest(group, n_episodes) for group in network.groups],
+        [rest(group, own, n_episodes) for group, own in zip(network.groups, parameters, strict=True)],
         [jnp.full((n_episodes, group.size), 1_000_000) for group in network.groups],
         jnp.zeros((D_MAX, n_episodes, N)),
         jnp.zeros((n_episodes, len(weights["bias"]))),
@@ -242,15 +243,18 @@ def simulate(network: Network, weights, x, detach_reset):
     return jax.lax.scan(advance, start, input_current(x, W_in))[1]
 
 
-def rest(group, n_episodes):
+def rest(group, parameters, n_episodes):
     """The state at the start."""
-    by_hand = BY_HAND[group.model.model.name]
-    values = by_hand.start(group.given) if hasattr(by_hand, "start") else {}
-    return {name: jnp.full((n_episodes, group.size), values.get(name, 0.0)) for name in by_hand.variables}
+    by_hand, shape = BY_HAND[group.model.model.name], (n_episodes, group.size)
+    values = by_hand.start(SimpleNamespace(**parameters)) if hasattr(by_hand, "start") else {}
+    return {name: jnp.broadcast_to(values.get(name, 0.0), shape) for name in by_hand.variables}
 
 
 def gradients(network: Network, x, g_y, g_z, detach_reset=False):
-    """Gradients of L = sum(g_y * y) + sum(g_z * z) in a dict, and `z` (T, E, N) of the run."""
+    """Gradients of L = sum(g_y * y) + sum(g_z * z) in a dict, and `z` (T, E, N) of the run.
+
+    `parameters`: of each group, by name, as `zoo.parameters_of` gives their values.
+    """
     assert len(BY_HAND) == len(ZOO)
     x = jnp.asarray(x, jnp.float64)
 
@@ -260,5 +264,6 @@ def gradients(network: Network, x, g_y, g_z, detach_reset=False):
 
     named = {"inputs": network.inputs.weight, "recurrent": network.recurrent.weight}
     weights = named | {"W_out": network.W_out, "bias": network.bias}
-    gradient, run = jax.jit(jax.grad(loss, has_aux=True))({k: jnp.asarray(w) for k, w in weights.items()})
-    return {name: np.asarray(value) for name, value in (gradient | run).items()}
+    weights |= {"parameters": [parameters_of(group) for group in network.groups]}
+    gradient, run = jax.jit(jax.grad(loss, has_aux=True))(jax.tree.map(jnp.asarray, weights))
+    return jax.tree.map(np.asarray, gradient | run)

@@ -11,7 +11,7 @@ STEPS = 160
 
 @pytest.fixture(scope="module")
 def case():
-    network, x = zoo.random_zoo(3), zoo.random_input(4, STEPS)
+    network, x = zoo.that_learns(zoo.random_zoo(3), 7), zoo.random_input(4, STEPS)
     g = np.random.default_rng(5)
     outside = g.standard_normal((STEPS, x.shape[1], zoo.N_OUT)), 0.3 * g.standard_normal(zoo.N)
     return network, x, zoo.record_of(network, x), outside
@@ -53,8 +53,32 @@ def test_gradient_of_the_readout(both):
         assert_close(found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("index", range(len(zoo.ZOO)), ids=zoo.NAMES)
+def test_gradient_of_the_parameters_of_a_model(index, case, both):
+    network, values = case[0], zoo.parameters_of(case[0].groups[index])
+    learnt = network.models[index].learnt
+    assert set(both[0]["parameters"][index]) == set(learnt) == set(values) - {"t_ref"}
+    for name in learnt:
+        unit = np.where(values[name] == 0, 0.01, values[name])
+        found, expected = (gradient["parameters"][index][name] * unit for gradient in both)
+        scale = np.abs(expected).max()
+        assert scale > 1e-6, name
+        assert_close(found, expected, rtol=1e-6, atol=1e-9 * scale)
+
+
+@pytest.mark.long
+def test_that_parameters_learn_changes_no_spike_and_no_gradient_of_a_weight(case):
+    _, x, _, outside = case
+    frozen, learning = zoo.random_zoo(3), zoo.that_learns(zoo.random_zoo(3), 0, spread=0.0)
+    records = [zoo.record_of(each, x) for each in (frozen, learning)]
+    np.testing.assert_array_equal(records[0].spikes, records[1].spikes)
+    plain, found = (zoo.gradient_of(each, r, *outside) for each, r in zip((frozen, learning), records, strict=True))
+    for part in ("inputs", "recurrent", "W_out", "bias"):
+        np.testing.assert_array_equal(found[part], plain[part])
+
+
 def test_single_precision_is_near_double():
-    network, x = zoo.random_zoo(3), zoo.random_input(4, 40)
+    network, x = zoo.that_learns(zoo.random_zoo(3), 7), zoo.random_input(4, 40)
     g = np.random.default_rng(6)
     outside = g.standard_normal((40, x.shape[1], zoo.N_OUT)), 0.3 * g.standard_normal(zoo.N)
     records = [zoo.record_of(network, x, dtype) for dtype in (np.float32, np.float64)]

@@ -20,7 +20,15 @@ from lsnn.kernels.layout import (
 from lsnn.kernels.reference import Wiring
 from lsnn.kernels.simd import LANES
 from lsnn.neurons import ALIF, MODELS, NeuronModel, Parameter
-from lsnn.populations import Group, cells_of, effect_of, slots_of, variables_of
+from lsnn.populations import (
+    Group,
+    cells_of,
+    effect_of,
+    gradients_of_parameters,
+    parameter_of,
+    slots_of,
+    variables_of,
+)
 
 DT, D_MAX, N_IN, N_OUT, PER_GROUP, GAMMA = 0.001, 6, 12, 3, 5, 0.3
 KAPPA = float(np.exp(-1 / 20))
@@ -95,6 +103,11 @@ class Network(NamedTuple):
     W_out: np.ndarray  # (N, N_OUT), not yet times 1 - kappa
     bias: np.ndarray
 
+    @property
+    def models(self) -> tuple[NeuronModel, ...]:
+        """Of the groups."""
+        return tuple(group.model.model for group in self.groups)
+
 
 def random_zoo(seed: int) -> Network:
     """Random wiring; parameters that the network holds differ between neurons."""
@@ -114,6 +127,23 @@ def random_zoo(seed: int) -> Network:
     unit = effect_of(groups, DT) * np.repeat([DRIVE.get(name, 1.0) for name in NAMES], PER_GROUP)
     inputs, recurrent = _wiring(g, N_IN, 0.25, 0.3, unit), _wiring(g, N, 0.0, 0.25, unit)
     return Network(groups, inputs, recurrent, g.standard_normal((N, N_OUT)), g.standard_normal(N_OUT))
+
+
+def that_learns(network: Network, seed: int, spread: float = 0.05) -> Network:
+    """The same network whose parameters all learn; those that a model has of its own differ by up to a `spread`."""
+    g, groups = np.random.default_rng(seed), []
+    for group in network.groups:
+        learnt = tuple(name for name in group.model.parameters if name != "t_ref")
+        own = {name: value for name, value in group.model.parameters.items() if value is not None}
+        values = {name: value * (1 + spread * g.uniform(-1, 1, group.size)) for name, value in own.items()}
+        model = host_model(group.model.model._replace(learnt=learnt))
+        groups.append(Group(model, group.neurons, {**group.given, **values}))
+    return network._replace(groups=groups)
+
+
+def parameters_of(group: Group) -> dict[str, np.ndarray]:
+    """Values of all parameters of a group, (n,) each."""
+    return {name: parameter_of(group, name) for name in group.model.parameters}
 
 
 def _wiring(g: np.random.Generator, n_pre: int, mean: float, spread: float, unit: np.ndarray) -> Wiring:
@@ -156,7 +186,7 @@ def record_of(network: Network, x: np.ndarray, dtype=np.float64) -> Record:
     record = record_zeros(len(x), N, n_slots, N_IN, N_OUT, dtype)
     record.input_spikes[:] = np.packbits(x.astype(bool), axis=1, bitorder="little")[:, 0]
     state = state_zeros(N, n_slots, N_OUT, D_MAX + 1, dtype)
-    network_module(ZOO).replay(0, compiled_weights(network, dtype), state, record)
+    network_module(network.models).replay(0, compiled_weights(network, dtype), state, record)
     return record
 
 
@@ -175,14 +205,19 @@ def gradient_of(network: Network, record: Record, g_y: np.ndarray, g_z: np.ndarr
     dtype = record.x.dtype.type
     weights = compiled_weights(network, dtype)
     adjoint = adjoint_zeros(N, record.x.shape[1], N_OUT, D_MAX + 1, dtype)
-    gradient = gradient_zeros(weights)
+    gradient = gradient_zeros(weights, record.x.shape[1] if any(model.learnt for model in network.models) else 0)
     lanes_last = np.ascontiguousarray(np.moveaxis(g_y, 1, 2), dtype)
     through_reset = dtype(not detach_reset)
-    back = network_module(ZOO).back
+    back = network_module(network.models).back
     back(0, weights, record, lanes_last, g_z.astype(dtype), dtype(GAMMA), through_reset, adjoint, gradient)
     return {
         "inputs": gradient.inputs,
         "recurrent": gradient.recurrent,
         "W_out": gradient.readout.sum(-1) * (1 - KAPPA),
         "bias": gradient.bias.sum(-1),
+        "parameters": _of_parameters(network, gradient.constants.sum(-1), adjoint.x.sum(-1)),
     }
+
+
+def _of_parameters(network: Network, of_constants: np.ndarray, of_start: np.ndarray) -> list[dict[str, np.ndarray]]:
+    return gradients_of_parameters(network.groups, DT, of_constants, of_start) if len(of_constants) else []
