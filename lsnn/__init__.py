@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lsnn.arrays.creating import create as create
+    from lsnn.arrays.fitting import fit as fit
+    from lsnn.arrays.spikes import spikes_from_times as spikes_from_times
     from lsnn.errors import InputError as InputError
     from lsnn.files.results import compare as compare
     from lsnn.files.results import open_result as open_result
@@ -16,11 +19,14 @@ PUBLIC = {
     "Simulation": "lsnn.simulation.simulation",
     "SimulationRecord": "lsnn.simulation.record",
     "compare": "lsnn.files.results",
+    "create": "lsnn.arrays.creating",
+    "fit": "lsnn.arrays.fitting",
     "load": "lsnn.simulation.frozen",
     "ms": "brian2",
     "open_result": "lsnn.files.results",
     "second": "brian2",
     "simulate": "lsnn.simulation.simulation",
+    "spikes_from_times": "lsnn.arrays.spikes",
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lsnn import fit, tried
+from lsnn import forms, tried
 from lsnn.errors import InputError
 from lsnn.kernels.build import network_module, roll_out_module
 from lsnn.kernels.layout import (
@@ -68,7 +68,7 @@ class Block:
         require_integer("segment", segment, 0, 2**31)
         require_flag("keep_states", keep_states)
         require_flag("gradient", gradient)
-        self.of_task, self.of_network = fit.form_of_task(task), fit.sizes_of(network, dtype)
+        self.of_task, self.of_network = forms.form_of_task(task), forms.sizes_of(network, dtype)
         self.cells = cells_of(network.groups, network.config.dt_ms / 1000)
         self.steps, self.dtype, self.segment = int(steps), self.of_network.dtype.type, int(min(segment or steps, steps))
         self.sizes = (network.config.n_neurons, network.n_slots, network.n_out, network.ring)
@@ -89,7 +89,7 @@ class Block:
         )
         self.task_state = np.zeros((LANES, task.n_state))
         self.t = 0
-        self.forms = {type(arrays): fit.form_of(arrays) for arrays in (self.state, self.record, self.trace)}
+        self.forms = {type(arrays): forms.form_of(arrays) for arrays in (self.state, self.record, self.trace)}
         self.fitting: Weights | None = None  # those checked last, if nothing can have changed them
         models = network.config.models
         self.module = roll_out_module(
@@ -115,11 +115,11 @@ class Block:
             InputError: not eight keys, a task of another family than the block's, or a network that has not the input
                 cells or readouts that it needs.
         """
-        fit.require_task(task, self.of_task)
-        fit.require_columns(self.of_task, self.of_network)
+        forms.require_task(task, self.of_task)
+        forms.require_columns(self.of_task, self.of_network)
         self.keys = keys_of("keys", keys, LANES)
-        self.parameters = fit.parameters_of("parameters of the task", task)
-        self.encoder = fit.parameters_of("parameters of the encoder", task.encoder)
+        self.parameters = forms.parameters_of("parameters of the task", task)
+        self.encoder = forms.parameters_of("parameters of the encoder", task.encoder)
         self.state = state_zeros(*self.sizes, self.dtype)
         self._require_task_side()
         self.trace.observation[:] = 0
@@ -185,26 +185,26 @@ class Block:
         require_integer("hold", hold, 1, 2**31)
         if not isinstance(mean_norm, float) or mean_norm != np.inf:
             require_number("mean_norm", mean_norm, 0.0)
-        return fit.log_spread_of(log_std, self.of_task)
+        return forms.log_spread_of(log_std, self.of_task)
 
     def _require_task_side(self) -> None:
         """Whether keys, state of the task and trace are still what compiled code needs."""
         require_array("keys of the block", self.keys, (LANES,), np.dtype(np.uint64))
         require_array("task_state of the block", self.task_state, (LANES, self.of_task.n_state), np.dtype(float))
-        fit.require_form("trace", self.trace, Trace, self.forms[Trace])
+        forms.require_form("trace", self.trace, Trace, self.forms[Trace])
 
     def _require_fit(self, weights: Weights) -> None:
         """Whether weights, state, record and the task's side are what compiled code needs."""
         self._require_weights(weights)
         self._require_task_side()
-        fit.require_form("state", self.state, State, self.forms[State])
-        fit.require_form("record", self.record, Record, self.forms[Record])
+        forms.require_form("state", self.state, State, self.forms[State])
+        forms.require_form("record", self.record, Record, self.forms[Record])
 
     def _require_weights(self, weights: Weights) -> None:
         """Whether weights fit; those that cannot have changed since are not looked at again."""
         if self.fitting is not None and weights is self.fitting:
             return
-        fit.require_weights(weights, self.of_network, self.cells)
+        forms.require_weights(weights, self.of_network, self.cells)
         frozen = not any(array.flags.writeable for part in weights for array in part)
         self.fitting = weights if frozen else None
 
@@ -247,10 +247,10 @@ class Block:
         require_integer("first", first, 0)
         require_kind("record", record, Record)
         self._require_weights(weights)
-        fit.require_form("state", state, State, self.forms[State])
+        forms.require_form("state", state, State, self.forms[State])
         steps = len(record.y)
         form = {name: ((steps, *shape[1:]), dtype) for name, (shape, dtype) in self.forms[Record].items()}
-        fit.require_form("record", record, Record, form)
+        forms.require_form("record", record, Record, form)
         self.passes.replay(first, weights, state, record)
 
     def first_not_finite(self, weights: Weights, slots: np.ndarray) -> tuple[int, int, float] | None:
@@ -272,7 +272,7 @@ class Block:
     def _require_replay(self, weights: Weights) -> None:
         """Whether weights and record fit; the record will be whole."""
         self._require_weights(weights)
-        fit.require_form("record", self.record, Record, self.forms[Record])
+        forms.require_form("record", self.record, Record, self.forms[Record])
         self.whole = True
 
     def back(self, weights: Weights, g_y: np.ndarray, g_z: np.ndarray, gamma: float, detach_reset: bool) -> Gradient:
@@ -313,7 +313,7 @@ class Block:
     ) -> tuple[np.ndarray, np.ndarray]:
         """g_y and g_z in the block's precision; InputError unless the arguments of `back` fit."""
         self._require_weights(weights)
-        fit.require_form("record", self.record, Record, self.forms[Record])
+        forms.require_form("record", self.record, Record, self.forms[Record])
         require(self.whole, "a block", "rolled out to its end before a gradient is asked for", f"one at step {self.t}")
         require_number("gamma", gamma, 0.0)
         require_flag("detach_reset", detach_reset)

@@ -14,9 +14,8 @@ import numpy as np
 from lsnn import guards
 from lsnn.blocks import Threads
 from lsnn.errors import InputError
-from lsnn.kernels.layout import Gradient
 from lsnn.kernels.simd import LANES
-from lsnn.learning import calls
+from lsnn.learning import calls, descent
 from lsnn.learning import parameters as learnt
 from lsnn.learning.config import LearningConfig, first_level, outputs_of
 from lsnn.learning.optimiser import Adam, Arrays, added_up, clip_norm
@@ -25,7 +24,6 @@ from lsnn.network import Network, NetworkConfig, build_network
 from lsnn.seeds import NETWORK_BRANCH, REWIRE_BRANCH, TRAIN_BRANCH, episode_keys
 from lsnn.task import Task
 from lsnn.tried import measured
-from lsnn.wiring import rewire
 from lsnn.workers.cluster import Cluster
 
 
@@ -173,7 +171,8 @@ class MetaLearner:
             target_weight=self.target_weight(), loss=self.task.loss,
         )  # fmt: skip
         parts = self.threads.map(run, self.blocks)
-        return added_up([self._to_units_of_effect(part.weights, part.log_std) for part in parts], learning.shard_norm)
+        found = [descent.by_what_learns(self.network, part.weights) | {"log_std": part.log_std} for part in parts]
+        return added_up(found, learning.shard_norm)
 
     def target_weight(self) -> float:
         """1 for a supervised task; else the auxiliary readout's weight, falling linearly to 0 at `auxiliary_until`."""
@@ -192,18 +191,6 @@ class MetaLearner:
         part = min(1.0, (self.iteration - self.widest_at) / learning.anneal_iterations)
         low, high = learning.final_learning_rate, learning.learning_rate
         return float(low + (high - low) * 0.5 * (1 + np.cos(np.pi * part)))
-
-    def _to_units_of_effect(self, g: Gradient, g_log_std: np.ndarray) -> Arrays:
-        network = self.network
-        theta = np.concatenate([g.inputs, g.recurrent]).astype(float) * network.effect()
-        if network.config.signed:
-            theta *= network.synapses.sign
-        return {
-            "theta": theta,
-            "readout": g.readout.sum(axis=-1).astype(float),
-            "bias": g.bias.sum(axis=-1).astype(float),
-            "log_std": g_log_std,
-        } | learnt.gradient_of(network, g)
 
     def _update(self, gradient: Arrays, row: dict[str, float]) -> tuple[guards.Signs, str]:
         """A step of the optimiser and of DEEP R, or what the guards want instead; what was seen, and the fault."""
@@ -264,34 +251,10 @@ class MetaLearner:
     def _take(self, gradient: Arrays) -> None:
         network, rate = self.network, self.learning_rate()
         change = self.adam.update(gradient, rate)
-        change["theta"][: network.n_input_synapses] *= self.learning.input_rate
-        change["theta"][network.n_input_synapses :] *= self.learning.recurrent_rate
-        theta = network.synapses.theta * (1 - rate * self.learning.weight_decay) + change["theta"]
-        if network.config.signed:
-            theta -= rate * self.learning.l1
-        network.readout += change["readout"]
-        network.bias += change["bias"]
+        descent.take(network, change, self.learning, rate)
         network.log_std = np.maximum(network.log_std + change["log_std"], np.log(self.learning.min_std))
-        network.synapses = network.synapses._replace(theta=theta)
-        network.learn(learnt.moved(network, change, self.learning))
-        self._rewire()
-
-    def _rewire(self) -> None:
-        network, learning = self.network, self.learning
-        if not network.config.rewire:
-            theta = network.synapses.theta
-            theta = np.where(network.one_sign(), np.maximum(theta, 0.0), theta)
-            network.synapses = network.synapses._replace(theta=theta)
-            return
         branch = np.random.SeedSequence(self.seed, spawn_key=(REWIRE_BRANCH, self.adam.step))
-        generator = np.random.Generator(np.random.PCG64(branch))
-        if learning.temperature > 0:
-            noise = generator.standard_normal(len(network.synapses.theta)) * learning.temperature * self.learning_rate()
-            network.synapses = network.synapses._replace(theta=network.synapses.theta + noise)
-        network.synapses, order, fresh = rewire(network.wiring, network.synapses, learning.theta_new, generator)
-        for moments in (self.adam.first, self.adam.second, self.average):
-            moments["theta"] = moments["theta"][order]
-            moments["theta"][fresh] = 0.0
+        descent.rewired(network, self.learning, rate, branch, (self.adam.first, self.adam.second, self.average))
 
     def _counted_return(self, mean_return: float, rolled: Sequence[calls.Rolled]) -> float:
         """What the curriculum goes by: the mean return or, with `curriculum_acting`, what it would have been, had the

@@ -83,8 +83,8 @@ class NetworkConfig:
         unit="–",
         source="read: the reset is differentiated through",
     )
-    learnt: str = parameter(
-        "",
+    learnt: str | None = parameter(
+        None,
         "parameters of the neurons that learn beside the weights, and tau_out: names with commas between, (shared) "
         "behind one of which a population has one value, as in `tau_m, beta, tau_a (shared)`",
         unit="–",

@@ -9,14 +9,14 @@ TAU_OUT = "tau_out"  # the time constant of the readout, which no neuron model h
 SHARED = "(shared)"  # one value for a population, as the flag of Brian2
 
 
-def parameters_learnt(text: str) -> dict[str, bool]:
+def parameters_learnt(text: str | None) -> dict[str, bool]:
     """Each parameter that learns, and whether the neurons of a population share its value.
 
     Raises:
         InputError: a name that is none, or that occurs twice.
     """
     found: dict[str, bool] = {}
-    for part in filter(None, map(str.strip, text.split(","))):
+    for part in filter(None, map(str.strip, (text or "").split(","))):
         name = part.removesuffix(SHARED).strip()
         if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) or name in found:
             rule = f"must be names with commas between, each once, some with {SHARED} behind"

@@ -18,6 +18,7 @@ TRAIN_BRANCH = 1  # worlds of meta-training, by iteration
 TEST_BRANCH = 2  # worlds of the test
 REWIRE_BRANCH = 3  # DEEP R, by step of the optimiser
 VALIDATION_BRANCH = 4  # worlds of the tests on the way
+FIT_BRANCH = 5  # samples of one's own: which are of validation, in which order the others are learnt
 STUDY_BRANCH = 16  # worlds and draws of the experiments on frozen networks, by experiment
 
 # Of a SeedSequence whose entropy is the key of an episode

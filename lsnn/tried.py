@@ -9,7 +9,7 @@ import numpy as np
 from numba.core.errors import NumbaError
 
 from lsnn.errors import DivergedError, InputError
-from lsnn.fit import TaskForm
+from lsnn.forms import TaskForm
 from lsnn.guards import FAULTS
 from lsnn.kernels.layout import State, Trace
 from lsnn.network import Network

@@ -9,8 +9,8 @@ from typing import Any
 from lsnn.configuration import from_mapping, to_mapping
 from lsnn.errors import InputError
 from lsnn.files.network_file import NetworkFile, load_network
-from lsnn.fit import form_of_task
 from lsnn.forecast import check_block
+from lsnn.forms import form_of_task
 from lsnn.learning.config import LearningConfig, outputs_of
 from lsnn.network import NetworkConfig
 from lsnn.task import Encoder, Task

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lsnn.blocks import Block
-from lsnn.fit import LOSSES, require_same_network
+from lsnn.forms import LOSSES, require_same_network
 from lsnn.kernels.layout import Gradient, Weights
 from lsnn.kernels.simd import LANES
 from lsnn.learning import ppo

@@ -1,4 +1,4 @@
-"""A network from a file, with frozen weights: `lsnn.load`."""
+"""A network with frozen weights: `lsnn.load`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,14 +6,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas
+import xarray
 
-from lsnn.configuration import from_mapping
+from lsnn.arrays.spikes import spikes_of
+from lsnn.configuration import from_mapping, to_mapping
 from lsnn.errors import InputError
-from lsnn.files.network_file import load_network, network_sha256
+from lsnn.files.network_file import load_network, network_sha256, save_network
 from lsnn.learning.config import LearningConfig
 from lsnn.network import Network
 from lsnn.populations import Group
-from lsnn.validation import path_of, require_kind
+from lsnn.validation import path_of, require_integer, require_kind
+
+ARRAYS = "arrays"  # what a network learns from in place of a task
 
 
 class Policy(NamedTuple):
@@ -24,25 +28,55 @@ class Policy(NamedTuple):
 
 
 class FrozenNetwork:
-    """A network whose weights do not change. Comes from `lsnn.load`.
+    """A network whose weights do not change. Comes from `lsnn.load`, `lsnn.create` or `lsnn.fit`.
+
+    Called on spikes (samples, steps, cells) it gives its readout, (sample, time, output), from rest with each sample.
 
     Attributes:
-        path: of its file.
         network: the network itself.
+        path: of its file; None of one that comes from no file.
         task: configuration of the task that it was meta-trained on, name to value.
-        command, seed: of its meta-training.
-        history: a row an iteration of meta-training, a DataFrame.
+        command, seed: of its learning.
+        history: a row an iteration of meta-training, or an epoch, a DataFrame.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = path_of("path of a network", path)
-        file = load_network(self.path)
-        self.network: Network = file.network
-        self.task: Mapping[str, Any] = file.config.get("task", {})
-        self.command, self.seed = file.command, file.seed
-        self.history = pandas.DataFrame() if file.history is None else pandas.DataFrame(file.history)
-        learning = _learning(file.config, self.path)
-        self.policy = Policy(learning.hold_ms, learning.mean_norm or np.inf)
+    def __init__(
+        self, network: Network, *, path: Path | None = None, task: Mapping[str, Any] | None = None, command: str = "",
+        seed: int = 0, history: pandas.DataFrame | None = None, policy: Policy | None = None,
+    ) -> None:  # fmt: skip
+        self.network, self.path, self.task = network, path, dict(task or {"name": ARRAYS})
+        self.command, self.seed, self.policy = command, seed, policy or Policy()
+        self.history = pandas.DataFrame() if history is None else history
+
+    def __call__(self, inputs: Any, threads: int = 1) -> xarray.DataArray:
+        """The readout under spikes, zeros and ones (samples, steps, cells): (sample, time, output), time in ms.
+
+        Raises:
+            InputError: no such spikes.
+        """
+        from lsnn.arrays.fitting import outputs_of
+
+        require_integer("threads", threads, 1, 1024)
+        spikes = spikes_of("inputs", inputs, self.network.n_in)
+        y = outputs_of(self.network, spikes, int(threads))
+        dt = self.network.config.dt_ms
+        time = xarray.DataArray(np.arange(y.shape[1]) * dt, dims="time", attrs={"units": "ms"})
+        return xarray.DataArray(y, {"time": time}, ("sample", "time", "output"), "readout", {"units": "1"})
+
+    def save(self, path: str | Path) -> None:
+        """Write a network of `lsnn.create` or `lsnn.fit` to a file that `lsnn.load` reads.
+
+        Raises:
+            InputError: a network that came from a file and is in one already, or no place for a file.
+        """
+        if self.path is not None:
+            raise InputError(f"network: it is in a file already, {self.path}")
+        config = {"task": {"name": ARRAYS}, "network": to_mapping(self.network.config), "learning": {}}
+        history = self.history.rename(columns={"epoch": "iteration", "seconds": "minutes"})
+        if len(history):
+            history["minutes"] /= 60
+        table = history.to_records(index=False) if len(history) else None
+        save_network(path_of("path of a network", path), self.network, config, self.seed, self.command, table)
 
     @property
     def sha256(self) -> str:
@@ -60,9 +94,10 @@ class FrozenNetwork:
         count = {name: int(np.sum(names == name)) for name in dict.fromkeys(names)}
         synapses, inputs = len(network.synapses.theta), network.n_input_synapses
         readouts = ", ".join(f"{name} ({width})" for name, width in network.outputs.items())
+        name = "" if self.path is None else f" {self.path.name!r}"
         return "\n".join(
             [
-                f"<lsnn network {self.path.name!r}, frozen>",
+                f"<lsnn network{name}, frozen>",
                 f"  neurons   {', '.join(f'{n} {name}' for name, n in count.items())}",
                 f"  synapses  {inputs} from {network.n_in} input cells, {synapses - inputs} recurrent",
                 f"  readouts  {readouts}",
@@ -85,7 +120,14 @@ def load(path: str | Path) -> FrozenNetwork:
     Raises:
         InputError: what is there is no network file, or is damaged.
     """
-    return FrozenNetwork(path)
+    place = path_of("path of a network", path)
+    file = load_network(place)
+    learning = _learning(file.config, place)
+    return FrozenNetwork(
+        file.network, path=place, task=file.config.get("task", {}), command=file.command, seed=file.seed,
+        history=None if file.history is None else pandas.DataFrame(file.history),
+        policy=Policy(learning.hold_ms, learning.mean_norm or np.inf),
+    )  # fmt: skip
 
 
 def network_in(network: object) -> tuple[Network, Policy]:

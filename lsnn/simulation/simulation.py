@@ -9,8 +9,8 @@ import numpy as np
 
 from lsnn.blocks import Block, Threads
 from lsnn.errors import InputError
-from lsnn.fit import form_of_task, parameters_of, require_task
 from lsnn.forecast import require_memory
+from lsnn.forms import form_of_task, parameters_of, require_task
 from lsnn.gym_blocks import EnvironmentTask, silence
 from lsnn.interruption import postponed
 from lsnn.kernels.simd import LANES

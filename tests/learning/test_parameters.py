@@ -129,7 +129,9 @@ def test_the_file_keeps_what_is_learnt_and_a_run_goes_on_to_the_same_bits(tmp_pa
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     trained(whole, 4, settings=LEARNING)
     trained(cut, 2, settings=LEARNING)
-    train(resumed_run(cut / CHECKPOINT, "water-maze", None, None, (), "lsnn train --resume"), Budget(iterations=4), cut, 1)
+    train(
+        resumed_run(cut / CHECKPOINT, "water-maze", None, None, (), "lsnn train --resume"), Budget(iterations=4), cut, 1
+    )
     assert_same_run(whole, cut)
     one, other = (load_network(folder / CHECKPOINT).network for folder in (whole, cut))
     for name in NAMES:

@@ -1,0 +1,1 @@
+"""Networks on arrays of one's own: `lsnn.create`, `lsnn.fit`, and a network called on spikes."""

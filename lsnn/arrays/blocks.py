@@ -1,0 +1,49 @@
+"""Eight samples of arrays side by side through a network, forwards and backwards."""
+
+import numpy as np
+
+from lsnn.arrays.spikes import packed
+from lsnn.blocks import in_order_of_network
+from lsnn.kernels.build import network_module
+from lsnn.kernels.layout import Gradient, Weights, adjoint_zeros, gradient_zeros, record_zeros, state_zeros
+from lsnn.kernels.simd import LANES
+from lsnn.network import Network
+from lsnn.parameters import TAU_OUT, parameters_learnt
+from lsnn.readout import gradient_of_kappa
+
+
+class ArrayBlock:
+    """Room for eight samples of some steps; the network starts from rest with each of them.
+
+    Args:
+        network: of which sizes and neuron models count. steps: of a sample.
+    """
+
+    def __init__(self, network: Network, steps: int) -> None:
+        config = network.config
+        self.passes = network_module(config.models)
+        self.steps, self.gamma, self.detach = steps, config.surrogate_gamma, config.detach_reset
+        self.sizes = config.n_neurons, network.n_slots, network.n_out, network.ring
+        self.n_learnt = network.n_slots if any(model.learnt for model in config.models) else 0
+        self.learns_kappa = TAU_OUT in parameters_learnt(config.learnt)
+        n_neurons, n_slots, n_out, _ = self.sizes
+        self.record = record_zeros(steps, n_neurons, n_slots, network.n_in, n_out)
+
+    def forward(self, weights: Weights, spikes: np.ndarray) -> np.ndarray:
+        """The readout (T, n_out, 8) under up to eight samples of input spikes, (n, T, n_in) bool."""
+        self.record.input_spikes[:] = packed(spikes)
+        self.passes.replay(0, weights, state_zeros(*self.sizes), self.record)
+        return self.record.y
+
+    def back(self, weights: Weights, g_y: np.ndarray, g_z: np.ndarray) -> Gradient:
+        """The gradient of the last `forward`: g_y (T, n_out, 8) is dL/dy, g_z (N,) dL/dz of every spike."""
+        gradient, adjoint = gradient_zeros(weights, self.n_learnt), adjoint_zeros(*self.sizes)
+        g_y = np.ascontiguousarray(g_y, np.float32)
+        gamma, through_reset = np.float32(self.gamma), np.float32(0.0 if self.detach else 1.0)
+        self.passes.back(0, weights, self.record, g_y, g_z.astype(np.float32), gamma, through_reset, adjoint, gradient)
+        if self.n_learnt:
+            gradient.start[:] = adjoint.x
+        if self.learns_kappa:
+            readout, never = weights.readout, np.zeros((self.steps, LANES), bool)
+            gradient.kappa[0] = gradient_of_kappa(float(readout.kappa[0]), readout.bias, g_y, self.record.y, never)
+        return in_order_of_network(weights, gradient)

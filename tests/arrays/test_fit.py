@@ -1,0 +1,220 @@
+"""Networks on arrays of one's own: created, called, fitted, saved."""
+
+import numpy as np
+import pytest
+
+import lsnn
+from lsnn.arrays import losses
+from lsnn.arrays.fitting import Data, _Fitting
+from lsnn.blocks import Threads
+from lsnn.errors import InputError
+from lsnn.learning.config import LearningConfig
+
+SMALL = {"n_excitatory": 8, "n_adaptive": 4, "input_gain": 3.0, "tau_out_ms": 10.0}
+STEPS, CELLS = 20, 6
+
+
+def created(seed=0, outputs=2, **settings):
+    return lsnn.create(CELLS, outputs, seed, **(SMALL | settings))
+
+
+def samples(count=44, seed=1):
+    """Two classes: early spikes of the first cells, or of the last; as many spikes in each."""
+    g = np.random.default_rng(seed)
+    labels = g.integers(0, 2, count)
+    spikes = np.zeros((count, STEPS, CELLS), bool)
+    for i, label in enumerate(labels):
+        spikes[i, g.integers(0, 5, 3), 3 * label + np.arange(3)] = True
+        spikes[i, g.integers(8, 13, 3), 3 * (1 - label) + np.arange(3)] = True
+    return spikes, labels
+
+
+def fitted(labels=None, **changes):
+    """After four epochs; with random labels, what is learnt of some samples says nothing of others."""
+    spikes, true = samples()
+    labels = true if labels is None else np.random.default_rng(8).permutation(true)
+    settings = {"epochs": 4, "batch": 20, "threads": 1, "progress": False, "seed": 3} | changes
+    return lsnn.fit(created(), spikes, labels, **settings)
+
+
+def test_spike_times_fall_into_their_steps():
+    spikes = lsnn.spikes_from_times([[(0.0, 1), (2.9, 0)], np.empty((0, 2)), [(0.3, 2)]], steps=3, cells=3)
+    assert spikes.shape == (3, 3, 3) and spikes.sum() == 3
+    assert spikes[0, 0, 1] and spikes[0, 2, 0] and spikes[2, 0, 2]
+    fine = lsnn.spikes_from_times([[(0.3, 0)]], steps=4, cells=1, dt_ms=0.1)
+    assert np.flatnonzero(fine) == [3]
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        ([[(3.0, 0)]], r"times\[0\] must be times within 0..3 ms"),
+        ([[], [(-0.1, 0)]], r"times\[1\] must be times within"),
+        ([[(np.nan, 0)]], "times within"),
+        ([[(0.0, 3)]], "cells within 0..2"),
+        ([[(0.0, 0.5)]], "cells within"),
+        ([[(0.1, 0), (0.9, 0)]], "at most one spike of a cell in a step"),
+        ([[(0.1, 0, 1)]], "rows of a time and a cell"),
+        ([["ab"]], r"times\[0\]"),
+    ],
+)
+def test_spike_times_that_fit_no_step_are_refused(times, message):
+    with pytest.raises(InputError, match=message):
+        lsnn.spikes_from_times(times, steps=3, cells=3)
+
+
+def test_cross_entropy_has_its_hand_numbers_and_slopes():
+    """Two steps, two classes: a mean of 1 and 0 for label 0 loses log(1 + exp(-1))."""
+    y = np.array([[[0.5], [0.0]], [[1.5], [0.0]]])
+    for over, first in (("mean", 1.0), ("max", 1.5), ("last", 1.5)):
+        scored = losses.cross_entropy(y, np.array([0]), over)
+        assert scored.loss[0] == pytest.approx(np.log1p(np.exp(-first)), rel=1e-12) and scored.right[0] == 1
+        assert losses.cross_entropy(y, np.array([1]), over).right[0] == 0
+
+
+@pytest.mark.parametrize("over", ["mean", "max", "last", None])
+def test_slopes_are_those_of_central_differences(over):
+    g = np.random.default_rng(5)
+    y, labels, traces = g.standard_normal((6, 3, 5)), g.integers(0, 3, 5), g.standard_normal((6, 3, 5))
+
+    def score(y):
+        return losses.squared_error(y, traces) if over is None else losses.cross_entropy(y, labels, over)
+
+    slope, found = score(y).slope, np.empty_like(y)
+    for place in np.ndindex(y.shape):
+        step = np.zeros_like(y)
+        step[place] = 1e-6
+        found[place] = (score(y + step).loss.sum() - score(y - step).loss.sum()) / 2e-6
+    np.testing.assert_allclose(found, slope, atol=1e-8)
+    assert np.abs(slope).max() > 0.01
+
+
+def test_a_sample_gives_the_same_bits_alone_and_among_others():
+    network, (spikes, _) = created(), samples(11)
+    y = network(spikes, threads=2)
+    assert y.dims == ("sample", "time", "output") and y.shape == (11, STEPS, 2) and y.time.attrs["units"] == "ms"
+    for i in (0, 7, 10):
+        np.testing.assert_array_equal(network(spikes[i : i + 1].astype(float))[0], y[i])
+    assert len(np.unique(y.values[:, -1, 0])) == 11
+
+
+def test_the_readouts_gradient_is_that_of_central_differences():
+    """With spikes that the readout cannot change, over 11 samples in two blocks."""
+    spikes, labels = samples(11)
+    network = created().network
+    fitting = _Fitting(network, STEPS, LearningConfig(), 16, 0, Threads(1), "cross_entropy", "mean")
+    data = Data(spikes, labels)
+    gradient = fitting._summed(network, data).gradient
+    for array, name in ((network.readout, "readout"), (network.bias, "bias")):
+        for place in list(np.ndindex(array.shape))[::5]:
+            start, sums = array[place], []
+            for step in (1e-2, -1e-2):
+                array[place] = start + step
+                sums.append(fitting._summed(network, data).loss / 11)
+            array[place] = start
+            assert gradient[name][place] == pytest.approx((sums[0] - sums[1]) / 2e-2, rel=1e-3, abs=2e-5)
+
+
+def test_it_learns_and_leaves_the_network_that_it_was_given():
+    network, (spikes, labels) = created(), samples()
+    before = network.sha256
+    found = lsnn.fit(network, spikes, labels, epochs=25, batch=22, learning_rate=0.02, threads=1, progress=False)
+    assert network.sha256 == before and found.network.sha256 != before
+    assert found.history.accuracy.iloc[0] < 0.8 and found.history.accuracy.iloc[-1] == 1.0
+    other, unseen = samples(100, seed=2)
+    assert (found.network(other).mean("time").argmax("output").values == unseen).mean() > 0.9
+    assert found.history.columns.tolist() == ["epoch", "loss", "accuracy", "rate_hz", "seconds"]
+
+
+def test_traces_are_followed():
+    spikes, labels = samples(24)
+    traces = np.zeros((24, STEPS, 2))
+    traces[:, 5:, 0] = np.where(labels, 0.5, -0.5)[:, None]
+    found = lsnn.fit(
+        created(), spikes, traces, loss="squared_error", epochs=30, batch=8, learning_rate=0.02, threads=1,
+        progress=False,
+    )  # fmt: skip
+    assert np.isnan(found.history.accuracy).all()
+    assert found.history.loss.iloc[-1] < 0.3 * np.mean(traces**2) * 2
+
+
+def test_threads_change_no_bit_and_neither_does_a_break():
+    one, two = fitted(), fitted(threads=2)
+    assert one.network.sha256 == two.network.sha256
+    broken = fitted(validation=0.3, patience=1, learning_rate=0.1, labels="random")
+    unbroken = fitted(validation=0.3, learning_rate=0.1, labels="random")
+    assert len(broken.history) < 4
+    gone_on = fitted(validation=0.3, learning_rate=0.1, labels="random", resume=broken)
+    assert gone_on.network.sha256 == unbroken.network.sha256
+    np.testing.assert_array_equal(gone_on.history.loss, unbroken.history.loss)
+    assert fitted(seed=4).network.sha256 != one.network.sha256
+
+
+def test_early_stopping_keeps_the_best_of_validation():
+    found = fitted("random", epochs=30, learning_rate=0.1, final_learning_rate=0.1, validation=0.3, patience=2)
+    history = found.history
+    assert len(history) < 30 and found.best_epoch == history.validation_loss.argmin() + 1
+    assert len(history) == found.best_epoch + 2
+    spikes, labels = samples(30, seed=7)
+    with_others = fitted(validation=(spikes, labels))
+    scored = losses.cross_entropy(with_others.network(spikes).values.transpose(1, 2, 0).astype(float), labels, "mean")
+    assert scored.loss.mean() == pytest.approx(with_others.history.validation_loss.min(), rel=1e-6)
+
+
+def test_parameters_learn_with_the_weights():
+    spikes, labels = samples()
+    network = created(learnt="tau_m, beta, tau_out")
+    found = lsnn.fit(network, spikes, labels, epochs=2, threads=1, progress=False).network.network
+    for name in ("tau_m", "beta", "tau_out"):
+        assert np.abs(np.log(found.parameter(name)[-4:] / network.network.parameter(name)[-4:])).max() > 1e-4
+
+
+def test_a_saved_network_is_read_again(tmp_path):
+    found, (spikes, _) = fitted().network, samples(5)
+    found.save(tmp_path / "own.lsnn.h5")
+    again = lsnn.load(tmp_path / "own.lsnn.h5")
+    assert again.sha256 == found.sha256 and again.task["name"] == "arrays"
+    np.testing.assert_array_equal(again(spikes), found(spikes))
+    np.testing.assert_array_equal(again.history.loss, found.history.loss)
+    np.testing.assert_array_equal(again.history.iteration, found.history.epoch)
+    with pytest.raises(InputError, match="in a file already"):
+        again.save(tmp_path / "other.h5")
+
+
+SPIKES, LABELS = samples(9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"inputs": SPIKES[0]}, r"inputs must be spikes \(samples, steps, cells\)"),
+        ({"inputs": SPIKES[:, :, :5]}, "of 6 input cells"),
+        ({"inputs": SPIKES * 2.0}, "inputs must be zeros and ones"),
+        ({"inputs": np.full(SPIKES.shape, np.nan)}, "zeros and ones"),
+        ({"inputs": SPIKES.astype(complex)}, "inputs must be numbers"),
+        ({"inputs": SPIKES[:0]}, "at least one of each"),
+        ({"inputs": None}, "inputs must be"),
+        ({"targets": LABELS[:8]}, "targets must be a label in 0..1 of each of 9 samples"),
+        ({"targets": LABELS + 1}, "label in 0..1"),
+        ({"targets": LABELS - 0.5}, "label in 0..1"),
+        ({"loss": "squared_error"}, "traces"),
+        ({"loss": "hinge"}, "loss must be one of"),
+        ({"over": "sum"}, "over must be one of"),
+        ({"epochs": 0}, "epochs"),
+        ({"batch": 2.5}, "batch"),
+        ({"learning_rate": -1.0}, "learning_rate"),
+        ({"validation": 1.0}, "validation"),
+        ({"validation": (SPIKES,)}, "validation"),
+        ({"validation": (SPIKES[:, :9], LABELS)}, "validation inputs must be of 20 steps"),
+        ({"patience": 3}, "patience must be None without validation"),
+        ({"threads": 0}, "threads"),
+        ({"seed": -1}, "seed"),
+        ({"progress": "yes"}, "progress"),
+        ({"resume": 3}, "resume must be"),
+        ({"network": 3}, "network must be"),
+    ],
+)
+def test_what_does_not_fit_is_named(changes, message):
+    given = {"network": created(), "inputs": SPIKES, "targets": LABELS, "epochs": 1, "progress": False} | changes
+    with pytest.raises(InputError, match=message):
+        lsnn.fit(given.pop("network"), given.pop("inputs"), given.pop("targets"), **given)
