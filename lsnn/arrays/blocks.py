@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lsnn.arrays.spikes import packed
-from lsnn.blocks import in_order_of_network
+from lsnn.arrays.spikes import eights, packed
+from lsnn.blocks import Threads, in_order_of_network
 from lsnn.kernels.build import network_module
 from lsnn.kernels.layout import Gradient, Weights, adjoint_zeros, gradient_zeros, record_zeros, state_zeros
 from lsnn.kernels.simd import LANES
@@ -47,3 +47,18 @@ class ArrayBlock:
             readout, never = weights.readout, np.zeros((self.steps, LANES), bool)
             gradient.kappa[0] = gradient_of_kappa(float(readout.kappa[0]), readout.bias, g_y, self.record.y, never)
         return in_order_of_network(weights, gradient)
+
+
+def outputs_of(network: Network, spikes: np.ndarray, threads: int = 1) -> np.ndarray:
+    """The readout (samples, steps, outputs) under spikes (samples, steps, cells), from rest with each sample."""
+    weights, parts = network.weights(), eights(len(spikes))
+    crew = Threads(threads)
+    blocks = [ArrayBlock(network, spikes.shape[1]) for _ in range(min(threads, len(parts)))]
+    found = np.empty((*spikes.shape[:2], network.n_out), np.float32)
+
+    def run(block: ArrayBlock, own: list[np.ndarray]) -> None:
+        for part in own:
+            found[part] = block.forward(weights, spikes[part]).transpose(2, 0, 1)[: len(part)]
+
+    crew.map(run, blocks, [parts[i :: len(blocks)] for i in range(len(blocks))])
+    return found

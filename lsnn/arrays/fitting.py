@@ -11,7 +11,7 @@ import numpy as np
 import pandas
 
 from lsnn.arrays import losses
-from lsnn.arrays.blocks import ArrayBlock
+from lsnn.arrays.blocks import ArrayBlock, outputs_of
 from lsnn.arrays.losses import LOSSES, OVERS, LossName, Over, Scored
 from lsnn.arrays.spikes import eights, spikes_of
 from lsnn.blocks import Threads
@@ -145,21 +145,6 @@ def fit(
     command = f"lsnn.fit(epochs={len(state.rows)}, seed={seed})"
     best = FrozenNetwork(state.best, seed=int(seed), command=command, history=pandas.DataFrame(state.rows))
     return Fit(best, pandas.DataFrame(state.rows), state.best_epoch, state)
-
-
-def outputs_of(network: Network, spikes: np.ndarray, threads: int = 1) -> np.ndarray:
-    """The readout (samples, steps, outputs) under spikes (samples, steps, cells), from rest with each sample."""
-    weights, parts = network.weights(), eights(len(spikes))
-    crew = Threads(threads)
-    blocks = [ArrayBlock(network, spikes.shape[1]) for _ in range(min(threads, len(parts)))]
-    found = np.empty((*spikes.shape[:2], network.n_out), np.float32)
-
-    def run(block: ArrayBlock, own: list[np.ndarray]) -> None:
-        for part in own:
-            found[part] = block.forward(weights, spikes[part]).transpose(2, 0, 1)[: len(part)]
-
-    crew.map(run, blocks, [parts[i :: len(blocks)] for i in range(len(blocks))])
-    return found
 
 
 class _Fitting:

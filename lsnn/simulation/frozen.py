@@ -8,6 +8,7 @@ import numpy as np
 import pandas
 import xarray
 
+from lsnn.arrays.blocks import outputs_of
 from lsnn.arrays.spikes import spikes_of
 from lsnn.configuration import from_mapping, to_mapping
 from lsnn.errors import InputError
@@ -54,8 +55,6 @@ class FrozenNetwork:
         Raises:
             InputError: no such spikes.
         """
-        from lsnn.arrays.fitting import outputs_of
-
         require_integer("threads", threads, 1, 1024)
         spikes = spikes_of("inputs", inputs, self.network.n_in)
         y = outputs_of(self.network, spikes, int(threads))
@@ -74,7 +73,7 @@ class FrozenNetwork:
         config = {"task": {"name": ARRAYS}, "network": to_mapping(self.network.config), "learning": {}}
         history = self.history.rename(columns={"epoch": "iteration", "seconds": "minutes"})
         if len(history):
-            history["minutes"] /= 60
+            history = history.assign(iteration=history["iteration"] - 1, minutes=history["minutes"] / 60)
         table = history.to_records(index=False) if len(history) else None
         save_network(path_of("path of a network", path), self.network, config, self.seed, self.command, table)
 
