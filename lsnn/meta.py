@@ -5,7 +5,6 @@ network's state, which starts from zero with the episode and is carried from tri
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -62,7 +61,7 @@ class MetaLearner:
         self.level = first_level(learning)
         self.widest_at, self.watch = 0, guards.Watch()
         self.out_of_range = ""  # what is not finite, while that has kept every step from being taken
-        self.average = {name: array.copy() for name, array in self._averaged_arrays().items()}
+        self.average = {name: array.copy() for name, array in descent.arrays_of(self.network).items()}
         self.threads = Threads(threads) if isinstance(threads, int) else threads
         segment = int(np.ceil(np.sqrt(task.duration_ms))) if learning.gradient_checkpointing else 0
         make = partial(calls.make_block, task, calls.bare(network), segment)
@@ -86,21 +85,12 @@ class MetaLearner:
 
     def averaged(self) -> Network:
         """The network with its weights averaged over the last iterations (Polyak & Juditsky 1992): what is frozen."""
-        synapses = self.network.synapses._replace(theta=self.average["theta"])
-        return replace(
-            self.network, synapses=synapses, readout=self.average["readout"], bias=self.average["bias"],
-            learnt=learnt.values_in(self.average),
-        )  # fmt: skip
-
-    def _averaged_arrays(self) -> Arrays:
-        network = self.network
-        arrays = {"theta": network.synapses.theta, "readout": network.readout, "bias": network.bias}
-        return arrays | learnt.named(network.learnt)
+        return descent.with_arrays(self.network, self.average)
 
     def _follow(self) -> None:
         """Move the average towards the present weights."""
         rate = max(self.learning.average_rate, 1 / (self.iteration + 1))
-        for name, array in self._averaged_arrays().items():
+        for name, array in descent.arrays_of(self.network).items():
             self.average[name] = self.average[name] + rate * (array - self.average[name])
 
     def step(self) -> dict[str, float]:

@@ -75,6 +75,7 @@ class _State(NamedTuple):
     best: Network
     best_loss: float
     best_epoch: int
+    average: Arrays  # of what learns
     adam: Adam
     rows: list[dict[str, float]]
 
@@ -95,6 +96,8 @@ def fit(
     rate_hz: float = 20.0,
     rate_weight: float = 0.0,
     only_readout: bool = False,
+    average_rate: float = 0.02,
+    weight_decay: float = 0.0,
     seed: int = 0,
     threads: int = 2,
     progress: bool = True,
@@ -112,6 +115,8 @@ def fit(
         learning_rate: of Adam, in normalised weights; it falls by a cosine to `final_learning_rate` (a tenth of it).
         validation: a share of the samples that is not learnt from, or (inputs, targets) of others.
         patience: epochs without a smaller loss of validation after which it stops; None = it does not.
+        average_rate: share of the newest weights in the running average that comes back; 1 = the weights themselves.
+        weight_decay: of input and recurrent weights, times the learning rate, a step.
         only_readout: whether input and recurrent weights stay as they are.
         rate_hz, rate_weight: rate to which each neuron is pulled, and how much.
         seed: of the order of samples and of the split. The same bits for any number of threads.
@@ -121,6 +126,8 @@ def fit(
         InputError: an argument that breaks its rule. DivergedError: a loss or gradient that is not finite.
     """
     of, _ = network_in(network)
+    require_number("average_rate", average_rate, 1e-9, 1.0)
+    require_number("weight_decay", weight_decay, 0.0, 1e6)
     _require_settings(epochs, batch, learning_rate, final_learning_rate, patience, rate_hz, rate_weight, seed, threads)
     require_flag("progress", progress)
     require_flag("only_readout", only_readout)
@@ -131,7 +138,7 @@ def fit(
     learning = LearningConfig(
         learning_rate=float(learning_rate), final_learning_rate=float(final_learning_rate or learning_rate / 10),
         rate_target_hz=float(rate_hz), rate_weight=float(rate_weight), input_rate=float(not only_readout),
-        recurrent_rate=float(not only_readout),
+        recurrent_rate=float(not only_readout), average_rate=float(average_rate), weight_decay=float(weight_decay),
     )  # fmt: skip
     fitting = _Fitting(of, data.spikes.shape[1], learning, int(batch), int(seed), Threads(int(threads)), loss, over)
     state = fitting.begun(resume)
@@ -164,28 +171,31 @@ class _Fitting:
     def begun(self, resume: Fit | None) -> _State:
         """From the network given, or from where an earlier fit has come to."""
         if resume is None:
-            return _State(_copied(self.start), self.start, np.inf, 0, Adam(), [])
+            network = _copied(self.start)
+            return _State(network, self.start, np.inf, 0, descent.arrays_of(network), Adam(), [])
         require(isinstance(resume, Fit), "resume", "what lsnn.fit has left", resume)
         old: _State = resume.state
         now, then = ((n.config, n.wiring.key, n.n_in, n.n_out) for n in (self.start, old.network))
         require(now == then, "network", "the one that `resume` began with", self.start.config)
-        return old._replace(network=_copied(old.network), adam=copy.deepcopy(old.adam), rows=list(old.rows))
+        adam, average = copy.deepcopy((old.adam, old.average))
+        return old._replace(network=_copied(old.network), average=average, adam=adam, rows=list(old.rows))
 
     def epoch(self, state: _State, data: Data, held_out: Data | None, epoch: int, epochs: int) -> _State:
         """Every sample once, then the validation."""
-        network, adam, begun = state.network, state.adam, time.monotonic()
+        network, begun = state.network, time.monotonic()
         generator = _generator(self.seed, ORDER, epoch)
         order, total = generator.permutation(len(data.targets)), np.zeros(2)
         counts = np.zeros(network.config.n_neurons)
         batches = [order[first : first + self.batch] for first in range(0, len(order), self.batch)]
         for i, chosen in enumerate(batches):
-            part = self._step(network, adam, data.of(chosen), (epoch + i / len(batches)) / epochs)
+            part = self._step(state, data.of(chosen), (epoch + i / len(batches)) / epochs)
             total += part.loss, part.right
             counts += part.spike_count
         row = {"epoch": epoch + 1.0, "loss": total[0] / len(order), "accuracy": total[1] / len(order)}
         judged = row["loss"]
+        averaged = descent.with_arrays(network, state.average)
         if held_out is not None:
-            row |= self._validate(network, held_out)
+            row |= self._validate(averaged, held_out)
             judged = row["validation_loss"]
         row["rate_hz"] = float(counts.mean() / (len(order) * self.seconds))
         before = state.rows[-1]["seconds"] if state.rows else 0.0
@@ -194,10 +204,11 @@ class _Fitting:
         better = held_out is None or judged < state.best_loss
         if not better:
             return state
-        return state._replace(best=_copied(network), best_loss=judged, best_epoch=epoch + 1)
+        return state._replace(best=_copied(averaged), best_loss=judged, best_epoch=epoch + 1)
 
-    def _step(self, network: Network, adam: Adam, data: Data, share: float) -> Part:
+    def _step(self, state: _State, data: Data, share: float) -> Part:
         """One step of the optimiser; share: of all epochs, that is over."""
+        network, average, adam = state.network, state.average, state.adam
         part = self._summed(network, data)
         assert part.gradient is not None
         if not np.isfinite(part.loss) or not np.isfinite(global_norm(part.gradient)):
@@ -208,7 +219,10 @@ class _Fitting:
         change = adam.update(clip_norm(part.gradient, self.learning.gradient_norm), rate)
         descent.take(network, change, self.learning, rate)
         branch = np.random.SeedSequence(self.seed, spawn_key=(REWIRE_BRANCH, adam.step))
-        descent.rewired(network, self.learning, rate, branch, (adam.first, adam.second))
+        descent.rewired(network, self.learning, rate, branch, (adam.first, adam.second, average))
+        follow = max(self.learning.average_rate, 1 / adam.step)
+        for name, array in descent.arrays_of(network).items():
+            average[name] = average[name] + follow * (array - average[name])
         if not network.is_finite():
             raise DivergedError("the weights after a step are not finite: lower learning_rate")
         return part

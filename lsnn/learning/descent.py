@@ -1,6 +1,7 @@
 """A step of the optimiser on a network: from the gradient of a block to other weights, whatever the loss is."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,6 +24,19 @@ def by_what_learns(network: Network, g: Gradient) -> Arrays:
         "bias": g.bias.sum(axis=-1).astype(float),
     }
     return found | parameters.gradient_of(network, g)
+
+
+def arrays_of(network: Network) -> Arrays:
+    """What learns of a network, but for its policy: the network's own arrays."""
+    arrays = {"theta": network.synapses.theta, "readout": network.readout, "bias": network.bias}
+    return arrays | parameters.named(network.learnt)
+
+
+def with_arrays(network: Network, arrays: Arrays) -> Network:
+    """The network with such arrays in place of its own."""
+    synapses = network.synapses._replace(theta=arrays["theta"])
+    learnt = parameters.values_in(arrays)
+    return replace(network, synapses=synapses, readout=arrays["readout"], bias=arrays["bias"], learnt=learnt)
 
 
 def take(network: Network, change: Arrays, learning: LearningConfig, rate: float) -> None:

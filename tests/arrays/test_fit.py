@@ -141,10 +141,10 @@ def test_traces_are_followed():
 def test_threads_change_no_bit_and_neither_does_a_break():
     one, two = fitted(), fitted(threads=2)
     assert one.network.sha256 == two.network.sha256
-    broken = fitted(validation=0.3, patience=1, learning_rate=0.1, labels="random")
-    unbroken = fitted(validation=0.3, learning_rate=0.1, labels="random")
-    assert len(broken.history) < 4
-    gone_on = fitted(validation=0.3, learning_rate=0.1, labels="random", resume=broken)
+    ways = {"labels": "random", "validation": 0.3, "learning_rate": 0.1, "epochs": 8}
+    broken, unbroken = fitted(**ways, patience=1), fitted(**ways)
+    assert 0 < len(broken.history) < 8 == len(unbroken.history)
+    gone_on = fitted(**ways, resume=broken)
     assert gone_on.network.sha256 == unbroken.network.sha256
     np.testing.assert_array_equal(gone_on.history.loss, unbroken.history.loss)
     assert fitted(seed=4).network.sha256 != one.network.sha256

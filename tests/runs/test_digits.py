@@ -10,7 +10,7 @@ from runs.experiments.discovery import command_of
 def test_a_brighter_pixel_spikes_earlier_and_a_black_one_never():
     spikes = latency_coded(np.array([[1.0, 0.5, 1 / 16, 0.0]]))
     assert spikes.shape == (1, STEPS, 4) and spikes.sum() == 3
-    assert [np.flatnonzero(spikes[0, :, cell]).tolist() for cell in range(4)] == [[0], [LATEST // 2], [11], []]
+    assert [np.flatnonzero(spikes[0, :, cell]).tolist() for cell in range(4)] == [[0], [LATEST // 2], [15], []]
 
 
 def test_learnt_and_tested_digits_are_apart_and_of_every_class():
