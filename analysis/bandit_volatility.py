@@ -52,7 +52,8 @@ class Player(NamedTuple):
 def _estimates(group: h5py.Group, name: str, shape: tuple[int | None, ...]) -> list[Estimate]:
     """Value and bounds of a table (..., 3), row by row."""
     n = len(array(group, "paid", (None,), COUNT))
-    return [Estimate(*row, n) for row in array(group, name, shape, RATE).reshape(-1, 3)]
+    rows = array(group, name, shape, RATE).reshape(-1, 3)
+    return [Estimate(value, low, high, n) for value, low, high in rows]
 
 
 def rise(group: h5py.Group, policy: str) -> Estimate:
@@ -104,8 +105,8 @@ def lines_of(group: h5py.Group) -> Iterator[str]:
         share = array(player.group, "paid", (None,), COUNT).mean() / number_attribute(group, "trials", Rule(1))
         yield f"{label}: {told}; leaves after a first loss {stays} calm, {leaves} volatile; {share:.4f} of pulls paid"
     agreed = "; ".join(f"{label} {interval(agreement(group, name), 3)}" for name, label in BASELINES.items())
-    told = array(subgroup(group, NETWORK), "explained", (2,), Rule(0, 1.001))
-    yield f"the delta rule explains {told[0]:.3f} of the variance of its preference calm, {told[1]:.3f} volatile"
+    first, second = array(subgroup(group, NETWORK), "explained", (2,), Rule(0, 1.001))
+    yield f"the delta rule explains {first:.3f} of the variance of its preference calm, {second:.3f} volatile"
     yield f"does what baselines would have done of its history: {agreed}"
 
 

@@ -26,6 +26,7 @@ from benchmarks.machine import machine
 from lsnn.blocks import Threads
 from lsnn.files.whole import write_whole
 from lsnn.kernels.layout import gradient_zeros
+from lsnn.learning.descent import arrays_of
 from lsnn.meta import MetaLearner, new_network
 from lsnn.workers.cluster import Cluster
 from runs.training.crew import crew
@@ -87,8 +88,9 @@ def measure(experiment: Experiment, iterations: int, workers: int, scheduler: st
         for _ in range(WARM_UP + iterations):
             for name, learner in learners.items():
                 times[name].append(seconds_of(learner.step))
-        for name, array in learners["threads"]._averaged_arrays().items():
-            np.testing.assert_array_equal(array, learners["workers"]._averaged_arrays()[name])
+        others = arrays_of(learners["workers"].network)
+        for name, array in arrays_of(learners["threads"].network).items():
+            np.testing.assert_array_equal(array, others[name])
         found = pieces(learners["workers"], 15)
     ratios = np.array(times["workers"][WARM_UP:]) / np.array(times["threads"][WARM_UP:])
     medians = {name: statistics.median(values[WARM_UP:]) for name, values in times.items()}

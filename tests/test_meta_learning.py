@@ -7,6 +7,7 @@ import pytest
 
 from lsnn.errors import InputError
 from lsnn.learning.calls import Rolled
+from lsnn.learning.descent import rewired
 from lsnn.meta import MetaLearner, new_network
 from lsnn.seeds import VALIDATION_BRANCH, episode_keys
 from lsnn.wiring import pair_numbers
@@ -140,7 +141,8 @@ def test_moments_and_average_follow_their_synapses_through_a_rewiring():
     kept = {pair for place, pair in enumerate(before) if theta[place] >= 0}
     for number, moments in enumerate((learner.adam.first, learner.adam.second, learner.average), 1):
         moments["theta"] = number * (before + 1.0)  # a mark that tells the pair
-    learner._rewire()
+    branch, kept_by = np.random.SeedSequence(1), (learner.adam.first, learner.adam.second, learner.average)
+    rewired(network, learner.learning, 0.001, branch, kept_by)
     after = pair_numbers(network.wiring, network.synapses)
     stayed = np.isin(after, list(kept)) & (network.synapses.theta != 0.01)
     assert stayed.sum() == len(kept)

@@ -1,5 +1,6 @@
 """What is measured of a history on reversing arms, E episodes of K trials."""
 
+from functools import partial
 from typing import NamedTuple
 
 import h5py
@@ -150,9 +151,12 @@ def rates(history: History, cells: np.ndarray, count: int) -> Rates:
         episodes = total[:, cell].reshape(len(total), -1)
         return best_rate(explained((weights @ episodes).reshape(*weights.shape[:-1], len(RATES), 6)))
 
+    def rise(cell: int, weights: np.ndarray) -> np.ndarray:
+        return of(half + cell, weights) - of(cell, weights)
+
     n, half = len(total), count // 2
-    alone = [estimate(lambda weights, _c=cell: of(_c, weights), n) for cell in range(count)]
-    apart = [estimate(lambda weights, _c=cell: of(half + _c, weights) - of(_c, weights), n) for cell in range(half)]
+    alone = [estimate(partial(of, cell), n) for cell in range(count)]
+    apart = [estimate(partial(rise, cell), n) for cell in range(half)]
     return Rates(alone, apart, explained(total.sum(axis=0)).max(axis=-1))
 
 
@@ -170,7 +174,8 @@ def leaves(history: History, kind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         lost &= paid[:, before] & (choice[:, before] == choice[:, at])
     left = choice[:, WINS + 1 :] != choice[:, at]
     cells = [lost & (kind[:, at] == each) for each in (CALM, VOLATILE)]
-    return tuple(np.stack([(cell & what).sum(axis=1) for cell in cells], axis=1) for what in (left, lost))
+    found = [np.stack([(cell & what).sum(axis=1) for cell in cells], axis=1) for what in (left, lost)]
+    return found[0], found[1]
 
 
 def round_reversal(history: History, hidden: Hidden) -> tuple[np.ndarray, np.ndarray]:
