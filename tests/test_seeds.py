@@ -17,7 +17,7 @@ OF_A_RUN = {name: value for name, value in BRANCHES.items() if name != "EPISODE_
 
 
 def test_no_two_uses_share_a_branch():
-    assert len(set(OF_A_RUN.values())) == len(OF_A_RUN) == 6
+    assert len(set(OF_A_RUN.values())) == len(OF_A_RUN) == 7
     assert len({int(number) for number in Study.__members__.values()}) == len(Study.__members__)
     assert Study.TAKEOVER != Study.MAZE_FAMILY  # both were 13
 

@@ -66,7 +66,9 @@ class Engine:
 
     def gradient(self) -> dict[str, np.ndarray]:
         """Summed over the blocks in their order, in the units of the problem."""
-        inputs, recurrent, readout, bias = (sum(a[1:], a[0]) for a in zip(*self.block_gradients(), strict=True))
+        inputs, recurrent, readout, bias = (
+            sum(a[1:], a[0]) for a in zip(*(gradient[:4] for gradient in self.block_gradients()), strict=True)
+        )
         effect, cut = self.network.effect(), self.network.n_input_synapses
         return {
             "inputs": inputs * effect[:cut],

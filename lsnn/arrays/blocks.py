@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lsnn import forms
 from lsnn.arrays.spikes import eights, packed
 from lsnn.blocks import Threads, in_order_of_network
 from lsnn.kernels.build import network_module
@@ -9,7 +10,9 @@ from lsnn.kernels.layout import Gradient, Weights, adjoint_zeros, gradient_zeros
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from lsnn.parameters import TAU_OUT, parameters_learnt
+from lsnn.populations import cells_of
 from lsnn.readout import gradient_of_kappa
+from lsnn.validation import numbers_of, require_array, require_integer
 
 
 class ArrayBlock:
@@ -21,6 +24,10 @@ class ArrayBlock:
 
     def __init__(self, network: Network, steps: int) -> None:
         config = network.config
+        require_integer("steps", steps, 1, 2**31)
+        self.of_network = forms.sizes_of(network, np.float32)
+        self.cells = cells_of(network.groups, config.dt_ms / 1000)
+        self.fitting: Weights | None = None  # those looked at last
         self.passes = network_module(config.models)
         self.steps, self.gamma, self.detach = steps, config.surrogate_gamma, config.detach_reset
         self.sizes = config.n_neurons, network.n_slots, network.n_out, network.ring
@@ -30,17 +37,36 @@ class ArrayBlock:
         self.record = record_zeros(steps, n_neurons, n_slots, network.n_in, n_out)
 
     def forward(self, weights: Weights, spikes: np.ndarray) -> np.ndarray:
-        """The readout (T, n_out, 8) under up to eight samples of input spikes, (n, T, n_in) bool."""
+        """The readout (T, n_out, 8) under up to eight samples of input spikes, (n, T, n_in) bool.
+
+        Raises:
+            InputError: weights or spikes do not fit.
+        """
+        self._require_weights(weights)
+        shape = (min(LANES, np.shape(spikes)[0] if np.ndim(spikes) else 0), *self.record.input_spikes.shape)
+        require_array("spikes", spikes, shape, np.dtype(bool), written=False, in_rows=False)
         self.record.input_spikes[:] = packed(spikes)
         self.passes.replay(0, weights, state_zeros(*self.sizes), self.record)
         return self.record.y
 
+    def _require_weights(self, weights: Weights) -> None:
+        if weights is not self.fitting:
+            forms.require_weights(weights, self.of_network, self.cells)
+        frozen = not any(array.flags.writeable for part in weights for array in part)
+        self.fitting = weights if frozen else None
+
     def back(self, weights: Weights, g_y: np.ndarray, g_z: np.ndarray) -> Gradient:
-        """The gradient of the last `forward`: g_y (T, n_out, 8) is dL/dy, g_z (N,) dL/dz of every spike."""
+        """The gradient of the last `forward`: g_y (T, n_out, 8) is dL/dy, g_z (N,) dL/dz of every spike.
+
+        Raises:
+            InputError: weights, g_y or g_z do not fit.
+        """
+        self._require_weights(weights)
+        g_y = numbers_of("g_y", g_y, self.record.y.shape, np.float32)
+        g_z = numbers_of("g_z", g_z, (self.sizes[0],), np.float32)
         gradient, adjoint = gradient_zeros(weights, self.n_learnt), adjoint_zeros(*self.sizes)
-        g_y = np.ascontiguousarray(g_y, np.float32)
         gamma, through_reset = np.float32(self.gamma), np.float32(0.0 if self.detach else 1.0)
-        self.passes.back(0, weights, self.record, g_y, g_z.astype(np.float32), gamma, through_reset, adjoint, gradient)
+        self.passes.back(0, weights, self.record, g_y, g_z, gamma, through_reset, adjoint, gradient)
         if self.n_learnt:
             gradient.start[:] = adjoint.x
         if self.learns_kappa:

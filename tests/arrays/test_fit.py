@@ -5,6 +5,7 @@ import pytest
 
 import lsnn
 from lsnn.arrays import losses
+from lsnn.arrays.blocks import ArrayBlock
 from lsnn.arrays.fitting import Data, _Fitting
 from lsnn.blocks import Threads
 from lsnn.errors import InputError
@@ -179,6 +180,25 @@ def test_a_saved_network_is_read_again(tmp_path):
     np.testing.assert_array_equal(again.history.iteration, found.history.epoch - 1)
     with pytest.raises(InputError, match="in a file already"):
         again.save(tmp_path / "other.h5")
+
+
+def test_compiled_code_is_handed_nothing_that_does_not_fit():
+    network, block = created().network, ArrayBlock(created().network, STEPS)
+    weights, spikes = network.weights(), samples(8)[0]
+    y = block.forward(weights, spikes)
+    for wrong in (spikes[:, :9], spikes[:, :, :5], samples(9)[0], spikes.astype(float), spikes[0]):
+        with pytest.raises(InputError, match="spikes must be"):
+            block.forward(weights, wrong)
+    other = lsnn.create(CELLS, 2, **(SMALL | {"n_excitatory": 9})).network
+    for call in (lambda w: block.forward(w, spikes), lambda w: block.back(w, y, np.zeros(12))):
+        with pytest.raises(InputError, match="weights"):
+            call(other.weights())
+        with pytest.raises(InputError, match="weights"):
+            call(network.weights(np.float64))
+    with pytest.raises(InputError, match="g_y must be numbers of shape"):
+        block.back(weights, y[:-1], np.zeros(12))
+    with pytest.raises(InputError, match="g_z must be numbers of shape"):
+        block.back(weights, y, np.zeros(13))
 
 
 SPIKES, LABELS = samples(9)

@@ -77,6 +77,7 @@ def test_that_parameters_learn_changes_no_spike_and_no_gradient_of_a_weight(case
         np.testing.assert_array_equal(found[part], plain[part])
 
 
+@pytest.mark.long
 def test_single_precision_is_near_double():
     network, x = zoo.that_learns(zoo.random_zoo(3), 7), zoo.random_input(4, 40)
     g = np.random.default_rng(6)

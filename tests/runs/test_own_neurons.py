@@ -55,7 +55,7 @@ def test_no_step_makes_a_weight_onto_a_conductance_negative(settings):
     assert not np.array_equal(network.signed_theta(), before)
 
 
-@pytest.mark.parametrize("name", ["exprel_offset", "hodgkin_huxley"])
+@pytest.mark.parametrize("name", ["exprel_offset", pytest.param("hodgkin_huxley", marks=pytest.mark.long)])
 def test_exprel_has_a_finite_gradient(name):
     """In single precision, through resets to the place where its argument is 0."""
     experiment = tiny()

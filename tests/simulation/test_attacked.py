@@ -149,7 +149,15 @@ def same(one, other):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
-def test_ctrl_c_in_mid_step_costs_no_step(network, task, monkeypatch):
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C means what it does at a terminal, even where the tests run in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_in_mid_step_costs_no_step(network, task, monkeypatch, ctrl_c):
     whole = lsnn.simulate(network, task, EPISODES)
     simulation, old = lsnn.Simulation(network, task, EPISODES).run(7), signal.getsignal(signal.SIGINT)
     roll_out, calls = Block.roll_out, []

@@ -13,6 +13,7 @@ import pytest
 
 from lsnn.blocks import Threads
 from lsnn.errors import ClusterError
+from lsnn.learning.descent import arrays_of
 from lsnn.meta import MetaLearner, new_network
 from lsnn.workers import cluster as cluster_module
 from lsnn.workers.cluster import Cluster, Failed, Lost, fingerprint
@@ -59,7 +60,7 @@ def trained(hands, between=lambda learner: None):
 
     learner._gradient = gradient
     rows = [learner.step() for _ in range(ITERATIONS)]
-    learnt = {**learner._averaged_arrays(), "log_std": network.log_std, "source": network.synapses.source}
+    learnt = {**arrays_of(learner.network), "log_std": network.log_std, "source": network.synapses.source}
     return rows, {name: array.copy() for name, array in learnt.items()} | learner.adam.second | learner.average
 
 

@@ -72,7 +72,9 @@ def small_maze(network):
     )
 
 
-@pytest.mark.parametrize("terminal", NOT_UTF8)
+@pytest.mark.parametrize(
+    "terminal", [name if name == "ascii" else pytest.param(name, marks=pytest.mark.long) for name in NOT_UTF8]
+)
 def test_the_main_job_reports_on_a_terminal_that_is_not_utf8(folder, tmp_path, terminal):
     program = f'-c "{small_maze(folder / NETWORK)}"'
     words = ["maze", "--pretrained", "--episodes", "8", "--out", tmp_path]
