@@ -25,6 +25,11 @@ class Plain(sympy.Function):
         return True
 
 
+def real(number: Expression) -> Expression:
+    """A number, or none where it is not real: of what follows from it SymPy might make a real one again."""
+    return sympy.nan if number.is_extended_real is False else number
+
+
 class less(sympy.Function):
     """The condition a < b."""
 
@@ -78,7 +83,7 @@ class log(Plain):
 
     @classmethod
     def eval(cls, x: Any) -> Any:
-        return sympy.log(x) if x.is_number else None
+        return real(sympy.log(x)) if x.is_number else None
 
     def fdiff(self, argindex: int = 1) -> Expression:
         return 1 / self.args[0]
@@ -94,7 +99,7 @@ class power(Plain):
         if exponent.is_Integer or (exponent.is_Float and float(exponent).is_integer()):
             return base ** int(exponent)
         if base.is_number and exponent.is_number:
-            return base**exponent
+            return real(base**exponent)
         if base.is_Pow and base.exp.is_Integer and base.exp.is_even and base.base.is_extended_real:
             return power(sympy.Abs(base.base), base.exp * exponent)  # |x| has a derivative at 0, the root of x**2 none
         return None

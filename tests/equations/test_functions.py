@@ -155,6 +155,14 @@ def test_other_functions_are_refused_by_their_names_whatever_sympy_makes_of_them
         write(one_variable(text, place))
 
 
+@pytest.mark.parametrize("text", ["sqrt(q - 1)**2", "exp(log(q - 1))", "((q - 1)**1.5)**2", "exp(2*log(q - 1)) + q"])
+def test_no_number_does_not_become_one_again(text):
+    """q - 1 is -1 there: its root and logarithm are no numbers in Brian2, and SymPy squares them to -1 and 1."""
+    model = one_variable("q", "reset")._replace(reset=f"q = 0; y = {text}")
+    with pytest.raises(InputError, match="reset, .*no real number"):
+        write(model)
+
+
 def test_powers_of_even_powers_have_a_derivative_at_zero():
     x = sympy.Symbol("x", real=True)
     assert power(x**2, 0.5) == sympy.Abs(x) and power(x**2, 1.5) == sympy.Abs(x) ** 3
