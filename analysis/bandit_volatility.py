@@ -28,7 +28,7 @@ BEFORE = 3  # trials before a reversal in the file
 RATE = Rule(-1, 2)
 
 
-class Player(NamedTuple):
+class Drawn(NamedTuple):
     """A network or a baseline as it is drawn: its group, colour, marker, place beside the middle, label."""
 
     group: h5py.Group
@@ -79,18 +79,18 @@ def is_adaptive(group: h5py.Group) -> bool:
     return number_attribute(group, "adaptive", Rule(0, 1, whole=True)) > 0
 
 
-def players(groups: list[h5py.Group]) -> list[Player]:
+def drawn_of(groups: list[h5py.Group]) -> list[Drawn]:
     """All that is drawn; the baselines are those of the first network."""
     seen: set[bool] = set()
     shown = []
     for group, beside in zip(groups, np.linspace(-0.09, 0.09, len(groups)) if len(groups) > 1 else [0.0], strict=True):
         adaptive = is_adaptive(group)
         label = "frozen network" if adaptive else "frozen network, LIF only"
-        shown.append(Player(subgroup(group, NETWORK), BLUE if adaptive else VERMILLION, MARKERS[NETWORK], float(beside),
+        shown.append(Drawn(subgroup(group, NETWORK), BLUE if adaptive else VERMILLION, MARKERS[NETWORK], float(beside),
                             None if adaptive in seen else label))  # fmt: skip
         seen.add(adaptive)
     for name, beside in ((FIXED, 0.25), (BAYES, -0.25)):
-        shown.append(Player(subgroup(groups[0], name), COLOURS[name], MARKERS[name], beside, BASELINES[name]))
+        shown.append(Drawn(subgroup(groups[0], name), COLOURS[name], MARKERS[name], beside, BASELINES[name]))
     return shown
 
 
@@ -98,11 +98,11 @@ def lines_of(group: h5py.Group) -> Iterator[str]:
     """What came of a network."""
     yield f"share of the way from the fixed rate's reward to that of Bayes: {interval(share_of_gain(group), 2)}"
     for policy, label in ((NETWORK, "frozen network"), *BASELINES.items()):
-        player = Player(subgroup(group, policy), "", "", 0.0, label)
-        calm, volatile = (interval(each, 3) for each in player.rates())
+        one = Drawn(subgroup(group, policy), "", "", 0.0, label)
+        calm, volatile = (interval(each, 3) for each in one.rates())
         told = f"learning rate {calm} calm, {volatile} volatile, rises by {interval(rise(group, policy), 3)}"
-        stays, leaves = (interval(each, 3) for each in player.leaves())
-        share = array(player.group, "paid", (None,), COUNT).mean() / number_attribute(group, "trials", Rule(1))
+        stays, leaves = (interval(each, 3) for each in one.leaves())
+        share = array(one.group, "paid", (None,), COUNT).mean() / number_attribute(group, "trials", Rule(1))
         yield f"{label}: {told}; leaves after a first loss {stays} calm, {leaves} volatile; {share:.4f} of pulls paid"
     agreed = "; ".join(f"{label} {interval(agreement(group, name), 3)}" for name, label in BASELINES.items())
     first, second = array(subgroup(group, NETWORK), "explained", (2,), Rule(0, 1.001))
@@ -126,13 +126,13 @@ def describe(path: Path) -> str:
 def volatility_figure(result: Result) -> Figure:
     """Four panels; several networks are drawn side by side, baselines once for the first of them."""
     groups = networks(result)
-    shown, width = players(groups), number_attribute(result.file, "bin_trials", Rule(1))
+    shown, width = drawn_of(groups), number_attribute(result.file, "bin_trials", Rule(1))
     figure = new_figure(15, 9.2, "Arms that change places, weights frozen: how fast the network learns")
     rates, left, course, turned = figure.subplots(2, 2).ravel()
-    _draw_kinds(rates, shown, [player.rates() for player in shown])
+    _draw_kinds(rates, shown, [one.rates() for one in shown])
     rates.set(title="a  Learning rate of the delta rule nearest to its preference", ylabel="learning rate", ylim=(0, 1))
     rates.legend(loc="upper left", fontsize=9.5)
-    _draw_kinds(left, shown, [player.leaves() for player in shown])
+    _draw_kinds(left, shown, [one.leaves() for one in shown])
     left.set(title="b  Leaves an arm after its first loss in a row of wins", ylabel="share", ylim=(-0.02, 1.02))
     _draw_course(course, shown, width)
     _draw_reversal(turned, shown)
@@ -142,37 +142,37 @@ def volatility_figure(result: Result) -> Figure:
     )
 
 
-def _draw_kinds(axes: Axes, shown: list[Player], found: list[list[Estimate]]) -> None:
+def _draw_kinds(axes: Axes, shown: list[Drawn], found: list[list[Estimate]]) -> None:
     """A value in calm and one in volatile blocks for all that is drawn."""
-    for player, estimates in zip(shown, found, strict=True):
+    for one, estimates in zip(shown, found, strict=True):
         value, low, high = points(estimates)
-        axes.errorbar(np.arange(2) + player.beside, value, [value - low, high - value], fmt=player.marker,
-                      color=player.colour, label=player.label, markersize=6, linewidth=1.4)  # fmt: skip
+        axes.errorbar(np.arange(2) + one.beside, value, [value - low, high - value], fmt=one.marker,
+                      color=one.colour, label=one.label, markersize=6, linewidth=1.4)  # fmt: skip
     axes.set(xlim=(-0.6, 1.6), xticks=range(2))
     axes.set_xticklabels(f"{kind} blocks" for kind in KINDS)
     axes.grid(axis="y", color=PALE, linewidth=0.6)
 
 
-def _draw_course(axes: Axes, shown: list[Player], width: float) -> None:
+def _draw_course(axes: Axes, shown: list[Drawn], width: float) -> None:
     """Learning rate by trials since a block of the other kind: into a volatile one solid, into a calm one dashed."""
-    for player in shown:
-        table = array(player.group, "course", (2, None), RATE)
+    for one in shown:
+        table = array(one.group, "course", (2, None), RATE)
         trial = (np.arange(table.shape[1]) + 0.5) * width
         for kind, line in zip(table, ("--", "-"), strict=True):
-            axes.plot(trial, kind, line, marker=player.marker, color=player.colour, markersize=4, linewidth=1.5)
+            axes.plot(trial, kind, line, marker=one.marker, color=one.colour, markersize=4, linewidth=1.5)
     axes.set(title="c  After a block of the other kind: into a volatile (–), into a calm one (- -)", ylim=(0, 1))
     axes.set(xlabel="trial of the block", ylabel="learning rate")
     axes.grid(axis="y", color=PALE, linewidth=0.6)
 
 
-def _draw_reversal(axes: Axes, shown: list[Player]) -> None:
+def _draw_reversal(axes: Axes, shown: list[Drawn]) -> None:
     """Choices round a reversal with no other near."""
-    for player in shown:
-        count, number = (array(player.group, name, (None, 2, *more), COUNT).sum(axis=0)
+    for one in shown:
+        count, number = (array(one.group, name, (None, 2, *more), COUNT).sum(axis=0)
                          for name, more in (("after_reversal", (None,)), ("reversals", ())))  # fmt: skip
         trial = np.arange(count.shape[1]) - BEFORE
         for kind, line in zip(count / np.maximum(number, 1)[:, None], ("--", "-"), strict=True):
-            axes.plot(trial, kind, line, marker=player.marker, color=player.colour, markersize=4, linewidth=1.5)
+            axes.plot(trial, kind, line, marker=one.marker, color=one.colour, markersize=4, linewidth=1.5)
     axes.axvline(-0.5, color=GREY, linestyle=":", linewidth=1)
     axes.set(title="d  The arms change places at trial 0: volatile (–), calm (- -)", ylim=(0, 1))
     axes.set(xlabel="trial", ylabel="pulls the arm that is better then")

@@ -233,6 +233,8 @@ class Network:
 
     def learn(self, values: Mapping[str, np.ndarray]) -> None:
         """Give parameters that learn other values, SI: (N,) each, tau_out (1,)."""
+        if not values:
+            return
         self.learnt = dict(self.learnt) | dict(values)
         self.__dict__.pop("groups", None)
 

@@ -269,8 +269,7 @@ def _check_models(group: h5py.Group, populations: list[Population]) -> None:
 def _read_drawn(
     group: h5py.Group, populations: list[Population], config: NetworkConfig
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """tau_m_ms and beta, (N,) each, what has been learnt, and all other constants held against configuration and
-    models."""
+    """tau_m_ms and beta, (N,) each, and what has been learnt; other constants are held against the configuration."""
     drawn = {name: np.zeros(config.n_neurons) for name in DRAWN}
     names = [name for name in parameters_learnt(config.learnt) if name != TAU_OUT]
     learnt = {name: np.zeros(config.n_neurons) for name in names}
