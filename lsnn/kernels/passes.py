@@ -2,6 +2,7 @@
 
 from numba import njit
 
+from lsnn.kernels.denormals import flush_denormals, restore
 from lsnn.kernels.step import scratch_of, step, step_back
 
 
@@ -19,6 +20,7 @@ def back(t_start, weights, record, g_y, g_z, gamma, through_reset, adjoint, grad
 
     `adjoint` is the adjoint state after the last step and is left as it is before the first; the gradient is added to.
     """
-    scratch = scratch_of(record)
+    scratch, mode = scratch_of(record), flush_denormals()
     for row in range(record.spikes.shape[0] - 1, -1, -1):
         step_back(t_start + row, row, weights, record, g_y, g_z, gamma, through_reset, adjoint, gradient, scratch)
+    restore(mode)
