@@ -3,6 +3,7 @@
 They do not see exprel, which SymPy rewrites to what is no number at 0, but a function that SymPy does not know.
 """
 
+import ast
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -22,7 +23,8 @@ from lsnn.equations.texts import TextError
 from lsnn.neurons import NeuronModel
 
 METHODS = ("exact", "exponential_euler", "euler")
-EXPREL = re.compile(r"\bexprel\b")
+EXPREL, EXPONENTIALS = re.compile(r"\bexprel\b"), re.compile(r"\bexp(rel)?\b")
+ROOT_OF_EXP = re.compile(r"\bexp\(.*\)\*\*")
 MOST_SECONDS = 60  # for the matrix exponential of method exact, which for some equations has no end
 
 
@@ -111,12 +113,12 @@ def _not_linear(model: NeuronModel, parsed: Parsed, equations: Equations) -> str
 
 def integrator(model: NeuronModel) -> str | Callable[..., str]:
     """What to give a Brian2 NeuronGroup as its `method`, so that it integrates as the compiled step does."""
-    if model.substeps == 1 and not EXPREL.search(model.equations):
+    if model.substeps == 1 and not EXPONENTIALS.search(model.equations):
         return model.method
 
     def integrate(equations: Equations, variables: Any = None, method_options: Any = None) -> str:
         once = StateUpdateMethod.apply_stateupdater(without_exprel(equations), variables, model.method, method_options)
-        once = once.replace("_exprel(", "exprel(")
+        once = "\n".join(map(_without_roots_of_exp, once.replace("_exprel(", "exprel(").splitlines()))
         if model.substeps > 1:
             once = re.sub(r"\bdt\b", f"(dt/{model.substeps})", once)
         # Brian2 refuses to assign a number that is the same for all neurons after something else: once is enough
@@ -125,3 +127,19 @@ def integrator(model: NeuronModel) -> str | Callable[..., str]:
         return "\n".join(same + [line for line in lines if line not in same] * model.substeps)
 
     return integrate
+
+
+class _RootsOfExp(ast.NodeTransformer):
+    """exp(x)**a as exp(x*a)."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        base = node.left
+        if not (isinstance(node.op, ast.Pow) and isinstance(base, ast.Call) and ast.unparse(base.func) == "exp"):
+            return node
+        return ast.Call(base.func, [ast.BinOp(base.args[0], ast.Mult(), node.right)], [])
+
+
+def _without_roots_of_exp(line: str) -> str:
+    """A line of Brian2's step, in which SymPy writes exp(-x/50) as 1/exp(x)**(1/50): it overflows long before."""
+    return ast.unparse(_RootsOfExp().visit(ast.parse(line))) if ROOT_OF_EXP.search(line) else line

@@ -100,14 +100,22 @@ class power(Plain):
             return base ** int(exponent)
         if base.is_number and exponent.is_number:
             return real(base**exponent)
-        if base.is_Pow and base.exp.is_Integer and base.exp.is_even and base.base.is_extended_real:
-            return power(sympy.Abs(base.base), base.exp * exponent)  # |x| has a derivative at 0, the root of x**2 none
-        return None
+        even, others = sympy.sift(sympy.Mul.make_args(base), _is_even_power, binary=True)
+        rest = sympy.Mul(*others)
+        if not even or not rest.is_nonnegative:
+            return None
+        # |x| has a derivative at 0, the root of x**2 none
+        roots = [power(sympy.Abs(part.base), part.exp * exponent) for part in even]
+        return sympy.Mul(*roots, *([] if rest == 1 else [power(rest, exponent)]))
 
     def _eval_derivative(self, symbol: sympy.Symbol) -> Expression:
         base, exponent = self.args
         through_base = exponent * power(base, exponent - 1) * base.diff(symbol)
         return through_base + self * log(base) * exponent.diff(symbol)
+
+
+def _is_even_power(factor: Expression) -> bool:
+    return bool(factor.is_Pow and factor.exp.is_Integer and factor.exp.is_even and factor.base.is_extended_real)
 
 
 DIFFERENTIABLE = (

@@ -23,6 +23,7 @@ from tests.equations.plain import LANES, PlainModel, Run, simulate
 STEPS, BATCH = 80, 25
 NEAR = 1e-9  # of the threshold, in units of the scale: there rounding decides whether a neuron spikes
 SPREAD = 1e-8  # to which roundings grow in so many steps
+VAST = SPREAD / np.finfo(float).eps  # from there on the rounding of x alone moves sin(x) by that much
 REFUSAL = re.compile(r"neuron model '\w+', (\w+)(?:,| '\w+':) (.*)", re.DOTALL)
 STEP = 1e-30  # of complex-step derivatives
 
@@ -115,19 +116,26 @@ def _finite(run: Run) -> np.ndarray:
     return np.all([np.isfinite(values) for values in run.x.values()], axis=0)
 
 
-def compared_steps(ours: Run, theirs: Run) -> np.ndarray:
+def _defined_steps(ours: Run, theirs: Run) -> np.ndarray:
     """Up to where a neuron comes too near to its threshold, or Brian2's is no number any more, (T, 8) bool."""
     return np.cumsum((np.abs(ours.u) < NEAR) | ~_finite(theirs), axis=0) == 0
 
 
+def compared_steps(ours: Run, theirs: Run) -> np.ndarray:
+    """Those, up to where a variable grows beyond all bounds, (T, 8) bool."""
+    vast = np.any([np.abs(values) > VAST for values in theirs.x.values()], axis=0)
+    return _defined_steps(ours, theirs) & (np.cumsum(vast, axis=0) == 0)
+
+
 def difference(ours: Run, theirs: Run) -> str:
     """The first difference in the steps that are compared; empty if there is none."""
-    compared = compared_steps(ours, theirs)
-    if (compared & ~_finite(ours)).any():
+    defined = _defined_steps(ours, theirs)
+    if (defined & ~_finite(ours)).any():
         return "not finite where Brian2 is"
-    next_ones = np.vstack([np.ones((1, LANES), bool), compared[:-1]]) & ~compared & ~(np.abs(ours.u) < NEAR)
+    next_ones = np.vstack([np.ones((1, LANES), bool), defined[:-1]]) & ~defined & ~(np.abs(ours.u) < NEAR)
     if (next_ones & _finite(ours)).any():
         return "finite where Brian2 is not"
+    compared = compared_steps(ours, theirs)
     spikes = compared & (ours.z != theirs.z)
     if spikes.any():
         return f"{spikes.sum()} spikes differ, the first in step {np.argwhere(spikes)[0][0]}"

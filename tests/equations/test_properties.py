@@ -14,7 +14,7 @@ from lsnn.kernels.layout import Cells, Readout, Rows, Weights, record_zeros, sta
 from lsnn.neuron_files import model_of
 from lsnn.populations import Group, cells_of, slots_of, variables_of
 from tests.equations.grammar import Text, texts
-from tests.equations.plain import DT, LANES, PlainModel, Run, given
+from tests.equations.plain import DT, LANES, PlainModel, Run, given, simulate
 from tests.equations.properties import STEPS, difference, drive_of, examine, fault_of_refusal
 
 ACCEPTED = 0.6  # of all texts, at least
@@ -59,6 +59,41 @@ def test_texts_that_once_differed_from_brian2(name):
     counts, faults = examine([Text(MODELS.get(name, FIXED), 2, True, "")])
     assert faults == []
     assert counts["accepted"] == counts["models that spike"] == 1 and counts["steps compared"] == STEPS * LANES
+
+
+def test_drawn_texts_that_once_differed_from_brian2():
+    """exp(-x/50) that Brian2 takes for 1/exp(x)**(1/50), the root of (v/(10*mV))**2 at 0, the cosine of 1e196."""
+    counts, faults = examine([texts(1, number, 1)[0] for number in (3742, 4785, 7466, 9546, 8351, 9723)])
+    assert faults == []
+    assert counts["accepted"] == counts["models that spike"] == 6
+
+
+SMALL_RATE = """
+name = "small_rate"
+equations = '''
+dv/dt = (I + 0*v)/tau_m : volt
+dw/dt = -w*(1 + exp(-(v/(10*mV))**4)**2)/(20*ms) : 1
+I : volt
+tau_m : second (constant)
+t_ref : second (constant)
+'''
+threshold = "v > 1*volt"
+reset = ""
+method = "exponential_euler"
+scale = "10*mV"
+initial = { v = "10*mV", w = "1" }
+"""
+
+
+@pytest.mark.parametrize("substeps", [1, 2])
+def test_small_rates_are_not_lost_in_an_overflow(substeps, monkeypatch):
+    """w falls at (1 + exp(-2))/(20 ms); SymPy writes it with exp(v**4/mV**4)**(1/5000), an infinite number."""
+    plain, still = PlainModel(model_of(SMALL_RATE)._replace(substeps=substeps)), np.zeros((5, LANES))
+    right = np.exp(-np.arange(1, 6) * 1e3 * DT / 20 * (1 + np.exp(-2)))[:, None] * np.ones(LANES)
+    np.testing.assert_allclose(plain.run(still).x["w"], right, rtol=1e-12)
+    np.testing.assert_allclose(simulate([plain], [still])[0].x["w"], right, rtol=1e-12)
+    monkeypatch.setattr(stepping, "ROOT_OF_EXP", stepping.EXPREL)
+    assert np.all(simulate([plain], [still])[0].x["w"] > 1.005 * right)  # Brian2 alone
 
 
 PLAIN = """
