@@ -74,10 +74,10 @@ def nwb_of(result: Result, frozen: Condition) -> NWBFile:
 
 
 def add_trials(content: NWBFile, frozen: Condition, episodes: np.ndarray, starts: np.ndarray) -> None:
-    """The trials with all that is measured of them."""
+    """The trials with all that is measured of them; no table where there is none, as a column needs a row."""
     trials = frozen.trials
     units, told = (trials.attrs[kind] for kind in ("units", "descriptions"))
-    columns = [name for name in trials if name not in CLOCKS]
+    columns = [name for name in trials if name not in CLOCKS] if trials["episode"].isin(episodes).any() else []
     for name in columns:
         unit = f" ({units[name]})" if units.get(name, "1") != "1" else ""
         content.add_trial_column(name, f"{told.get(name, name)}{unit}")

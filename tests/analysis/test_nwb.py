@@ -73,3 +73,14 @@ def test_a_file_without_spikes_is_named(edited, tmp_path):
     bare = edited(lambda file: file["frozen"].pop("spikes"))
     with pytest.raises(ResultError, match="needs spikes and traces"):
         write_nwb(bare, tmp_path / "x.nwb")
+
+
+def test_episodes_without_a_trial_are_exported_as_such(edited, tmp_path):
+    def without_trials(file):
+        attributes, none = dict(file["frozen/trials"].attrs), file["frozen/trials"][:0]
+        del file["frozen/trials"]
+        file.create_dataset("frozen/trials", data=none).attrs.update(attributes)
+
+    with NWBHDF5IO(str(write_nwb(edited(without_trials), tmp_path / "x.nwb")), "r") as source:
+        content = source.read()
+        assert content.trials is None and len(content.units["spike_times"][0])

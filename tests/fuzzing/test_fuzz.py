@@ -115,7 +115,7 @@ def attack(command, sources, count, folder):
             if outcome == "raised" or (outcome == "error" and str(path) not in detail):
                 faults.append(f"{path}, {what}: {outcome}: {detail[:300]}")
             path.rmdir() if path.is_dir() else path.unlink()
-    print(f"{command}: {count} files tried, {len(faults)} faults; (outcome, sealed): {dict(seen)}")
+    print(f"{command}: {count} files tried, {len(faults)} faults; (outcome, sealed): {dict(seen)}", *faults, sep="\n")
     assert faults == []
     assert 0.35 * count < sum(number for (_, sealed), number in seen.items() if sealed) < 0.65 * count
     return seen
