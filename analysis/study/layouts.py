@@ -1,6 +1,6 @@
 """What the groups of a study file hold (docs/reference/files.md), checked before anything is said of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import h5py
@@ -22,12 +22,15 @@ DRAW = Rule(0, 2**20, whole=True, kinds="iu")
 class Layout(NamedTuple):
     """Data sets with their axes and rules; attributes that list names of an axis, and those that are numbers.
 
+    What is in `later` files of older versions have not.
+
     Groups below hold trials of episodes: those of the axis "animal". An axis "pair_animal" has two animals a pair.
     """
 
     data: Mapping[str, tuple[str, Rule]]
     names: Mapping[str, str] = {}
     numbers: Mapping[str, Rule] = {}
+    later: Collection[str] = ()
 
 
 VISITS = {name: ("point animal", INDEX) for name in ("visits", "circling", "oracle")}
@@ -52,7 +55,8 @@ LAYOUTS = {
     ),
     "one_visit": Layout(
         {"reached": ("dark change pair_animal", REACHED), "dark_ms": ("dark", INDEX), "rate_hz": ("dark", TIME),
-         "found": ("pair_animal", BOOL), "apart": ("pair_animal", BOOL)}, {"changes": "change"}, {"watched_ms": COUNT},
+         "found": ("pair_animal", BOOL), "apart": ("pair_animal", BOOL), "straight": ("pair_animal", REACHED)},
+        {"changes": "change"}, {"watched_ms": COUNT}, later=("straight",),
     ),
     "decoding": Layout(
         {name: (f"arm lag animal {features}", GAPS)
@@ -99,7 +103,8 @@ def check_experiment(group: h5py.Group, name: str) -> None:
     """ResultError unless the group of an experiment holds what its layout says."""
     layout, lengths = LAYOUTS[name], dict[str, int]()
     kept = kept_of(group) if name == "decoding" else ()  # the variables beside the membranes that are to be read
-    data = dict(layout.data) | {each: (f"arm lag animal {each}", GAPS) for each in kept}
+    there = {each: rule for each, rule in layout.data.items() if each in group or each not in layout.later}
+    data = there | {each: (f"arm lag animal {each}", GAPS) for each in kept}
     check_layout(group, data, lengths)
     if lengths.get("pair_animal", 0) % 2:
         raise ResultError(f"{place(group)}: must hold two animals a pair, holds {lengths['pair_animal']}")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from analysis.claims import sort_out
 from analysis.study.measures import Claims, Outcomes, array, enough
 from analysis.study.transplant import WHOSE, Choice, choice_of, claim_of
-from analysis.style import BLUE, DARK, GREY, SILVER, VERMILLION, add_footer, new_figure, styled
+from analysis.style import BLUE, DARK, GREEN, GREY, SILVER, VERMILLION, add_footer, new_figure, styled
 from analysis.verdict import interval
 from lsnn.estimates import Estimate
 from lsnn.files.reading import ResultError, attribute, names, place, subgroup
@@ -28,6 +28,7 @@ class OneVisit(NamedTuple):
     choices: dict[str, dict[int, Choice]]  # by change, by dark
     watched_ms: int
     kept: list[str]  # state variables beside the membranes
+    straight: Choice | None  # the platform that a straight way to the own one reaches first; none in older files
 
     @property
     def longest_changed(self) -> int:
@@ -52,11 +53,12 @@ def one_visit_of(result: Result) -> OneVisit:
         }
         for number, change in enumerate(changes)
     }
+    straight = choice_of(array(group, "straight", 1)[usable]) if "straight" in group else None
     if len(choices["none"]) < len(dark) or not choices["everything exchanged"]:
         rule = "must hold what comes after each dark without a change, and after one with everything exchanged"
         raise ResultError(f"{place(group)}/reached: {rule}")
     return OneVisit(dark, array(group, "rate_hz", 1), int(usable.sum()) // 2, choices,
-                    int(attribute(group, "watched_ms")), names(group, "kept"))  # fmt: skip
+                    int(attribute(group, "watched_ms")), names(group, "kept"), straight)  # fmt: skip
 
 
 def own(choice: Choice) -> Estimate:
@@ -90,6 +92,8 @@ def _draw_retention(axes: Axes, of: OneVisit) -> None:
     axes.plot(at, value, marker="o", color=BLUE, label="to the own platform first")
     reach = [100 * arrived(of.choices["none"][int(ms)]) for ms in of.dark_ms]
     axes.plot(at, reach, marker=".", color=GREY, linestyle="--", label=f"reach one within {of.watched_ms} ms")
+    if of.straight is not None:
+        axes.axhline(100 * own(of.straight).value, color=GREEN, linewidth=1, label="straight way to the own platform")
     axes.axhline(50, color=DARK, linestyle=":", linewidth=1)
     axes.annotate("chance", (at[0], 50), (0, 4), textcoords="offset points", color=DARK)
     axes.set(xscale="log", xlabel="dark after one visit (ms)", ylabel="animals (%)", ylim=(0, 103))
@@ -134,6 +138,9 @@ def tell_one_visit(result: Result, outcomes: Outcomes) -> list[str]:
         f"({whose(outcomes, 'none')}).",
         f"Share of all that reach one, by dark: {reach}.",
     ]
+    if of.straight is not None:
+        bound = f"{own(of.straight).value:.2f}"
+        lines.append(f"On some ways the other's platform lies: straight to their own, {bound} of all reach that first.")
     for change, by_dark in of.choices.items():
         if change != "none":
             shares = ", ".join(f"after {ms} ms {interval(choice.share, 2)}" for ms, choice in by_dark.items())

@@ -64,6 +64,18 @@ def test_the_text_names_every_dark_and_change(by_hand):
     assert one_visit.draw_one_visit(written(by_hand, some())).axes
 
 
+def test_a_straight_way_bounds_what_can_be_reached(by_hand):
+    result = written(by_hand, some(), straight=np.array([0, 0, 1, 0, 0, 0, 1, 0], np.int8))
+    of = one_visit.one_visit_of(result)
+    assert of.straight is not None and one_visit.own(of.straight).value == 0.75
+    said = one_visit.tell_one_visit(result, decide(one_visit.claims_of_one_visit(result)))
+    assert said[2].endswith("0.75 of all reach that first.")
+    assert "straight way to the own platform" in [
+        line.get_label() for line in one_visit.draw_one_visit(result).axes[0].lines
+    ]
+    assert one_visit.one_visit_of(written(by_hand, some())).straight is None  # of a file that was written before
+
+
 def test_a_file_whose_parts_do_not_fit_is_refused(by_hand):
     with pytest.raises(ResultError, match="must hold -1, 0, 1 or 2 for 2 darks and 4 changes"):
         one_visit.one_visit_of(written(by_hand, some()[:, :3]))

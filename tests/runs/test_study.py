@@ -218,10 +218,17 @@ def test_one_visit_tells_for_every_dark_and_change_whose_platform_is_reached(sub
     assert reached.shape == (2, len(changes), 48) and set(np.unique(reached)) <= {0, 1, 2}
     assert changes[:3] == ["none", "erased", "own b alone"] and visited.attributes["kept"] == ["b"]
     assert visited.items["rate_hz"].values[0] == 0
+    assert set(np.unique(visited.items["straight"].values)) <= {0, 1}
     skipped = one_visit.one_visit(subject, SEED, (0, 40), (40,), watched_ms=60, searched_ms=400).items["reached"].values
     np.testing.assert_array_equal(skipped[1], reached[1])
     np.testing.assert_array_equal(skipped[0, 0], reached[0, 0])
     assert np.all(skipped[0, 1:] == one_visit.NOT_RUN)
+
+
+def test_a_straight_way_meets_the_platform_that_lies_on_it_first():
+    start, own = np.zeros((4, 2)), np.tile([0.9, 0.0], (4, 1))
+    other = np.array([[0.4, 0.1], [0.4, 0.3], [-0.4, 0.0], [0.0, 0.9]])  # on the way, beside it, behind, aside
+    np.testing.assert_array_equal(one_visit.straight_to(start, own, other, 0.2), [1, 0, 0, 0])
 
 
 def test_changes_of_states_do_what_their_names_say(subject):

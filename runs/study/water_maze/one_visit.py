@@ -42,6 +42,7 @@ DARK_MS = (0, 50, 100, 200, 500, 1000, 2000, 5000)
 CHANGED_MS = (0, 500, 1000)  # after so long, states are changed as well
 ON_PLATFORM_MS, SEARCHED_MS, WATCHED_MS = 20, 1500, 400
 ANIMALS_PER_EPISODE = 4
+WAY_POINTS = 1001  # of a straight way
 NOT_RUN = -1
 _PARTNER, _THIRD = np.arange(LANES) ^ 1, np.arange(LANES) ^ 2
 
@@ -64,7 +65,7 @@ def one_visit(
     untrained = np.concatenate(_after_one_visit(_untrained(subject), keys, replace(task, duration_ms=end), moments))
     changes = changes_of(subject.network, study_generator(seed, Study.ONE_VISIT))
 
-    def keep(block: Block, episodes: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def keep(block: Block, episodes: slice) -> tuple[np.ndarray, ...]:
         reached, rates = np.full((len(dark_ms), len(changes), LANES), NOT_RUN), np.zeros(len(dark_ms))
         platform, starts = (
             block.task_state[:, [PLATFORM_X, PLATFORM_Y]].copy(),
@@ -86,10 +87,12 @@ def one_visit(
                 path = block.trace.task_state[t : t + watched_ms + 1, :, [X, Y]].transpose(1, 0, 2)
                 reached[number, arm] = first_reached(path, platform, platform[_PARTNER], task.platform_radius)
             block.state, block.task_state[:], block.t = copy_of(state), world, t
-        return reached, platform, rates
+        set_down_in_pairs(block, starts, task.platform_radius)
+        straight = straight_to(block.task_state[:, [X, Y]], platform, platform[_PARTNER], task.platform_radius)
+        return reached, platform, rates, straight
 
     kept = run_blocks(subject, keys, task, _to_the_end_of_the_visit(subject, moments, end), keep)
-    reached, platform, rates = zip(*kept, strict=True)
+    reached, platform, rates, straight = zip(*kept, strict=True)
     items = {
         "dark_ms": Item(np.array(dark_ms), "ms", "without any input, from the end of the time on the platform"),
         "reached": Item(np.concatenate(reached, axis=2).astype(np.int8), "1",
@@ -97,9 +100,20 @@ def one_visit(
         "rate_hz": Item(np.mean(rates, axis=0), "Hz", "(dark,): mean rate since the dark before it, of all neurons"),
         "found": Item(found != NEVER, "1", "(animal,): whether it found its platform in time"),
         "apart": apart(np.concatenate(platform), subject),
+        "straight": Item(np.concatenate(straight).astype(np.int8), "1",
+                         "(animal,): platform that a straight way from the release to its own reaches first, as above"),
     }  # fmt: skip
     attributes = {"changes": list(changes), "kept": kept_variables(subject.network), "watched_ms": watched_ms}
     return Findings(items, {}, attributes | {"on_platform_ms": ON_PLATFORM_MS, "searched_ms": searched_ms})
+
+
+def straight_to(start: np.ndarray, own: np.ndarray, other: np.ndarray, radius: float) -> np.ndarray:
+    """Platform that straight ways from `start` to the middle of the own one reach first; all (n, 2), as `reached`.
+
+    It is the other's where that lies on the way, so no knowledge of the place brings all animals to their own.
+    """
+    along = np.linspace(0, 1, WAY_POINTS)[:, None]
+    return first_reached(start[:, None] + along * (own - start)[:, None], own, other, radius)
 
 
 def with_one_visit(task: WaterMaze, searched_ms: int, after_ms: int) -> WaterMaze:
