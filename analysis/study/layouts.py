@@ -55,8 +55,9 @@ LAYOUTS = {
     ),
     "one_visit": Layout(
         {"reached": ("dark change pair_animal", REACHED), "dark_ms": ("dark", INDEX), "rate_hz": ("dark", TIME),
-         "found": ("pair_animal", BOOL), "apart": ("pair_animal", BOOL), "straight": ("pair_animal", REACHED)},
-        {"changes": "change"}, {"watched_ms": COUNT}, later=("straight",),
+         "found": ("pair_animal", BOOL), "apart": ("pair_animal", BOOL), "straight": ("pair_animal", REACHED),
+         "search_ms": ("dark pair_animal", TIME), "shortest_ms": ("pair_animal", TIME)},
+        {"changes": "change"}, {"watched_ms": COUNT}, later=("straight", "search_ms", "shortest_ms"),
     ),
     "decoding": Layout(
         {name: (f"arm lag animal {features}", GAPS)

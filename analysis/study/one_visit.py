@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import h5py
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -37,14 +38,24 @@ class OneVisit(NamedTuple):
 
 
 def one_visit_of(result: Result) -> OneVisit:
-    """What the file holds; TooFew pairs or a ResultError."""
-    group = subgroup(result.file, "one_visit")
+    """What a study holds; TooFew pairs or a ResultError."""
+    return one_visit_in(subgroup(result.file, "one_visit"))
+
+
+def usable_in(group: h5py.Group) -> np.ndarray:
+    """Animals of pairs that both found their platforms, which do not touch, (animal,) bool; TooFew."""
+    usable = (array(group, "found", 1) & array(group, "apart", 1)).reshape(-1, 2).all(axis=1).repeat(2)
+    enough(usable, "are of pairs that both had found platforms which do not touch")
+    return usable
+
+
+def one_visit_in(group: h5py.Group) -> OneVisit:
+    """What a group holds; TooFew pairs or a ResultError."""
     reached, dark, changes = array(group, "reached", 3), array(group, "dark_ms", 1), names(group, "changes")
     if reached.shape[:2] != (len(dark), len(changes)) or not np.isin(reached, (NOT_RUN, 0, 1, 2)).all():
         rule = f"must hold -1, 0, 1 or 2 for {len(dark)} darks and {len(changes)} changes"
         raise ResultError(f"{place(group)}/reached: {rule}, has shape {reached.shape}")
-    usable = (array(group, "found", 1) & array(group, "apart", 1)).reshape(-1, 2).all(axis=1).repeat(2)
-    enough(usable, "are of pairs that both had found platforms which do not touch")
+    usable = usable_in(group)
     choices = {
         change: {
             int(ms): choice_of(reached[at, number, usable])

@@ -41,12 +41,14 @@ def run(
     measure: Callable[[h5py.File, list[Opened], np.ndarray], Iterator[None]],
     write_figure: Callable[[Path, Path], Any],
     describe: Callable[[Path], str],
+    check: Callable[[Opened], None] = lambda each: None,
 ) -> None:
     """Open the networks, measure them, write NAME.h5, draw NAME.png from it and tell of it.
 
     Args:
         fits: whether a task is one that the experiment is for. rule: what it must be, as a message has it.
         measure: fills the file (whose header is there) and yields once a network is done.
+        check: raises an InputError for a network that the experiment cannot go through.
 
     Raises:
         InputError: a bad number, a network of another task, or a folder that holds these files already.
@@ -56,6 +58,7 @@ def run(
     for each in opened:
         if not fits(each.task):
             raise InputError(f"{each.path}: must be a network for {rule}, got {each.task.name}")
+        check(each)
     files = (f"{name}.h5", f"{name}.png")
     folder = output_folder(asked.out, "", files, asked.overwrite, networks)
     result, figure = (folder / file for file in files)

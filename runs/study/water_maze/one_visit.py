@@ -67,6 +67,7 @@ def one_visit(
 
     def keep(block: Block, episodes: slice) -> tuple[np.ndarray, ...]:
         reached, rates = np.full((len(dark_ms), len(changes), LANES), NOT_RUN), np.zeros(len(dark_ms))
+        search = np.full((len(dark_ms), LANES), np.nan)
         platform, starts = (
             block.task_state[:, [PLATFORM_X, PLATFORM_Y]].copy(),
             candidates[episodes.start // 2 :][: LANES // 2],
@@ -86,13 +87,17 @@ def one_visit(
                 block.roll_out(subject.weights, subject.mean_action, watched_ms)
                 path = block.trace.task_state[t : t + watched_ms + 1, :, [X, Y]].transpose(1, 0, 2)
                 reached[number, arm] = first_reached(path, platform, platform[_PARTNER], task.platform_radius)
+                if arm == 0:
+                    search[number] = steps_to(path, platform, task.platform_radius)
             block.state, block.task_state[:], block.t = copy_of(state), world, t
         set_down_in_pairs(block, starts, task.platform_radius)
-        straight = straight_to(block.task_state[:, [X, Y]], platform, platform[_PARTNER], task.platform_radius)
-        return reached, platform, rates, straight
+        start = block.task_state[:, [X, Y]]
+        straight = straight_to(start, platform, platform[_PARTNER], task.platform_radius)
+        shortest = (np.linalg.norm(platform - start, axis=1) - task.platform_radius) / task.speed
+        return reached, platform, rates, straight, search, shortest
 
     kept = run_blocks(subject, keys, task, _to_the_end_of_the_visit(subject, moments, end), keep)
-    reached, platform, rates, straight = zip(*kept, strict=True)
+    reached, platform, rates, straight, search, shortest = zip(*kept, strict=True)
     items = {
         "dark_ms": Item(np.array(dark_ms), "ms", "without any input, from the end of the time on the platform"),
         "reached": Item(np.concatenate(reached, axis=2).astype(np.int8), "1",
@@ -102,6 +107,9 @@ def one_visit(
         "apart": apart(np.concatenate(platform), subject),
         "straight": Item(np.concatenate(straight).astype(np.int8), "1",
                          "(animal,): platform that a straight way from the release to its own reaches first, as above"),
+        "search_ms": Item(np.concatenate(search, axis=1), "ms", "(dark, animal): from release to the own platform, "
+                          "states as they are; NaN: not while it was watched"),
+        "shortest_ms": Item(np.concatenate(shortest), "ms", "(animal,): the same, straight and at the greatest speed"),
     }  # fmt: skip
     attributes = {"changes": list(changes), "kept": kept_variables(subject.network), "watched_ms": watched_ms}
     return Findings(items, {}, attributes | {"on_platform_ms": ON_PLATFORM_MS, "searched_ms": searched_ms})
@@ -114,6 +122,12 @@ def straight_to(start: np.ndarray, own: np.ndarray, other: np.ndarray, radius: f
     """
     along = np.linspace(0, 1, WAY_POINTS)[:, None]
     return first_reached(start[:, None] + along * (own - start)[:, None], own, other, radius)
+
+
+def steps_to(path: np.ndarray, platform: np.ndarray, radius: float) -> np.ndarray:
+    """Step at which each path (n, step, 2) enters its disc, (n,); NaN if it never does."""
+    inside = np.linalg.norm(path - platform[:, None], axis=-1) <= radius
+    return np.where(inside.any(axis=1), inside.argmax(axis=1), np.nan)
 
 
 def with_one_visit(task: WaterMaze, searched_ms: int, after_ms: int) -> WaterMaze:
