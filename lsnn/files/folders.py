@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from lsnn.errors import InputError, StoreError
 from lsnn.files.whole import holding, lock, refuse_inputs, same_folder
 
 RESULTS = Path("results")
+_made: ContextVar[list[Path] | None] = ContextVar("made", default=None)  # by `writable`, for `empty_ones_removed`
 
 
 def output_folder(
@@ -44,6 +46,8 @@ def refuse_to_overwrite(folder: Path, files: Sequence[str]) -> None:
 def writable(folder: Path) -> Path:
     """The folder, made if need be; InputError if that fails or nothing can be written there."""
     try:
+        if (made := _made.get()) is not None:
+            made += [each for each in (*reversed(folder.parents), folder) if not os.path.lexists(each)]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: must be a folder, got: {error.strerror}") from error
@@ -62,6 +66,21 @@ def output_file(path: Path, overwrite: bool = False, inputs: Iterable[Path] = ()
     refuse_inputs(path, inputs)
     writable(path.parent)
     return path
+
+
+@contextmanager
+def empty_ones_removed() -> Iterator[None]:
+    """If an error ends it, the folders for output that were made in the meantime go again, those that are empty."""
+    before = _made.set([])
+    try:
+        yield
+    except BaseException:
+        for folder in reversed(_made.get() or []):
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+    finally:
+        _made.reset(before)
 
 
 @contextmanager

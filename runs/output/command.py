@@ -96,10 +96,12 @@ def ending_of_speech(name: str, code: int = 0) -> int:
 def reported(name: str, work: Callable[[], int | None]) -> int:
     """The exit code of a piece of work; what a user can mend, or the machine's fault, is a message, no traceback."""
     from lsnn.errors import ClusterError, DivergedError, InputError, StoreError
+    from lsnn.files.folders import empty_ones_removed
     from tasks.own_file import failing_file
 
     try:
-        return work() or 0
+        with empty_ones_removed():
+            return work() or 0
     except InputError as error:
         message, code = str(error), BAD_INPUT
     except (DivergedError, ClusterError, StoreError) as error:
