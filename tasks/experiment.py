@@ -125,7 +125,9 @@ def overridden(experiment: Experiment, settings: Iterable[str]) -> Experiment:
             config[keys[0]][keys[1]] = value
         else:
             raise InputError(f"--set {'.'.join(keys)}: there is no such key")
-    return experiment_of(config, family_of(experiment.task))
+    family = family_of(experiment.task)
+    with registry.advising(family, [keys[1] for keys, _ in parsed if keys[0] == "task"]):
+        return experiment_of(config, family)
 
 
 def _parsed(setting: str) -> tuple[list[str], Any]:

@@ -9,14 +9,16 @@ import ast
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, TypeGuard
 
 from lsnn.errors import InputError
-from tasks.family import Family
+from tasks.family import DEFAULT_PRESET, Family
 from tasks.own_file import load_file
 
 FOLDER = Path(__file__).parent
@@ -109,9 +111,24 @@ def load(task: str | Path, **keywords: Any) -> Any:
     """
     found = family(task)
     try:
-        return found.task(**{**found.preset().task, **keywords})
+        with advising(found, keywords):
+            return found.task(**{**found.preset().task, **keywords})
     except TypeError as error:
         raise InputError(f"{found.name}: {error}") from error
+
+
+@contextmanager
+def advising(found: Family, given: Iterable[str]) -> Iterator[None]:
+    """An InputError about a key of the task that was not given names the presets that set those which were."""
+    try:
+        yield
+    except InputError as error:
+        fitting = [name for name, one in found.presets.items() if name != DEFAULT_PRESET and {*one.task} & {*given}]
+        at_fault = str(error).partition(" ")[0]
+        if not fitting or at_fault in given or at_fault not in signature(found.task).parameters:
+            raise
+        name = " or ".join(map(repr, fitting))
+        raise InputError(f"{error}; what goes with {', '.join(given)} is in the preset {name}") from error
 
 
 # Encoders

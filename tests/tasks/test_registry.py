@@ -9,6 +9,7 @@ import pytest
 import tasks
 from lsnn.errors import InputError
 from tasks import registry
+from tasks.experiment import overridden, preset
 from tasks.water_maze import WaterMaze
 
 CLONE = Path(__file__).parents[2]
@@ -61,6 +62,17 @@ def test_load_takes_the_settings_of_the_default_preset_and_keywords():
         tasks.load("water-maze", depth=2)
     with pytest.raises(InputError, match="task must be one of .*bandit, .* or a file NAME.py, got 'sudoku'"):
         tasks.load("sudoku")
+
+
+def test_a_keyword_that_does_not_fit_the_default_preset_names_the_preset_it_fits():
+    rule = "^encoder must be one of 8 numbers.*; what goes with platforms is in the preset 'platforms'$"
+    with pytest.raises(InputError, match=rule):
+        tasks.load("water-maze", platforms=4)
+    with pytest.raises(InputError, match=rule.removeprefix("^")):
+        overridden(preset("water-maze"), ["task.platforms=4", "network.n_adaptive=3"])
+    assert tasks.load("water-maze", platforms=4, encoder=None).platforms == 4
+    with pytest.raises(InputError, match="^platforms must .*9$"):
+        tasks.load("water-maze", platforms=9)
 
 
 def test_an_encoder_is_found_by_its_file(tmp_path, monkeypatch):
