@@ -85,7 +85,8 @@ def adaptation(result: Result) -> Figure:
         axes.set(title=f"arms {low:g} to {high:g} apart (n = {chosen.sum()})", xlabel="trial", xscale="log")
         axes.axhline(0.5, color=GREY, linestyle=":", linewidth=1)
     figure.axes[0].set(ylabel="share of episodes", ylim=(0.4, 1.02))
-    figure.axes[0].legend(loc="upper left")
+    for axes in [axes for axes in figure.axes if axes.get_legend_handles_labels()[0]][:1]:
+        axes.legend(loc="upper left")
     return add_footer(figure, result, f"independent arms · n = {len(gap)} episodes")
 
 

@@ -112,6 +112,14 @@ def test_the_table_has_mean_regrets_and_the_ratio_of_their_sums_to_thompsons(arm
     assert list(beside) == ["frozen network", "random", "UCB1", "Thompson sampling", "Gittins index"]
 
 
+def test_the_legend_of_adaptation_stands_where_there_are_episodes(by_hand):
+    """All arms are 0.75 apart: of near ones there is no episode, and nothing to name."""
+    far = {f"{place}/probability": [[0.875, 0.125]] * 4 for place in PULLS}
+    near, middle, wide = bandit.adaptation(by_hand(of_arms(PULLS) | far, **BANDIT)).axes
+    assert near.get_legend() is middle.get_legend() is None
+    assert "Thompson sampling" in [text.get_text() for text in wide.get_legend().get_texts()]
+
+
 def test_the_bandit_is_judged_against_thompson_and_by_the_arms(arms, by_hand):
     """Four episodes decide nothing, a hundred of the same kinds do."""
     exchange = {"frozen": "thompson", "thompson": "frozen"}
