@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from lsnn.arrays.fitting import fit as fit
     from lsnn.arrays.spikes import spikes_from_times as spikes_from_times
     from lsnn.errors import InputError as InputError
+    from lsnn.errors import Interrupted as Interrupted
     from lsnn.files.results import compare as compare
     from lsnn.files.results import open_result as open_result
     from lsnn.simulation.frozen import load as load
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 PUBLIC = {
     "InputError": "lsnn.errors",
+    "Interrupted": "lsnn.errors",
     "Simulation": "lsnn.simulation.simulation",
     "SimulationRecord": "lsnn.simulation.record",
     "compare": "lsnn.files.results",

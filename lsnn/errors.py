@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 class InputError(ValueError):
@@ -11,6 +12,19 @@ class InputError(ValueError):
 
 class DivergedError(RuntimeError):
     """Meta-training that cannot go on by itself; the message names the cause and a remedy."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in the midst of learning: what was learnt until then is not lost.
+
+    Attributes:
+        so_far: what the call would have returned, had it ended before the step that was broken off; None before the
+            first. Hand it back as `resume`.
+    """
+
+    def __init__(self, what: str, so_far: Any) -> None:
+        super().__init__(f"{what} was interrupted; what it had learnt is `so_far` of this error")
+        self.so_far = so_far
 
 
 class ClusterError(RuntimeError):

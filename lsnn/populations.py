@@ -61,9 +61,13 @@ def gradients_of_parameters(
         of_constants: dL/d(constants of the cells), (n_constants,); of_start: dL/d(state variables at the start),
             (n_slots,).
     """
-    found, last = [], 0
+    found: list[dict[str, np.ndarray]] = []
+    last = 0
     for group, slots in zip(groups, variables_of(groups), strict=True):
         first, last = last, last + len(group.model.constants(dt, group.given)) * group.size
+        if not group.model.model.learnt or not group.size:
+            found.append({})
+            continue
         start = np.array([of_start[part] for part in slots.values()])
         constants = of_constants[first:last].reshape(-1, group.size)
         found.append(group.model.gradient_of_parameters(dt, group.given, constants, start))

@@ -33,6 +33,7 @@ WRITTEN = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.par
 PAGES = [CLONE / "README.md", CLONE / "CONTRIBUTING.md", *WRITTEN]
 README, PARAMETERS, WATER_MAZE = CLONE / "README.md", DOCS / "reference/parameters.md", DOCS / "families/water_maze.md"
 FIGURES, OWN_TASK, PYTHON = DOCS / "guide/figures.md", DOCS / "guide/own_task.md", DOCS / "guide/python.md"
+ARRAYS = DOCS / "guide/arrays.md"
 ENVIRONMENTS = DOCS / "reference/environments.md"
 FAMILIES = registry.names()
 CONFIGURATIONS = (
@@ -305,6 +306,15 @@ def test_a_network_is_run_from_python(tmp_path, monkeypatch, capsys):
     assert names["highest"] > names["network"].network.config.b0
     assert names["simulation"].t == 2000 == names["simulation"].record.duration_ms
     assert names["truncated"] is False and "Hz" in capsys.readouterr().out
+
+
+def test_arrays_of_the_guide_are_learnt(capsys):
+    names: dict[str, Any] = {}
+    for block in python_blocks(ARRAYS):
+        exec(compile(block, str(ARRAYS), "exec"), names)
+        if "accuracy" in names:
+            assert names.pop("accuracy") > 0.8
+    assert np.abs(names["found"].parameters["tau_m"]).min() > 0 and "gradient" in capsys.readouterr().out
 
 
 def test_figures_of_the_guide_are_drawn(tmp_path, monkeypatch, capsys):

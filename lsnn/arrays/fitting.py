@@ -11,35 +11,23 @@ import numpy as np
 import pandas
 
 from lsnn.arrays import losses
-from lsnn.arrays.blocks import ArrayBlock, outputs_of
+from lsnn.arrays.blocks import ArrayBlock, blocks_for, run_through
+from lsnn.arrays.data import ORDER, Data, data_of, generator_of, split
 from lsnn.arrays.losses import LOSSES, OVERS, LossName, Over, Scored
-from lsnn.arrays.spikes import eights, spikes_of
+from lsnn.arrays.spikes import eights
 from lsnn.blocks import Threads
-from lsnn.errors import DivergedError
+from lsnn.errors import DivergedError, Interrupted
+from lsnn.files.network_file import network_sha256
 from lsnn.kernels.layout import Weights
-from lsnn.kernels.simd import LANES
 from lsnn.learning import descent
 from lsnn.learning.config import LearningConfig
 from lsnn.learning.optimiser import Adam, Arrays, added_up, clip_norm, global_norm
 from lsnn.learning.rates import rate_gradient, spike_counts
 from lsnn.network import Network
 from lsnn.progress import meter
-from lsnn.seeds import FIT_BRANCH, REWIRE_BRANCH
+from lsnn.seeds import REWIRE_BRANCH
 from lsnn.simulation.frozen import FrozenNetwork, network_in
-from lsnn.validation import plain_numbers, require, require_flag, require_integer, require_number
-
-SPLIT, ORDER = 0, 1  # draws of FIT_BRANCH: the samples of validation, the order in an epoch (by its number)
-
-
-class Data(NamedTuple):
-    """Samples with their targets."""
-
-    spikes: np.ndarray  # (S, T, n_in) bool
-    targets: np.ndarray  # (S,) int labels, or (S, T, n_out) traces
-
-    def of(self, chosen: np.ndarray) -> "Data":
-        """Some of the samples."""
-        return Data(self.spikes[chosen], self.targets[chosen])
+from lsnn.validation import require, require_flag, require_integer, require_number
 
 
 class Part(NamedTuple):
@@ -57,8 +45,8 @@ class Fit:
 
     Attributes:
         network: as it was after the epoch with the smallest loss of validation, the last one without validation.
-        history: a row an epoch: loss and accuracy (NaN for traces) of the samples and of validation, the mean rate in
-            Hz, seconds since the beginning.
+        history: a row an epoch: loss and accuracy (NaN without labels) of the samples and of validation, the mean rate
+            in Hz, seconds since the beginning.
         best_epoch: the epoch of `network`, from 1.
     """
 
@@ -66,6 +54,11 @@ class Fit:
     history: pandas.DataFrame
     best_epoch: int
     state: Any = field(repr=False)  # to go on from
+
+    def __repr__(self) -> str:
+        last = self.history.iloc[-1]
+        told = _line(last.to_dict())
+        return f"<fit of {len(self.history)} epochs, the network of epoch {self.best_epoch}; at the end: {told}>"
 
 
 class _State(NamedTuple):
@@ -78,6 +71,12 @@ class _State(NamedTuple):
     average: Arrays  # of what learns
     adam: Adam
     rows: list[dict[str, float]]
+    made_of: dict[str, object]  # what has to be the same where it goes on
+
+    def copied(self) -> "_State":
+        """The same, which learning leaves alone."""
+        adam, average = copy.deepcopy((self.adam, self.average))
+        return self._replace(network=_copied(self.network), average=average, adam=adam, rows=list(self.rows))
 
 
 def fit(
@@ -87,6 +86,7 @@ def fit(
     *,
     loss: LossName = "cross_entropy",
     over: Over = "mean",
+    currents: bool = False,
     epochs: int = 20,
     batch: int = 64,
     learning_rate: float = 3e-3,
@@ -105,12 +105,17 @@ def fit(
 ) -> Fit:
     """Teach a network samples of one's own by the exact adjoint and Adam: `lsnn.fit`. The network given stays as it is.
 
+    Ctrl-C ends it with an `lsnn.Interrupted`, whose `so_far` is the Fit of the epochs that are over (or None), to go on
+    from with `resume`.
+
     Args:
         network: of `lsnn.create` or `lsnn.load`. What learns beside its weights is what its setting `learnt` names.
         inputs: spikes (samples, steps, cells), zeros and ones; see `lsnn.spikes_from_times` for times.
         targets: labels (samples,) of `cross_entropy`, 0 to outputs - 1; traces (samples, steps, outputs) of
-            `squared_error`.
-        loss: cross-entropy of a softmax over the readout's mean, maximum or last value (`over`), or squared error.
+            `squared_error`; of `rates`, the rate of each neuron in Hz, (neurons,).
+        loss: cross-entropy of a softmax over the readout's mean, maximum or last value (`over`), squared error, or how
+            far each neuron's mean rate over the samples of a batch is from its target.
+        currents: whether inputs are numbers of any size, which go through the input weights as spikes of that size.
         epochs: in all, those of `resume` included. batch: samples a step of the optimiser.
         learning_rate: of Adam, in normalised weights; it falls by a cosine to `final_learning_rate` (a tenth of it).
         validation: a share of the samples that is not learnt from, or (inputs, targets) of others.
@@ -120,70 +125,100 @@ def fit(
         only_readout: whether input and recurrent weights stay as they are.
         rate_hz, rate_weight: rate to which each neuron is pulled, and how much.
         seed: of the order of samples and of the split. The same bits for any number of threads.
-        resume: what an earlier call left; with the same arguments it goes on to the bits of an unbroken run.
+        resume: what an earlier call with the same arguments left; it goes on to the bits of an unbroken run. `epochs`,
+            `patience`, `threads` and `progress` may be others.
 
     Raises:
         InputError: an argument that breaks its rule. DivergedError: a loss or gradient that is not finite.
     """
     of, _ = network_in(network)
+    _require_settings(epochs, batch, learning_rate, final_learning_rate, patience, rate_hz, rate_weight, seed, threads)
     require_number("average_rate", average_rate, 1e-9, 1.0)
     require_number("weight_decay", weight_decay, 0.0, 1e6)
-    _require_settings(epochs, batch, learning_rate, final_learning_rate, patience, rate_hz, rate_weight, seed, threads)
-    require_flag("progress", progress)
-    require_flag("only_readout", only_readout)
-    require(loss in LOSSES, "loss", f"one of {LOSSES}", loss)
-    require(over in OVERS, "over", f"one of {OVERS}", over)
-    data, held_out = _split(data_of(of, inputs, targets, loss), validation, of, loss, seed)
+    for name, flag in (("progress", progress), ("only_readout", only_readout), ("currents", currents)):
+        require_flag(name, flag)
+    require(isinstance(loss, str) and loss in LOSSES, "loss", f"one of {LOSSES}", loss)
+    require(isinstance(over, str) and over in OVERS, "over", f"one of {OVERS}", over)
+    whole = data_of(of, inputs, targets, loss, currents=currents)
+    data, held_out = split(whole, validation, of, loss, seed, currents)
     require(patience is None or held_out is not None, "patience", "None without validation", patience)
     learning = LearningConfig(
         learning_rate=float(learning_rate), final_learning_rate=float(final_learning_rate or learning_rate / 10),
         rate_target_hz=float(rate_hz), rate_weight=float(rate_weight), input_rate=float(not only_readout),
         recurrent_rate=float(not only_readout), average_rate=float(average_rate), weight_decay=float(weight_decay),
     )  # fmt: skip
-    fitting = _Fitting(of, data.spikes.shape[1], learning, int(batch), int(seed), Threads(int(threads)), loss, over)
+    fitting = _Fitting(of, data, held_out, learning, min(int(batch), len(data.targets)), int(seed),
+                       Threads(int(threads)), loss, over, currents)  # fmt: skip
     state = fitting.begun(resume)
-    with meter() as shown:
-        for epoch in range(len(state.rows), epochs):
-            state = fitting.epoch(state, data, held_out, epoch, epochs)
-            if progress:
-                shown.show((epoch + 1) / epochs, _line(state.rows[-1]))
-            if patience is not None and epoch + 1 - state.best_epoch >= patience:
-                break
-    command = f"lsnn.fit(epochs={len(state.rows)}, seed={seed})"
-    best = FrozenNetwork(state.best, seed=int(seed), command=command, history=pandas.DataFrame(state.rows))
-    return Fit(best, pandas.DataFrame(state.rows), state.best_epoch, state)
+    try:
+        with meter() as shown:
+            while len(state.rows) < epochs:
+                state = fitting.epoch(state.copied(), len(state.rows), epochs)
+                if progress:
+                    shown.show(len(state.rows) / epochs, _line(state.rows[-1]))
+                if patience is not None and len(state.rows) - state.best_epoch >= patience:
+                    break
+    except KeyboardInterrupt as error:
+        raise Interrupted("lsnn.fit", _left(state, int(seed)) if state.rows else None) from error
+    return _left(state, int(seed))
+
+
+def _left(state: _State, seed: int) -> Fit:
+    command, history = f"lsnn.fit(epochs={len(state.rows)}, seed={seed})", pandas.DataFrame(state.rows)
+    best = FrozenNetwork(state.best, seed=seed, command=command, history=history.copy())
+    return Fit(best, history, state.best_epoch, state)
 
 
 class _Fitting:
-    """The settings of a fit, and the blocks that it works on."""
+    """The settings of a fit, its samples, and the blocks that it works on."""
 
     def __init__(
-        self, network: Network, steps: int, learning: LearningConfig, batch: int, seed: int, threads: Threads,
-        loss: LossName, over: Over,
+        self, network: Network, data: Data, held_out: Data | None, learning: LearningConfig, batch: int, seed: int,
+        threads: Threads, loss: LossName, over: Over, currents: bool,
     ) -> None:  # fmt: skip
-        self.start, self.learning, self.batch, self.seed, self.threads = network, learning, batch, seed, threads
+        self.start, self.data, self.held_out, self.learning = network, data, held_out, learning
+        self.batch, self.seed, self.threads, self.loss, self.over, self.currents = (
+            batch, seed, threads, loss, over, currents,
+        )  # fmt: skip
+        steps = data.inputs.shape[1]
         self.seconds = steps * network.config.dt_ms / 1000
         self.score: Callable[[np.ndarray, np.ndarray], Scored] = losses.squared_error
         if loss == "cross_entropy":
             self.score = partial(losses.cross_entropy, over=over)
-        self.blocks = [ArrayBlock(network, steps) for _ in range(-(-batch // LANES))]
+        elif loss == "rates":
+            self.score = losses.nothing
+        self.blocks = blocks_for(network, batch, steps, currents=currents)
+
+    def made_of(self) -> dict[str, object]:
+        """What decides about the bits of an epoch, by the names of the arguments."""
+        c = self.learning
+        inputs, targets = self.data.sha256
+        return {
+            "network": network_sha256(self.start), "inputs": inputs, "targets": targets,
+            "validation": self.held_out and self.held_out.sha256, "loss": self.loss, "over": self.over,
+            "currents": self.currents, "batch": self.batch, "learning_rate": c.learning_rate,
+            "final_learning_rate": c.final_learning_rate, "rate_hz": c.rate_target_hz, "rate_weight": c.rate_weight,
+            "only_readout": c.input_rate == 0, "average_rate": c.average_rate, "weight_decay": c.weight_decay,
+            "seed": self.seed,
+        }  # fmt: skip
 
     def begun(self, resume: Fit | None) -> _State:
         """From the network given, or from where an earlier fit has come to."""
+        made_of = self.made_of()
         if resume is None:
             network = _copied(self.start)
-            return _State(network, self.start, np.inf, 0, descent.arrays_of(network), Adam(), [])
+            return _State(network, self.start, np.inf, 0, descent.arrays_of(network), Adam(), [], made_of)
         require(isinstance(resume, Fit), "resume", "what lsnn.fit has left", resume)
         old: _State = resume.state
-        now, then = ((n.config, n.wiring.key, n.n_in, n.n_out) for n in (self.start, old.network))
-        require(now == then, "network", "the one that `resume` began with", self.start.config)
-        adam, average = copy.deepcopy((old.adam, old.average))
-        return old._replace(network=_copied(old.network), average=average, adam=adam, rows=list(old.rows))
+        other = [name for name, value in made_of.items() if value != old.made_of[name]]
+        rule = "what an earlier call with the same arguments has left (to learn with others, fit its network)"
+        require(not other, "resume", rule, f"one with another {', '.join(other)}")
+        return old
 
-    def epoch(self, state: _State, data: Data, held_out: Data | None, epoch: int, epochs: int) -> _State:
+    def epoch(self, state: _State, epoch: int, epochs: int) -> _State:
         """Every sample once, then the validation."""
-        network, begun = state.network, time.monotonic()
-        generator = _generator(self.seed, ORDER, epoch)
+        network, begun, data = state.network, time.monotonic(), self.data
+        generator = generator_of(self.seed, ORDER, epoch)
         order, total = generator.permutation(len(data.targets)), np.zeros(2)
         counts = np.zeros(network.config.n_neurons)
         batches = [order[first : first + self.batch] for first in range(0, len(order), self.batch)]
@@ -194,14 +229,14 @@ class _Fitting:
         row = {"epoch": epoch + 1.0, "loss": total[0] / len(order), "accuracy": total[1] / len(order)}
         judged = row["loss"]
         averaged = descent.with_arrays(network, state.average)
-        if held_out is not None:
-            row |= self._validate(averaged, held_out)
+        if self.held_out is not None:
+            row |= self._validate(averaged, self.held_out)
             judged = row["validation_loss"]
         row["rate_hz"] = float(counts.mean() / (len(order) * self.seconds))
         before = state.rows[-1]["seconds"] if state.rows else 0.0
         row["seconds"] = before + time.monotonic() - begun
         state.rows.append(row)
-        better = held_out is None or judged < state.best_loss
+        better = self.held_out is None or judged < state.best_loss
         if not better:
             return state
         return state._replace(best=_copied(averaged), best_loss=judged, best_epoch=epoch + 1)
@@ -209,7 +244,7 @@ class _Fitting:
     def _step(self, state: _State, data: Data, share: float) -> Part:
         """One step of the optimiser; share: of all epochs, that is over."""
         network, average, adam = state.network, state.average, state.adam
-        part = self._summed(network, data)
+        part = self.summed(network, data)
         assert part.gradient is not None
         if not np.isfinite(part.loss) or not np.isfinite(global_norm(part.gradient)):
             rule = "lower learning_rate, network.input_gain or network.recurrent_gain"
@@ -227,36 +262,52 @@ class _Fitting:
             raise DivergedError("the weights after a step are not finite: lower learning_rate")
         return part
 
-    def _summed(self, network: Network, data: Data) -> Part:
+    def summed(self, network: Network, data: Data) -> Part:
+        """Loss and gradient of a batch."""
         weights, parts = network.weights(), eights(len(data.targets))
-        work = partial(self._part, network, weights, data)
-        found = self.threads.map(work, self.blocks[: len(parts)], parts)
-        gradient = added_up([part.gradient for part in found if part.gradient is not None], np.inf)
-        count = np.sum([part.spike_count for part in found], axis=0)
-        return Part(sum(p.loss for p in found), sum(p.right for p in found), gradient, count)
+        blocks = self.blocks[: len(parts)]
+        scored = self.threads.map(partial(self._forward, weights, data), blocks, parts)
+        count = np.sum([count for _, count in scored], axis=0)
+        loss, g_z = sum(float(each.loss.sum()) for each, _ in scored), np.zeros(len(count))
+        if self.loss == "rates":
+            seconds = len(data.targets) * self.seconds
+            loss = len(data.targets) * losses.rates_apart(count / seconds, data.targets[0])
+            g_z = rate_gradient(count / seconds, data.targets[0], 1.0, seconds)
+        work = partial(self._back, network, weights, len(data.targets), g_z)
+        gradients = self.threads.map(work, blocks, [len(part) for part in parts], scored)
+        right = sum(float(each.right.sum()) for each, _ in scored)
+        return Part(loss, right, added_up(gradients, np.inf), count)
 
-    def _part(self, network: Network, weights: Weights, data: Data, block: ArrayBlock, chosen: np.ndarray) -> Part:
-        y = block.forward(weights, data.spikes[chosen]).astype(float)
-        n, learning = len(chosen), self.learning
-        scored = self.score(y[..., :n], _lanes_last(data.targets[chosen]))
-        g_y = np.zeros(y.shape)
-        g_y[..., :n] = scored.slope / len(data.targets)
-        spikes = block.record.spikes & np.uint8((1 << n) - 1)
-        count = spike_counts(spikes)
-        seconds = n * self.seconds
-        g_z = rate_gradient(count / seconds, learning.rate_target_hz, learning.rate_weight, seconds)
-        gradient = block.back(weights, g_y, g_z * n / len(data.targets))
-        found = descent.by_what_learns(network, gradient)
-        return Part(float(scored.loss.sum()), float(scored.right.sum()), found, count)
+    def _forward(
+        self, weights: Weights, data: Data, block: ArrayBlock, chosen: np.ndarray
+    ) -> tuple[Scored, np.ndarray]:
+        """What up to eight samples score, and their spikes of each neuron."""
+        n = len(chosen)
+        y = block.forward(weights, data.inputs[chosen])[..., :n].astype(float)
+        return self.score(y, _lanes_last(data.targets[chosen])), spike_counts(block.record.spikes & np.uint8(2**n - 1))
+
+    def _back(
+        self, network: Network, weights: Weights, samples: int, g_z: np.ndarray, block: ArrayBlock, n: int,
+        of: tuple[Scored, np.ndarray],
+    ) -> Arrays:  # fmt: skip
+        """The gradient of a block of n among so many samples; g_z (N,): dL/dz of every spike beside the block's own."""
+        (scored, count), learning, seconds = of, self.learning, n * self.seconds
+        g_y = np.zeros(block.record.y.shape)
+        g_y[..., :n] = scored.slope / samples
+        own = rate_gradient(count / seconds, learning.rate_target_hz, learning.rate_weight, seconds)
+        return descent.by_what_learns(network, block.back(weights, g_y, own * n / samples + g_z))
 
     def _validate(self, network: Network, data: Data) -> dict[str, float]:
-        y = outputs_of(network, data.spikes, self.threads.count).astype(float)
-        scored = self.score(y.transpose(1, 2, 0), _lanes_last(data.targets))
-        return {"validation_loss": float(scored.loss.mean()), "validation_accuracy": float(scored.right.mean())}
+        y, counts = run_through(network, data.inputs, self.threads.count, self.currents)
+        scored = self.score(y.astype(float).transpose(1, 2, 0), _lanes_last(data.targets))
+        loss = float(scored.loss.mean())
+        if self.loss == "rates":
+            loss = losses.rates_apart(counts / (len(y) * self.seconds), data.targets[0])
+        return {"validation_loss": loss, "validation_accuracy": float(scored.right.mean())}
 
 
 def _lanes_last(targets: np.ndarray) -> np.ndarray:
-    return targets if targets.ndim == 1 else targets.transpose(1, 2, 0)
+    return targets.transpose(1, 2, 0) if targets.ndim == 3 else targets
 
 
 def _copied(network: Network) -> Network:
@@ -265,44 +316,6 @@ def _copied(network: Network) -> Network:
         network, readout=network.readout.copy(), bias=network.bias.copy(),
         synapses=network.synapses._replace(theta=network.synapses.theta.copy()), learnt=dict(network.learnt),
     )  # fmt: skip
-
-
-def _generator(seed: int, *place: int) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(FIT_BRANCH, *place))))
-
-
-def data_of(network: Network, inputs: Any, targets: Any, loss: LossName, name: str = "") -> Data:
-    """Samples and targets that fit the network and the loss; InputError, which names them, unless they do."""
-    spikes = spikes_of(f"{name}inputs", inputs, network.n_in)
-    array, n_out = plain_numbers(f"{name}targets", targets), network.n_out
-    if loss == "cross_entropy":
-        rule = f"a label in 0..{n_out - 1} of each of {len(spikes)} samples"
-        require(array.shape == (len(spikes),), f"{name}targets", rule, array)
-        sound = (array >= 0) & (array < n_out) & (array == np.floor(array))
-        require(bool(sound.all()), f"{name}targets", rule, array[~sound])
-        return Data(spikes, array.astype(np.int64))
-    shape = (*spikes.shape[:2], n_out)
-    require(array.shape == shape, f"{name}targets", f"traces (samples, steps, outputs) = {shape}", array)
-    require(bool(np.isfinite(array).all()), f"{name}targets", "finite numbers", array)
-    return Data(spikes, array.astype(float))
-
-
-def _split(data: Data, validation: Any, network: Network, loss: LossName, seed: int) -> tuple[Data, Data | None]:
-    """Samples to learn from, and those of validation."""
-    if isinstance(validation, tuple):
-        require(len(validation) == 2, "validation", "a share, or (inputs, targets)", len(validation))
-        inputs, targets = validation
-        other = data_of(network, inputs, targets, loss, "validation ")
-        steps = data.spikes.shape[1], other.spikes.shape[1]
-        require(steps[0] == steps[1], "validation inputs", f"of {steps[0]} steps, as the inputs", steps[1])
-        return data, other
-    require_number("validation", validation, 0.0, 0.9)
-    count = int(np.ceil(float(validation) * len(data.targets)))
-    if count == 0:
-        return data, None
-    require(count < len(data.targets), "validation", "a share that leaves samples to learn from", validation)
-    order = _generator(seed, SPLIT).permutation(len(data.targets))
-    return data.of(np.sort(order[count:])), data.of(np.sort(order[:count]))
 
 
 def _require_settings(

@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.special import log_softmax, softmax
 
-LossName = Literal["cross_entropy", "squared_error"]
+LossName = Literal["cross_entropy", "squared_error", "rates"]
 Over = Literal["mean", "max", "last"]
-LOSSES, OVERS = ("cross_entropy", "squared_error"), ("mean", "max", "last")
+LOSSES, OVERS = ("cross_entropy", "squared_error", "rates"), ("mean", "max", "last")
 
 
 class Scored(NamedTuple):
@@ -47,3 +47,13 @@ def squared_error(y: np.ndarray, targets: np.ndarray) -> Scored:
     apart = y - targets
     loss = np.sum(apart * apart, axis=1).mean(axis=0)
     return Scored(loss, np.full(y.shape[2], np.nan), 2 * apart / len(y))
+
+
+def nothing(y: np.ndarray, targets: np.ndarray) -> Scored:
+    """No loss of the readout, whatever it is."""
+    return Scored(np.zeros(y.shape[2]), np.full(y.shape[2], np.nan), np.zeros(y.shape))
+
+
+def rates_apart(rate_hz: np.ndarray, target_hz: np.ndarray) -> float:
+    """Mean over neurons of ((rate - target)/target)^2, whose slope is that of `lsnn.learning.rates.rate_gradient`."""
+    return float(np.mean(((rate_hz - target_hz) / target_hz) ** 2))

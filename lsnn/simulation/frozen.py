@@ -8,15 +8,16 @@ import numpy as np
 import pandas
 import xarray
 
-from lsnn.arrays.blocks import outputs_of
-from lsnn.arrays.spikes import spikes_of
+from lsnn.arrays.blocks import run_through
+from lsnn.arrays.gradients import Gradients, gradient, synapses_of
+from lsnn.arrays.spikes import inputs_of
 from lsnn.configuration import from_mapping, to_mapping
 from lsnn.errors import InputError
 from lsnn.files.network_file import load_network, network_sha256, save_network
 from lsnn.learning.config import LearningConfig
 from lsnn.network import Network
 from lsnn.populations import Group
-from lsnn.validation import path_of, require_integer, require_kind
+from lsnn.validation import path_of, require_flag, require_integer, require_kind
 
 ARRAYS = "arrays"  # what a network learns from in place of a task
 
@@ -49,18 +50,37 @@ class FrozenNetwork:
         self.command, self.seed, self.policy = command, seed, policy or Policy()
         self.history = pandas.DataFrame() if history is None else history
 
-    def __call__(self, inputs: Any, threads: int = 1) -> xarray.DataArray:
-        """The readout under spikes, zeros and ones (samples, steps, cells): (sample, time, output), time in ms.
+    def __call__(self, inputs: Any, threads: int = 1, currents: bool = False) -> xarray.DataArray:
+        """The readout under inputs (samples, steps, cells): (sample, time, output), time in ms.
+
+        Args:
+            inputs: spikes, zeros and ones. currents: whether they are numbers of any size in place of spikes.
 
         Raises:
-            InputError: no such spikes.
+            InputError: no such inputs.
         """
         require_integer("threads", threads, 1, 1024)
-        spikes = spikes_of("inputs", inputs, self.network.n_in)
-        y = outputs_of(self.network, spikes, int(threads))
+        require_flag("currents", currents)
+        given = inputs_of("inputs", inputs, self.network.n_in, currents)
+        y, _ = run_through(self.network, given, int(threads), currents)
         dt = self.network.config.dt_ms
         time = xarray.DataArray(np.arange(y.shape[1]) * dt, dims="time", attrs={"units": "ms"})
         return xarray.DataArray(y, {"time": time}, ("sample", "time", "output"), "readout", {"units": "1"})
+
+    def gradient(self, inputs: Any, slope: Any, threads: int = 1, currents: bool = False) -> Gradients:
+        """The gradient of everything: of weights, parameters that learn and inputs, for an L of the readout.
+
+        The spike's derivative is the surrogate, all else is exact.
+
+        Args:
+            inputs: as of a call. slope: dL/d(readout), (samples, steps, outputs).
+
+        Raises:
+            InputError: an argument that does not fit.
+        """
+        require_integer("threads", threads, 1, 1024)
+        require_flag("currents", currents)
+        return gradient(self.network, inputs, slope, currents, int(threads))
 
     def save(self, path: str | Path) -> None:
         """Write a network of `lsnn.create` or `lsnn.fit` to a file that `lsnn.load` reads.
@@ -86,6 +106,11 @@ class FrozenNetwork:
     def neurons(self) -> pandas.DataFrame:
         """A row a neuron: population, model, tau_m_ms, beta."""
         return neurons_of(self.network)
+
+    @property
+    def synapses(self) -> pandas.DataFrame:
+        """A row a synapse: kind (input, recurrent), source and target by number, delay_ms, weight."""
+        return synapses_of(self.network)
 
     def __repr__(self) -> str:
         network = self.network
