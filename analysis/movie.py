@@ -13,9 +13,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
+from matplotlib.text import Text
 
 from analysis.maze import path_of, radius_of
-from analysis.raster import Window, draw_populations, platform_found_first, thresholds_in, window_of_first_visit
+from analysis.raster import (
+    Window,
+    darks_of,
+    draw_populations,
+    platform_found_first,
+    shade_darks,
+    thresholds_in,
+    window_of_first_visit,
+)
 from analysis.style import BLUE, DARK, GREEN, GREY, VERMILLION, add_footer, clear_axes, new_figure, styled
 from lsnn import open_result
 from lsnn.errors import StoreError
@@ -26,6 +35,8 @@ from lsnn.files.scratch import scratch_folder
 from lsnn.files.whole import write_whole
 
 STEP_MS, FRAMES_PER_SECOND, DOTS_PER_INCH = 10, 8, 72
+DARK_STEP_MS = 50  # a frame while nothing enters the network
+WATER, NIGHT = "#F3F7FA", "#4A4F57"
 WRITERS = {".mp4": FFMpegWriter, ".gif": PillowWriter}
 
 
@@ -37,6 +48,22 @@ class Stage(NamedTuple):
     line: Line2D
     animal: Line2D
     cursors: list[Line2D]
+    pool: Circle
+    told: Text  # what the animal does
+    darks: list[tuple[int, int]]  # ms of the episode from when to when nothing enters the network
+
+    def in_dark(self, ms: int) -> bool:
+        """Whether nothing enters the network at so many ms from the start of the window."""
+        now = self.window.start_ms + ms
+        return any(start <= now < stop for start, stop in self.darks)
+
+    @property
+    def frames_ms(self) -> list[int]:
+        """When frames are taken, from the start of the window."""
+        frames = [0]
+        while (after := frames[-1] + (DARK_STEP_MS if self.in_dark(frames[-1]) else STEP_MS)) < len(self.path):
+            frames.append(after)
+        return frames
 
 
 def ffmpeg() -> str:
@@ -87,7 +114,7 @@ def filmed(figure: Figure, stage: Stage, target: Path) -> bytes:
         with scratch_folder() as folder:
             made = folder / f"movie{target.suffix}"
             with writer.saving(figure, str(made), DOTS_PER_INCH):
-                for ms in range(0, len(stage.path), STEP_MS):
+                for ms in stage.frames_ms:
                     move(stage, ms)
                     writer.grab_frame()
             return made.read_bytes()
@@ -106,10 +133,14 @@ def draw_stage(result: Result) -> tuple[Figure, Stage]:
     if not frozen.has_recording:
         raise ResultError(f"{result.path}: /frozen needs spikes and traces for a movie, has none (lsnn test --record)")
     window = window_of_first_visit(frozen, frozen.traces)
-    figure = new_figure(11, 6.4, "One episode through its first visit, weights frozen")
+    darks = darks_of(frozen, window, network)
+    through = "its first visit and the dark" if darks else "its first visit"
+    figure = new_figure(11, 6.4, f"One episode through {through}, weights frozen")
     grid = figure.add_gridspec(3, 2, width_ratios=(1, 1.35), height_ratios=(1.3, 1.3, 0.6))
     path = path_of(frozen, window.episode, window.start_ms, window.stop_ms)
-    line, animal = draw_pool(figure.add_subplot(grid[:, 0]), frozen, window, radius_of(frozen, window.episode))
+    pool, line, animal, told = draw_pool(
+        figure.add_subplot(grid[:, 0]), frozen, window, radius_of(frozen, window.episode)
+    )
     panels = [figure.add_subplot(grid[row, 1]) for row in range(3)]
     draw_populations(panels[0], frozen.spike_trains, window, network)
     draw_sorted_thresholds(panels[1], frozen, window, network)
@@ -117,11 +148,17 @@ def draw_stage(result: Result) -> tuple[Figure, Stage]:
     for panel in panels:
         panel.set_xlim(window.start_ms - window.find_ms, window.stop_ms - window.find_ms)
         panel.axvline(0, color=VERMILLION, linewidth=1)
+    for panel in (panels[0], panels[2]):
+        shade_darks(panel, window, darks)
     cursors = [panel.axvline(0, color=DARK, linewidth=1.5) for panel in panels]
-    add_footer(figure, result, f"n = 1: episode {window.episode} of {frozen.n_episodes}; {STEP_MS} ms a frame")
+    add_footer(figure, result, f"n = 1: episode {window.episode} of {frozen.n_episodes}; {_pace(darks)}")
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, not for every frame
-    return figure, Stage(window, path, line, animal, cursors)
+    return figure, Stage(window, path, line, animal, cursors, pool, told, darks)
+
+
+def _pace(darks: list[tuple[int, int]]) -> str:
+    return f"{STEP_MS} ms a frame" + (f", {DARK_STEP_MS} in the dark" if darks else "")
 
 
 def move(stage: Stage, ms: int) -> None:
@@ -129,23 +166,40 @@ def move(stage: Stage, ms: int) -> None:
     window = stage.window
     downs = window.set_downs_ms[window.set_downs_ms <= window.start_ms + ms]
     first = max(0, int(downs[-1]) - window.start_ms) if len(downs) else 0
+    dark, now = stage.in_dark(ms), window.start_ms + ms
     stage.line.set_data(*stage.path[first : ms + 1].T)
     stage.animal.set_data(*stage.path[ms : ms + 1].T)
+    stage.animal.set_visible(not dark)
+    stage.line.set_visible(not dark)
+    stage.pool.set_facecolor(NIGHT if dark else WATER)
+    stage.told.set_text(_phase(window, now, dark))
     for cursor in stage.cursors:
         cursor.set_xdata([window.start_ms + ms - window.find_ms] * 2)
 
 
-def draw_pool(axes: Axes, condition: Condition, window: Window, radius: float) -> tuple[Line2D, Line2D]:
-    """Pool and platform; returns path and animal, to be moved."""
+def _phase(window: Window, now: int, dark: bool) -> str:
+    """What the animal does, in words."""
+    visits, releases = (moments[moments <= now] for moments in (window.visits_ms, window.set_downs_ms))
+    if dark:
+        return "dark: nothing enters the network"
+    if len(visits) and (not len(releases) or visits[-1] >= releases[-1]):
+        return "on the platform"
+    return f"search {len(releases)}"
+
+
+def draw_pool(axes: Axes, condition: Condition, window: Window, radius: float) -> tuple[Circle, Line2D, Line2D, Text]:
+    """Pool and platform; returns the pool, path and animal, and a text, all to be changed."""
     clear_axes(axes)
-    pool = axes.add_patch(Circle((0, 0), 1, facecolor="#F3F7FA", edgecolor=GREY, linewidth=1.2))
+    pool = Circle((0, 0), 1, facecolor=WATER, edgecolor=GREY, linewidth=1.2)
+    axes.add_patch(pool)
     centre = platform_found_first(condition, window.episode)
     platform = Circle(tuple(centre), radius, facecolor=GREEN + "50", edgecolor=GREEN)
     axes.add_patch(platform).set_clip_path(pool)
     axes.set_xlim(-1.05, 1.05)
-    axes.set_ylim(-1.05, 1.05)
+    axes.set_ylim(-1.25, 1.05)
     line = axes.plot([], [], color=BLUE, linewidth=1.5)[0]
-    return line, axes.plot([], [], "o", color=DARK, markersize=8)[0]
+    animal = axes.plot([], [], "o", color=DARK, markersize=8)[0]
+    return pool, line, animal, axes.text(0, -1.12, "", ha="center", va="top", fontsize=13, fontweight="bold")
 
 
 def preferred_angles(condition: Condition, network: Network) -> np.ndarray:

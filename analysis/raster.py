@@ -1,5 +1,6 @@
 """The memory being written: input spikes, network spikes and adaptive thresholds through the first visit."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,13 +9,14 @@ from matplotlib.figure import Figure
 from xarray import Dataset
 
 from analysis.maze import path_of, radius_of, trials_of
-from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PINK, VERMILLION, add_footer, new_figure, styled
+from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PALE, PINK, VERMILLION, add_footer, new_figure, styled
 from lsnn.files.about import Network
 from lsnn.files.conditions import SpikeTrains
 from lsnn.files.reading import ResultError, place
 from lsnn.files.results import Condition, Result
 
-BEFORE_MS, AFTER_MS, COMPARED_MS = 150, 350, 50
+BEFORE_MS, AFTER_MS, RETURN_MS, COMPARED_MS = 150, 350, 200, 50
+LEAST_DARK_MS = 20  # without any input spike, from which on a pause counts as dark
 INPUT_COLOURS = (BLUE, GREEN, ORANGE, PINK)
 POPULATION_COLOURS = (BLUE, VERMILLION, GREEN, ORANGE)
 
@@ -40,12 +42,14 @@ def first_visit(result: Result) -> Figure:
     window = window_of_first_visit(frozen, traces)
     figure = new_figure(12, 9.6, "Spikes and adaptive thresholds through the first visit")
     axes = figure.subplots(4, 1, sharex=True, height_ratios=(1, 1.9, 2.4, 2.4))
-    draw_distance(axes[0], frozen, window, radius_of(frozen, window.episode))
+    darks = darks_of(frozen, window, network)
+    draw_distance(axes[0], frozen, window, radius_of(frozen, window.episode), darks)
     draw_inputs(axes[1], frozen.input_spike_trains, window, network)
     draw_populations(axes[2], frozen.spike_trains, window, network)
     draw_thresholds(axes[3], traces, window, network)
     for panel in axes[:3]:
         mark_events(panel, window, DARK, behind=True)
+        shade_darks(panel, window, darks)
     mark_events(axes[3], window, "white", behind=False)
     axes[3].set_xlabel("time since the first visit (ms)")
     axes[3].set_xlim(window.start_ms - window.find_ms, window.stop_ms - window.find_ms)
@@ -64,14 +68,38 @@ def window_of_first_visit(condition: Condition, traces: Dataset) -> Window:
         stop = start + traces.sizes["row"]
         if not len(visits) or not start < visits[0] < stop:
             continue
-        moment = int(visits[0])
-        first, last = max(int(start), moment - BEFORE_MS), min(int(stop), moment + AFTER_MS)
-        window = Window(index, int(episode), first, last, moment, visits, np.sort(trials.start_ms[rows]))
+        moment, releases = int(visits[0]), np.sort(trials.start_ms[rows])
+        released = releases[releases > moment][:1].tolist() or [moment]  # it may stay out of the pool for long
+        last = min(int(stop), max(moment + AFTER_MS, released[0] + RETURN_MS))
+        first = max(int(start), moment - BEFORE_MS)
+        window = Window(index, int(episode), first, last, moment, visits, releases)
         if best is None or last - first > best[0]:
             best = (last - first, window)
     if best is None:
         raise ResultError(f"{place(condition.group)}/traces: no window holds the first visit of its episode")
     return best[1]
+
+
+def darks_of(condition: Condition, window: Window, network: Network) -> list[tuple[int, int]]:
+    """From when to when, in ms of the episode, nothing entered the network between a visit and the next release."""
+    cells, found = sum(size for _, size in network.input_channels), []
+    for visit in window.visits_ms[window.visits_ms < window.stop_ms].tolist():
+        later = window.set_downs_ms[window.set_downs_ms > visit]
+        if not len(later):
+            continue
+        released = int(later[0])
+        spikes, _ = condition.input_spike_trains.between(window.episode, visit, released, cells)
+        start = int(spikes.max(initial=visit)) + 1
+        if released - start >= LEAST_DARK_MS:
+            found.append((start, released))
+    return found
+
+
+def shade_darks(axes: Axes, window: Window, darks: Sequence[tuple[int, int]]) -> None:
+    """Darks in grey, behind everything else."""
+    for start, stop in darks:
+        since, until = start - window.find_ms, min(stop, window.stop_ms) - window.find_ms
+        axes.axvspan(since, until, color=PALE, alpha=0.6, linewidth=0, zorder=0)
 
 
 def platform_found_first(condition: Condition, episode: int) -> np.ndarray:
@@ -97,7 +125,9 @@ def mark_events(axes: Axes, window: Window, colour: str, behind: bool) -> None:
             )
 
 
-def draw_distance(axes: Axes, condition: Condition, window: Window, platform_radius: float) -> None:
+def draw_distance(
+    axes: Axes, condition: Condition, window: Window, platform_radius: float, darks: Sequence[tuple[int, int]]
+) -> None:
     """Distance from the animal to the centre of the platform that it finds first."""
     path = path_of(condition, window.episode, window.start_ms, window.stop_ms)
     distance = np.linalg.norm(path - platform_found_first(condition, window.episode), axis=1)
@@ -118,7 +148,7 @@ def draw_distance(axes: Axes, condition: Condition, window: Window, platform_rad
         fontweight="bold",
     )
     axes.annotate(
-        "released (dashed), later visits (thin)",
+        "released (dashed), later visits (thin), dark (grey)" if darks else "released (dashed), later visits (thin)",
         (1.0, 1.0),
         (0, 2),
         xycoords="axes fraction",

@@ -56,7 +56,7 @@ class ConditionWriter:
         self.value = network.columns("value") if "value" in network.outputs else None
         kept = recordings_of(task.family) | (VALUE if self.value is not None else {})
         self.recordings = RecordingWriter(group, kept)
-        self.spikes = SpikeRecording(group, network) if spikes else None
+        self.spikes = SpikeRecording(group, network, WINDOW_MS + getattr(task, "dark_ms", 0)) if spikes else None
 
     @property
     def trials(self) -> np.ndarray:
@@ -176,10 +176,14 @@ class RecordingWriter:
 
 
 class SpikeRecording:
-    """Spikes of network and input, and state variables round the end of the first trial of some episodes."""
+    """Spikes of network and input, and state variables round the end of the first trial of some episodes.
 
-    def __init__(self, group: h5py.Group, network: Network):
-        self.group, self.network = group, network
+    Args:
+        window_ms: for how long state variables are kept, from `BEFORE_MS` before that end on.
+    """
+
+    def __init__(self, group: h5py.Group, network: Network, window_ms: int = WINDOW_MS):
+        self.group, self.network, self.window_ms = group, network, window_ms
         self.writers: list[SpikeWriter] = []
         self.windows: list[tuple[int, int, np.ndarray, np.ndarray]] = []
 
@@ -195,7 +199,7 @@ class SpikeRecording:
                 self._trace(block, lane, episode, end)
 
     def _trace(self, block: Block, lane: int, episode: int, end_ms: int) -> None:
-        width, n_neurons = min(WINDOW_MS, block.steps), self.network.config.n_neurons
+        width, n_neurons = min(self.window_ms, block.steps), self.network.config.n_neurons
         start = min(max(end_ms - BEFORE_MS, 0), block.steps - width)
         x = block.record.x[start : start + width, :, lane]
         b = np.zeros((width, n_neurons), x.dtype)
