@@ -50,6 +50,7 @@ RETENTION = Preset(
         LEARNING,
         episodes=32,
         exploded_norm=30.0,
+        anneal_iterations=3500,
         curriculum_warm_up=24.0,
         curriculum_bar=48.0,
         curriculum_step=0.0025,

@@ -24,6 +24,7 @@ from lsnn.errors import InputError
 from lsnn.files.folders import alone_in
 from lsnn.files.network_file import load_network
 from lsnn.interruption import Interruption
+from lsnn.neuron_files import model_of
 from runs.cli import main
 from runs.sweeps import sweep as sweeping
 from runs.sweeps.spec import LAWS, cells_of, finished, read_spec, spec_of, words
@@ -101,6 +102,20 @@ def test_the_ablations_change_what_they_name():
     assert len({n * experiment.learning.episodes for n, experiment in zip(iterations, experiments, strict=True)}) == 1
     assert len(cells) == 3 * len(experiments) and experiments[0] == preset("water-maze")
     assert len({repr(experiment) for experiment in experiments}) == len(experiments)
+
+
+def test_the_kinds_of_memory_differ_in_what_they_name_alone():
+    """Every cell of the sweep on retention is a valid experiment; its reference is the preset."""
+    cells = cells_of(read_spec(Path(runs.__file__).with_name("retention.toml")))
+    retention = preset("water-maze", "retention")
+    experiments = [overridden(retention, words(cell.settings)) for cell in cells[::3]]
+    assert experiments[0] == retention and len({repr(each) for each in experiments}) == len(experiments) == 5
+    models = [each.network.models[1].name for each in experiments]
+    assert models == ["alif"] * 4 + ["slow_synapses"]
+    own = Path(runs.__file__).with_name("slow_synapses.toml").read_text()
+    assert experiments[4].network.models[1] == model_of(own)
+    longest = {each.network.tau_a_ms: each.task.dark_ms for each in experiments}
+    assert longest == {1200.0: 2000, 300.0: 2000, 4800.0: 5000}
 
 
 def test_tables_may_be_nested_or_dotted(tmp_path):
