@@ -217,6 +217,23 @@ def test_a_sweep_goes_on_and_records_what_fails(tmp_path):
     assert other.exit_code == 2 and "must be a new folder or hold a part of this sweep" in other.stderr
 
 
+def test_a_failed_cell_is_run_again_where_that_is_asked_for(tmp_path):
+    """It stands at its second iteration of three: it goes on from there, and its failure is forgotten."""
+    spec, out = tmp_path / "spec.toml", tmp_path / "out"
+    spec.write_text(BROKEN.replace("[20.0, 10.0, 25.0]", "[20.0]"))
+    place = out / "000-seed0"
+    out.mkdir()
+    trained(place, 2)
+    (place / NETWORK).unlink()
+    (place / "failure.json").write_text('{"reason": "the machine was switched off", "exit_code": 3}')
+    left = CliRunner().invoke(main, ["sweep", str(spec), "--out", str(out)])
+    assert left.exit_code == 1 and "cell 1 of 1" not in left.output
+    assert not (place / NETWORK).exists()
+    again = CliRunner().invoke(main, ["sweep", str(spec), "--out", str(out), "--threads", "1", "--retry-failed"])
+    assert again.exit_code == 0 and "1 finished of 1 cells" in again.output, again.output
+    assert len(load_network(place / NETWORK).history) == 3 and not (place / "failure.json").exists()
+
+
 def test_a_sweep_may_grow_but_not_change(tmp_path):
     """More seeds and variants and other words go on in the same folder; a cell that has become another does not."""
     spec, out = tmp_path / "spec.toml", tmp_path / "out"
