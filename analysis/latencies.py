@@ -16,7 +16,7 @@ from lsnn.estimates import (
     times_of,
     typical,
 )
-from lsnn.files.reading import ResultError
+from lsnn.files.reading import ResultError, place
 from lsnn.files.results import Condition
 
 FIRST, SECOND, LATER, FROM_SECOND = (0, 0), (1, 1), (2, None), (1, None)
@@ -36,7 +36,7 @@ def visits_ratio(condition: Condition, reference: Condition) -> Estimate:
     """
     visits, of = visits_of(condition), paired_visits(condition, reference)
     if not of.any():
-        raise ResultError(f"{reference.name}: no visit in any episode, so nothing is a fraction of it")
+        raise ResultError(f"{place(reference.group)}: no visit in any episode, so nothing is a fraction of it")
     return estimate(lambda weights: quotient(weights @ visits, weights @ of), condition.n_episodes)
 
 
@@ -47,7 +47,7 @@ def visits_difference_in(condition: Condition, reference: Condition, unit: Condi
     """
     more, of = visits_of(condition) - paired_visits(condition, reference), paired_visits(condition, unit)
     if not of.any():
-        raise ResultError(f"{unit.name}: no visit in any episode, so nothing is a fraction of it")
+        raise ResultError(f"{place(unit.group)}: no visit in any episode, so nothing is a fraction of it")
     return estimate(lambda weights: quotient(weights @ more, weights @ of), condition.n_episodes)
 
 
@@ -59,7 +59,8 @@ def visits_difference(condition: Condition, reference: Condition) -> Estimate:
 def paired_visits(condition: Condition, reference: Condition) -> np.ndarray:
     """Visits (E,) of the reference, once its episodes are known to be those of the condition."""
     if not np.array_equal(condition.episode_key, reference.episode_key):
-        raise ResultError(f"{condition.name} and {reference.name} were run on different episodes (episode_key differs)")
+        rule = f"was run on other episodes than {reference.group.name} (episode_key differs)"
+        raise ResultError(f"{place(condition.group)}: {rule}")
     return visits_of(reference)
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import h5py
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -61,7 +62,7 @@ def content(result: Result) -> ManyPlatforms:
     numbers = array(result.file, "platforms", (None,), COUNT)
     shape, group = (len(numbers), None), subgroup(result.file, "baselines")
     oracle = array(group, "oracle", shape, COUNT).astype(float)
-    baselines = {name: _shares(array(group, name, shape, COUNT), oracle) for name in SHOWN}
+    baselines = {name: _shares(group, name, array(group, name, shape, COUNT), oracle) for name in SHOWN}
     names = sorted((name for name in result.file if name.startswith("network_")), key=lambda name: int(name[8:]))
     if not names:
         raise ResultError(f"{place(result.file)}: must have a network, has none")
@@ -70,15 +71,17 @@ def content(result: Result) -> ManyPlatforms:
     )
 
 
-def _shares(visits: np.ndarray, oracle: np.ndarray) -> list[Estimate]:
+def _shares(group: h5py.Group, name: str, visits: np.ndarray, oracle: np.ndarray) -> list[Estimate]:
     if visits.shape != oracle.shape:
-        raise ResultError(f"visits must be of the oracle's mazes, {oracle.shape}, are of {visits.shape}")
+        raise ResultError(
+            f"{place(group)}, {name}: visits must be of the oracle's mazes, {oracle.shape}, are of {visits.shape}"
+        )
     return [ratio(*pair) for pair in zip(visits.astype(float), oracle, strict=True)]
 
 
 def _network(result: Result, name: str, numbers: np.ndarray, oracle: np.ndarray) -> Network:
     group = subgroup(result.file, name)
-    visits = _shares(array(group, "visits", (len(numbers), None), COUNT), oracle)
+    visits = _shares(group, "visits", array(group, "visits", (len(numbers), None), COUNT), oracle)
     reached = array(group, "reached", (len(numbers), 2, oracle.shape[1]), REACHED)
     other = {int(number): _others(both) for number, both in zip(numbers, reached, strict=True) if np.any(both >= 0)}
     return Network(int(number_attribute(group, "seed", Rule(0, whole=True))), visits, other)

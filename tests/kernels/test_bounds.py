@@ -20,6 +20,7 @@ TESTS = {  # all that reaches compiled code, in parts
                  "tests/test_refine.py"),
     "families": ("tests/tasks",),
     "models": ("tests/equations/test_generated.py", "tests/equations/test_gradients.py", "tests/test_brian.py"),
+    "arrays": ("tests/arrays", "tests/simulation"),
     "attacks": ("tests/attacks",),
 }  # fmt: skip
 FORWARD = "lsnn/kernels/forward.py"
