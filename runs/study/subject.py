@@ -79,9 +79,9 @@ def study_keys(seed: int, experiment: Study, count: int) -> np.ndarray:
     return episode_keys(seed, STUDY_BRANCH, experiment, count)
 
 
-def study_generator(seed: int, experiment: Study) -> np.random.Generator:
-    """For the draws of an experiment that are no part of an episode (moments, subsets)."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STUDY_BRANCH, experiment, 1)))
+def study_generator(seed: int, experiment: Study, *part: int) -> np.random.Generator:
+    """For the draws of an experiment, or of a part of it, that are no part of an episode (moments, subsets)."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STUDY_BRANCH, experiment, 1, *part)))
 
 
 def whole_blocks(count: int) -> int:

@@ -234,8 +234,9 @@ def test_a_straight_way_meets_the_platform_that_lies_on_it_first():
 def test_changes_of_states_do_what_their_names_say(subject):
     network, generator = subject.network, np.random.default_rng(0)
     n = network.config.n_neurons
-    changes = one_visit.changes_of(network, generator)
+    changes = one_visit.changes_of(network)
     untrained = generator.random((network.n_slots, 8), np.float32)
+    given = one_visit.Given(untrained, generator.random(untrained.shape))
 
     def after(name):
         block = Block(subject.task, network, 1)
@@ -243,7 +244,7 @@ def test_changes_of_states_do_what_their_names_say(subject):
         for number, array in enumerate(block.state, start=1):
             array[...] = (np.arange(array.size).reshape(array.shape) % 97 + number).astype(array.dtype)
         before = copy_of(block.state)
-        changes[name](block.state, untrained)
+        changes[name](block.state, given)
         return before, block.state
 
     partner, third = [1, 0, 3, 2, 5, 4, 7, 6], [2, 3, 0, 1, 6, 7, 4, 5]
@@ -254,6 +255,8 @@ def test_changes_of_states_do_what_their_names_say(subject):
     before, state = after("other's b shuffled")
     np.testing.assert_array_equal(np.sort(state.x[n:], axis=0), np.sort(before.x[n:][:, partner], axis=0))
     assert not np.array_equal(state.x[n:], before.x[n:][:, partner])
+    order = [np.argsort(np.argsort(state.x[n:, lane])) for lane in (0, 2)]
+    assert not np.array_equal(*order)  # each in an order of its own
     np.testing.assert_array_equal(after("untrained b alone")[1].x[n:], untrained[n:])
     before, state = after("all but b exchanged")
     np.testing.assert_array_equal(state.x, np.concatenate([before.x[:n][:, partner], before.x[n:]]))

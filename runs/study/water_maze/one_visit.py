@@ -8,6 +8,7 @@ do they reach first? Dark is counted in all, from the end of the time on the pla
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,7 +47,15 @@ WAY_POINTS = 1001  # of a straight way
 NOT_RUN = -1
 _PARTNER, _THIRD = np.arange(LANES) ^ 1, np.arange(LANES) ^ 2
 
-Change = Callable[[State, np.ndarray], None]  # of a block's state; the second: x of an untrained network
+
+class Given(NamedTuple):
+    """What changes of a block's states need besides these, (slots, 8) each."""
+
+    untrained: np.ndarray  # x of an untrained network
+    random: np.ndarray  # by the order of which an animal's neurons are shuffled
+
+
+Change = Callable[[State, Given], None]  # of a block's state
 
 
 def one_visit(
@@ -63,7 +72,7 @@ def one_visit(
         study_generator(seed, Study.ONE_VISIT), (len(keys) // 2, 64)
     )  # fmt: skip
     untrained = np.concatenate(_after_one_visit(_untrained(subject), keys, replace(task, duration_ms=end), moments))
-    changes = changes_of(subject.network, study_generator(seed, Study.ONE_VISIT))
+    changes = changes_of(subject.network)
 
     def keep(block: Block, episodes: slice) -> tuple[np.ndarray, ...]:
         reached, rates = np.full((len(dark_ms), len(changes), LANES), NOT_RUN), np.zeros(len(dark_ms))
@@ -72,7 +81,9 @@ def one_visit(
             block.task_state[:, [PLATFORM_X, PLATFORM_Y]].copy(),
             candidates[episodes.start // 2 :][: LANES // 2],
         )
-        other_x = untrained[episodes.start // LANES]
+        number_of_block = episodes.start // LANES
+        random = study_generator(seed, Study.ONE_VISIT, number_of_block).random(block.state.x.shape)
+        given = Given(untrained[number_of_block], random)
         block.parameters[PROBE_STEP] = 0
         lift_out(block, block.steps)
         for number, dark in enumerate(dark_ms):
@@ -83,7 +94,7 @@ def one_visit(
                     continue
                 block.state, block.task_state[:], block.t = copy_of(state), world, t
                 set_down_in_pairs(block, starts, task.platform_radius)
-                change(block.state, other_x)
+                change(block.state, given)
                 block.roll_out(subject.weights, subject.mean_action, watched_ms)
                 path = block.trace.task_state[t : t + watched_ms + 1, :, [X, Y]].transpose(1, 0, 2)
                 reached[number, arm] = first_reached(path, platform, platform[_PARTNER], task.platform_radius)
@@ -181,22 +192,22 @@ def _wait(subject: Subject, block: Block, steps: int) -> float:
 # What is done to the states of a block
 
 
-def changes_of(network: Network, generator: np.random.Generator) -> dict[str, Change]:
+def changes_of(network: Network) -> dict[str, Change]:
     """What is done to the states of pairs at release, by name; the first is nothing, the second erases all.
 
     For every variable beside the membranes: all but it is erased, and it is the animal's own, the other's, a third
-    animal's, the other's shuffled over its neurons, or an untrained network's; or all but it is exchanged.
+    animal's, the other's shuffled over its neurons (in an order of its own for each animal), or an untrained
+    network's; or all but it is exchanged.
     """
     changes: dict[str, Change] = {"none": lambda state, _: None, "erased": lambda state, _: _erase(state)}
     lanes = np.arange(LANES)
     for name in kept_variables(network):
         slots = slots_of(network, [name])
-        shuffled = generator.permutation(len(slots))
         changes |= {
             f"own {name} alone": partial(_left_with, slots=slots, lanes=lanes),
             f"other's {name} alone": partial(_left_with, slots=slots, lanes=_PARTNER),
             f"third's {name} alone": partial(_left_with, slots=slots, lanes=_THIRD),
-            f"other's {name} shuffled": partial(_left_with, slots=slots, lanes=_PARTNER, order=shuffled),
+            f"other's {name} shuffled": partial(_left_with_shuffled, slots=slots),
             f"untrained {name} alone": partial(_left_with_untrained, slots=slots),
             f"all but {name} exchanged": partial(_exchange_all_but, slots=slots),
         }
@@ -208,21 +219,25 @@ def _erase(state: State) -> None:
         array[...] = 0
 
 
-def _left_with(
-    state: State, untrained: np.ndarray, slots: np.ndarray, lanes: np.ndarray, order: np.ndarray | slice = slice(None)
-) -> None:
+def _left_with(state: State, given: Given, slots: np.ndarray, lanes: np.ndarray) -> None:
     """All to zero but the slots, which each lane takes from the lane named."""
-    values = state.x[slots][order][:, lanes]
+    values = state.x[slots][:, lanes]
     _erase(state)
     state.x[slots] = values
 
 
-def _left_with_untrained(state: State, untrained: np.ndarray, slots: np.ndarray) -> None:
+def _left_with_shuffled(state: State, given: Given, slots: np.ndarray) -> None:
+    values = np.take_along_axis(state.x[slots][:, _PARTNER], np.argsort(given.random[slots], axis=0), axis=0)
     _erase(state)
-    state.x[slots] = untrained[slots]
+    state.x[slots] = values
 
 
-def _exchange_all_but(state: State, untrained: np.ndarray, slots: np.ndarray) -> None:
+def _left_with_untrained(state: State, given: Given, slots: np.ndarray) -> None:
+    _erase(state)
+    state.x[slots] = given.untrained[slots]
+
+
+def _exchange_all_but(state: State, given: Given, slots: np.ndarray) -> None:
     own = state.x[slots].copy()
     for array in state:
         array[...] = array[..., _PARTNER]
