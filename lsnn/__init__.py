@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lsnn.simulation.record import SimulationRecord as SimulationRecord
     from lsnn.simulation.simulation import Simulation as Simulation
     from lsnn.simulation.simulation import simulate as simulate
+    from lsnn.training import train as train
 
 PUBLIC = {
     "InputError": "lsnn.errors",
@@ -29,6 +30,7 @@ PUBLIC = {
     "second": "brian2",
     "simulate": "lsnn.simulation.simulation",
     "spikes_from_times": "lsnn.arrays.spikes",
+    "train": "lsnn.training",
 }
 
 

@@ -17,7 +17,6 @@ from lsnn.task import Encoder, Task
 from lsnn.validation import require
 from tasks import registry
 from tasks.family import DEFAULT_PRESET, Family, family_of
-from tasks.own_file import dependence, own_file
 
 SECTIONS = ("task", "network", "learning")
 
@@ -39,15 +38,8 @@ class Experiment:
 
     def as_mapping(self) -> dict[str, Any]:
         """Every key of every section, as JSON holds them."""
-        encoder = {"kind": type(self.task.encoder).__name__, **to_mapping(self.task.encoder)}
-        task = {"name": self.task.name, **_origin(self.task), **to_mapping(self.task), "encoder": encoder}
-        return {"task": task, "network": to_mapping(self.network), "learning": to_mapping(self.learning)}
-
-
-def _origin(task: Task) -> dict[str, str]:
-    """Name of the file of one's own that defines a task, and the hash of what a network depends on of it."""
-    own = own_file(task)
-    return {} if own is None else {"file": own.path.name, "sha256": dependence(task)}
+        sections = {"network": to_mapping(self.network), "learning": to_mapping(self.learning)}
+        return {"task": family_of(self.task).mapping(self.task), **sections}
 
 
 def preset(task: str, name: str = DEFAULT_PRESET) -> Experiment:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from lsnn.configuration import to_mapping
 from lsnn.errors import InputError
 from lsnn.validation import require, require_kind, require_number
+from tasks.own_file import dependence, own_file
 
 if TYPE_CHECKING:
     from lsnn.learning.config import LearningConfig
@@ -359,6 +361,13 @@ class Family:
     def score(self) -> Measure:
         """The measure that a network is judged by."""
         return self.measures[0]
+
+    def mapping(self, task: Any) -> dict[str, Any]:
+        """Every key of a task of this family as JSON holds them; of one from a file of one's own, that file's name and
+        the hash of what a network depends on of it."""
+        own, encoder = own_file(task), {"kind": type(task.encoder).__name__, **to_mapping(task.encoder)}
+        origin = {} if own is None else {"file": own.path.name, "sha256": dependence(task)}
+        return {"name": task.name, **origin, **to_mapping(task), "encoder": encoder}
 
     def network_conditions(self, task: Any) -> tuple[str, ...]:
         """Names of the networks' conditions that the test of a task has."""

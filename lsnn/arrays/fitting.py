@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -76,7 +76,7 @@ class _State(NamedTuple):
     def copied(self) -> "_State":
         """The same, which learning leaves alone."""
         adam, average = copy.deepcopy((self.adam, self.average))
-        return self._replace(network=_copied(self.network), average=average, adam=adam, rows=list(self.rows))
+        return self._replace(network=descent.copied(self.network), average=average, adam=adam, rows=list(self.rows))
 
 
 def fit(
@@ -206,7 +206,7 @@ class _Fitting:
         """From the network given, or from where an earlier fit has come to."""
         made_of = self.made_of()
         if resume is None:
-            network = _copied(self.start)
+            network = descent.copied(self.start)
             return _State(network, self.start, np.inf, 0, descent.arrays_of(network), Adam(), [], made_of)
         require(isinstance(resume, Fit), "resume", "what lsnn.fit has left", resume)
         old: _State = resume.state
@@ -239,7 +239,7 @@ class _Fitting:
         better = self.held_out is None or judged < state.best_loss
         if not better:
             return state
-        return state._replace(best=_copied(averaged), best_loss=judged, best_epoch=epoch + 1)
+        return state._replace(best=descent.copied(averaged), best_loss=judged, best_epoch=epoch + 1)
 
     def _step(self, state: _State, data: Data, share: float) -> Part:
         """One step of the optimiser; share: of all epochs, that is over."""
@@ -308,14 +308,6 @@ class _Fitting:
 
 def _lanes_last(targets: np.ndarray) -> np.ndarray:
     return targets.transpose(1, 2, 0) if targets.ndim == 3 else targets
-
-
-def _copied(network: Network) -> Network:
-    """A network whose learning leaves the other alone."""
-    return replace(
-        network, readout=network.readout.copy(), bias=network.bias.copy(),
-        synapses=network.synapses._replace(theta=network.synapses.theta.copy()), learnt=dict(network.learnt),
-    )  # fmt: skip
 
 
 def _require_settings(

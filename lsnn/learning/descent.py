@@ -39,6 +39,14 @@ def with_arrays(network: Network, arrays: Arrays) -> Network:
     return replace(network, synapses=synapses, readout=arrays["readout"], bias=arrays["bias"], learnt=learnt)
 
 
+def copied(network: Network) -> Network:
+    """A network whose learning leaves the other alone."""
+    return replace(
+        network, readout=network.readout.copy(), bias=network.bias.copy(),
+        synapses=network.synapses._replace(theta=network.synapses.theta.copy()), learnt=dict(network.learnt),
+    )  # fmt: skip
+
+
 def take(network: Network, change: Arrays, learning: LearningConfig, rate: float) -> None:
     """Add the optimiser's changes to what learns; rate: the learning rate now."""
     change["theta"][: network.n_input_synapses] *= learning.input_rate

@@ -30,23 +30,27 @@ class Policy(NamedTuple):
 
 
 class FrozenNetwork:
-    """A network whose weights do not change. Comes from `lsnn.load`, `lsnn.create` or `lsnn.fit`.
+    """A network whose weights do not change. Comes from `lsnn.load`, `lsnn.create`, `lsnn.fit` or `lsnn.train`.
 
     Called on spikes (samples, steps, cells) it gives its readout, (sample, time, output), from rest with each sample.
 
     Attributes:
         network: the network itself.
         path: of its file; None of one that comes from no file.
+        config: what it was made and trained with, the sections task, network and learning of its file.
         task: configuration of the task that it was meta-trained on, name to value.
         command, seed: of its learning.
         history: a row an iteration of meta-training, or an epoch, a DataFrame.
     """
 
     def __init__(
-        self, network: Network, *, path: Path | None = None, task: Mapping[str, Any] | None = None, command: str = "",
-        seed: int = 0, history: pandas.DataFrame | None = None, policy: Policy | None = None,
+        self, network: Network, *, path: Path | None = None, config: Mapping[str, Any] | None = None,
+        command: str = "", seed: int = 0, history: pandas.DataFrame | None = None, policy: Policy | None = None,
     ) -> None:  # fmt: skip
-        self.network, self.path, self.task = network, path, dict(task or {"name": ARRAYS})
+        self.network, self.path = network, path
+        of_arrays = {"task": {"name": ARRAYS}, "network": to_mapping(network.config), "learning": {}}
+        self.config = dict(of_arrays if config is None else config)
+        self.task = dict(self.config.get("task", {}))
         self.command, self.seed, self.policy = command, seed, policy or Policy()
         self.history = pandas.DataFrame() if history is None else history
 
@@ -83,19 +87,18 @@ class FrozenNetwork:
         return gradient(self.network, inputs, slope, currents, int(threads))
 
     def save(self, path: str | Path) -> None:
-        """Write a network of `lsnn.create` or `lsnn.fit` to a file that `lsnn.load` reads.
+        """Write a network of `lsnn.create`, `lsnn.fit` or `lsnn.train` to a file that `lsnn.load` reads.
 
         Raises:
             InputError: a network that came from a file and is in one already, or no place for a file.
         """
         if self.path is not None:
             raise InputError(f"network: it is in a file already, {self.path}")
-        config = {"task": {"name": ARRAYS}, "network": to_mapping(self.network.config), "learning": {}}
         history = self.history.rename(columns={"epoch": "iteration", "seconds": "minutes"})
-        if len(history):
+        if "epoch" in self.history:
             history = history.assign(iteration=history["iteration"] - 1, minutes=history["minutes"] / 60)
         table = history.to_records(index=False) if len(history) else None
-        save_network(path_of("path of a network", path), self.network, config, self.seed, self.command, table)
+        save_network(path_of("path of a network", path), self.network, self.config, self.seed, self.command, table)
 
     @property
     def sha256(self) -> str:
@@ -148,7 +151,7 @@ def load(path: str | Path) -> FrozenNetwork:
     file = load_network(place)
     learning = _learning(file.config, place)
     return FrozenNetwork(
-        file.network, path=place, task=file.config.get("task", {}), command=file.command, seed=file.seed,
+        file.network, path=place, config=file.config, command=file.command, seed=file.seed,
         history=None if file.history is None else pandas.DataFrame(file.history),
         policy=Policy(learning.hold_ms, learning.mean_norm or np.inf),
     )  # fmt: skip

@@ -89,7 +89,7 @@ def _right(
     from lsnn.meta import MetaLearner, new_network
     from lsnn.progress import meter
     from lsnn.seeds import STUDY_BRANCH, Study, episode_keys
-    from runs.training.train import averaged_on
+    from lsnn.training import averaged_on
     from tasks.harlow.task import OBJECTS, correct_of_trials
 
     keys = episode_keys(seed, STUDY_BRANCH, Study.HARLOW_PROBLEMS, -(-episodes // LANES) * LANES)

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,22 +15,24 @@ from lsnn.files.network_file import NetworkFile, save_network
 from lsnn.forecast import check_memory, forecast, worker_forecast
 from lsnn.interruption import Interruption, interruption
 from lsnn.kernels.simd import LANES
-from lsnn.learning import calls
 from lsnn.meta import LearnerState, MetaLearner, new_network
 from lsnn.network import Network
 from lsnn.progress import duration, meter, say
 from lsnn.refine import refined
 from lsnn.seeds import TRAIN_BRANCH, VALIDATION_BRANCH, episode_keys
 from lsnn.task import Task
+from lsnn.training import CHECKPOINT as CHECKPOINT
+from lsnn.training import CHECKPOINT_EVERY as CHECKPOINT_EVERY
+from lsnn.training import NETWORK as NETWORK
+from lsnn.training import VALIDATE_EVERY as VALIDATE_EVERY
+from lsnn.training import VALIDATION_EPISODES as VALIDATION_EPISODES
+from lsnn.training import validate
 from lsnn.workers.cluster import Cluster
 from tasks import registry
 from tasks.encoders import PlaceCells
 from tasks.experiment import Experiment, changed_sections, check_fit, open_network, overridden
 from tasks.family import family_of
 from tasks.own_file import own_file
-
-CHECKPOINT, NETWORK = "checkpoint.lsnn.h5", "network.lsnn.h5"
-CHECKPOINT_EVERY, VALIDATE_EVERY, VALIDATION_EPISODES = 25, 60, 64
 
 Row = dict[str, float]
 
@@ -212,31 +213,6 @@ class Training:
     def checkpoint(self) -> Path:
         """Write all that is needed to go on."""
         return self.save(CHECKPOINT, self.learner.state())
-
-
-def validate(learner: MetaLearner) -> Row:
-    """Measures of the averaged network, mean policy, on worlds kept for this, the task in its full difficulty."""
-    keys = episode_keys(learner.seed, VALIDATION_BRANCH, 0, VALIDATION_EPISODES)
-    return learner.task.metrics(*averaged_on(learner, learner.task, keys))
-
-
-def averaged_on(learner: MetaLearner, task: Task, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What the averaged network earns by its mean policy, and where it acts, both (E, T).
-
-    Args:
-        task: the learner's own, or one as long of the same family.
-        keys: (E,) uint64, a multiple of 8.
-    """
-    weights, parts = learner.averaged().weights(), list(keys.reshape(-1, LANES))
-    mean = np.full(max(1, task.n_action), -np.inf)
-    run = partial(calls.roll_out, task=task, weights=weights, log_std=mean, hold=1, network=calls.bare(learner.network))
-    rolled: list[calls.Rolled] = []
-    learner.threads.begin()
-    for first in range(0, len(parts), len(learner.blocks)):
-        part = parts[first : first + len(learner.blocks)]
-        rolled += learner.threads.map(run, learner.blocks[: len(part)], part)
-    reward, acted = (np.concatenate([getattr(block, name) for block in rolled]) for name in ("reward", "acted"))
-    return reward, acted
 
 
 def practice_of(seed: int) -> Callable[[int], np.ndarray]:

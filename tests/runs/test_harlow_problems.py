@@ -8,8 +8,8 @@ from analysis import harlow_problems as analysis
 from lsnn.files.reading import ResultError
 from lsnn.files.results import Result
 from lsnn.meta import MetaLearner, new_network
+from lsnn.training import averaged_on
 from runs.experiments import harlow_problems
-from runs.training.train import averaged_on
 from tasks.experiment import preset
 from tasks.harlow import Harlow
 from tasks.harlow.task import correct_of_trials
