@@ -9,17 +9,16 @@ import numpy as np
 from lsnn.configuration import LARGEST, documented, parameter
 from lsnn.equations.host import host_model
 from lsnn.errors import InputError
-from lsnn.kernels.layout import FULL, PLAIN, TILED, Cells, Readout, Rows, Weights, read_only
-from lsnn.kernels.simd import LANES
+from lsnn.kernels.layout import FULL, PLAIN, Cells, Readout, Weights, read_only
 from lsnn.neuron_files import model_of
 from lsnn.neurons import LIF, NeuronModel
 from lsnn.parameters import TAU_OUT, has_parameter, parameters_learnt
 from lsnn.populations import Group, cells_of, effect_of, group_of, parameter_of, slots_of, variables_of
+from lsnn.rows import is_full, most_in_tile, rows_of, tiled
 from lsnn.validation import precision_of, require, require_array, require_integer, require_kind, size_of
 from lsnn.wiring import Synapses, Wiring, draw_pairs, require_synapses, require_wiring, synapses_of_pairs
 
 MOST_CELLS = 10_000_000  # neurons, or cells of input or of the readout: more than any memory has room for
-TILE_BYTES = 1536 * 1024  # of the delay ring of a tile, in float32 (benchmarks/NOTES.md)
 
 
 @documented
@@ -315,18 +314,18 @@ class Network:
         n, cells = self.config.n_neurons, cells_of(self.groups, self.config.dt_ms / 1000)
         cut, weight = self.n_input_synapses, self.signed_theta() * self.effect()
         place = self.synapses.delay.astype(np.int32) * np.int32(n) + self.synapses.target
-        form = FULL if _is_full(place, self.n_in, n) else PLAIN
-        inputs = _rows(self.synapses.source[:cut], self.n_in, place[:cut], weight[:cut], form, dtype)
-        recurrent = _rows(self.synapses.source[cut:] - self.n_in, n, place[cut:], weight[cut:], form, dtype)
-        most = max(1, TILE_BYTES // (self.ring * LANES * 4))
+        form = FULL if is_full(place, self.n_in, n) else PLAIN
+        inputs = rows_of(self.synapses.source[:cut], self.n_in, place[:cut], weight[:cut], form, dtype)
+        recurrent = rows_of(self.synapses.source[cut:] - self.n_in, n, place[cut:], weight[cut:], form, dtype)
+        most = most_in_tile(self.ring)
         return read_only(
             Weights(
                 Cells(cells.groups, cells.constants.astype(dtype), cells.refractory.astype(dtype)),
                 inputs,
                 recurrent,
                 Readout(self.readout.astype(dtype), self.bias.astype(dtype), self.kappa().astype(dtype)),
-                inputs if form == FULL or n <= most else _tiled(inputs, n, most),
-                recurrent if form == FULL or n <= most else _tiled(recurrent, n, most),
+                inputs if form == FULL or n <= most else tiled(inputs, n, most),
+                recurrent if form == FULL or n <= most else tiled(recurrent, n, most),
             )
         )
 
@@ -356,29 +355,6 @@ class Network:
         """0 excitatory LIF, 1 inhibitory LIF, 2 adaptive; (N,) int8."""
         c = self.config
         return np.repeat(np.arange(3, dtype=np.int8), (c.n_excitatory, c.n_inhibitory, c.n_adaptive))
-
-
-def _is_full(place: np.ndarray, n_in: int, n: int) -> bool:
-    """Whether every input and every other neuron reaches every neuron after one step; place: delay * N + target."""
-    if len(place) != (n_in + n - 1) * n:
-        return False
-    targets = np.arange(n, 2 * n)
-    others = np.tile(targets, n)[~np.eye(n, dtype=bool).ravel()]
-    return np.array_equal(place, np.concatenate([np.tile(targets, n_in), others]))
-
-
-def _rows(source: np.ndarray, n_sources: int, place: np.ndarray, weight: np.ndarray, form: int, dtype) -> Rows:
-    start = np.searchsorted(source, np.arange(n_sources + 1)).astype(np.int64)
-    return Rows(start, np.ascontiguousarray(place), np.ascontiguousarray(weight, dtype), np.array([form], np.uint8))
-
-
-def _tiled(rows: Rows, n: int, most: int) -> Rows:
-    """Rows by tiles of targets, all tiles as good as equal and none with more than `most` of the n neurons."""
-    n_sources, size = len(rows.start) - 1, -(-n // -(-n // most))
-    row = rows.offset % n // size * n_sources + np.repeat(np.arange(n_sources), np.diff(rows.start))
-    order = np.argsort(row, kind="stable")
-    start = np.searchsorted(row[order], np.arange(-(-n // size) * n_sources + 1)).astype(np.int64)
-    return Rows(start, rows.offset[order], rows.weight[order], np.array([TILED], np.uint8), order)
 
 
 def build_network(
@@ -428,6 +404,9 @@ def excited(c: NetworkConfig) -> np.ndarray:
 
 def wiring_of(c: NetworkConfig, key: int, n_in: int) -> Wiring:
     """What fixes the synapses that may exist; InputError for inhibition of a conductance."""
+    model = c.models[1]
+    rule = "must have one port, which neither its reset nor (unless refractory) holds; lsnn.Circuit takes any"
+    _require(len(model.ports) == 1 and not host_model(model).flags, "adaptive_model", rule, model.synaptic)
     first = c.n_neurons - int(np.count_nonzero(excited(c)))
     rule = f"must be 0 with Dale's law where synapses add to a conductance, as in {c.models[1].name!r}"
     _require(first == c.n_neurons or not (c.dale and c.n_inhibitory), "n_inhibitory", rule, c.n_inhibitory)

@@ -26,7 +26,8 @@ MOST_CHARACTERS = 50_000
 MOST_BYTES = 4 * MOST_CHARACTERS
 REQUIRED = ("name", "equations", "threshold", "reset", "method")
 TABLES = ("parameters", "initial")
-KINDS = {name: kind for name, kind in NeuronModel.__annotations__.items() if name not in TABLES}
+OF_NETWORK = ("learnt", "given", "driven")  # what a network says of its neurons, no file of a model
+KINDS = {name: kind for name, kind in NeuronModel.__annotations__.items() if name not in (*TABLES, *OF_NETWORK)}
 CALLED = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
@@ -66,7 +67,7 @@ def as_json(models: Iterable[NeuronModel]) -> str:
     """Every string and number of the models that a simulation depends on, as a network file keeps them."""
     rows = [{row.name: f"{row.value}*{row.unit}" for row in model.parameters} for model in models]
     texts = [model._asdict() | {"parameters": row} for model, row in zip(models, rows, strict=True)]
-    return json.dumps([{key: value for key, value in text.items() if key != "learnt"} for text in texts])
+    return json.dumps([{key: value for key, value in text.items() if key not in OF_NETWORK} for text in texts])
 
 
 def _parsed(text: str) -> NeuronModel:

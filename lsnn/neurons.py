@@ -33,14 +33,21 @@ class NeuronModel(NamedTuple):
     method: str  # of integration: exact, exponential_euler or euler
     scale: str = "b0"  # in the unit of the threshold; a synapse of effect 1 lifts lhs by it at most
     refractory: str = "t_ref"  # a time, made of parameters
-    synaptic: str = "I"  # the variable that synapses add their weight to
-    kept: bool = False  # whether it is kept and decays by its own equation, or is cleared once used
+    synaptic: str = "I"  # its ports, the variables that synapses add their weight to; commas between several
+    kept: bool = False  # whether it is kept and has an equation, or is cleared once used; of several each may be either
     substeps: int = 1  # integration steps a step; the threshold is looked at once a step
     surrogate: str = "triangle"  # psi: triangle, fast_sigmoid or gaussian
     width: float = 1.0
     parameters: tuple[Parameter, ...] = ()  # values that the configuration of the network does not hold
     initial: tuple[tuple[str, str], ...] = ()  # state variables that do not start at 0, made of parameters
     learnt: tuple[str, ...] = ()  # parameters of which the adjoint takes the gradient, too; the spikes are the same
+    given: tuple[str, ...] = ()  # parameters that the network holds for each neuron, beyond those of GIVEN
+    driven: tuple[str, ...] = ()  # declared as parameters, and given anew each step from outside
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """The variables that synapses add to."""
+        return tuple(name.strip() for name in self.synaptic.split(",") if name.strip())
 
 
 # Parameters that the configuration of the network holds, and their units.

@@ -208,7 +208,7 @@ def test_gradients_of_tiled_rows_are_those_of_plain_ones(clocks, monkeypatch):
     """A large network's rows lie in tiles; its gradients come back in the order of the network."""
     block, network, weights = clocks
     g_y, g_z = np.random.default_rng(0).standard_normal(block.record.y.shape), np.zeros(SMALL.n_neurons)
-    monkeypatch.setattr("lsnn.network.TILE_BYTES", 7 * network.ring * 8 * 4)
+    monkeypatch.setattr("lsnn.rows.TILE_BYTES", 7 * network.ring * 8 * 4)
     tiled = network.weights(np.float64)
     assert len(tiled.recurrent_back.order) and not len(weights.recurrent_back.order)
     plain, found = (block.back(each, g_y, g_z, 0.3, False) for each in (weights, tiled))

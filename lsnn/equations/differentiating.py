@@ -13,6 +13,9 @@ A constant c made of parameters that learn collects what each of the three steps
     c_bar += z sum_j x_bar_j dR_j/dc + u_bar du/dc                              x_bar after the reset
     c_bar += sum_j x_bar_j dF_j/dc                                              x_bar after the integration step
 
+Where the reset of a spike depends on what arrives in its step (`Parsed.late_reset`), it is done in the next step, once
+that has arrived; backwards it then comes last, and hands what it did, z_bar, to the step before.
+
 In the code u is called distance, since a model may have a variable u.
 """
 
@@ -33,10 +36,12 @@ from lsnn.neurons import NeuronModel
 PLACES = {
     "integrate": "equations", "before_step": "equations", "constants_of_step": "equations",
     "crosses": "threshold", "distance": "threshold", "constants_at_threshold": "threshold",
+    "before_threshold": "threshold",
 }  # fmt: skip
 REACHED, SLOPE, DISTANCE_BAR, THROUGH_RESET, GAMMA = (
     Internal(name, real=True) for name in ("reached", "slope", "distance_bar", "through_reset", "gamma")
 )
+INTERNAL = (SPIKE, HELD, REACHED, SLOPE, DISTANCE_BAR, THROUGH_RESET, GAMMA)
 
 
 class Pointwise(NamedTuple):
@@ -58,7 +63,10 @@ class Functions(NamedTuple):
     distance_bar: Pointwise
     before_reset: Pointwise
     before_step: Pointwise
+    before_threshold: Pointwise  # of a late reset; else before_reset does it
+    jump: Pointwise  # of a late reset: dL/dz of the spike before
     constants_at_threshold: Pointwise  # for the gradient of constants that learn
+    constants_of_reset: Pointwise  # likewise of a late reset
     constants_of_step: Pointwise
 
 
@@ -73,18 +81,22 @@ def pointwise_functions(
     """The functions of a model, and the constants in them."""
     x = {name: symbol(name) for name in parsed.variables}
     bars = {name: bar(name) for name in x}
-    current = {} if model.kept else {model.synaptic: symbol(model.synaptic)}
-    internal = (SPIKE, HELD, REACHED, SLOPE, DISTANCE_BAR, THROUGH_RESET, GAMMA)
-    function = _Maker(model, Constants([*x.values(), *current.values(), *bars.values(), *internal]))
+    current = {name: symbol(name) for name in parsed.cleared}
+    driven = map(symbol, model.driven)
+    function = _Maker(model, Constants([*x.values(), *current.values(), *driven, *bars.values(), *INTERNAL]))
     u = (parsed.lhs - parsed.rhs) / parsed.scale
     with named(model, "threshold", model.threshold):
         du = {name: u.diff(s) for name, s in x.items()}
         _require_computable(du.values())
+    late = parsed.late_reset
+    at_threshold = {bars[name].name: DISTANCE_BAR * du[name] for name in x}
     before_reset = {
         bars[name].name: select(SPIKE, function.chain("reset", bars, x | parsed.reset, s), bars[name])
-        + DISTANCE_BAR * du[name]
+        + (0 if late else at_threshold[bars[name].name])
         for name, s in x.items()
     }
+    before_threshold = {name: Internal(name, real=True) + value for name, value in at_threshold.items() if late}
+    jumped = _jumped(parsed, bars)
     before_step = {bar(name).name: function.chain("equations", bars, step, s) for name, s in (x | current).items()}
     forward = (
         function("integrate", "State variables one integration step later.", {safe(name): step[name] for name in x}),
@@ -94,35 +106,38 @@ def pointwise_functions(
             safe(name): select(SPIKE, value, x[name]) for name, value in parsed.reset.items()
         }),
     )  # fmt: skip
+    where = "before the reset" if late else "at the threshold"
     functions = Functions(
         *forward,
         function("distance_bar", "dL/du by what the spike did: reached beyond the neuron, and its reset.", {
-            "distance_bar": SLOPE * (REACHED + _jumped(parsed, bars))
+            "distance_bar": SLOPE * (REACHED + (0 if late else jumped))
         }),
-        function("before_reset", "dL/dx at the threshold, where it is not dL/dx after the reset.", {
-            name: value for name, value in before_reset.items() if value != Internal(name, real=True)
-        }),
+        function("before_reset", f"dL/dx {where}, where it is not dL/dx after the reset.", _changed(before_reset)),
         function("before_step", "dL/dx before an integration step, and dL/d(current) if it is cleared.", before_step),
-        *_of_constants(function, {safe(name): s_bar for name, s_bar in bars.items()}, *forward),
+        function("before_threshold", "dL/dx at the threshold.", _changed(before_threshold)),
+        function("jump", "dL/dz of the spike that is reset now, by its reset.", {"jump": jumped} if late else {}),
+        *_of_constants(function, late, {safe(name): s_bar for name, s_bar in bars.items()}, *forward),
     )  # fmt: skip
     return functions, function.constants
 
 
 def _of_constants(
-    function: "_Maker", bars: Mapping[str, sympy.Symbol], integrate: Pointwise, _: Pointwise, distance: Pointwise,
-    reset: Pointwise,
-) -> tuple[Pointwise, Pointwise]:  # fmt: skip
-    """What the threshold with its reset, and an integration step, add to the gradient of the constants that learn."""
-    at_threshold, of_step = {}, {}
+    function: "_Maker", late: bool, bars: Mapping[str, sympy.Symbol], integrate: Pointwise, _: Pointwise,
+    distance: Pointwise, reset: Pointwise,
+) -> tuple[Pointwise, Pointwise, Pointwise]:  # fmt: skip
+    """What the threshold with its reset, a late reset and a step add to the gradient of the constants that learn."""
+    at_threshold, of_reset, of_step = {}, {}, {}
     for c in learnt_constants(function.model, function.constants):
         through_reset = function.chain("reset", {name: bars[name] for name in reset.results}, reset.results, c)
         through_distance = DISTANCE_BAR * distance.results["distance"].diff(c)
         name = bar_of_constant(c)
-        at_threshold[name] = through_reset + through_distance
+        at_threshold[name] = through_distance + (0 if late else through_reset)
+        of_reset[f"{name}_step"] = through_reset if late else sympy.Integer(0)
         of_step[f"{name}_step"] = function.chain("equations", bars, integrate.results, c)
-    doc = "dL/dc of the constants that learn, "
+    doc, and_reset = "dL/dc of the constants that learn, ", "" if late else " and reset"
     return (
-        function("constants_at_threshold", doc + "by threshold and reset.", _not_zero(at_threshold)),
+        function("constants_at_threshold", f"{doc}by threshold{and_reset}.", _not_zero(at_threshold)),
+        function("constants_of_reset", doc + "by the reset.", _not_zero(of_reset)),
         function("constants_of_step", doc + "by an integration step.", _not_zero(of_step)),
     )
 
@@ -136,6 +151,11 @@ def learnt_constants(model: NeuronModel, constants: Constants) -> list[sympy.Sym
 def bar_of_constant(c: sympy.Symbol) -> str:
     """What the code calls the adjoint of a constant."""
     return f"{kernel(c)}_bar"
+
+
+def _changed(results: Mapping[str, Expression]) -> dict[str, Expression]:
+    """Without adjoints that stay as they are."""
+    return {name: value for name, value in results.items() if value != Internal(name, real=True)}
 
 
 def _not_zero(results: Mapping[str, Expression]) -> dict[str, Expression]:

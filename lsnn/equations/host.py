@@ -36,9 +36,27 @@ class HostModel:
         return self._own("VARIABLES")
 
     @property
+    def conductances(self) -> tuple[str, ...]:
+        """The ports that are conductances, so that no synapse may have a negative weight there."""
+        return self._own("CONDUCTANCES")
+
+    @property
     def conductance(self) -> bool:
-        """Whether synapses add to a conductance, so that none may have a negative weight."""
-        return self._own("CONDUCTANCE")
+        """Whether synapses add to a conductance."""
+        return bool(self.conductances)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What the state holds besides the variables, where synapses add to what a reset or refractoriness holds."""
+        return self._further("FLAGS")
+
+    @property
+    def driven(self) -> tuple[str, ...]:
+        """Variables whose values the record of a step holds when it begins, in the last slots."""
+        return self._further("DRIVEN")
+
+    def _further(self, name: str) -> tuple[str, ...]:
+        return getattr(self.module, f"{name}_{self.model.name}", ())
 
     @property
     def parameters(self) -> dict[str, float | None]:
@@ -48,7 +66,8 @@ class HostModel:
     @property
     def n_extra(self) -> int:
         """Slots of a neuron beyond that of its membrane."""
-        return len(self.variables) - 1 + len(self._own("RECORDED"))
+        own = len(self.variables) - 1 + len(self._own("RECORDED"))
+        return own + sum(len(self._further(name)) for name in ("FLAGS", "ARRIVED", "DRIVEN"))
 
     def constants(self, dt: float, given: Values) -> np.ndarray:
         """Constants of the compiled code, (n_constants, n); given: parameters that the network holds."""

@@ -16,7 +16,7 @@ from lsnn.neurons import NeuronModel
 FORWARD = ("integrate", "crosses", "reset", "update")  # the functions of a model that a step needs
 WHOLE = {"base", "end", "extra", "first", "group", "j", "k", "n", "n_neurons", "ring", "slot"}  # indices, not rounded
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-COMPARISONS = {ast.Gt: ">", ast.Lt: "<"}
+COMPARISONS = {ast.Gt: ">", ast.Lt: "<", ast.GtE: ">="}
 HELPERS = """
     absolute arriving at clip cos count_refractory exp exprel exprel_slope from_bits fround load log sin sqrt store tanh
     to_bits where

@@ -5,9 +5,9 @@ import re
 
 FUNCTIONS = ("absolute", "clip", "cos", "exp", "exprel", "exprel_slope", "log", "sin", "sqrt", "tanh", "where")
 WORDS = """
-    adjoint arriving at base beyond_threshold blocked byte cells count_refractory distance end extra
-    fast_sigmoid first from_bits g_spikes gamma gaussian group held j k load n n_neurons n_out needed njit np
-    range reached record refractory ring row share slope slot special spike spikes spread state store
+    adjoint arriving at base beyond_threshold blocked byte cells closed count_refractory distance end extra
+    fast_sigmoid first from_bits g_spikes gamma gaussian group held j jump k load n n_neurons n_out needed njit np
+    range reached record refractory ring row share slope slot special spike spiked spikes spread state store
     through_reset to_bits triangle weights x gradient
 """
 RESERVED = {*WORDS.split(), *FUNCTIONS}

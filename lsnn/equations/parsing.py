@@ -44,6 +44,7 @@ from lsnn.neurons import GIVEN, NeuronModel, Parameter
 DT = sympy.Symbol("dt", real=True, positive=True)
 TRUTH_VALUES = (Relational, BooleanFunction, BooleanAtom)
 FLAGS = {"constant", "unless refractory"}
+COMPARISONS: dict[type, str] = {ast.Gt: ">", ast.Lt: ">", ast.GtE: ">=", ast.LtE: ">="}  # once the larger side is left
 TAKEN = frozenset(  # Brian2's own names in a group of neurons and its synapses, and those that `lsnn.brian` adds
     "codeobj_class equations event_codes events indices lastspike len method_choice namespace not_refractory order "
     "place resetter self start state_updater stop subexpression_updater thresholder user_equations variables weight "
@@ -59,15 +60,29 @@ class Parsed(NamedTuple):
 
     equations: Equations
     variables: tuple[str, ...]  # state variables, the membrane first
+    ports: tuple[str, ...]  # variables that synapses add to
+    cleared: tuple[str, ...]  # those of them that are cleared once used
     parameters: tuple[str, ...]
     defaults: dict[str, float]  # values of the parameters that the network does not give, SI
     lhs: Expression
     rhs: Expression
+    comparison: str  # > or >=
     scale: Expression
     reset: dict[str, Expression]  # of the state variables that a spike changes
     refractory: Expression  # seconds
     initial: dict[str, Expression]
     known: dict[str, Any]  # Brian2's variables, by name
+
+    @property
+    def gated(self) -> tuple[str, ...]:
+        """Ports that hold while the neuron is refractory: as in Brian2, what arrives there meanwhile is lost."""
+        return tuple(name for name in self.ports if "unless refractory" in self.equations[name].flags)
+
+    @property
+    def late_reset(self) -> bool:
+        """Whether what a spike resets depends on what arrives in its step: it is then reset in the step after it."""
+        used = {s.name for value in self.reset.values() for s in value.free_symbols} | set(self.reset)
+        return any(name in used for name in self.ports)
 
 
 def symbol(name: str) -> sympy.Symbol:
@@ -97,18 +112,19 @@ def named(model: NeuronModel, place: str, line: str) -> Iterator[None]:
 
 def parse(model: NeuronModel) -> Parsed:
     """Read and check a model; raises InputError naming the line and the rule."""
-    equations = _read_equations(model)
+    equations = read_equations(model)
     statements = _statements(model)
-    states = _state_variables(model, equations, {name for name, *_ in statements})
+    cleared = _cleared_ports(model, equations)
+    states = _state_variables(model, equations, {name for name, *_ in statements}, cleared)
     known = _known_names(equations, states)
     substitutions, sizes = _check_equations(model, equations, known)
     reader = _Reader(model, known, substitutions, sizes)
-    lhs, rhs, dimension = _threshold(reader)
+    lhs, rhs, comparison, dimension = _threshold(reader)
     scale = reader.read("scale", model.scale, model.scale, dimension)
     reset = _reset(reader, statements, states)
     parameters = tuple(
         name for name, equation in equations.items()
-        if equation.type == PARAMETER and name not in states and (model.kept or name != model.synaptic)
+        if equation.type == PARAMETER and name not in (*states, *cleared, *model.driven)
     )  # fmt: skip
     initial = {name: _initial(reader, name, text, states, parameters) for name, text in model.initial}
     refractory = reader.read("refractory", model.refractory, model.refractory, second.dim)
@@ -116,9 +132,13 @@ def parse(model: NeuronModel) -> Parsed:
     _require_constant(model, "scale", model.scale, scale, parameters)
     if scale.is_zero:
         refuse(model, "scale", model.scale, "must be > 0")
-    _check_synaptic(model, equations, lhs - rhs, reset)
+    _check_driven(model, equations, states)
+    _check_cleared(model, cleared, lhs - rhs, reset)
     defaults = _values(reader, equations, parameters)
-    return Parsed(equations, states, parameters, defaults, lhs, rhs, scale, reset, refractory, initial, known)
+    return Parsed(
+        equations, states, model.ports, cleared, parameters, defaults, lhs, rhs, comparison, scale, reset, refractory,
+        initial, known,
+    )  # fmt: skip
 
 
 def line_of(model: NeuronModel, name: str) -> str:
@@ -132,7 +152,8 @@ def line_of(model: NeuronModel, name: str) -> str:
 # Names
 
 
-def _read_equations(model: NeuronModel) -> Equations:
+def read_equations(model: NeuronModel) -> Equations:
+    """Brian2's equations of a model; InputError naming the line that Brian2 cannot read."""
     _require_few_lines(model, "equations", model.equations)
     try:
         return _equations_of(model, model.equations)
@@ -171,7 +192,9 @@ def _first_line(error: Exception) -> str:
     return lines[-1] if "Parsing" in lines[0] else lines[0]
 
 
-def _state_variables(model: NeuronModel, equations: Equations, assigned: set[str]) -> tuple[str, ...]:
+def _state_variables(
+    model: NeuronModel, equations: Equations, assigned: set[str], cleared: tuple[str, ...]
+) -> tuple[str, ...]:
     """Variables with a differential equation, and parameters that the reset assigns; v first, if there is one."""
     names = []
     for name, equation in equations.items():
@@ -187,7 +210,7 @@ def _state_variables(model: NeuronModel, equations: Equations, assigned: set[str
             refuse(model, "equations", line, "is declared (constant), but the reset assigns it")
         if moves and name in GIVEN:
             refuse(model, "equations", line, f"no state variable may be called {name!r}, which the network gives")
-        if moves and (name != model.synaptic or model.kept):
+        if moves and name not in cleared:
             names.append(name)
     if not names:
         refuse(model, "equations", model.equations, "must have a differential equation")
@@ -330,19 +353,19 @@ def _check_equations(
 # Threshold, reset, values
 
 
-def _threshold(reader: _Reader) -> tuple[Expression, Expression, Any]:
-    """lhs and rhs of 'lhs > rhs' and their unit."""
+def _threshold(reader: _Reader) -> tuple[Expression, Expression, str, Any]:
+    """lhs and rhs of 'lhs > rhs', > or >=, and the unit of both."""
     text = reader.model.threshold.strip()
     with named(reader.model, "threshold", text):
         tree = texts.tree_of(text)
-    if not (isinstance(tree, ast.Compare) and len(tree.ops) == 1 and isinstance(tree.ops[0], ast.Gt | ast.Lt)):
+    if not (isinstance(tree, ast.Compare) and len(tree.ops) == 1 and type(tree.ops[0]) in COMPARISONS):
         refuse(reader.model, "threshold", text, "must be one comparison 'lhs > rhs' or 'lhs < rhs'")
     sides = [ast.unparse(tree.left), ast.unparse(tree.comparators[0])]
     reader.dimension("threshold", text, text)
-    if isinstance(tree.ops[0], ast.Lt):
+    if isinstance(tree.ops[0], ast.Lt | ast.LtE):
         sides.reverse()
     lhs, rhs = (reader.read("threshold", text, side) for side in sides)
-    return lhs, rhs, reader.dimension("threshold", text, sides[0])
+    return lhs, rhs, COMPARISONS[type(tree.ops[0])], reader.dimension("threshold", text, sides[0])
 
 
 def _statements(model: NeuronModel) -> list[tuple[str, str, str, str]]:
@@ -393,22 +416,37 @@ def _require_constant(model: NeuronModel, place: str, line: str, value: Expressi
         refuse(model, place, line, f"must be made of parameters and numbers, but {moving.pop()!r} changes")
 
 
-def _check_synaptic(model: NeuronModel, equations: Equations, distance: Expression, reset: Mapping) -> None:
-    """The synaptic variable is there, kept or cleared as declared, and the reset leaves it alone."""
-    name = model.synaptic
-    if name not in equations:
-        refuse(model, "synaptic", name, "must be declared in the equations")
-    line, equation = line_of(model, name), equations[name]
-    if model.kept and equation.type != DIFFERENTIAL_EQUATION:
-        refuse(model, "equations", line, f"{name!r} is kept from step to step: it must have a differential equation")
-    if not model.kept and (equation.type != PARAMETER or "constant" in equation.flags):
-        refuse(model, "equations", line, f"{name!r} is cleared each step: it must be declared as '{name} : unit' alone")
-    if "unless refractory" in equation.flags:
-        refuse(model, "equations", line, f"synapses add to {name!r} at any time: it cannot hold while refractory")
-    if name in reset or any(value.has(symbol(name)) for value in reset.values()):
-        refuse(model, "reset", model.reset, f"must not use {name!r}, which synapses add to in the same step")
-    if not model.kept and distance.has(symbol(name)):
-        refuse(model, "threshold", model.threshold, f"must not use {name!r}, which is cleared once used")
+def _cleared_ports(model: NeuronModel, equations: Equations) -> tuple[str, ...]:
+    """The ports that are cleared once used: a port is kept where it has a differential equation."""
+    for name in model.ports:
+        if name not in equations or model.ports.count(name) > 1:
+            refuse(model, "synaptic", name, "must be declared in the equations, and named once")
+        line, equation = line_of(model, name), equations[name]
+        if equation.type == SUBEXPRESSION or "constant" in equation.flags:
+            refuse(model, "equations", line, f"synapses cannot add to {name!r}, which is no variable")
+        if len(model.ports) == 1 and model.kept and equation.type != DIFFERENTIAL_EQUATION:
+            rule = f"{name!r} is kept from step to step: it must have a differential equation"
+            refuse(model, "equations", line, rule)
+        if len(model.ports) == 1 and not model.kept and equation.type != PARAMETER:
+            rule = f"{name!r} is cleared each step: it must be declared as '{name} : unit' alone"
+            refuse(model, "equations", line, rule)
+    return tuple(name for name in model.ports if equations[name].type == PARAMETER)
+
+
+def _check_cleared(model: NeuronModel, cleared: tuple[str, ...], distance: Expression, reset: Mapping) -> None:
+    """What is cleared once used stands in the equations alone."""
+    for name in cleared:
+        if any(value.has(symbol(name)) for value in reset.values()):
+            refuse(model, "reset", model.reset, f"must not use {name!r}, which synapses add to in the same step")
+        if distance.has(symbol(name)):
+            refuse(model, "threshold", model.threshold, f"must not use {name!r}, which is cleared once used")
+
+
+def _check_driven(model: NeuronModel, equations: Equations, states: tuple[str, ...]) -> None:
+    for name in model.driven:
+        declared = name in equations and equations[name].type == PARAMETER and "constant" not in equations[name].flags
+        if not declared or name in (*states, *model.ports):
+            refuse(model, "driven", name, f"must be declared as '{name} : unit' alone, and nothing else assign it")
 
 
 def _values(reader: _Reader, equations: Equations, parameters: tuple[str, ...]) -> dict[str, float]:
@@ -426,9 +464,11 @@ def _values(reader: _Reader, equations: Equations, parameters: tuple[str, ...]) 
             refuse(model, "parameters", line, f"must be a finite number, is {value}")
         values[row.name] = float(value)
     for name in parameters:
-        if name not in values and name not in GIVEN:
+        if name in values or name in model.given:
+            continue
+        if name not in GIVEN:
             refuse(model, "parameters", line_of(model, name), f"{name!r} needs a value: add a row to the parameters")
-        if name not in values:
+        else:
             given = second.dim if GIVEN[name] == "second" else DIMENSIONLESS
             if equations[name].dim is not given:
                 rule = f"the network gives {name!r} in the unit {GIVEN[name]}: add a row to the parameters"

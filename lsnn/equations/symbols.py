@@ -15,7 +15,7 @@ class Internal(sympy.Symbol):
     """A symbol of the machinery, which never equals one of a model."""
 
 
-SPIKE, HELD = Internal("spike"), Internal("held")  # masks: the neuron spikes now; it is refractory
+SPIKE, HELD = Internal("spike"), Internal("held")  # masks: the neuron is reset now; it is refractory
 
 
 class Plain(sympy.Function):

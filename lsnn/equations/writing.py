@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import sympy
 
-from lsnn.equations.conductances import adds_to_a_conductance
+from lsnn.equations.conductances import conductances
 from lsnn.equations.constants import Constants
 from lsnn.equations.differentiating import (
     GAMMA,
@@ -31,6 +31,7 @@ FROM_SIMD = (
     "to_bits", "where",
 )  # fmt: skip
 FROM_FUNCTIONS = ("exprel", "exprel_slope")
+SPIKED, CLOSED = "spiked", "closed"
 LINE = 108
 MOST_INLINED = 4  # sub-steps: with more of them one copy of a step is quicker to compile and, in the caches, to run
 GROUP = (
@@ -52,6 +53,7 @@ class Written(NamedTuple):
     constants: Constants
     initial: dict[str, str]  # values at the start that are not 0; the state holds what goes beyond them
     recorded: tuple[str, ...]  # values before the step that the adjoint needs, kept in slots of their own
+    arrived: tuple[str, ...]  # likewise values before a late reset
 
     @property
     def names(self) -> list[str]:
@@ -59,12 +61,24 @@ class Written(NamedTuple):
         return [safe(name) for name in self.parsed.variables]
 
     @property
-    def current_bar(self) -> str:
-        """The adjoint of the synaptic variable, as the code calls it."""
-        return bar(self.model.synaptic).name
+    def flags(self) -> tuple[str, ...]:
+        """What the state holds besides its variables, 1 or 0: whether the last step's spike is yet to be reset, and
+        whether the neuron was closed to what arrived then."""
+        return (SPIKED,) * self.parsed.late_reset + (CLOSED,) * bool(self.parsed.gated)
+
+    @property
+    def slots(self) -> list[str]:
+        """All slots of a neuron by name."""
+        recorded = [f"{safe(name)} before" for name in self.recorded]
+        arrived = [f"{safe(name)} arrived" for name in self.arrived]
+        return [*self.names, *self.flags, *recorded, *arrived, *(f"{safe(name)} given" for name in self.model.driven)]
+
+    def slot(self, name: str, what: str = "") -> str:
+        """The slot of a variable, or of what it was before the step, before the reset, or is given as."""
+        return self.place(self.slots.index(f"{name} {what}" if what else name))
 
     def place(self, i: int) -> str:
-        """The slot of the i-th state variable of neuron k = first + j; recorded ones follow."""
+        """The i-th slot of neuron k = first + j."""
         return "k" if i == 0 else _offset("extra", i - 1)
 
 
@@ -86,13 +100,16 @@ def _written(model: NeuronModel) -> str:
     if all(s.name not in parsed.variables for s in functions.distance.arguments):
         refuse(model, "threshold", model.threshold, "must depend on a state variable")
     initial = {safe(name): kernel(constants.hoist(value)) for name, value in parsed.initial.items() if value != 0}
-    w = Written(model, parsed, functions, constants, initial, _recorded(model, parsed, functions))
+    w = Written(
+        model, parsed, functions, constants, initial, _recorded(model, parsed, functions), _arrived(parsed, functions)
+    )
     f = functions
     sections = [
         _description(w), _host_functions(w),
         _pointwise(w, f.integrate), _crosses(w), _pointwise(w, f.distance), _slope(w), _pointwise(w, f.reset),
         _pointwise(w, f.distance_bar), _pointwise(w, f.before_reset), _pointwise(w, f.before_step),
-        _pointwise(w, f.constants_at_threshold), _pointwise(w, f.constants_of_step),
+        _pointwise(w, f.before_threshold), _pointwise(w, f.jump), _pointwise(w, f.constants_at_threshold),
+        _pointwise(w, f.constants_of_reset), _pointwise(w, f.constants_of_step),
         _forward_loop(w), _needs_loop(w), _adjoint_loop(w),
     ]  # fmt: skip
     body = "\n\n\n".join(filter(None, sections))
@@ -110,13 +127,20 @@ def _check_learnt(model: NeuronModel, parsed: Parsed) -> None:
 
 def _recorded(model: NeuronModel, parsed: Parsed, functions: Functions) -> tuple[str, ...]:
     """Nothing for a linear model; else what its derivatives depend on, or all that sub-steps are repeated from."""
-    candidates = parsed.variables if model.kept else (*parsed.variables, model.synaptic)
+    candidates = (*parsed.variables, *parsed.cleared)
     used = {*functions.before_step.arguments, *functions.constants_of_step.arguments}
     needed = tuple(name for name in candidates if symbol(name) in used)
     if not needed or model.substeps == 1:
         return needed
     used = {*functions.integrate.arguments, *map(symbol, parsed.variables)}
     return tuple(name for name in candidates if symbol(name) in used)
+
+
+def _arrived(parsed: Parsed, functions: Functions) -> tuple[str, ...]:
+    """What the adjoint of a late reset depends on."""
+    late = functions.jump, functions.before_reset, functions.constants_of_reset
+    used = {s for function in late for s in function.arguments}
+    return tuple(name for name in parsed.variables if parsed.late_reset and symbol(name) in used)
 
 
 # Heading and what the host needs
@@ -133,11 +157,17 @@ def _heading(model: NeuronModel) -> str:
         f"    threshold   {model.threshold}",
         *(f"    {'reset' if i == 0 else '     '}       {statement}" for i, statement in enumerate(reset)),
         f"    method      {model.method}, {model.substeps} a step",
-        f"    synapses    add to {model.synaptic}, which is {'kept' if model.kept else 'cleared once used'}",
+        f"    synapses    {_ports_told(model)}",
         f"    surrogate   {model.surrogate}, scale {model.scale}, width {model.width:g}",
     ]
     text = "\n".join(lines).replace("\\", "\\\\").replace('"', '\\"')  # a model's text is never code
     return f'"""{text}\n"""'
+
+
+def _ports_told(model: NeuronModel) -> str:
+    if len(model.ports) > 1:
+        return f"add to {model.synaptic}"
+    return f"add to {model.synaptic}, which is {'kept' if model.kept else 'cleared once used'}"
 
 
 def _imports(body: str) -> str:
@@ -168,9 +198,17 @@ def _description(w: Written) -> str:
         f"RECORDED_{w.model.name} = {w.recorded!r}  # values before the step, for the adjoint",
         _wrapped(f"CONSTANTS_{w.model.name} = (", constants, ",)" if len(constants) == 1 else ")"),
         _wrapped(f"PARAMETERS_{w.model.name} = {{", values, "}  # None: given by the network"),
-        f"CONDUCTANCE_{w.model.name} = {adds_to_a_conductance(w.model, w.parsed)}  # True: no weight may be negative",
+        f"CONDUCTANCES_{w.model.name} = {conductances(w.parsed)!r}  # ports to which no weight may be negative",
+        *_further(w),
         *learnt,
     ])  # fmt: skip
+
+
+def _further(w: Written) -> list[str]:
+    """Slots that only some models have."""
+    parts = {"FLAGS": w.flags, "ARRIVED": w.arrived, "DRIVEN": w.model.driven}
+    docs = {"FLAGS": "of the last step", "ARRIVED": "before the reset", "DRIVEN": "given in the record of a step"}
+    return [f"{name}_{w.model.name} = {part!r}  # {docs[name]}" for name, part in parts.items() if part]
 
 
 def _host_functions(w: Written) -> str:
@@ -271,7 +309,7 @@ def _pointwise(w: Written, function: Pointwise) -> str:
 def _crosses(w: Written) -> str:
     function = w.functions.crosses
     first, (lhs, rhs) = _lines(function)
-    line = f"return {lhs} > {rhs}"
+    line = f"return {lhs} {w.parsed.comparison} {rhs}"
     return _compiled(f"crosses_{w.model.name}", function.arguments, function.doc, [*first, line])
 
 
@@ -325,16 +363,21 @@ def _used(lines: Sequence[str]) -> list[str]:
 
 
 def _forward_loop(w: Written) -> str:
-    f, names, current = w.functions, w.names, safe(w.model.synaptic)
-    kept = f"{current} + " if w.model.kept else ""
+    f, names = w.functions, w.names
     plus, minus = ({name: _added(sign, w.initial.get(name)) for name in names} for sign in "+-")
-    integrate = _assign(w, f.integrate)
+    integrate, reset = _assign(w, f.integrate), _assign(w, f.reset)
     repeated = [f"for _ in range({w.model.substeps}):", *_indented(1, integrate)]
+    late = w.parsed.late_reset
     body = [
         *_constants_of(w, (f.integrate, f.crosses, f.reset), w.initial.values()),
         *(f"{name} = load(state.x, {w.place(i)}){plus[name]}" for i, name in enumerate(names)),
-        f"{current} = {kept}arriving(state.pending, slot, ring, n_neurons, k)",
-        *(f"store(x, {w.place(len(names) + i)}, {safe(name)})" for i, name in enumerate(w.recorded)),
+        *_flags_before(w, "state.x"),
+        *(f"store(x, {w.slot(flag)}, {flag})" for flag in w.flags),
+        *_arrivals(w),
+        *(f"store(x, {w.slot(safe(name), 'arrived')}, {safe(name)})" for name in w.arrived),
+        *([f"spike = {SPIKED} > 0.5", *reset] if late else []),
+        *(f"{safe(name)} = load(x, {w.slot(safe(name), 'given')})" for name in w.model.driven),
+        *(f"store(x, {w.slot(safe(name), 'before')}, {safe(name)})" for name in w.recorded),
         "refractory = load(state.refractory, k)",
         "held = refractory > 0.0",
         *(integrate if w.model.substeps == 1 else repeated),
@@ -343,13 +386,41 @@ def _forward_loop(w: Written) -> str:
         "spikes[k] = byte",
         "blocked[k] = to_bits(held)",
         "spike = from_bits(byte)",
-        *_assign(w, f.reset),
+        *([] if late else reset),
         *(f"store(state.x, {w.place(i)}, {name}{minus[name]})" for i, name in enumerate(names)),
+        *_flags_after(w),
         "store(state.refractory, k, count_refractory(refractory, spike, at(cells.refractory, k)))",
     ]
     arguments = "group, slot, ring, cells, state, x, spikes, blocked"
-    doc = "One step of a group: integrate, threshold, reset. x, spikes, blocked: this step's rows of the record."
+    order = "reset, integrate, threshold" if late else "integrate, threshold, reset"
+    doc = f"One step of a group: {order}. x, spikes, blocked: this step's rows of the record."
     return _loop(f"update_{w.model.name}", arguments, doc, ["n_neurons = spikes.shape[0]"], body)
+
+
+def _plane(port: int) -> str:
+    """The row of the delay ring for a port: each has 2 ring rows of its own."""
+    return f"slot + {2 * port} * ring" if port else "slot"
+
+
+def _arrivals(w: Written) -> list[str]:
+    """What has arrived at each port; a kept one adds it to what it was, if it was open to it."""
+    lines = []
+    for port, name in enumerate(w.parsed.ports):
+        value = f"arriving(state.pending, {_plane(port)}, ring, n_neurons, k)"
+        if name in w.parsed.gated:
+            value = f"where({CLOSED} > 0.5, 0.0, {value})"
+        kept = "" if name in w.parsed.cleared else f"{safe(name)} + "
+        lines.append(f"{safe(name)} = {kept}{value}")
+    return lines
+
+
+def _flags_before(w: Written, array: str) -> list[str]:
+    return [f"{flag} = load({array}, {w.slot(flag)})" for flag in w.flags]
+
+
+def _flags_after(w: Written) -> list[str]:
+    masks = {SPIKED: "spike", CLOSED: "from_bits(byte | to_bits(held))"}
+    return [f"store(state.x, {w.slot(flag)}, where({masks[flag]}, spread(x, 1.0), 0.0))" for flag in w.flags]
 
 
 def _added(sign: str, term: str | None) -> str:
@@ -383,23 +454,28 @@ def _adjoint_loop(w: Written) -> str:
     f = w.functions
     bars = [bar(name).name for name in w.parsed.variables]
     again = [f.integrate] if w.recorded and w.model.substeps > 1 else []
-    learning = [f.constants_at_threshold, f.constants_of_step]
+    learning = [f.constants_at_threshold, f.constants_of_reset, f.constants_of_step]
+    late = [f.before_threshold, f.jump]
+    used = (f.distance, f.distance_bar, f.before_reset, f.before_step, *late, *again, *learning)
     body = [
-        *_constants_of(w, (f.distance, f.distance_bar, f.before_reset, f.before_step, *again, *learning)),
+        *_constants_of(w, used),
         *_slope_of_record(w),
         "reached = spread(x, 0.0)",
         "if to_bits(slope > 0.0):",
         "    reached = beyond_threshold(k, row, weights, adjoint, slot * n_neurons, g_spikes, n_out)",
+        *([f"    reached = reached + load(adjoint.x, {w.slot(SPIKED)})"] if w.parsed.late_reset else []),
         "spike = from_bits(spikes[k])",
         *(f"{name} = load(adjoint.x, {w.place(i)})" for i, name in enumerate(bars)),
         *_assign(w, f.distance_bar),
         *_assign(w, f.constants_at_threshold),
-        *_assign(w, f.before_reset),
+        *([] if w.parsed.late_reset else _assign(w, f.before_reset)),
+        *_assign(w, f.before_threshold),
         *_steps_back(w),
+        *_late_reset_back(w),
         *_credit_constants(w),
         *(f"store(adjoint.x, {w.place(i)}, {name})" for i, name in enumerate(bars)),
-        f"share(adjoint, slot, ring, n_neurons, k, {w.current_bar})",
-    ]  # fmt: skip
+        *_share(w),
+    ]
     before = [
         "n_neurons, n_out = record.spikes.shape[1], adjoint.r.shape[0]",
         *RECORDED,
@@ -410,36 +486,74 @@ def _adjoint_loop(w: Written) -> str:
     return _loop(f"adjoint_of_{w.model.name}", arguments, doc, before, body)
 
 
+def _share(w: Written) -> list[str]:
+    """dL/d(what arrives) at every port; nothing where the neuron was closed to it."""
+    lines = [f"{CLOSED} = load(x, {w.slot(CLOSED)})"] if w.parsed.gated else []
+    for port, name in enumerate(w.parsed.ports):
+        value = bar(name).name
+        if name in w.parsed.gated:
+            value = f"where({CLOSED} > 0.5, 0.0, {value})"
+        lines.append(f"share(adjoint, {_plane(port)}, ring, n_neurons, k, {value})")
+    return lines
+
+
+def _late_reset_back(w: Written) -> list[str]:
+    """The reset of the spike before, whose dL/dz it leaves for the step of that spike."""
+    if not w.parsed.late_reset:
+        return []
+    f = w.functions
+    return [
+        *(f"{safe(name)} = load(x, {w.slot(safe(name), 'arrived')})" for name in w.arrived),
+        f"spike = load(x, {w.slot(SPIKED)}) > 0.5",
+        *_assign(w, f.jump),
+        f"store(adjoint.x, {w.slot(SPIKED)}, jump)",
+        *_assign(w, f.constants_of_reset),
+        *_added_up(f.constants_of_reset, {*f.constants_at_threshold.results, *_totals(f.constants_of_step)}),
+        *_assign(w, f.before_reset),
+    ]
+
+
+def _totals(function: Pointwise) -> list[str]:
+    return [name.removesuffix("_step") for name in function.results]
+
+
+def _added_up(function: Pointwise, known: Iterable[str]) -> list[str]:
+    """What a function found of the constants, added to what is known of them."""
+    return [
+        f"{total} = {f'{total} + ' if total in known else ''}{name}"
+        for name, total in zip(function.results, _totals(function), strict=True)
+    ]
+
+
 def _steps_back(w: Written) -> list[str]:
     """The integration steps backwards; those of a non-linear model are first repeated from the recorded values."""
     f, count = w.functions, w.model.substeps
     moments = [{name: f"{name}_at_{i}" for name in w.names} for i in range(count)]
-    lines = []
-    for i, name in enumerate(w.recorded):
-        lines.append(f"{moments[0].get(safe(name), safe(name))} = load(x, {w.place(len(w.names) + i)})")
+    lines = [f"{safe(name)} = load(x, {w.slot(safe(name), 'given')})" for name in w.model.driven]
+    for name in map(safe, w.recorded):
+        lines.append(f"{moments[0].get(name, name)} = load(x, {w.slot(name, 'before')})")
     if w.recorded:
         for before, after in zip(moments[:-1], moments[1:], strict=True):
             name, arguments = _call(w, f.integrate, before).split("(", 1)
             lines.append(_wrapped(f"{', '.join(after.values())} = {name}(", arguments[:-1].split(", "), ")"))
-    adds_up = count > 1 and not w.model.kept
+    adding_up = [bar(name).name for name in w.parsed.cleared if count > 1]
     known = set(f.constants_at_threshold.results)
     for i in reversed(range(count)):
         lines += _assign(w, f.constants_of_step, moments[i])
-        for name in f.constants_of_step.results:
-            total = name.removesuffix("_step")
-            lines.append(f"{total} = {f'{total} + ' if total in known else ''}{name}")
-            known.add(total)
+        lines += _added_up(f.constants_of_step, known)
+        known |= {*_totals(f.constants_of_step)}
         lines += _assign(w, f.before_step, moments[i])
-        if adds_up:
-            so_far = f" + {w.current_bar}_sum" if i < count - 1 else ""
-            lines.append(f"{w.current_bar}_sum = {w.current_bar}{so_far}")
-    return lines + ([f"{w.current_bar} = {w.current_bar}_sum"] if adds_up else [])
+        for name in adding_up:
+            so_far = f" + {name}_sum" if i < count - 1 else ""
+            lines.append(f"{name}_sum = {name}{so_far}")
+    return lines + [f"{name} = {name}_sum" for name in adding_up]
 
 
 def _credit_constants(w: Written) -> list[str]:
     """Add what this step holds of the constants that learn; they stand as in `layout.Cells.constants`."""
     f, lines = w.functions, []
-    results = {*f.constants_at_threshold.results, *(n.removesuffix("_step") for n in f.constants_of_step.results)}
+    later = (*_totals(f.constants_of_reset), *_totals(f.constants_of_step))
+    results = {*f.constants_at_threshold.results, *later}
     learnt = {*learnt_constants(w.model, w.constants)}
     for i, c in enumerate(w.constants.values):
         name = bar_of_constant(c)

@@ -47,7 +47,13 @@ def _network(models: Models) -> str:
     neurons = "\n\n".join(source_of(model) for model in dict.fromkeys(models))
     loops = {"update": UPDATE, "needs_of": NEEDS, "adjoint_of": ADJOINT}
     calls = "".join(_each_group(name, models, arguments) for name, arguments in loops.items())
-    return neurons + calls + _template("step.py", (NEURONS, ""))
+    planes = f"PLANES = {planes_of(models)}"
+    return neurons + calls + _template("step.py", (NEURONS, ""), ("PLANES = 1", planes))
+
+
+def planes_of(models: Models) -> int:
+    """How many ports a neuron has at most."""
+    return max((len(model.ports) for model in models), default=1)
 
 
 def _load(name: str, text: str, functions: tuple[str, ...]) -> ModuleType:

@@ -1,9 +1,10 @@
 """What the compiled kernels work on: named tuples of arrays, the same for every network.
 
 A block is eight episodes; the last axis of a block's arrays is the lane. N neurons, n_in inputs, n_out readouts,
-D = d_max + 1 rows of the delay ring. `x` holds the state variables of all neurons in slots: the N membrane potentials
-first, then group after group the further variables of its model, and what its adjoint needs of the values before
-the step. Numbers are in SI units, weights in the unit of the variable that synapses add to.
+D = d_max + 1 rows of the delay ring for each port, P the greatest number of ports of a neuron. `x` holds the state
+variables of all neurons in slots: the N membrane potentials first, then group after group the further variables of its
+model, what the state holds besides, what its adjoint needs of the values before the step, and what it is given in the
+step. Numbers are in SI units, weights in the unit of the variable that synapses add to.
 """
 
 from typing import NamedTuple
@@ -34,7 +35,7 @@ class Rows(NamedTuple):
     """
 
     start: np.ndarray  # (n_tiles n_pre + 1,) int64: row i of tile k is start[k n_pre + i]:start[k n_pre + i + 1]
-    offset: np.ndarray  # (S,) int32: delay * N + target, a place in the delay ring
+    offset: np.ndarray  # (S,) int32: (2 D port + delay) * N + target, a place in the delay ring
     weight: np.ndarray  # (S,)
     form: np.ndarray = np.array([PLAIN], np.uint8)  # (1,)
     order: np.ndarray = np.zeros(0, np.int64)  # (S,) which synapse of the network stands here; (0,) unless TILED
@@ -71,7 +72,7 @@ class State(NamedTuple):
 
     x: np.ndarray  # (n_slots, 8) state variables
     refractory: np.ndarray  # (N, 8) steps still blocked
-    pending: np.ndarray  # (2 D, N, 8) currents under way: what arrives at step t is rows t % D and t % D + D
+    pending: np.ndarray  # (2 D P, N, 8) under way: what arrives at port p at step t is rows 2 D p + t % D, + t % D + D
     r: np.ndarray  # (n_out, 8) readout before the bias
 
 
@@ -101,18 +102,18 @@ class Adjoint(NamedTuple):
     """The adjoint state that goes from one segment of time to the one before it."""
 
     x: np.ndarray  # (n_slots, 8) dL/dx after the reset
-    current: np.ndarray  # (2 D, N, 8) dL/dI[t] in rows t % D and t % D + D
+    current: np.ndarray  # (2 D P, N, 8) dL/dI[t] of port p in rows 2 D p + t % D and 2 D p + t % D + D
     r: np.ndarray  # (n_out, 8)
     reached: np.ndarray  # (N, 8) used within a step where rows are not PLAIN: dL/dz through the synapses
     turned: np.ndarray  # (N, 8) likewise where they are FULL: dL/dI of the next step, lane after lane
 
 
-def state_zeros(n_neurons: int, n_slots: int, n_out: int, ring: int, dtype=np.float32) -> State:
-    """The state of silence; ring = d_max + 1."""
+def state_zeros(n_neurons: int, n_slots: int, n_out: int, ring: int, dtype=np.float32, planes: int = 1) -> State:
+    """The state of silence; ring = d_max + 1, planes: the greatest number of ports of a neuron."""
     return State(
         aligned_zeros((n_slots, LANES), dtype),
         aligned_zeros((n_neurons, LANES), dtype),
-        aligned_zeros((2 * ring, n_neurons, LANES), dtype),
+        aligned_zeros((2 * ring * planes, n_neurons, LANES), dtype),
         aligned_zeros((n_out, LANES), dtype),
     )
 
@@ -150,11 +151,11 @@ def gradient_zeros(weights: Weights, n_slots: int = 0) -> Gradient:
     )
 
 
-def adjoint_zeros(n_neurons: int, n_slots: int, n_out: int, ring: int, dtype=np.float32) -> Adjoint:
-    """The adjoint state beyond the last step; ring = d_max + 1."""
+def adjoint_zeros(n_neurons: int, n_slots: int, n_out: int, ring: int, dtype=np.float32, planes: int = 1) -> Adjoint:
+    """The adjoint state beyond the last step; ring = d_max + 1, planes as for the state."""
     return Adjoint(
         aligned_zeros((n_slots, LANES), dtype),
-        aligned_zeros((2 * ring, n_neurons, LANES), dtype),
+        aligned_zeros((2 * ring * planes, n_neurons, LANES), dtype),
         aligned_zeros((n_out, LANES), dtype),
         aligned_zeros((n_neurons, LANES), dtype),
         aligned_zeros((n_neurons, LANES), dtype),

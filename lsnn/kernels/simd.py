@@ -358,7 +358,7 @@ def _logic(name):
 
 
 _add, _subtract, _multiply, _divide = (_arithmetic(name) for name in ("fadd", "fsub", "fmul", "fdiv"))
-_greater, _less = _comparison(">"), _comparison("<")
+_greater, _less, _at_least = _comparison(">"), _comparison("<"), _comparison(">=")
 _and, _or = _logic("and_"), _logic("or_")
 
 
@@ -384,6 +384,7 @@ for _symbol, _operation in (
     (operator.truediv, _divide),
     (operator.gt, _greater),
     (operator.lt, _less),
+    (operator.ge, _at_least),
 ):
     _overload_lanes(_symbol, _operation)
 

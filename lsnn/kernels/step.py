@@ -13,6 +13,8 @@ from lsnn.kernels.layout import FULL, PLAIN, TILED
 from lsnn.kernels.null_neurons import adjoint_of_neurons, needs_of_neurons, update_neurons
 from lsnn.kernels.simd import at
 
+PLANES = 1  # the greatest number of ports of a model: each has rows of its own in the delay ring
+
 
 @njit(error_model="numpy")
 def scratch_of(record):
@@ -30,7 +32,7 @@ def n_tiles(weights):
 @njit(error_model="numpy")
 def step(t, row, weights, state, record, scratch):
     """Step t of a block, written to a row of the record, whose input spikes are there already; see `scratch_of`."""
-    ring = state.pending.shape[0] // 2
+    ring = state.pending.shape[0] // (2 * PLANES)
     slot, spikes = t % ring, record.spikes[row]
     update_neurons(slot, ring, weights.cells, state, record.x[row], spikes, record.blocked[row])
     base = slot * record.spikes.shape[1]
@@ -53,7 +55,7 @@ def step_back(t, row, weights, record, g_y, g_z, gamma, through_reset, adjoint, 
     g_y: dL/dy, (T, n_out, 8); g_z: dL/dz of every spike of a neuron beyond its effects, (N,);
     gamma: damping of the surrogate; through_reset: 1, or 0 to detach the reset of the membrane.
     """
-    ring = adjoint.current.shape[0] // 2
+    ring = adjoint.current.shape[0] // (2 * PLANES)
     slot, spikes = t % ring, record.spikes[row]
     base = slot * record.spikes.shape[1]
     adjoint_of_readout(row, weights.readout, g_y, spikes, adjoint, gradient.readout, gradient.bias)

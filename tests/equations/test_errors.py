@@ -53,7 +53,7 @@ CASES = {
     "threshold of two comparisons": (
         SOUND._replace(threshold="v > 10*mV and w < 1"), "threshold, .*must be one comparison",
     ),
-    "threshold with equality": (SOUND._replace(threshold="v >= 10*mV"), "threshold, .*must be one comparison"),
+    "threshold with equality": (SOUND._replace(threshold="v == 10*mV"), "threshold, .*must be one comparison"),
     "threshold that is no Python": (SOUND._replace(threshold="v > "), "threshold, 'v >'"),
     "units of the threshold": (
         SOUND._replace(threshold="v > 10*ms"), r"threshold, 'v > 10\*ms': units do not match: Comparison",
@@ -115,7 +115,12 @@ CASES = {
         SOUND._replace(reset="tau_m = 1*ms"), r"equations, 'tau_m : second \(constant\)': .*the reset assigns it",
     ),
     "assigned current": (SOUND._replace(reset="I = 0*mV"), "reset, 'I = 0.mV': 'I' cannot be assigned"),
-    "kept current assigned": (EXPONENTIAL._replace(reset="I *= 0.5"), "reset, .*must not use 'I'"),
+    "current in the reset": (SOUND._replace(reset="v = 0.1*I"), "reset, 'v = 0.1.I': must not use 'I'"),
+    "driven variable that is constant": (
+        SOUND._replace(driven=("tau_a",)), "driven, 'tau_a': must be declared as 'tau_a : unit' alone",
+    ),
+    "port named twice": (SOUND._replace(synaptic="I, I"), "synaptic, 'I': must be .*, and named once"),
+    "port that is constant": (SOUND._replace(synaptic="I, tau_a"), "synapses cannot add to 'tau_a', which is no var"),
     "current in the threshold": (
         SOUND._replace(threshold="v + I > 10*mV"), "threshold, .*must not use 'I', which is cleared",
     ),

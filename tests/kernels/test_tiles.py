@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from lsnn import network as network_module
 from lsnn.blocks import Block
 from lsnn.kernels.layout import TILED
 from lsnn.network import NetworkConfig, build_network
@@ -24,7 +23,7 @@ def network():
 
 def tiled(network, monkeypatch, neurons):
     """Weights with at most so many neurons a tile."""
-    monkeypatch.setattr(network_module, "TILE_BYTES", neurons * network.ring * 8 * 4)
+    monkeypatch.setattr("lsnn.rows.TILE_BYTES", neurons * network.ring * 8 * 4)
     return network.weights(np.float64)
 
 

@@ -1,0 +1,133 @@
+"""A circuit as a Brian2 network: `lsnn.to_brian2`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import brian2 as br
+import numpy as np
+
+from lsnn.brian import strings_of
+from lsnn.circuits.laid_out import LaidOut
+from lsnn.circuits.namespaces import quantity
+from lsnn.circuits.parts import Population, Rates, Steps, Times
+from lsnn.equations.stepping import integrator
+from lsnn.errors import InputError
+from lsnn.neurons import NeuronModel
+from lsnn.validation import require
+
+
+def to_brian2(circuit: LaidOut, inputs: Mapping[str, Any] | None = None) -> br.Network:
+    """A circuit as a `brian2.Network` with the same spikes in double precision: `lsnn.to_brian2`.
+
+    Groups are called as populations, synapses as projections. A readout becomes a NeuronGroup `readout` with the
+    variable r, to which a spike adds within its step; its `bias` is a parameter of it.
+
+    Args:
+        inputs: spikes of input cells by name, (steps, n); by default those that they have of themselves.
+
+    Raises:
+        InputError: input cells without spikes, or driven variables without values.
+    """
+    clock = br.Clock(circuit.dt * br.second)
+    given = dict(inputs or {})
+    for name in given:
+        require(name in circuit.cells, "inputs", f"of input cells among {', '.join(circuit.cells) or 'none'}", name)
+    groups = {p.name: _group(circuit, p, given.get(p.name), clock) for p in circuit.populations}
+    synapses = [_synapses(circuit, label, groups, clock) for label in circuit.synapses]
+    return br.Network(*groups.values(), *synapses, *_readout(circuit, groups, clock))
+
+
+def _group(circuit: LaidOut, p: Population, spikes: Any, clock: br.Clock) -> Any:
+    if isinstance(p.model, NeuronModel):
+        return _neurons(circuit, p, circuit.models[list(circuit.neurons).index(p.name)], clock)
+    if spikes is not None:
+        dense = np.asarray(spikes)
+        require(dense.ndim == 2 and dense.shape[1] == p.size, f"inputs[{p.name!r}]", f"(steps, {p.size})", dense)
+        steps, cells = np.nonzero(dense)
+        return br.SpikeGeneratorGroup(p.size, cells, steps * clock.dt, clock=clock, name=p.name)
+    if isinstance(p.source, Times):
+        period = {"period": p.source.period * br.second} if p.source.period else {}
+        times = p.source.seconds * br.second
+        return br.SpikeGeneratorGroup(p.size, p.source.cells, times, clock=clock, name=p.name, **period)
+    if isinstance(p.source, Rates):
+        return br.PoissonGroup(p.size, p.source.hertz * br.Hz, clock=clock, name=p.name)
+    raise InputError(f"inputs must hold the spikes of {p.name}, which has none of itself")
+
+
+def _neurons(circuit: LaidOut, p: Population, model: NeuronModel, clock: br.Clock) -> br.NeuronGroup:
+    lines, arrays = [], {}
+    for line in model.equations.splitlines():
+        name = line.partition(":")[0].strip()
+        if name in model.driven:
+            line = f"{name} = {name}_values(t, i) : {line.partition(':')[2].strip()}"
+            arrays[f"{name}_values"] = _timed(circuit, p, name)
+        lines.append(line)
+    group = br.NeuronGroup(
+        p.size, "\n".join(lines), **strings_of(model), method=integrator(model), clock=clock, namespace=arrays,
+        name=p.name,
+    )  # fmt: skip
+    for row in model.parameters:
+        setattr(group, row.name, f"{row.value}*{row.unit}")
+    for name, values in circuit.parameters[p.name].items():
+        setattr(group, name, quantity(values, group.equations[name].dim))
+    for name, text in model.initial:
+        setattr(group, name, text)
+    for name, values in circuit.initial[p.name].items():
+        setattr(group, name, quantity(values, group.equations[name].dim))
+    for port in model.ports:
+        if port not in group.equations.diff_eq_names:
+            group.run_regularly(f"{port} *= 0", when="before_synapses", clock=clock)
+    return group
+
+
+def _timed(circuit: LaidOut, p: Population, name: str) -> br.TimedArray:
+    from lsnn.circuits.laid_out import equations_of
+
+    drive = p.drive.get(name)
+    require(isinstance(drive, Steps), f"drive of {p.name}", f"complete: {name} has no values", list(p.drive))
+    assert drive is not None
+    values = drive.values if drive.values.ndim == 2 else np.repeat(drive.values[:, None], p.size, axis=1)
+    return br.TimedArray(quantity(values, equations_of(p)[name].dim), dt=drive.seconds * br.second)
+
+
+def _synapses(circuit: LaidOut, label: str, groups: Mapping[str, Any], clock: br.Clock) -> br.Synapses:
+    projection = next(p for p in circuit.projections if p.label == label)
+    pre, post, delay = circuit.synapses[label]
+    target, port = groups[projection.target], circuit.port_of(projection)
+    dimension = target.equations[port].dim
+    model = br.Equations([
+        br.equations.equations.SingleEquation("parameter", "weight", dimension, flags=["constant"])
+    ])  # fmt: skip
+    synapses = br.Synapses(
+        groups[projection.source], target, model, on_pre=f"{port}_post += weight", clock=clock, name=label
+    )
+    if len(pre):
+        synapses.connect(i=pre, j=post)
+        synapses.weight_ = circuit.weight[label]
+        synapses.delay = (delay - 1) * clock.dt
+    else:
+        synapses.active = False
+    return synapses
+
+
+def _readout(circuit: LaidOut, groups: Mapping[str, Any], clock: br.Clock) -> list[Any]:
+    """The readout and its synapses."""
+    if circuit.readout is None:
+        return []
+    group = br.NeuronGroup(
+        circuit.n_out, "dr/dt = -r/tau : 1\nbias : 1 (constant)", method="exact", clock=clock, name="readout",
+        namespace={"tau": circuit.tau * br.second},
+    )  # fmt: skip
+    group.bias, found, row = circuit.bias, [], 0
+    for name in circuit.readout.sources:
+        size = circuit.population(name).size
+        weight = (1 - circuit.kappa()) * circuit.readout_weight[row : row + size]
+        row += size
+        synapses = br.Synapses(
+            groups[name], group, "weight : 1 (constant)", on_pre="r_post += weight", clock=clock,
+            name=f"{name}_to_readout",
+        )  # fmt: skip
+        synapses.connect()
+        synapses.weight = weight.ravel()
+        found.append(synapses)
+    return [group, *found]

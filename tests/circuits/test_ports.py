@@ -1,0 +1,75 @@
+"""Ports of every kind: spikes and exact gradients against a graph in JAX that follows Brian2's order of a step."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests.circuits import ports
+from tests.comparing import assert_close
+
+STEPS, SAMPLES = 150, 10
+
+
+@pytest.fixture(scope="module")
+def case():
+    g = np.random.default_rng(1)
+    made = ports.circuit()
+    x, drive = g.random((SAMPLES, STEPS, ports.N_IN)) < 0.08, g.uniform(0, 1.2, (SAMPLES, STEPS, ports.SIZE))
+    return made, x, drive, g.standard_normal((SAMPLES, STEPS, ports.N_OUT))
+
+
+@pytest.fixture(scope="module")
+def ours(case):
+    made, x, drive, d_y = case
+    run = made.run(inputs=x, driven={("jumping", "drive"): drive}, gradient=True)
+    rate = {name: np.full(ports.SIZE, 0.01) for name in ports.MODELS}
+    return run, run.gradient(d_y, rate)
+
+
+@pytest.fixture(scope="module")
+def theirs(case):
+    made, x, drive, d_y = case
+    parameters = {name: {k: v for k, v in p.items() if k != "t_ref"} for name, p in made.parameters.items()}
+    learnt = {
+        "weight": made.weight, "initial": made.initial, "readout_weight": made.readout_weight, "bias": made.bias,
+        "tau": made.tau, "parameters": parameters,
+    }  # fmt: skip
+    learnt = jax.tree.map(jnp.asarray, learnt)
+    (_, spikes), gradient = jax.jit(
+        jax.value_and_grad(lambda values: ports.graph(made, values, x, drive, d_y), has_aux=True)
+    )(learnt)
+    return spikes, gradient
+
+
+@pytest.mark.parametrize("name", ports.MODELS)
+def test_spikes_are_those_of_the_graph(name, ours, theirs):
+    found, expected = ours[0].spikes(name), np.moveaxis(np.asarray(theirs[0][name]), 0, 1) > 0
+    assert expected.sum() > 100
+    np.testing.assert_array_equal(found, expected)
+
+
+def compare(found, expected, unit, name):
+    assert_close(found * unit, expected * unit, rtol=1e-6, atol=1e-9 * np.abs(expected * unit).max(), err_msg=name)
+
+
+def test_gradient_of_the_weights(case, ours, theirs):
+    assert len(ours[1].weight) == len(case[0].projections) == 28
+    for name, found in ours[1].weight.items():
+        assert np.abs(found).max() > 0
+        compare(found, np.asarray(theirs[1]["weight"][name]), 1.0, name)
+
+
+@pytest.mark.parametrize("kind", ["parameters", "initial"])
+@pytest.mark.parametrize("population", ports.MODELS)
+def test_gradient_of_parameters_and_starts(kind, population, case, ours, theirs):
+    found, expected = getattr(ours[1], kind)[population], theirs[1][kind][population]
+    assert set(found) == set(expected)
+    for name in found:
+        assert np.abs(found[name]).max() > 0
+        compare(found[name], np.asarray(expected[name]), getattr(case[0], kind)[population][name], name)
+
+
+def test_gradient_of_the_readout(ours, theirs):
+    for name in ("readout_weight", "bias", "tau"):
+        compare(getattr(ours[1], name), np.asarray(theirs[1][name]), 1.0, name)
