@@ -6,6 +6,14 @@ if TYPE_CHECKING:
     from lsnn.arrays.creating import create as create
     from lsnn.arrays.fitting import fit as fit
     from lsnn.arrays.spikes import spikes_from_times as spikes_from_times
+    from lsnn.circuits.circuit import Circuit as Circuit
+    from lsnn.circuits.from_brian import from_brian2 as from_brian2
+    from lsnn.circuits.parts import Population as Population
+    from lsnn.circuits.parts import Projection as Projection
+    from lsnn.circuits.parts import Readout as Readout
+    from lsnn.circuits.to_brian import to_brian2 as to_brian2
+    from lsnn.circuits.values import normal as normal
+    from lsnn.circuits.values import uniform as uniform
     from lsnn.errors import InputError as InputError
     from lsnn.errors import Interrupted as Interrupted
     from lsnn.files.results import compare as compare
@@ -17,20 +25,28 @@ if TYPE_CHECKING:
     from lsnn.training import train as train
 
 PUBLIC = {
+    "Circuit": "lsnn.circuits.circuit",
     "InputError": "lsnn.errors",
     "Interrupted": "lsnn.errors",
+    "Population": "lsnn.circuits.parts",
+    "Projection": "lsnn.circuits.parts",
+    "Readout": "lsnn.circuits.parts",
     "Simulation": "lsnn.simulation.simulation",
     "SimulationRecord": "lsnn.simulation.record",
     "compare": "lsnn.files.results",
     "create": "lsnn.arrays.creating",
     "fit": "lsnn.arrays.fitting",
+    "from_brian2": "lsnn.circuits.from_brian",
     "load": "lsnn.simulation.frozen",
     "ms": "brian2",
+    "normal": "lsnn.circuits.values",
     "open_result": "lsnn.files.results",
     "second": "brian2",
     "simulate": "lsnn.simulation.simulation",
     "spikes_from_times": "lsnn.arrays.spikes",
     "train": "lsnn.training",
+    "to_brian2": "lsnn.circuits.to_brian",
+    "uniform": "lsnn.circuits.values",
 }
 
 

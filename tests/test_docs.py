@@ -32,6 +32,7 @@ DOCS = CLONE / "docs"
 WRITTEN = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
 PAGES = [CLONE / "README.md", CLONE / "CONTRIBUTING.md", *WRITTEN]
 README, PARAMETERS, WATER_MAZE = CLONE / "README.md", DOCS / "reference/parameters.md", DOCS / "families/water_maze.md"
+BRIAN2 = DOCS / "guide/brian2.md"
 FIGURES, OWN_TASK, PYTHON = DOCS / "guide/figures.md", DOCS / "guide/own_task.md", DOCS / "guide/python.md"
 ARRAYS = DOCS / "guide/arrays.md"
 ENVIRONMENTS = DOCS / "reference/environments.md"
@@ -315,6 +316,18 @@ def test_arrays_of_the_guide_are_learnt(capsys):
         if "accuracy" in names:
             assert names.pop("accuracy") > 0.8
     assert np.abs(names["found"].parameters["tau_m"]).min() > 0 and "gradient" in capsys.readouterr().out
+
+
+@pytest.mark.long
+def test_brian2_networks_of_the_guide_run(capsys):
+    names: dict[str, Any] = {}
+    blocks = python_blocks(BRIAN2)
+    exec(compile(blocks[0], str(BRIAN2), "exec"), names)
+    run, spikes = names["run"], names["spikes"]
+    assert len(spikes.t) == run.spikes("cells")[0].sum() > 100
+    assert np.abs(names["gradient"].parameters["cells"]["tau"]).max() > 0
+    exec(compile(blocks[1], str(BRIAN2), "exec"), names)
+    assert names["run"].spikes("E").any() and "Hz" in capsys.readouterr().out
 
 
 def test_figures_of_the_guide_are_drawn(tmp_path, monkeypatch, capsys):

@@ -19,6 +19,7 @@ from brian2.units.fundamentalunits import Dimension, Quantity, fail_for_dimensio
 from lsnn.circuits.evaluating import evaluated
 from lsnn.circuits.namespaces import Names, quantity, refuse, unit_of, units_as_values, with_driven
 from lsnn.circuits.parts import Population, Rates, Steps, Times
+from lsnn.equations import advice
 from lsnn.equations.stepping import METHODS
 from lsnn.equations.texts import TextError
 from lsnn.neurons import NeuronModel, Parameter
@@ -130,9 +131,17 @@ def _strings(group: NeuronGroup, names: Names) -> _Text:
     pieces += [("reset", expression, line) for _, _, expression, line in statements_of(group, "reset", reset)]
     outside = {}
     for place, code, line in pieces:
+        _require_still(group, place, code, line)
         for name in names.outside(code, place, (*equations, *driven)):
             outside[name] = names.constant(name, place, line)
     return _Text(equations, codes, threshold, reset, driven | found, outside)
+
+
+def _require_still(group: NeuronGroup, place: str, code: str, line: str) -> None:
+    """Refuse noise, the time itself and the number of a neuron."""
+    for name in re.findall(r"\b[A-Za-z_]\w*\b", code):
+        if name in advice.VARIABLES or name.startswith("xi_"):
+            refuse(group, place, line, advice.for_variable(name))
 
 
 def line_of(equation: SingleEquation) -> str:
@@ -192,8 +201,6 @@ def _values(group: NeuronGroup, text: _Text, ports: Iterable[str]) -> tuple[dict
         moves = equation.type == DIFFERENTIAL_EQUATION or name in assigned or name in ports
         (initial if moves else parameters)[name] = value
     parameters |= {name: quantity(np.float64(value), dimension) for name, (value, dimension) in text.outside.items()}
-    if any("i" in re.findall(r"\b[A-Za-z_]\w*\b(?!\()", code) for code in (*text.codes.values(), text.threshold)):
-        refuse(group, "equations", "i", "the number of a neuron cannot be used: make it a parameter")
     return parameters, initial
 
 

@@ -295,6 +295,7 @@ class LaidOut:
                 for name, values in getattr(self, kind)[p.name].items():
                     _require_values(f"{kind}[{p.name!r}][{name!r}]", values, (p.size,))
         for each in self.projections:
+            self._require_places(each)
             _require_values(f"weight[{each.label!r}]", self.weight[each.label], self.synapses[each.label].pre.shape)
             self._require_sign(each)
         _require_values("readout_weight", self.readout_weight, (len(self.read()), self.n_out))
@@ -302,6 +303,16 @@ class LaidOut:
         require_number("tau", self.tau, 1e-12)
         places = 2 * self.ring * self.planes * self.n_neurons
         require(places < 2**31, "the delay ring", "of fewer than 2**31 places", places)
+
+    def _require_places(self, p: Projection) -> None:
+        """Whether all synapses join cells that there are, after at least one step."""
+        synapses, whole = self.synapses[p.label], np.dtype(np.int64)
+        ends = self.population(p.source).size, self.population(p.target).size, MOST_STEPS_OF_DELAY + 1
+        for what, values, low, end in zip(Synapses._fields, synapses, (0, 0, 1), ends, strict=True):
+            name = f"synapses[{p.label!r}].{what}"
+            require_array(name, values, np.shape(synapses.pre), whole, written=False, in_rows=False)
+            within = len(values) == 0 or (values.min() >= low and values.max() < end)
+            require(bool(within), name, f"from {low} to {end - 1}", values)
 
     def _require_sign(self, p: Projection) -> None:
         weight, sign, name = self.weight[p.label], self.population(p.source).sign, f"weight[{p.label!r}]"

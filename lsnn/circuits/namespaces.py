@@ -8,7 +8,7 @@ import numpy as np
 from brian2 import TimedArray
 from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS, Function
 from brian2.core.namespace import DEFAULT_UNITS
-from brian2.units.fundamentalunits import Dimension, Quantity, get_dimensions, get_unit
+from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, Quantity, get_dimensions, get_unit
 
 from lsnn.circuits.evaluating import names_in
 from lsnn.equations.texts import TextError, shown, tree_of
@@ -110,7 +110,7 @@ def quantity(values: Any, dimension: Dimension) -> Any:
 def unit_of(dimension: Dimension) -> str:
     """A dimension as a unit that Brian2's equations can read."""
     whole = repr(get_unit(dimension))
-    if whole in DEFAULT_UNITS:
+    if whole in DEFAULT_UNITS and dimension is not DIMENSIONLESS:
         return whole
     bases = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
     parts = [f"{base}**{power:g}" for base, power in zip(bases, dimension._dims, strict=True) if power]

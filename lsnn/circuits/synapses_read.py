@@ -25,9 +25,9 @@ def require_plain(synapses: Synapses) -> None:
         if equation.type == DIFFERENTIAL_EQUATION:
             kind = "event-driven" if "event-driven" in equation.flags else "clock-driven"
             refuse(synapses, "model", line_of(equation), f"{kind} equations of synapses cannot be taken")
-        if "summed" in equation.flags:
-            rule = "summed variables cannot be taken: let spikes add to a variable of the target"
-            refuse(synapses, "model", line_of(equation), rule)
+    for name, updater in synapses.summed_updaters.items():
+        rule = "summed variables cannot be taken: let spikes add to a variable of the target"
+        refuse(synapses, "model", f"{name} = {updater.expression} (summed)", rule)
     for name in synapses.event_driven or ():
         refuse(synapses, "model", str(synapses.event_driven[name].expr), "event-driven equations cannot be taken")
     for pathway in synapses._pathways:

@@ -5,9 +5,10 @@ from typing import Any
 
 import brian2 as br
 import numpy as np
+from brian2.equations.equations import PARAMETER, SingleEquation
 
 from lsnn.brian import strings_of
-from lsnn.circuits.laid_out import LaidOut
+from lsnn.circuits.laid_out import LaidOut, equations_of
 from lsnn.circuits.namespaces import quantity
 from lsnn.circuits.parts import Population, Rates, Steps, Times
 from lsnn.equations.stepping import integrator
@@ -33,7 +34,7 @@ def to_brian2(circuit: LaidOut, inputs: Mapping[str, Any] | None = None) -> br.N
     for name in given:
         require(name in circuit.cells, "inputs", f"of input cells among {', '.join(circuit.cells) or 'none'}", name)
     groups = {p.name: _group(circuit, p, given.get(p.name), clock) for p in circuit.populations}
-    synapses = [_synapses(circuit, label, groups, clock) for label in circuit.synapses]
+    synapses = [_synapses(circuit, label, groups, clock) for label, own in circuit.synapses.items() if len(own.pre)]
     return br.Network(*groups.values(), *synapses, *_readout(circuit, groups, clock))
 
 
@@ -81,8 +82,6 @@ def _neurons(circuit: LaidOut, p: Population, model: NeuronModel, clock: br.Cloc
 
 
 def _timed(circuit: LaidOut, p: Population, name: str) -> br.TimedArray:
-    from lsnn.circuits.laid_out import equations_of
-
     drive = p.drive.get(name)
     require(isinstance(drive, Steps), f"drive of {p.name}", f"complete: {name} has no values", list(p.drive))
     assert drive is not None
@@ -95,18 +94,13 @@ def _synapses(circuit: LaidOut, label: str, groups: Mapping[str, Any], clock: br
     pre, post, delay = circuit.synapses[label]
     target, port = groups[projection.target], circuit.port_of(projection)
     dimension = target.equations[port].dim
-    model = br.Equations([
-        br.equations.equations.SingleEquation("parameter", "weight", dimension, flags=["constant"])
-    ])  # fmt: skip
+    model = br.Equations([SingleEquation(PARAMETER, "weight", dimension, flags=["constant"])])
     synapses = br.Synapses(
         groups[projection.source], target, model, on_pre=f"{port}_post += weight", clock=clock, name=label
     )
-    if len(pre):
-        synapses.connect(i=pre, j=post)
-        synapses.weight_ = circuit.weight[label]
-        synapses.delay = (delay - 1) * clock.dt
-    else:
-        synapses.active = False
+    synapses.connect(i=pre, j=post)
+    synapses.weight_ = circuit.weight[label]
+    synapses.delay = (delay - 1) * clock.dt
     return synapses
 
 

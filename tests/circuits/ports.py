@@ -12,7 +12,7 @@ from brian2 import ms
 from jax.numpy import exp
 
 from lsnn.circuits.circuit import Circuit
-from lsnn.circuits.parts import Population, Projection, Readout
+from lsnn.circuits.parts import Population, Projection, Readout, Steps
 from lsnn.circuits.values import normal, uniform
 from lsnn.neurons import NeuronModel
 from tests.kernels.autodiff import spike
@@ -87,10 +87,11 @@ STARTS = {"jumping": ("v", "w"), "holding": ("v",), "gated": ("v", "g_i"), "mixe
 WEIGHTS = {"v": 0.25, "g_e": 0.2, "g_i": 0.2, "g": 0.3, "I": 3.0}
 
 
-def circuit(seed: int = 3) -> Circuit:
-    """All four, each onto all ports of all others; the input onto each first port."""
+def circuit(seed: int = 3, drive: np.ndarray | None = None) -> Circuit:
+    """All four, each onto all ports of all others; the input onto each first port; drive (T, SIZE): of `jumping`."""
     g = np.random.default_rng(seed)
-    populations = [Population("x", N_IN), *(_population(name, g) for name in MODELS)]
+    own = {} if drive is None else {"jumping": {"drive": Steps(drive, DT)}}
+    populations = [Population("x", N_IN), *(_population(name, g, own.get(name, {})) for name in MODELS)]
     projections = [_projection("x", name, model.ports[0], 0.6) for name, model in MODELS.items()]
     projections += [
         _projection(source, target, port, 0.4)
@@ -100,14 +101,13 @@ def circuit(seed: int = 3) -> Circuit:
     return Circuit(populations, projections, readout, 1000 * DT * ms, seed, gamma=GAMMA)
 
 
-def _population(name: str, g: np.random.Generator) -> Population:
+def _population(name: str, g: np.random.Generator, drive: dict) -> Population:
     values = {key: value * (1 + 0.1 * g.uniform(-1, 1, SIZE)) for key, value in PARAMETERS[name].items()}
     values["t_ref"] = np.full(SIZE, PARAMETERS[name]["t_ref"])
     seconds = {key: v * 1000 * ms if key.startswith("t") and key != "theta" else v for key, v in values.items()}
     learnt = (*(key for key in values if key != "t_ref"), "initial")
-    return Population(
-        name, SIZE, MODELS[name], seconds, {key: uniform(0.0, 0.3) for key in STARTS[name]}, learnt=learnt
-    )
+    starts = {key: uniform(0.0, 0.3) for key in STARTS[name]}
+    return Population(name, SIZE, MODELS[name], seconds, starts, learnt=learnt, drive=drive)
 
 
 def _projection(source: str, target: str, port: str, connectivity: float) -> Projection:

@@ -67,7 +67,7 @@ def test_the_gradient_is_that_of_the_circuit_in_complex_numbers(names):
     }  # fmt: skip
     expected = taken.derivative(circuit, direction, spikes, steps, d_y)
     for i in range(len(networks)):
-        gradient = run.gradient(d_y * (np.arange(len(networks)) == i))
+        gradient = run.gradient((d_y * (np.arange(len(networks)) == i))[None])
         assert_close(_along(gradient, direction), expected[i], rtol=1e-6, err_msg=names[i])
 
 
