@@ -44,8 +44,8 @@ PUBLIC = {
     "second": "brian2",
     "simulate": "lsnn.simulation.simulation",
     "spikes_from_times": "lsnn.arrays.spikes",
-    "train": "lsnn.training",
     "to_brian2": "lsnn.circuits.to_brian",
+    "train": "lsnn.training",
     "uniform": "lsnn.circuits.values",
 }
 
