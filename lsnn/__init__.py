@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lsnn.circuits.parts import Population as Population
     from lsnn.circuits.parts import Projection as Projection
     from lsnn.circuits.parts import Readout as Readout
+    from lsnn.circuits.three_populations import circuit_of as circuit_of
     from lsnn.circuits.to_brian import to_brian2 as to_brian2
     from lsnn.circuits.values import normal as normal
     from lsnn.circuits.values import uniform as uniform
@@ -33,6 +34,7 @@ PUBLIC = {
     "Readout": "lsnn.circuits.parts",
     "Simulation": "lsnn.simulation.simulation",
     "SimulationRecord": "lsnn.simulation.record",
+    "circuit_of": "lsnn.circuits.three_populations",
     "compare": "lsnn.files.results",
     "create": "lsnn.arrays.creating",
     "fit": "lsnn.arrays.fitting",

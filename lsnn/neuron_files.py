@@ -20,13 +20,12 @@ from typing import Any
 
 from lsnn.errors import InputError
 from lsnn.files.small import read_small
-from lsnn.neurons import MODELS, NeuronModel, Parameter, model_named
+from lsnn.neurons import MODELS, OF_NETWORK, NeuronModel, Parameter, model_named
 
 MOST_CHARACTERS = 50_000
 MOST_BYTES = 4 * MOST_CHARACTERS
 REQUIRED = ("name", "equations", "threshold", "reset", "method")
 TABLES = ("parameters", "initial")
-OF_NETWORK = ("learnt", "given", "driven")  # what a network says of its neurons, no file of a model
 KINDS = {name: kind for name, kind in NeuronModel.__annotations__.items() if name not in (*TABLES, *OF_NETWORK)}
 CALLED = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
 

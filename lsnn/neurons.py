@@ -50,6 +50,7 @@ class NeuronModel(NamedTuple):
         return tuple(name.strip() for name in self.synaptic.split(",") if name.strip())
 
 
+OF_NETWORK = ("learnt", "given", "driven")  # fields that a network fills: no file holds them
 # Parameters that the configuration of the network holds, and their units.
 GIVEN = {"b0": "1", "beta": "1", "tau_m": "second", "tau_a": "second", "t_ref": "second"}
 

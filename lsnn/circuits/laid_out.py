@@ -15,7 +15,15 @@ from lsnn.kernels.layout import Readout as ReadoutArrays
 from lsnn.neurons import NeuronModel
 from lsnn.populations import Group, cells_of, slots_of, variables_of
 from lsnn.rows import most_in_tile, rows_of, tiled
-from lsnn.validation import precision_of, require, require_array, require_flag, require_kind, require_number
+from lsnn.validation import (
+    precision_of,
+    require,
+    require_array,
+    require_flag,
+    require_integer,
+    require_kind,
+    require_number,
+)
 
 Values = dict[str, np.ndarray]
 MOST_STEPS_OF_DELAY = 100_000
@@ -37,6 +45,9 @@ class LaidOut:
         dt: Any = None, seed: int = 0, gamma: float = 0.3, detach_reset: bool = False,
     ) -> None:  # fmt: skip
         require_number("gamma", gamma, 1e-12)
+        require_integer("seed", seed, 0, 2**63 - 1)
+        for name, parts in (("populations", populations), ("projections", projections)):
+            require(isinstance(parts, list | tuple), name, f"a list of {name}", parts)
         require_flag("detach_reset", detach_reset)
         self.populations, self.projections, self.readout = tuple(populations), tuple(projections), readout
         self.dt = 0.001 if dt is None else seconds_of("dt", dt)

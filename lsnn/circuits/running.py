@@ -238,6 +238,10 @@ def run(
 ) -> Run:  # fmt: skip
     """Run a circuit from its start: see `Circuit.run`."""
     require_flag("gradient", gradient)
+    require_integer("seed", seed, 0, 2**63 - 1)
+    for name, value in (("driven", driven), ("record", record)):
+        kinds = (Mapping, type(None)) if name == "driven" else (list, tuple)
+        require(isinstance(value, kinds), name, "a mapping" if name == "driven" else "a list of names", value)
     given = inputs if isinstance(inputs, Mapping) else _one_input(circuit, inputs)
     for name in given:
         require(name in circuit.cells, "inputs", f"of input cells among {', '.join(circuit.cells) or 'none'}", name)
@@ -277,7 +281,7 @@ def _lengths(arrays: Mapping[str, np.ndarray], samples: int | None, steps: int |
         found = {array.shape[i] for array in arrays.values()} | ({given} if given is not None else set())
         require(len(found) <= 1, what, "the same in all inputs", sorted(found))
     shape = next(iter(arrays.values())).shape if arrays else (1, None)
-    samples, steps = samples or shape[0], steps or shape[1]
+    samples, steps = shape[0] if samples is None else samples, shape[1] if steps is None else steps
     require_integer("samples", samples, 1, 10**6)
     require_integer("steps", steps, 1, MOST_STEPS)
     assert samples is not None and steps is not None

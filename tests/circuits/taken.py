@@ -134,7 +134,7 @@ class _Cells:
     def __init__(self, circuit: LaidOut, p: Population, direction: dict, kick: float):
         self.name, self.ports, self.gamma, self.host = p.name, p.ports, circuit.gamma, circuit.host(p.name)
         self.given = {
-            name: values + 1j * kick * direction["parameters"][p.name].get(name, 0.0)
+            name: values + 1j * kick * direction["parameters"].get(p.name, {}).get(name, 0.0)
             for name, values in circuit.parameters[p.name].items()
         }
         arguments = [self.given.get(name, own) for name, own in self.host.parameters.items()]
@@ -144,7 +144,7 @@ class _Cells:
         for name, start in zip(names, self.host._own("initial")(circuit.dt, *arguments), strict=True):
             self.values[name] = start + np.zeros(p.size, complex)
         for name, start in circuit.initial[p.name].items():
-            self.values[safe(name)] = start + 1j * kick * direction["initial"][p.name].get(name, 0.0)
+            self.values[safe(name)] = start + 1j * kick * direction["initial"].get(p.name, {}).get(name, 0.0)
         real = {name: np.real(values) for name, values in circuit.parameters[p.name].items()}
         self.steps = self.host.refractory_steps(circuit.dt, {"": np.zeros(p.size), **real})
         self.blocked = np.zeros(p.size)

@@ -61,18 +61,23 @@ def test_the_gradient_is_that_of_the_circuit_in_complex_numbers(names):
     run, d_y = circuit.run(inputs=spikes, gradient=True), g.standard_normal((steps, len(networks)))
     for name in circuit.neurons:
         assert run.spikes(name).any()
+    whole = run.gradient(d_y[None])
     direction = {
         "weight": {name: w * g.uniform(-1, 1, w.shape) for name, w in circuit.weight.items()},
-        "parameters": _directions(circuit.parameters, g), "initial": _directions(circuit.initial, g),
-    }  # fmt: skip
+        "parameters": _directions(circuit.parameters, whole.parameters, g),
+        "initial": _directions(circuit.initial, whole.initial, g),
+    }
     expected = taken.derivative(circuit, direction, spikes, steps, d_y)
     for i in range(len(networks)):
         gradient = run.gradient((d_y * (np.arange(len(networks)) == i))[None])
         assert_close(_along(gradient, direction), expected[i], rtol=1e-6, err_msg=names[i])
 
 
-def _directions(values, g):
-    return {p: {name: v * g.uniform(-1, 1, v.shape) for name, v in named.items()} for p, named in values.items()}
+def _directions(values, learnt, g):
+    return {
+        p: {name: values[p][name] * g.uniform(-1, 1, v.shape) for name, v in named.items()}
+        for p, named in learnt.items()
+    }
 
 
 def _along(gradient, direction):

@@ -145,6 +145,36 @@ def test_a_circuit_whose_parts_do_not_fit_is_refused(case):
         lsnn.Circuit(populations(), [Projection(**given)], Readout("c", 1, 10 * ms))
 
 
+RUNS = {
+    "no samples": ({"samples": 0}, "samples must be"), "no steps": ({"steps": 0}, "steps must be"),
+    "no input": ({"inputs": None, "steps": 5}, "inputs must hold the spikes of x"),
+    "cells": ({"inputs": np.zeros((5, 4))}, r"inputs\['x'\] must be spikes \(samples, steps, 3\)"),
+    "counts": ({"inputs": np.full((5, 3), 2)}, r"inputs\['x'\] must be spikes"),
+    "text": ({"inputs": "spikes"}, r"inputs\['x'\] must be numbers"),
+    "seed": ({"seed": "a"}, "seed must be an integer"),
+    "record": ({"record": "v"}, "record must be a list of names"),
+    "variable": ({"record": ("w",)}, "record must be of state variables among"),
+    "driven": ({"driven": {("c", "I"): 0.0}}, "driven must be of pairs"), "dtype": ({"dtype": int}, "dtype must be fl"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", RUNS)
+def test_a_run_that_does_not_fit_is_refused(case):
+    how, message = RUNS[case]
+    made = lsnn.Circuit([FROM, ONTO], [Projection("x", "c", "g_e", 0.5, weight=0.1)])
+    with pytest.raises(InputError, match=message):
+        made.run(**{"inputs": np.zeros((5, 3))} | how)
+
+
+def test_places_that_no_longer_exist_are_refused_before_a_run():
+    made = lsnn.Circuit([FROM, ONTO], [Projection("x", "c", "g_e", 0.5, weight=0.1)])
+    good = made.synapses["x_to_c_g_e"]
+    for change in ({"pre": good.pre + 3}, {"post": good.post - 4}, {"delay": good.delay - 1}, {"post": good.post[:-1]}):
+        made.synapses["x_to_c_g_e"] = good._replace(**change)
+        with pytest.raises(InputError, match=r"synapses\['x_to_c_g_e'\]"):
+            made.run(inputs=np.zeros((5, 3)))
+
+
 def test_values_that_no_longer_fit_are_refused_before_a_run():
     made = lsnn.Circuit([FROM, ONTO], [Projection("x", "c", "g_e", 0.5, weight=0.1)])
     good = made.weight["x_to_c_g_e"]
