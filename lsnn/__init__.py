@@ -52,10 +52,18 @@ PUBLIC = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in PUBLIC:
-        from importlib import import_module
+BRIDGES = {"jax": "lsnn.bridges.jax", "torch": "lsnn.bridges.pytorch"}  # optional: of extras of the same names
 
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in BRIDGES:
+        try:
+            return import_module(BRIDGES[name])
+        except ImportError as error:
+            raise AttributeError(f"lsnn.{name} needs {name}: pip install 'lsnn[{name}]', got: {error}") from error
+    if name in PUBLIC:
         return getattr(import_module(PUBLIC[name]), name)
     if name == "__version__":
         from importlib.metadata import PackageNotFoundError, version
@@ -68,4 +76,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *PUBLIC, "__version__"]
+    return [*globals(), *PUBLIC, *BRIDGES, "__version__"]

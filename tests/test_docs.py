@@ -34,7 +34,7 @@ PAGES = [CLONE / "README.md", CLONE / "CONTRIBUTING.md", *WRITTEN]
 README, PARAMETERS, WATER_MAZE = CLONE / "README.md", DOCS / "reference/parameters.md", DOCS / "families/water_maze.md"
 BRIAN2 = DOCS / "guide/brian2.md"
 FIGURES, OWN_TASK, PYTHON = DOCS / "guide/figures.md", DOCS / "guide/own_task.md", DOCS / "guide/python.md"
-ARRAYS = DOCS / "guide/arrays.md"
+ARRAYS, BRIDGES = DOCS / "guide/arrays.md", DOCS / "guide/bridges.md"
 ENVIRONMENTS = DOCS / "reference/environments.md"
 FAMILIES = registry.names()
 CONFIGURATIONS = (
@@ -305,6 +305,7 @@ def test_a_network_is_run_from_python(tmp_path, monkeypatch, capsys):
     assert len(names["spikes"]) == len(record.spikes) > 0
     assert names["voltage"].shape == (101, 250) and names["adaptive"].shape == (101, n_adaptive)
     assert names["highest"] > names["network"].network.config.b0
+    assert names["further"].history.iteration.tolist() == [0, 1, 2] and names["place"].sizes["number"] == 2
     assert names["simulation"].t == 2000 == names["simulation"].record.duration_ms
     assert names["truncated"] is False and "Hz" in capsys.readouterr().out
 
@@ -328,6 +329,15 @@ def test_brian2_networks_of_the_guide_run(capsys):
     assert np.abs(names["gradient"].parameters["cells"]["tau"]).max() > 0
     exec(compile(blocks[1], str(BRIAN2), "exec"), names)
     assert names["run"].spikes("E").any() and "Hz" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["torch", "jax"])
+def test_a_network_is_a_layer_in_others_programs(name, capsys):
+    pytest.importorskip(name)
+    ((_, block),) = [part for part in re.findall(r"<!-- (\w+) -->\n```python\n(.*?)```", BRIDGES.read_text(), re.DOTALL)
+                     if part[0] == name]  # fmt: skip
+    exec(compile(block, str(BRIDGES), "exec"), {})
+    assert "1230" in capsys.readouterr().out  # synapses onto 30 neurons: 12 from inputs, 29 from others each
 
 
 def test_figures_of_the_guide_are_drawn(tmp_path, monkeypatch, capsys):

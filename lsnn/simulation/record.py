@@ -6,6 +6,7 @@ threshold of its step, before the reset.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from lsnn.network import Network
 from lsnn.neurons import ALIF
 from lsnn.simulation.frozen import groups_with, population_names, variables_of
 from lsnn.task import Task
-from lsnn.validation import require, require_kind
+from lsnn.validation import path_of, require, require_flag, require_kind
 
 
 class Spikes:
@@ -229,6 +230,36 @@ class SimulationRecord:
         units, descriptions = family.units_of(table)
         frame.attrs = {"units": units, "descriptions": descriptions}
         return frame
+
+    def recording(self, name: str) -> xarray.DataArray:
+        """What the family knows to tell of the episodes beside the trials, as the position in a maze, by its name.
+
+        Raises:
+            InputError: the task's family tells nothing of that name.
+        """
+        known = getattr(getattr(self.task, "family", None), "recordings", {})
+        require(isinstance(name, str) and name in known, "recording", f"one of {', '.join(known) or 'none'}", name)
+        one = known[name]
+        values = np.asarray(one.of(self.task, self._kept.task_state, self._kept))
+        found = self._array(name, values, "number" if values.ndim == 3 else None, list(one.labels) or None)
+        return found.assign_attrs(units=one.unit, description=one.description)
+
+    def to_nwb(self, path: str | Path, overwrite: bool = False) -> Path:
+        """Write it as Neurodata Without Borders: units, trials, and a series of all else; returns the path.
+
+        Needs pynwb, `pip install lsnn[nwb]`.
+
+        Raises:
+            InputError: pynwb is not installed, no place for a file, or (without `overwrite`) one that exists.
+        """
+        place = path_of("path", path)
+        require_flag("overwrite", overwrite)
+        try:
+            from lsnn.simulation.nwb import write_record
+        except (ImportError, OSError) as error:  # pynwb makes a folder of its own in that of the user
+            raise InputError(f"to_nwb needs pynwb, pip install 'lsnn[nwb]', and its folder, got: {error}") from error
+        write_record(self, place, overwrite)
+        return place
 
     def to_xarray(self) -> xarray.Dataset:
         """All of it but input spikes and trials; state variables have an axis of neurons each, as not all have all."""

@@ -301,3 +301,28 @@ def test_to_import_lsnn_is_quick():
     program = "import time; t = time.perf_counter(); import lsnn; print(time.perf_counter() - t)"
     runs = [subprocess.run([sys.executable, "-c", program], capture_output=True, text=True) for _ in range(3)]
     assert min(float(run.stdout) for run in runs) < 0.2
+
+
+# Files of others
+
+
+def test_a_record_is_written_as_nwb(network, task, record, tmp_path):
+    pynwb = pytest.importorskip("pynwb")
+    path = record.to_nwb(tmp_path / "record.nwb")
+    with pytest.raises(InputError, match="must not exist yet"):
+        record.to_nwb(path)
+    with pynwb.NWBHDF5IO(str(path), "r") as source:
+        content = source.read()
+        table, place = record.spikes.to_pandas(), record.recording("position")
+        assert list(content.units["population"][:]) == ["LIF"] * 150 + ["adaptive"] * 100
+        own = table[table.neuron == 200]
+        np.testing.assert_allclose(content.units["spike_times"][200], own.episode * 1.3 + own.time_ms / 1000, atol=1e-9)
+        assert len(content.trials) == len(record.trials)
+        np.testing.assert_allclose(content.trials["start_time"][1], record.trials.start_ms[1] / 1000)
+        position = content.processing["behavior"]["Position"]["position"]
+        assert position.data.shape == (EPISODES * place.sizes["time"], 2) and position.unit == "meters"
+        np.testing.assert_allclose(position.data[:10], place[0, :10])
+        assert content.processing["state"]["b"].data.shape == (EPISODES * 300, 100)
+        np.testing.assert_array_equal(content.processing["behavior"]["readout"].data[300:302], record.readout[1, :2])
+    with pytest.raises(InputError, match="recording must be one of .*position.*, received 'speed'"):
+        record.recording("speed")

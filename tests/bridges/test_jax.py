@@ -1,0 +1,54 @@
+"""A network as a function in JAX: its value and its gradient are those of the equations, within jit as well."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import lsnn
+from lsnn.errors import InputError
+from tests.arrays import witness
+
+CELLS, STEPS, SAMPLES = 6, 14, 9
+SETTINGS = {"n_excitatory": 8, "n_adaptive": 4, "n_inhibitory": 3, "dale": True, "connectivity": 0.6, "d_max_ms": 3,
+            "input_gain": 4.0, "tau_out_ms": 10.0, "beta": 0.02, "tau_a_ms": 30.0,
+            "learnt": "tau_m, beta, tau_out"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def network():
+    return lsnn.create(CELLS, 2, 5, **SETTINGS)
+
+
+def test_a_loss_through_the_layer_has_the_gradient_of_autodiff(network):
+    g, net = np.random.default_rng(2), network.network
+    x, mix = g.standard_normal((SAMPLES, STEPS, 3)), jnp.asarray(g.standard_normal((3, CELLS)))
+    layer, params = lsnn.jax.layer(network, dtype=np.float64)
+    assert {name: array.shape for name, array in params.items()} == {
+        "theta": net.synapses.theta.shape, "readout": (15, 2), "bias": (2,)
+    }  # fmt: skip
+    others = {name: value for name, value in witness.variables_of(net).items() if name not in params}
+
+    def loss(params, mix, readout):
+        return jnp.sin(readout(params, jnp.tanh(x @ mix))).sum()
+
+    found = jax.jit(jax.value_and_grad(lambda p, m: loss(p, m, layer), argnums=(0, 1)))(params, mix)
+    wanted = jax.jit(
+        jax.value_and_grad(lambda p, m: loss(p, m, lambda p, x: witness.readout(net, p | others, x)), argnums=(0, 1))
+    )(params, mix)
+    assert float(found[0]) == pytest.approx(float(wanted[0]), rel=1e-9)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-6, atol=1e-8), found[1], wanted[1]
+    )
+    assert np.abs(found[1][1]).min() > 1e-6
+
+
+def test_what_is_no_input_is_named(network):
+    layer, params = lsnn.jax.layer(network)
+    with pytest.raises(InputError, match="network must be"):
+        lsnn.jax.layer("network")
+    with pytest.raises(InputError, match="dtype must be"):
+        lsnn.jax.layer(network, dtype=int)
+    for wrong in (np.zeros((2, 3)), np.zeros((2, 3, CELLS + 1))):
+        with pytest.raises(InputError, match="inputs must be numbers"):
+            layer(params, wrong)

@@ -1,0 +1,80 @@
+"""A network as a module of PyTorch, where that is installed."""
+
+import numpy as np
+import pytest
+
+import lsnn
+from lsnn.errors import InputError
+
+torch = pytest.importorskip("torch")
+
+CELLS, STEPS, SAMPLES = 6, 14, 9
+SETTINGS = {"n_excitatory": 8, "n_adaptive": 4, "n_inhibitory": 3, "dale": True, "connectivity": 0.6, "d_max_ms": 3,
+            "input_gain": 4.0, "tau_out_ms": 10.0, "beta": 0.02, "tau_a_ms": 30.0,
+            "learnt": "tau_m, beta, tau_out"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def network():
+    return lsnn.create(CELLS, 2, 5, **SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def x():
+    return torch.from_numpy(np.random.default_rng(2).standard_normal((SAMPLES, STEPS, CELLS)))
+
+
+def test_the_layer_is_the_network(network, x):
+    layer = lsnn.torch.Layer(network)
+    y = layer(x.float())
+    np.testing.assert_array_equal(y.detach().numpy(), network(x.float().numpy(), currents=True))
+    assert y.dtype == torch.float32 and [name for name, _ in layer.named_parameters()] == ["theta", "readout", "bias"]
+    assert layer.network().synapses.theta.shape == layer.theta.shape
+
+
+def test_gradcheck_of_what_moves_no_spike(network, x):
+    """Of the readout, of which it is linear: central differences of a threshold mean nothing."""
+    layer = lsnn.torch.Layer(network, dtype=torch.float64)
+    function = type(layer).forward.__globals__["_Readout"].apply
+    held = layer.theta.detach()
+
+    def of(readout, bias):
+        return function(layer._layer, x[:2, :6], held, readout, bias)
+
+    assert torch.autograd.gradcheck(of, (layer.readout, layer.bias), raise_exception=True)
+
+
+def test_gradients_go_to_weights_and_inputs_and_through_other_layers(network, x):
+    """The surrogate's, those of `network.gradient`, which is held against autodiff elsewhere."""
+    layer, mix = lsnn.torch.Layer(network, threads=2), torch.nn.Linear(CELLS, CELLS)
+    inputs = mix(x.float())
+    inputs.retain_grad()
+    y = layer(inputs)
+    (y**2).sum().backward()
+    given = inputs.detach().numpy()
+    wanted = network.gradient(given, 2 * y.detach().numpy(), currents=True)
+    np.testing.assert_allclose(inputs.grad, wanted.inputs, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(layer.readout.grad, wanted.readout, rtol=1e-4, atol=1e-5)
+    net = network.network
+    np.testing.assert_allclose(
+        layer.theta.grad, wanted.weights * net.synapses.sign * net.effect(), rtol=1e-4, atol=1e-5
+    )
+    assert float(mix.weight.grad.abs().min()) > 0
+
+
+def test_a_step_of_torch_keeps_the_signs(network, x):
+    layer = lsnn.torch.Layer(network)
+    optimiser = torch.optim.Adam(layer.parameters(), lr=1.0)
+    layer(x.float()).sum().backward()
+    optimiser.step()
+    assert float(layer.theta.min()) < 0 <= layer.network().synapses.theta.min()
+    assert torch.isfinite(layer(x.float())).all()
+
+
+def test_what_is_no_input_is_named(network, x):
+    with pytest.raises(InputError, match="inputs must be numbers"):
+        lsnn.torch.Layer(network)(x[0])
+    with pytest.raises(InputError, match="dtype must be"):
+        lsnn.torch.Layer(network, dtype=torch.float16)
+    with pytest.raises(InputError, match="inputs must be numbers from -1e"):
+        lsnn.torch.Layer(network)(x * np.nan)
