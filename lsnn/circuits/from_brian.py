@@ -1,6 +1,7 @@
 """An ordinary Brian2 network as a circuit: `lsnn.from_brian2`."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import brian2 as br
@@ -61,15 +62,9 @@ def from_brian2(
         population_of(group, tuple(ports[group.name]), around, scales.get(group.name))
         for group in sorted(groups, key=lambda group: group.name)
     ]
-    populations = [_replaced(p, learning.get(p.name, ())) for p in populations]
+    populations = [replace(p, learnt=tuple(learning.get(p.name, ()))) for p in populations]
     projections = [p for each in sorted(synapses, key=lambda s: s.name) for p in projections_of(each, around, dt)]
     return Circuit(populations, projections, readout, quantity(dt, br.second.dim), gamma=gamma)
-
-
-def _replaced(population: Any, learnt: tuple[str, ...]) -> Any:
-    from dataclasses import replace
-
-    return replace(population, learnt=tuple(learnt))
 
 
 def _flat(objects: Iterable[Any]) -> list[Any]:

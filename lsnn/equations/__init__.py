@@ -7,7 +7,7 @@
     conductances.py     whether synapses add to a conductance
     differentiating.py  SymPy differentiates every assignment
     constants.py        what does not change in time is computed once, on the host
-    printing.py, writing.py   the source of a module for numba
+    printing.py, written.py, loops.py, writing.py   the source of a module for numba
     javascript.py       the step in that source as JavaScript, for a page
     host.py             the same module seen from the host: slots, constants, effect of a synapse
 

@@ -149,7 +149,6 @@ class _Cells:
         self.steps = self.host.refractory_steps(circuit.dt, {"": np.zeros(p.size), **real})
         self.blocked = np.zeros(p.size)
         self.drive, self.t, self.dt, self.names = p.drive, 0, circuit.dt, names
-        self.gated = "unless refractory" in (p.model.equations if p.model else "")
 
     def move(self) -> np.ndarray:
         """Integrate and look at the threshold: the spikes."""
