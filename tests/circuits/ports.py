@@ -87,7 +87,7 @@ STARTS = {"jumping": ("v", "w"), "holding": ("v",), "gated": ("v", "g_i"), "mixe
 WEIGHTS = {"v": 0.25, "g_e": 0.2, "g_i": 0.2, "g": 0.3, "I": 3.0}
 
 
-def circuit(seed: int = 3, drive: np.ndarray | None = None) -> Circuit:
+def circuit(seed: int = 3, drive: np.ndarray | None = None, readout: bool = True) -> Circuit:
     """All four, each onto all ports of all others; the input onto each first port; drive (T, SIZE): of `jumping`."""
     g = np.random.default_rng(seed)
     own = {} if drive is None else {"jumping": {"drive": Steps(drive, DT)}}
@@ -97,8 +97,8 @@ def circuit(seed: int = 3, drive: np.ndarray | None = None) -> Circuit:
         _projection(source, target, port, 0.4)
         for source in MODELS for target, model in MODELS.items() for port in model.ports
     ]  # fmt: skip
-    readout = Readout(tuple(MODELS), N_OUT, 1000 * TAU_OUT * ms, bias=np.array([0.1, 0.2, 0.3]))
-    return Circuit(populations, projections, readout, 1000 * DT * ms, seed, gamma=GAMMA)
+    sums = Readout(tuple(MODELS), N_OUT, 1000 * TAU_OUT * ms, bias=np.array([0.1, 0.2, 0.3])) if readout else None
+    return Circuit(populations, projections, sums, 1000 * DT * ms, seed, gamma=GAMMA)
 
 
 def _population(name: str, g: np.random.Generator, drive: dict) -> Population:

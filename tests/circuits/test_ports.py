@@ -49,6 +49,17 @@ def test_spikes_are_those_of_the_graph(name, ours, theirs):
     np.testing.assert_array_equal(found, expected)
 
 
+def test_a_circuit_without_a_readout_has_the_gradient_of_its_rates(case):
+    _, x, drive, _ = case
+    given = {"inputs": x[:3], "driven": {("jumping", "drive"): drive[:3]}, "gradient": True}
+    with_, without = ports.circuit(), ports.circuit(readout=False)
+    found, expected = (made.run(**given).gradient(d_spike={"gated": np.ones(ports.SIZE)}) for made in (without, with_))
+    assert found.readout_weight.shape == (0, 0)
+    for name, values in found.weight.items():
+        np.testing.assert_array_equal(values, expected.weight[name])
+    assert np.abs(found.weight["jumping_to_gated_g_e"]).max() > 0
+
+
 def compare(found, expected, unit, name):
     assert_close(found * unit, expected * unit, rtol=1e-6, atol=1e-9 * np.abs(expected * unit).max(), err_msg=name)
 
