@@ -14,7 +14,7 @@ from analysis.study.measures import array as samples
 from analysis.study.measures import mean, points
 from analysis.study.networks import standard_error
 from analysis.study.one_visit import FIRST_TICK_MS, NOT_RUN, OneVisit, one_visit_in, own, usable_in
-from analysis.style import BLUE, DARK, GREEN, ORANGE, PALE, PINK, SKY, VERMILLION, add_footer, new_figure, png, styled
+from analysis.style import BLUE, DARK, GREEN, ORANGE, PALE, PINK, SKY, VERMILLION, footer, new_figure, png, styled
 from analysis.verdict import interval
 from lsnn import open_result
 from lsnn.estimates import CONFIDENCE, Estimate
@@ -141,7 +141,7 @@ def _told(network: Of) -> list[str]:
 def kinds_figure(result: Result) -> Figure:
     """Shares and searches by dark, a thin line a network and a thick one a kind; what follows an exchange."""
     kinds = kinds_of(result)
-    figure = new_figure(15, 5.8, "One visit, then dark, weights frozen: which networks keep the place, and in what")
+    figure = new_figure(15, 6.2, "One visit, then dark, weights frozen: which networks keep the place, and in what")
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.2, 1, 1))
     colours = dict(zip(kinds, COLOURS * len(kinds), strict=False))
     for kind, networks in kinds.items():
@@ -162,8 +162,17 @@ def kinds_figure(result: Result) -> Figure:
     _draw_exchanges(right, kinds, colours)
     left.legend(loc="lower left", fontsize=9, framealpha=0.8, frameon=True, edgecolor="none")
     told = next(iter(kinds.values()))[0].told
-    n = f"{2 * told.pairs} animals in {told.pairs} pairs a network · thin: a network, thick: mean of a kind"
-    return add_footer(figure, result, f"{n} · dark from the end of the visit · {told.watched_ms} ms watched")
+    n = f"{2 * told.pairs} animals in {told.pairs} pairs a network · thin: a network, thick: mean of a kind, bars: all animals of a kind"
+    made, named = (
+        result.provenance,
+        ", ".join(f"{origin.name} (seed {origin.seed})" for origin in result.provenance.networks),
+    )
+    return footer(
+        figure,
+        f"{n} · dark from the end of the visit · {told.watched_ms} ms watched · seed of the episodes {made.seed}",
+        f"commit {made.git_commit[:10]} · networks, whose commands the file has: {named}",
+        f"command: {made.command}",
+    )
 
 
 def _finish(axes: Axes, darks: np.ndarray, label: str) -> None:
