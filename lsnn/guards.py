@@ -61,7 +61,7 @@ class Signs(NamedTuple):
     """What an iteration shows before its step."""
 
     gradient_norm: float
-    rate_hz: float  # mean over neurons
+    rate_hz: float | None  # mean over neurons; None of a learner that has none
     spread: float  # of the policy; NaN where it has none
     mean_return: float
     finite: bool = True  # whether the state in which the roll-outs have ended is
@@ -94,12 +94,12 @@ def fault_of(signs: Signs, limits: Limits, watch: Watch) -> str:
     """The first fault that shows, "" for none."""
     if signs.spread < NARROW * limits.min_std:
         return "narrow"  # before its gradient, which explodes as 1/spread
-    known = [signs.gradient_norm, signs.rate_hz, signs.mean_return]
+    known = [signs.gradient_norm, signs.mean_return, 0.0 if signs.rate_hz is None else signs.rate_hz]
     if not np.isfinite(known).all() or np.isinf(signs.spread) or not signs.finite:
         return "not_finite"
-    if signs.rate_hz < SILENT_HZ:
+    if signs.rate_hz is not None and signs.rate_hz < SILENT_HZ:
         return "silent"
-    if signs.rate_hz > OVERACTIVE * 1000 / limits.refractory_ms:
+    if signs.rate_hz is not None and signs.rate_hz > OVERACTIVE * 1000 / limits.refractory_ms:
         return "overactive"
     if not signs.gradient_norm < limits.exploded_norm:
         return "exploded"

@@ -16,8 +16,9 @@ from lsnn.errors import InputError
 from lsnn.kernels.simd import LANES
 from lsnn.learning import calls, descent
 from lsnn.learning import parameters as learnt
-from lsnn.learning.config import LearningConfig, first_level, outputs_of
+from lsnn.learning.config import LearningConfig, outputs_of
 from lsnn.learning.optimiser import Adam, Arrays, added_up, clip_norm
+from lsnn.learning.outer_loop import OuterLoop
 from lsnn.learning.shard import Prepared, batch_statistics
 from lsnn.network import Network, NetworkConfig, build_network
 from lsnn.seeds import NETWORK_BRANCH, REWIRE_BRANCH, TRAIN_BRANCH, episode_keys
@@ -47,19 +48,14 @@ class LearnerState(NamedTuple):
     watch: guards.Watch = guards.Watch()
 
 
-class MetaLearner:
+class MetaLearner(OuterLoop):
     """Meta-trains a network on a task by reward (or by target), an iteration at a time."""
 
     def __init__(
         self, task: Task, network: Network, learning: LearningConfig, seed: int, threads: int | Threads | Cluster = 2
     ):
-        if learning.entropy_weight > 0 and task.action_kind == "none":
-            rule = f"must be 0 where no policy acts, got {learning.entropy_weight!r}"
-            raise InputError(f"learning.entropy_weight {rule}")
-        self.task, self.network, self.learning, self.seed = task, network, learning, seed
-        self.adam, self.iteration, self.running_return = Adam(), 0, 0.0
-        self.level = first_level(learning)
-        self.widest_at, self.watch = 0, guards.Watch()
+        super().__init__(task, learning, seed)
+        self.network, self.adam = network, Adam()
         self.out_of_range = ""  # what is not finite, while that has kept every step from being taken
         self.average = {name: array.copy() for name, array in descent.arrays_of(self.network).items()}
         self.threads = Threads(threads) if isinstance(threads, int) else threads
@@ -77,11 +73,9 @@ class MetaLearner:
 
     def restore(self, state: LearnerState) -> None:
         """Go on from a state."""
-        self.iteration, self.level, self.widest_at, self.running_return = state[:4]
+        self.go_on_from(*state[:4])
         self.adam = Adam(step=state.adam_step, first=dict(state.first), second=dict(state.second))
         self.average, self.watch = dict(state.average), state.watch
-        if not self.learning.curriculum and self.level < 1:  # switched off on the way
-            self.level, self.widest_at = 1.0, self.iteration
 
     def averaged(self) -> Network:
         """The network with its weights averaged over the last iterations (Polyak & Juditsky 1992): what is frozen."""
@@ -89,13 +83,13 @@ class MetaLearner:
 
     def _follow(self) -> None:
         """Move the average towards the present weights."""
-        rate = max(self.learning.average_rate, 1 / (self.iteration + 1))
+        rate = self.average_rate()
         for name, array in descent.arrays_of(self.network).items():
             self.average[name] = self.average[name] + rate * (array - self.average[name])
 
     def step(self) -> dict[str, float]:
         """One iteration; returns its row of the history."""
-        task = self.task.at_difficulty(self.level) if self.level < 1 else self.task
+        task = self.present_task()
         self.threads.begin()
         rolled, shards = zip(*self._roll_out(task), strict=True)
         row, self.finite = self._measure(task, rolled), all(block.finite for block in rolled)
@@ -108,10 +102,11 @@ class MetaLearner:
         if self.out_of_range and self.iteration + 1 >= guards.AT_ONCE:
             raise guards.no_beginning(self.iteration + 1, self.out_of_range)
         self.watch = guards.followed(self.watch, signs, fault)
-        row |= {"gradient_norm": signs.gradient_norm, **guards.counted(fault), "rate_hz": signs.rate_hz}
+        row |= {"gradient_norm": signs.gradient_norm, **guards.counted(fault), "rate_hz": float(self.rate_hz.mean())}
         self._follow()
         if np.isfinite(row["return"]):
-            self._advance_curriculum(self._counted_return(row["return"], rolled))
+            acted = float(np.mean([block.acted.mean() for block in rolled]))
+            self._advance_curriculum(self.counted_return(row["return"], acted))
         self.iteration += 1
         return row
 
@@ -163,24 +158,6 @@ class MetaLearner:
         parts = self.threads.map(run, self.blocks)
         found = [descent.by_what_learns(self.network, part.weights) | {"log_std": part.log_std} for part in parts]
         return added_up(found, learning.shard_norm)
-
-    def target_weight(self) -> float:
-        """1 for a supervised task; else the auxiliary readout's weight, falling linearly to 0 at `auxiliary_until`."""
-        learning = self.learning
-        if self.task.loss != "reward":
-            return 1.0
-        if learning.auxiliary_until <= 0:
-            return learning.auxiliary_weight
-        return learning.auxiliary_weight * max(0.0, 1 - self.iteration / learning.auxiliary_until)
-
-    def learning_rate(self) -> float:
-        """Constant while the curriculum widens, then falling by a cosine over `anneal_iterations`."""
-        learning = self.learning
-        if learning.anneal_iterations == 0 or self.level < 1:
-            return learning.learning_rate
-        part = min(1.0, (self.iteration - self.widest_at) / learning.anneal_iterations)
-        low, high = learning.final_learning_rate, learning.learning_rate
-        return float(low + (high - low) * 0.5 * (1 + np.cos(np.pi * part)))
 
     def _update(self, gradient: Arrays, row: dict[str, float]) -> tuple[guards.Signs, str]:
         """A step of the optimiser and of DEEP R, or what the guards want instead; what was seen, and the fault."""
@@ -245,24 +222,3 @@ class MetaLearner:
         network.log_std = np.maximum(network.log_std + change["log_std"], np.log(self.learning.min_std))
         branch = np.random.SeedSequence(self.seed, spawn_key=(REWIRE_BRANCH, self.adam.step))
         descent.rewired(network, self.learning, rate, branch, (self.adam.first, self.adam.second, self.average))
-
-    def _counted_return(self, mean_return: float, rolled: Sequence[calls.Rolled]) -> float:
-        """What the curriculum goes by: the mean return or, with `curriculum_acting`, what it would have been, had the
-        animals acted throughout (rest and dark, which the task sets, count for nothing)."""
-        if not self.learning.curriculum_acting:
-            return mean_return
-        acted = float(np.mean([block.acted.mean() for block in rolled]))
-        return mean_return / max(acted, 1e-3)
-
-    def _advance_curriculum(self, mean_return: float) -> None:
-        """Widen the task while the running mean of the return stays above the bar.
-
-        Before that comes a warm-up (level -1) on the task itself, until the return shows that it can be explored.
-        """
-        learning = self.learning
-        self.running_return += 0.1 * (mean_return - self.running_return)
-        if self.level < 0 and self.running_return > learning.curriculum_warm_up:
-            self.level = 0.0
-        elif 0 <= self.level < 1 and self.running_return > learning.curriculum_bar:
-            self.level = min(1.0, self.level + learning.curriculum_step)
-            self.widest_at = self.iteration

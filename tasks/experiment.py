@@ -1,7 +1,9 @@
 """An experiment as one configuration: what is trained, on what, how; saved whole in every file."""
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -58,18 +60,24 @@ def experiment_of(config: Mapping[str, Any], family: Family | None = None) -> Ex
     Raises:
         InputError: an unknown section, key, task or encoder, or a value that breaks its rule.
     """
-    for section in config:
-        if section not in SECTIONS:
-            raise InputError(f"the configuration has no section {section!r}; known: {', '.join(SECTIONS)}")
-    values = {section: config.get(section, {}) for section in SECTIONS}
+    values = sections_of(config, SECTIONS)
     return Experiment(
-        _task_of(values["task"], family),
+        task_of(values["task"], family),
         from_mapping(NetworkConfig, values["network"], "network"),
         from_mapping(LearningConfig, values["learning"], "learning"),
     )
 
 
-def _task_of(values: object, family: Family | None) -> Task:
+def sections_of(config: Mapping[str, Any], known: Sequence[str]) -> dict[str, Any]:
+    """The known sections of a configuration, empty where it lacks one; InputError for another one."""
+    for section in config:
+        if section not in known:
+            raise InputError(f"the configuration has no section {section!r}; known: {', '.join(known)}")
+    return {section: config.get(section, {}) for section in known}
+
+
+def task_of(values: object, family: Family | None) -> Task:
+    """The task of its section of a configuration; family: as in `experiment_of`."""
     if not isinstance(values, Mapping):
         raise InputError(f"task must be a mapping of keys to values, got {values!r:.80}")
     rest = dict(values)
@@ -104,8 +112,20 @@ def overridden(experiment: Experiment, settings: Iterable[str]) -> Experiment:
     Raises:
         InputError: not of that form, an unknown key, or a value that breaks its rule.
     """
-    config = experiment.as_mapping()
-    parsed = [_parsed(setting) for setting in settings]
+    given = list(settings)
+    with advising_of(experiment.task, given):
+        return experiment_of(changed(experiment.as_mapping(), given, SECTIONS), family_of(experiment.task))
+
+
+def advising_of(task: Any, settings: Iterable[str]) -> AbstractContextManager[None]:
+    """Says, of a key of the task that does not fit, which preset it fits (`registry.advising`)."""
+    keys = [match[1] for setting in settings if (match := re.match(r"\s*task\.(\w+)", setting))]
+    return registry.advising(family_of(task), keys)
+
+
+def changed(config: dict[str, Any], settings: Iterable[str], sections: Sequence[str]) -> dict[str, Any]:
+    """A configuration with some keys changed; settings as in `overridden`, of one of the sections each."""
+    parsed = [_parsed(setting, sections) for setting in settings]
     for keys, value in sorted(parsed, key=lambda item: item[0] != ["task", "encoder", "kind"]):
         if keys == ["task", "encoder", "kind"]:
             config["task"]["encoder"] = {"kind": value}
@@ -117,16 +137,14 @@ def overridden(experiment: Experiment, settings: Iterable[str]) -> Experiment:
             config[keys[0]][keys[1]] = value
         else:
             raise InputError(f"--set {'.'.join(keys)}: there is no such key")
-    family = family_of(experiment.task)
-    with registry.advising(family, [keys[1] for keys, _ in parsed if keys[0] == "task"]):
-        return experiment_of(config, family)
+    return config
 
 
-def _parsed(setting: str) -> tuple[list[str], Any]:
+def _parsed(setting: str, sections: Sequence[str]) -> tuple[list[str], Any]:
     name, equals, text = setting.partition("=")
     keys = name.strip().split(".")
-    if not equals or len(keys) < 2 or keys[0] not in SECTIONS:
-        raise InputError(f"--set must be section.key=value with a section of {', '.join(SECTIONS)}, got {setting!r}")
+    if not equals or len(keys) < 2 or keys[0] not in sections:
+        raise InputError(f"--set must be section.key=value with a section of {', '.join(sections)}, got {setting!r}")
     try:
         return keys, json.loads(text)
     except (ValueError, RecursionError):
@@ -164,7 +182,7 @@ def open_network(
 def changed_from(file: NetworkFile, experiment: Experiment) -> str | None:
     """The hash that the file of the task had in meta-training, where it is another one now."""
     stored = str(file.config["task"].get("sha256", ""))
-    return stored if stored and stored != experiment.as_mapping()["task"].get("sha256") else None
+    return stored if stored and stored != family_of(experiment.task).mapping(experiment.task).get("sha256") else None
 
 
 def check_fit(path: Any, file: NetworkFile, experiment: Experiment) -> None:

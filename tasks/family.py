@@ -155,6 +155,8 @@ class Baseline:
         play: (task, keys (E,) uint64) -> `Played`; with `practice` it is given a third argument, keys of meta-training.
         practice: the number of episodes of meta-training that it is tuned on.
         applies: task -> whether it says something of this one that others do not; none = always.
+        held: (task, keys, ms) -> `Played`, each action held so long, as an agent's is: what deciding more seldom
+            costs. None = it costs nothing, as there is one action a trial.
     """
 
     label: str
@@ -162,6 +164,7 @@ class Baseline:
     play: Callable[..., Played]
     practice: int = 0
     applies: Callable[[Any], bool] | None = None
+    held: Callable[[Any, np.ndarray, int], Played] | None = None
 
 
 @dataclass(frozen=True)
@@ -311,6 +314,7 @@ class Family:
         steps_to_trial: (task, states (n, n_state)) -> (n,) steps within which the counter cannot change but in the last
             one, at least 1; a lower bound, for speed. None = every step is looked at.
         environment: spaces, docstring and drawing of its Gymnasium environments; none = made of the task alone.
+        decision_ms: task -> how long the decision of an agent (agents/) lasts; none = a step of its environment.
         episodes: how many a test has.
     """
 
@@ -332,6 +336,7 @@ class Family:
     trial_counter: int | None = None
     steps_to_trial: Callable[[Any, np.ndarray], np.ndarray] | None = None
     environment: Environment | None = None
+    decision_ms: Callable[[Any], int] | None = None
     episodes: int = 512
 
     def __post_init__(self) -> None:
@@ -384,6 +389,12 @@ class Family:
     def variants_of(self, task: Any) -> dict[str, Variant]:
         """The variants that the test of a task goes through, by name."""
         return {name: one for name, one in self.variants.items() if one.applies is None or one.applies(task)}
+
+    def decision_ms_of(self, task: Any) -> int:
+        """How long one decision of an agent lasts."""
+        if self.decision_ms is not None:
+            return self.decision_ms(task)
+        return 1 if self.environment is None else self.environment.step_ms(task)
 
     def preset(self, name: str = DEFAULT_PRESET) -> Preset:
         """The preset of that name; InputError for an unknown one."""

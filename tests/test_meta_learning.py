@@ -98,11 +98,8 @@ def test_curriculum_warms_up_then_widens_while_the_mean_return_is_above_its_bar(
 
 
 def test_a_curriculum_may_count_the_time_of_acting_only():
-    acted = np.zeros((8, 10), bool)
-    acted[:, :4] = True
-    rolled = [Rolled(np.zeros((8, 10)), acted, np.zeros(2))]
-    assert learner_of()._counted_return(10.0, rolled) == 10.0
-    assert learner_of("learning.curriculum_acting=true")._counted_return(10.0, rolled) == pytest.approx(25.0)
+    assert learner_of().counted_return(10.0, 0.4) == 10.0
+    assert learner_of("learning.curriculum_acting=true").counted_return(10.0, 0.4) == pytest.approx(25.0)
 
 
 def test_a_curriculum_switched_off_on_resume_is_over():

@@ -37,7 +37,7 @@ from lsnn.files.reading import (
 )
 
 SCHEMA_VERSIONS = (2, 3)
-ROLES = ("network", "control", "baseline", "oracle")
+ROLES = ("network", "agent", "control", "baseline", "oracle")
 MOST_CELLS = 2**24  # of the input
 MOST_MEASURES = 100
 

@@ -38,11 +38,16 @@ def put_learner(file: h5py.File, network: Network, places: np.ndarray, state: Le
         group = optimizer.create_group(name)
         for key, array in getattr(state, name).items():
             store.put(group, key, array[places] if key == "theta" else array, unit, meaning, compress=False)
+    put_loop(file, state, seed)
+
+
+def put_loop(file: h5py.File, state: LearnerState, seed: int) -> None:
+    """Write the groups beside /optimizer, and the checksum over all of them."""
     for key in ("level", "widest_at", "running_return"):
         file.require_group("curriculum").attrs[key] = getattr(state, key)
     file.create_group("guards").attrs.update(state.watch._asdict())
     file.create_group("rng").attrs.update({"seed": seed, "iteration": state.iteration})
-    optimizer.attrs["checksum"] = learner_checksum(file)
+    file["optimizer"].attrs["checksum"] = learner_checksum(file)
 
 
 def learner_checksum(file: h5py.File) -> str:
@@ -64,8 +69,26 @@ def read_learner(file: h5py.File, network: Network, order: np.ndarray, seed: int
     Args:
         order: (S,), where each synapse of the network stands in the file.
     """
-    optimizer, curriculum, rng = (group_of(file, name) for name in ("optimizer", "curriculum", "rng"))
+    optimizer = group_of(file, "optimizer")
     _read_exact(optimizer, network, order)
+    state = read_loop(file, seed)
+    moments = ("first", "second") if state.adam_step else ()
+    arrays = {name: _read_moments(optimizer, name, network, order) for name in moments}
+    average = _read_learnt(group_of(optimizer, "average"), network, order, ("theta", "readout", "bias"))
+    require_checksum(file)
+    return state._replace(**arrays, average=average)
+
+
+def require_checksum(file: h5py.File) -> None:
+    """InputError unless the learner's state is as it was written."""
+    optimizer = group_of(file, "optimizer")
+    stored, found = store.read_attribute(optimizer, "checksum", str), learner_checksum(file)
+    require(optimizer, "@checksum", stored == found, f"that of its data sets and numbers, {found}", stored)
+
+
+def read_loop(file: h5py.File, seed: int) -> LearnerState:
+    """The learner's state without its arrays."""
+    optimizer, curriculum, rng = (group_of(file, name) for name in ("optimizer", "curriculum", "rng"))
     step, iteration = store.read_attribute(optimizer, "step", int), store.read_attribute(rng, "iteration", int)
     drawn_from = store.read_attribute(rng, "seed", int)
     require(rng, "@seed", drawn_from == seed, f"the seed of the file, {seed}", drawn_from)
@@ -76,12 +99,8 @@ def read_learner(file: h5py.File, network: Network, order: np.ndarray, seed: int
     require(curriculum, "@running_return", np.isfinite(running_return), "a finite value", running_return)
     widest_at = store.read_attribute(curriculum, "widest_at", int)
     require(curriculum, "@widest_at", 0 <= widest_at <= iteration, f"a value in 0..{iteration}", widest_at)
-    first, second = (_read_moments(optimizer, name, network, order) if step else {} for name in ("first", "second"))
     watch = _read_watch(group_of(file, "guards"), iteration)
-    average = _read_learnt(group_of(optimizer, "average"), network, order, ("theta", "readout", "bias"))
-    stored, found = store.read_attribute(optimizer, "checksum", str), learner_checksum(file)
-    require(optimizer, "@checksum", stored == found, f"that of its data sets and numbers, {found}", stored)
-    return LearnerState(iteration, level, widest_at, running_return, step, first, second, average, watch)
+    return LearnerState(iteration, level, widest_at, running_return, step, {}, {}, {}, watch)
 
 
 def _read_exact(optimizer: h5py.Group, network: Network, order: np.ndarray) -> None:

@@ -189,7 +189,7 @@ def _read_file(file: h5py.File) -> NetworkFile:
     read = network_schema_2.read_network if store.read_attribute(file, "schema_version", int) == 2 else read_network
     network, order = read(group, _network_config(file, config))
     checksum = store.read_attribute(group, "checksum", str)
-    history = _read_history(file)
+    history = read_history(file)
     seed = store.read_attribute(file, "seed", int)
     require(file, "@seed", 0 <= seed < 2**63, "a value in 0..2**63 - 1", seed)
     state = read_learner(file, network, order, seed) if "optimizer" in file else None
@@ -207,7 +207,8 @@ def _network_config(file: h5py.File, config: Mapping[str, Any]) -> NetworkConfig
         raise InputError(f"{file.filename}: /@config: {error}") from error
 
 
-def _read_history(file: h5py.File) -> np.ndarray | None:
+def read_history(file: h5py.File) -> np.ndarray | None:
+    """The table of meta-training, if the file has one; InputError for one that cannot be."""
     if "history" not in file:
         return None
     names = getattr(getattr(file["history"], "dtype", None), "names", None) or ()

@@ -33,6 +33,7 @@ SCHEMA_VERSIONS = {  # of each kind of file: those that are read here, of which 
     "network": (2, 3),  # 1 had text of variable length, 2 three populations in place of lists
     "result": (3,),  # 2 said nothing of its family and kept every path
     "sweep": (2,),
+    "agent": (1,),
 }
 RESULT_SCHEMA_VERSION = SCHEMA_VERSIONS["result"][-1]
 

@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from lsnn.kernels.draws import BASELINE, uniform
-from lsnn.validation import keys_of, numbers_of, require, require_kind, require_number
+from lsnn.validation import keys_of, numbers_of, require, require_integer, require_kind, require_number
 from tasks.water_maze.dynamics import (
     COUNT,
     FOUND,
@@ -122,17 +122,19 @@ def _choose(baseline, circle, key, t, heading, sought, parameters, state):
 
 
 @njit(error_model="numpy")
-def _swim(baseline, circle, keys, parameters, task_state, action, reward):
-    """Fill the arrays of a Record, an episode a key."""
+def _swim(baseline, circle, hold, keys, parameters, task_state, action, reward):
+    """Fill the arrays of a Record, an episode a key; what is decided holds for so many steps."""
     for episode in range(len(keys)):
         key, heading, last, tried, sought = keys[episode], 0.0, -1, 0, -1
+        speed = 0.0
         begin(key, parameters, task_state[episode, 0])
         for t in range(reward.shape[1]):
             state = task_state[episode, t + 1]
             state[:] = task_state[episode, t]
-            if baseline >= LAST_PLACE:
-                sought = _sought(baseline, last, tried, state)
-            heading, speed = _choose(baseline, circle, key, t, heading, sought, parameters, state)
+            if t % hold == 0:
+                if baseline >= LAST_PLACE:
+                    sought = _sought(baseline, last, tried, state)
+                heading, speed = _choose(baseline, circle, key, t, heading, sought, parameters, state)
             action[episode, t, 0] = speed * math.cos(heading - state[ROTATION])
             action[episode, t, 1] = speed * math.sin(heading - state[ROTATION])
             reward[episode, t], acted, _ = transition(key, t, action[episode, t], parameters, state)
@@ -142,7 +144,7 @@ def _swim(baseline, circle, keys, parameters, task_state, action, reward):
                     last, tried = int(state[GOAL]), 0
 
 
-def swim(baseline: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58) -> Record:
+def swim(baseline: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58, hold_ms: int = 1) -> Record:
     """Record the episodes of one baseline.
 
     Args:
@@ -155,9 +157,11 @@ def swim(baseline: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58) 
             all_places: it swims to all that it has found in this episode, the nearest first; then it circles.
         keys: (E,) uint64, one an episode.
         circle: radius of the circle, for circling and memory.
+        hold_ms: every so many steps a velocity is chosen, and held.
 
     Raises:
-        InputError: an unknown baseline, another task, what are no keys, or a circle that does not lie in the pool.
+        InputError: an unknown baseline, another task, what are no keys, a circle that does not lie in the pool, or a
+            hold below 1.
     """
     known = (*BASELINES, *BLIND_TO_CUES)
     require(baseline in known, "baseline", f"one of {', '.join(known)}", baseline)
@@ -165,6 +169,7 @@ def swim(baseline: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58) 
     several = task.platforms > 1 or baseline in BASELINES
     require(several, "task", f"one of several platforms for the baseline {baseline}", task)
     require_number("circle", circle, 0.0, 1.0)
+    require_integer("hold_ms", hold_ms, 1)
     own = keys_of("keys", keys)
     episodes, steps = len(own), task.duration_ms
     record = Record(
@@ -173,7 +178,7 @@ def swim(baseline: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58) 
         reward=np.empty((episodes, steps)),
     )
     radius = BORDER_RADIUS if baseline == "border" else float(circle)
-    _swim(known.index(baseline), radius, own, task.parameters(), *record)
+    _swim(known.index(baseline), radius, int(hold_ms), own, task.parameters(), *record)
     return record
 
 

@@ -8,7 +8,7 @@ from tasks.family import Baseline, Family, Knows, Latent, Measure, Played, Recor
 from tasks.water_maze.baselines import BLIND_TO_CUES, CIRCLE_TRIED_ON, best_circle, swim
 from tasks.water_maze.dynamics import OTHER_X, OTHER_Y, PLATFORM_X, PLATFORM_Y, RADIUS, REST, TRIAL, WAIT, X, Y
 from tasks.water_maze.environment import ENVIRONMENT
-from tasks.water_maze.presets import PRESETS
+from tasks.water_maze.presets import LEARNING, PRESETS
 from tasks.water_maze.task import WaterMaze
 from tasks.water_maze.trials import optimal_steps, trials_table
 
@@ -71,13 +71,14 @@ def _circle(task: WaterMaze, keys: bytes) -> float:
     return best_circle(np.frombuffer(keys, np.uint64), task)
 
 
-def play(name: str, task: WaterMaze, keys: np.ndarray) -> Played:
-    """The episodes of one baseline; those that circle do so at the radius that is best on the first of the episodes."""
+def play(name: str, task: WaterMaze, keys: np.ndarray, hold_ms: int = 1) -> Played:
+    """The episodes of one baseline, which chooses a velocity every so many steps; those that circle do so at the
+    radius that is best, chosen in every step, on the first of the episodes."""
     circles = name in ("circling", "memory", *BLIND_TO_CUES)
     notes = {"circle_radius": _circle(task, keys[:CIRCLE_TRIED_ON].tobytes())} if circles else {}
     tables, kept = [], []
     for first in range(0, len(keys), AT_ONCE):
-        states, action, reward = swim(name, keys[first : first + AT_ONCE], task, *notes.values())
+        states, action, reward = swim(name, keys[first : first + AT_ONCE], task, *notes.values() or (0.0,), hold_ms)
         trials = trials_table(task, states)
         trials["episode"] += first
         tables.append(trials)
@@ -89,6 +90,11 @@ def play(name: str, task: WaterMaze, keys: np.ndarray) -> Played:
 def several(task: WaterMaze) -> bool:
     """Whether episodes may have more than one platform."""
     return task.platforms > 1
+
+
+def a_stroke(task: WaterMaze) -> int:
+    """How long an agent's velocity holds: as long as the noise of the spiking network's policy."""
+    return LEARNING.hold_ms
 
 
 BASELINES: tuple[tuple[str, str, Knows], ...] = (
@@ -121,7 +127,10 @@ FAMILY = Family(
     whole="whole_pool",
     presets=PRESETS,
     baselines={
-        name: Baseline(label, knows, partial(play, name), applies=several if name in BLIND_TO_CUES else None)
+        name: Baseline(
+            label, knows, partial(play, name), applies=several if name in BLIND_TO_CUES else None,
+            held=partial(play, name) if name in ("memory", "oracle") else None,
+        )  # fmt: skip
         for name, label, knows in BASELINES
     },
     oracle="oracle",
@@ -133,5 +142,6 @@ FAMILY = Family(
     trial_counter=TRIAL,
     steps_to_trial=steps_to_release,
     environment=ENVIRONMENT,
+    decision_ms=a_stroke,
     episodes=512,
 )
