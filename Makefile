@@ -41,7 +41,7 @@ test-long: setup
 lint: setup
 	$(VENV)/bin/python -m ruff check .
 	$(VENV)/bin/python -m ruff format --check --quiet .
-	$(VENV)/bin/python -m mypy lsnn tasks runs analysis benchmarks docs/*.py
+	$(VENV)/bin/python -m mypy lsnn tasks agents runs analysis benchmarks docs/*.py
 
 docs: setup
 	$(VENV)/bin/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
@@ -64,4 +64,4 @@ bench: $(BENCH_INSTALLED)
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) build docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache
-	find lsnn tasks runs analysis benchmarks tests -name __pycache__ -prune -exec rm -rf {} +
+	find lsnn tasks agents runs analysis benchmarks tests -name __pycache__ -prune -exec rm -rf {} +

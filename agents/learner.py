@@ -159,5 +159,3 @@ def _weights(agent: Agent) -> Any:
     """Which arrays decay: all but the log std of the policy."""
     every = jax.tree.map(lambda _: True, agent)
     return eqx.tree_at(lambda a: a.log_std, every, False)
-
-

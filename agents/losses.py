@@ -69,9 +69,10 @@ def decision_returns(experiment: AgentExperiment, run: Episodes) -> tuple[np.nda
     reward, acted, terminated = (
         np.pad(array, missing).reshape(len(array), n, k) for array in (run.reward, run.acted, run.terminated)
     )
-    over = np.cumsum(terminated, axis=2) - terminated > 0
+    ends: np.ndarray = np.cumsum(terminated, axis=2)
+    over = ends > terminated
     earned = np.where(over, 0.0, reward) @ discount ** np.arange(k)
-    return earned, acted.any(axis=2), terminated.any(axis=2)
+    return earned, np.any(acted, axis=2), np.any(terminated, axis=2)
 
 
 def advantages_of(experiment: AgentExperiment, run: Episodes, value: np.ndarray) -> np.ndarray:

@@ -267,5 +267,3 @@ def state_size(experiment: AgentExperiment) -> int:
     """How many numbers an episode can leave behind in its state at most."""
     shapes = eqx.filter_eval_shape(lambda: made(experiment, jax.random.key(0)).start())
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(shapes) if leaf.shape)
-
-

@@ -55,7 +55,7 @@ def empty(experiment: AgentExperiment, episodes: int, keep_states: bool) -> Epis
     return Episodes(
         np.zeros((episodes, n, inputs_of(task)), np.float32), np.zeros((episodes, n, width), np.float32),
         np.zeros((episodes, n, task.n_action)), np.zeros((episodes, n, task.n_target)), np.zeros((episodes, n)),
-        np.zeros((episodes, steps)), *np.zeros((2, episodes, steps), bool),
+        np.zeros((episodes, steps)), np.zeros((episodes, steps), bool), np.zeros((episodes, steps), bool),
         np.zeros((episodes, steps + 1 if keep_states else 0, task.n_state)),
     )  # fmt: skip
 
@@ -111,8 +111,8 @@ def _inputs(experiment: AgentExperiment, run: Episodes, n: int, observed: NDArra
     if n == 0:
         return np.concatenate([own, np.zeros((len(own), task.n_action + 1), np.float32)], axis=1)
     before = slice((n - 1) * k, n * k)
-    mattered = run.acted[:, before].any(axis=1)
-    action = as_inputs(task, run.action[:, n - 1]) * mattered[:, None]
+    mattered = np.any(run.acted[:, before], axis=1, keepdims=True)
+    action = as_inputs(task, run.action[:, n - 1]) * mattered
     earned = run.reward[:, before].sum(axis=1, keepdims=True)
     return np.concatenate([own, action, earned], axis=1, dtype=np.float32)
 

@@ -31,7 +31,10 @@ POINTS_SHOWN = 25  # of a curve by trial; further trials are taken together
 NORMAL = 1.96  # half a 95 % interval, in standard errors
 SMOOTHING_SHARE = 0.04
 WIDE_RANGE = 20  # largest over smallest value from which an axis is logarithmic
-TOLD_COLOURS = {"network": "blue", "control": "red and pink", "baseline": "grey", "oracle": "black"}
+TOLD_COLOURS = {
+    "network": "blue", "agent": "green, orange and brown", "control": "red and pink", "baseline": "grey",
+    "oracle": "black",
+}  # fmt: skip
 COLOURS = (BLUE, VERMILLION, GREEN, ORANGE)
 
 Curve = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # trial, value, low, high

@@ -21,11 +21,13 @@ BROWN = "#8C6D46"
 BLACK, DARK, GREY, SILVER, PALE = "#000000", "#3A3A3A", "#8C8C8C", "#B5B5B5", "#D9D9D9"
 
 ROLE_COLOURS = {
-    "network": (BLUE, SKY), "control": (VERMILLION, PINK), "baseline": (SILVER, GREY, BROWN, ORANGE, GREEN),
-    "oracle": (BLACK,),
+    "network": (BLUE, SKY), "agent": (GREEN, ORANGE, BROWN), "control": (VERMILLION, PINK),
+    "baseline": (SILVER, GREY, BROWN, ORANGE, GREEN), "oracle": (BLACK,),
 }  # fmt: skip
-ROLE_MARKERS = {"network": "os", "control": "Dv", "baseline": ".^", "oracle": "P"}
-LINES = {"network": ("-",), "control": ("-",), "baseline": ("--", ":", "-."), "oracle": ("--",)}
+ROLE_MARKERS = {"network": "os", "agent": "^<>v", "control": "Dv", "baseline": ".^", "oracle": "P"}
+LINES = {
+    "network": ("-",), "agent": ("-", "--", ":"), "control": ("-",), "baseline": ("--", ":", "-."), "oracle": ("--",),
+}  # fmt: skip
 STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 12,

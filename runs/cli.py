@@ -104,6 +104,10 @@ def train(
     neuron: Annotated[
         str | None, typer.Option(help="Model of the adaptive neurons: a name or a TOML file (lsnn show-kernel).")
     ] = None,
+    agent: Annotated[
+        str | None,
+        typer.Option(help="Not a spiking network but gru, lstm, rate or transformer; leaves agent.lsnn.h5."),
+    ] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, tls://...: run there.")] = None,
     workers: Annotated[int | None, typer.Option(help="Run in so many local processes.")] = None,
     checkpoint_every: Annotated[
@@ -123,6 +127,12 @@ def train(
     from tasks.family import DEFAULT_PRESET
 
     check_options(scheduler, workers, threads)
+    if agent is not None:
+        others = {"--neuron": neuron, "--scheduler": scheduler, "--workers": workers}
+        return _train_agent(
+            agent, task, preset, minutes, iterations, seed, resume, out, settings, checkpoint_every, task_changed,
+            overwrite, [name for name, value in others.items() if value is not None],
+        )  # fmt: skip
     threads = 1 if workers is not None and threads is None else _checked_threads(threads)
     checked_seed = _checked_seed(seed)
     budget, interval = training.budget_of(minutes, iterations, 10.0), training.checked_interval(checkpoint_every)
@@ -140,6 +150,33 @@ def train(
         folder = output_folder(place, "", files, overwrite or same, [] if same else [resume])
     with crew(run.experiment.task, threads, scheduler, workers) as hands:
         return training.train(run, budget, folder, hands, interval)[1]
+
+
+def _train_agent(
+    kind: str, task: str, preset: str | None, minutes: float | None, iterations: int | None, seed: int | None,
+    resume: Path | None, out: Path | None, settings: list[str] | None, checkpoint_every: int | None,
+    task_changed: bool, overwrite: bool, meaningless: list[str],
+) -> int:  # fmt: skip
+    """`train` of an agent in place of a spiking network."""
+    from lsnn.errors import InputError
+    from lsnn.files.folders import output_folder
+    from runs.training import agents as of_agents
+    from runs.training import train as training
+
+    if meaningless:
+        raise InputError(f"{', '.join(meaningless)}: no meaning with --agent, which learns on one thread here")
+    budget, interval = training.budget_of(minutes, iterations, 10.0), training.checked_interval(checkpoint_every)
+    checked_seed, files = _checked_seed(seed), (training.CHECKPOINT, of_agents.AGENT)
+    if resume is None:
+        run = of_agents.fresh_run(task, kind, preset, checked_seed, settings or [], command_line())
+        name = f"{run.experiment.task.name}-{kind}-seed{checked_seed}"
+        folder = output_folder(out, name, files, overwrite)
+    else:
+        run = of_agents.resumed_run(resume, task, kind, preset, seed, settings or [], command_line(), task_changed)
+        place = resume.parent if out is None else out
+        same = not settings and (place / training.CHECKPOINT).resolve() == resume.resolve()
+        folder = output_folder(place, "", files, overwrite or same, [] if same else [resume])
+    return training.carried_out(of_agents.AgentTraining(run, folder), budget, interval)[1]
 
 
 @main.command()
@@ -183,6 +220,10 @@ def test(
         Path | None, typer.Option(help="The file NAME.py that defines the network's task, where it has one of its own.")
     ] = None,
     task_changed: TaskChanged = False,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(help="An agent file (lsnn train --agent) to test on the same episodes; repeatable."),
+    ] = None,
     record: Annotated[
         str,
         typer.Option("--record", "--spikes", help="Episodes that keep paths, actions, spikes: all, or how many."),
@@ -201,8 +242,13 @@ def test(
     recorded = recorded_episodes(record)
     file, experiment = open_network(network, task, task_changed)
     names = chosen_conditions(condition or [], experiment.task)
-    output_file(out, overwrite, [network, *([task] if task else [])])
-    run_test(out, file, experiment, names, checked_seed, command_line(), episodes, recorded, threads, overwrite)
+    output_file(out, overwrite, [network, *([task] if task else []), *(beside or [])])
+    agents: list[Any] = []
+    if beside:
+        from runs.testing.agents import opened
+
+        agents = opened(beside, experiment.task, task, task_changed)
+    run_test(out, file, experiment, names, checked_seed, command_line(), episodes, recorded, threads, overwrite, agents)
     print_headline(out)
 
 

@@ -198,6 +198,6 @@ def check_fit(path: Any, file: NetworkFile, experiment: Experiment) -> None:
             raise InputError(f"{path}: a network for {task.name} must have {what} {wanted}, got {found}")
 
 
-def changed_sections(old: Experiment, new: Experiment) -> list[str]:
+def changed_sections(old: Any, new: Any) -> list[str]:
     """Names of the sections in which two experiments differ."""
     return [item.name for item in fields(old) if getattr(old, item.name) != getattr(new, item.name)]

@@ -5,7 +5,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 CLONE = Path(__file__).parents[1]
-PACKAGES = ("lsnn", "tasks", "runs", "analysis")
+PACKAGES = ("lsnn", "tasks", "agents", "runs", "analysis")
 
 
 def modules_of(package):

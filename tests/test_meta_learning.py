@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from lsnn.errors import InputError
-from lsnn.learning.calls import Rolled
 from lsnn.learning.descent import rewired
 from lsnn.meta import MetaLearner, new_network
 from lsnn.seeds import VALIDATION_BRANCH, episode_keys

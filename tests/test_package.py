@@ -21,7 +21,8 @@ CLONE = Path(__file__).parents[1]
 MAY_IMPORT = {
     "lsnn": {"lsnn"},
     "tasks": {"tasks", "lsnn"},
-    "runs": {"runs", "tasks", "lsnn", "analysis"},
+    "agents": {"agents", "tasks", "lsnn"},
+    "runs": {"runs", "agents", "tasks", "lsnn", "analysis"},
     "analysis": {"analysis", "lsnn"},
 }
 # What analysis takes of lsnn: open_result and what it opens, checks of further items, the register of seeds, how files
@@ -118,7 +119,8 @@ def test_imports_are_declared():
     used = {DISTRIBUTIONS.get(name, name) for _, _, imports in modules() for name in imports - known}
     optional = project()["optional-dependencies"]
     needed = used - set(bounds(project()["dependencies"]))
-    optionally = bounds(sum((optional[name] for name in ("cluster", "nwb", "movie", "torch", "jax")), []))
+    extras = ("agents", "cluster", "nwb", "movie", "torch", "jax")
+    optionally = bounds(sum((optional[name] for name in extras), []))
     assert set(bounds(optional["cluster"])) <= needed <= set(optionally)
 
 
@@ -127,6 +129,14 @@ def test_dask_is_imported_by_who_uses_a_cluster_alone():
     assert named == {"runs/training/crew.py"}  # lsnn/workers/cluster.py is given a client
     loading = "import sys, runs.training.train, runs.training.crew; "
     loaded = loading + "print([m for m in ('distributed', 'dask') if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", loaded], cwd=CLONE, text=True).strip() == "[]"
+
+
+def test_jax_is_imported_by_who_asks_for_an_agent_alone():
+    libraries = {"jax", "equinox", "optax"}
+    assert {package for package, _, imports in modules() if imports & {"equinox", "optax"}} == {"agents"}
+    loading = "import sys, lsnn, tasks.environment, runs.cli, runs.testing.run, runs.training.train, agents.config; "
+    loaded = loading + f"print(sorted({libraries} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", loaded], cwd=CLONE, text=True).strip() == "[]"
 
 

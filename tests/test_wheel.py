@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 CLONE = Path(__file__).parents[1]
-PACKAGES = ("analysis", "lsnn", "runs", "tasks")
+PACKAGES = ("agents", "analysis", "lsnn", "runs", "tasks")
 
 
 def in_packages() -> set[str]:

@@ -72,11 +72,12 @@ def read_learner(file: h5py.File, network: Network, order: np.ndarray, seed: int
     optimizer = group_of(file, "optimizer")
     _read_exact(optimizer, network, order)
     state = read_loop(file, seed)
-    moments = ("first", "second") if state.adam_step else ()
-    arrays = {name: _read_moments(optimizer, name, network, order) for name in moments}
+    if state.adam_step:
+        first, second = (_read_moments(optimizer, name, network, order) for name in ("first", "second"))
+        state = state._replace(first=first, second=second)
     average = _read_learnt(group_of(optimizer, "average"), network, order, ("theta", "readout", "bias"))
     require_checksum(file)
-    return state._replace(**arrays, average=average)
+    return state._replace(average=average)
 
 
 def require_checksum(file: h5py.File) -> None:

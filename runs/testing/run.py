@@ -40,6 +40,7 @@ def recorded_episodes(text: str) -> int:
 def run_test(
     path: Path, file: NetworkFile, experiment: Experiment, names: Sequence[str], seed: int, command: str,
     episodes: int | None = None, recorded: int = RECORDED, threads: int = 2, overwrite: bool = True,
+    beside: Sequence[Any] = (),
 ) -> None:  # fmt: skip
     """Test a network under the named conditions, and every baseline, on the same episodes; writes a result file.
 
@@ -47,6 +48,7 @@ def run_test(
         episodes: how many; None = as many as the family's test has.
         recorded: of how many episodes positions, actions, spikes and so on are kept; the episodes at RANKS of the
             frozen network's score come on top, so that a page may show a middling one. 0 = of none.
+        beside: agents that are tested as well (`runs.testing.agents.Beside`).
 
     Raises:
         InputError: no place for the file, or it exists (unless `overwrite`). StoreError: it could not be written.
@@ -55,20 +57,27 @@ def run_test(
     session = Session(file, experiment, keys, min(recorded, len(keys)), Threads(threads))
     load_compiled(experiment, file.network)
     with store.write_atomically(path, overwrite) as result, meter() as shown:
-        put_header(result, session, names, seed, command)
+        put_header(result, session, names, seed, command, beside)
         shared = run_networks(session, result, names, shown)
+        if beside:
+            shown.show(1.0, "agents")
+            run_beside(session, result, shared, beside)
         shown.show(1.0, "baselines")
         run_baselines(session, result, shared)
 
 
-def put_header(result: h5py.File, session: Session, names: Sequence[str], seed: int, command: str, **more: Any) -> None:
+def put_header(
+    result: h5py.File, session: Session, names: Sequence[str], seed: int, command: str, beside: Sequence[Any] = (),
+    **more: Any,
+) -> None:  # fmt: skip
     """Root attributes, the network's neurons and its history."""
     file, experiment = session.file, session.experiment
     variants = family_of(experiment.task).variants_of(experiment.task)
     result.attrs.update(store.provenance("result", experiment.as_mapping(), seed, command))
     result.attrs.update(
         frozen_sha256=network_sha256(file.network), network_command=file.command, network_seed=file.seed,
-        family=json.dumps(describe_family(experiment.task)), conditions=json.dumps(described(experiment.task, names)),
+        family=json.dumps(describe_family(experiment.task)),
+        conditions=json.dumps(described(experiment.task, names, beside)),
         variants=json.dumps([[name, variant.label] for name, variant in variants.items()]), **more,
     )  # fmt: skip
     if (stored := changed_from(file, experiment)) is not None:
@@ -78,12 +87,18 @@ def put_header(result: h5py.File, session: Session, names: Sequence[str], seed: 
         put_history(result, file.history)
 
 
-def described(task: Any, names: Sequence[str]) -> list[list[str]]:
-    """Name, label and role of the conditions and of all baselines."""
+def described(task: Any, names: Sequence[str], beside: Sequence[Any] = ()) -> list[list[str]]:
+    """Name, label and role of the conditions, of agents beside them, and of all baselines."""
     family = task.family
     networks = [[name, NETWORKS[name].label, NETWORKS[name].role] for name in names]
     roles, baselines = {"the latent": "oracle"}, family.baselines_of(task)
-    return networks + [[name, one.label, roles.get(one.knows, "baseline")] for name, one in baselines.items()]
+    scripted = [[name, one.label, roles.get(one.knows, "baseline")] for name, one in baselines.items()]
+    if not beside:
+        return networks + scripted
+    from runs.testing.agents import described_beside  # needs JAX
+
+    agents, held = described_beside(task, beside)
+    return [*networks, *agents, *scripted, *held]
 
 
 def variants_of(session: Session, group: h5py.Group) -> Iterator[tuple[str, Session, h5py.Group]]:
@@ -159,3 +174,16 @@ def run_baselines(session: Session, result: h5py.File, shared: Mapping[str, Shar
             played = family_of(other.task).play(name, other.task, session.keys, practice)
             alike = shared.get(variant, Shared(np.arange(session.recorded)))
             put_played(group, other.task, session.keys, played, alike.latent, alike.recorded)
+
+
+def run_beside(session: Session, result: h5py.File, shared: Mapping[str, Shared], beside: Sequence[Any]) -> None:
+    """Agents, and baselines whose actions last as long as theirs, on the same episodes; the same ones are recorded."""
+    from runs.testing.agents import described_beside, played_beside, put_facts  # needs JAX
+
+    agents, held = described_beside(session.task, beside)
+    for name, _, _ in (*agents, *held):
+        for variant, other, group in variants_of(session, result.create_group(name)):
+            played = played_beside(beside, other.task, session.keys, name)
+            alike = shared.get(variant, Shared(np.arange(session.recorded)))
+            put_played(group, other.task, session.keys, played, alike.latent, alike.recorded)
+    put_facts(result, beside)

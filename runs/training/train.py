@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -153,17 +153,17 @@ def history_table(rows: Sequence[Row]) -> np.ndarray | None:
     return table
 
 
-class Training:
-    """Meta-training in progress, and the files it leaves in a folder."""
+class Trained:
+    """Meta-training in progress, whoever learns, and the files it leaves in a folder."""
 
-    def __init__(self, run: Run, folder: Path, threads: int | Threads | Cluster):
-        self.run, self.folder, self.rows = run, folder, list(run.history)
+    learner: Any  # an OuterLoop
+    final = NETWORK  # the file at the end
+    options = ""  # of the command, which a resumed run must have as well
+
+    def __init__(self, task: Task, folder: Path, history: Sequence[Row]) -> None:
+        self.folder, self.rows = folder, list(history)
         self.held: int | None = None  # descriptor of the folder
-        experiment = run.experiment
-        self.learner = MetaLearner(experiment.task, run.network, experiment.learning, run.seed, threads)
-        self.whole = family_of(experiment.task).whole
-        if run.state is not None:
-            self.learner.restore(run.state)
+        self.whole = family_of(task).whole
         self.start_clock()
 
     def start_clock(self) -> None:
@@ -190,10 +190,47 @@ class Training:
         """One iteration, with a test on the whole task every so often; its row of the history."""
         row = self.learner.step()
         if self.learner.iteration % VALIDATE_EVERY == 0:
-            row |= {f"{self.whole}_{name}": value for name, value in validate(self.learner).items()}
+            row |= {f"{self.whole}_{name}": value for name, value in self.validated().items()}
         row["minutes"] = self.minutes
         self.rows.append(row)
         return row
+
+    def begin(self, budget: Budget) -> None:
+        """Once, before the first iteration: compile, say what the run will need."""
+
+    def validated(self) -> Row:
+        """Measures on worlds kept for this, the task in its full difficulty."""
+        raise NotImplementedError
+
+    def save(self, name: str, state: LearnerState | None = None) -> Path:
+        """Write the average or, with its learner's state, the present weights."""
+        raise NotImplementedError
+
+    def checkpoint(self) -> Path:
+        """Write all that is needed to go on."""
+        return self.save(CHECKPOINT, self.learner.state())
+
+
+class Training(Trained):
+    """Meta-training of a spiking network."""
+
+    learner: MetaLearner
+
+    def __init__(self, run: Run, folder: Path, threads: int | Threads | Cluster) -> None:
+        self.run, experiment = run, run.experiment
+        self.learner = MetaLearner(experiment.task, run.network, experiment.learning, run.seed, threads)
+        if run.state is not None:
+            self.learner.restore(run.state)
+        super().__init__(experiment.task, folder, run.history)
+
+    def begin(self, budget: Budget) -> None:
+        """Load the compiled code, say the forecast."""
+        load_compiled(self.run.experiment, self.run.network)
+        _say_forecast(self, budget)
+
+    def validated(self) -> Row:
+        """See `validate`."""
+        return validate(self.learner)
 
     def save(self, name: str, state: LearnerState | None = None) -> Path:
         """Write the averaged network or, with its learner's state, the present one."""
@@ -209,10 +246,6 @@ class Training:
             self.held,
         )
         return path
-
-    def checkpoint(self) -> Path:
-        """Write all that is needed to go on."""
-        return self.save(CHECKPOINT, self.learner.state())
 
 
 def practice_of(seed: int) -> Callable[[int], np.ndarray]:
@@ -239,7 +272,8 @@ def progress_line(task: Task, rows: Sequence[Row], best: float | None, budget: B
     score = columns[0]
     parts = [f"iteration {len(rows)}"]
     parts += [f"{column.label} {row[column.name]:{column.format}}" for column in columns]
-    parts += [f"{row['rate_hz']:.0f} Hz", f"level {row['level']:.2f}"]
+    parts += [f"{row['rate_hz']:.0f} Hz"] if "rate_hz" in row else []
+    parts += [f"level {row['level']:.2f}"]
     name = f"{family.whole}_{score.name}"
     tested = next((past[name] for past in reversed(rows) if math.isfinite(past.get(name, math.nan))), None)
     if tested is not None:
@@ -277,18 +311,21 @@ def train(
     Returns:
         the path of the network, and the number of the signal that ended the run early, or 0.
     """
-    training = Training(run, folder, threads)
+    return carried_out(Training(run, folder, threads), budget, checkpoint_every)
+
+
+def carried_out(training: Trained, budget: Budget, checkpoint_every: int | None = None) -> tuple[Path, int]:
+    """A training to the end of its budget; files and what is returned as of `train`."""
     begun = training.learner.iteration
-    with alone_in(folder) as training.held, interruption() as interrupted:
+    with alone_in(training.folder) as training.held, interruption() as interrupted:
         training.checkpoint()
-        load_compiled(run.experiment, run.network)
-        _say_forecast(training, budget)
+        training.begin(budget)
         training.start_clock()
         _iterate(training, budget, interrupted, checked_interval(checkpoint_every))
         if interrupted.signal is None:
             training.learner.require_beginning()
         training.checkpoint()
-        path = training.save(NETWORK)
+        path = training.save(training.final)
     spent = f"{training.learner.iteration} iterations, {duration(60 * training.minutes)}"
     if interrupted.signal is None:
         if training.learner.iteration == begun:
@@ -297,12 +334,12 @@ def train(
         return path, 0
     own = own_file(training.learner.task)
     task = training.learner.task.name if own is None else own.path
-    resume = f"lsnn train {task} {budget} --resume {folder / CHECKPOINT}"
+    resume = f"lsnn train {task}{training.options} {budget} --resume {training.folder / CHECKPOINT}"
     say(f"stopped by {interrupted.signal.name} after {spent}; go on with: {resume}")
     return path, int(interrupted.signal)
 
 
-def _iterate(training: Training, budget: Budget, interrupted: Interruption, checkpoint_every: int) -> None:
+def _iterate(training: Trained, budget: Budget, interrupted: Interruption, checkpoint_every: int) -> None:
     learner, best = training.learner, None
     family = family_of(learner.task)
     with meter() as shown:

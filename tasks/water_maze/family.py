@@ -76,9 +76,10 @@ def play(name: str, task: WaterMaze, keys: np.ndarray, hold_ms: int = 1) -> Play
     radius that is best, chosen in every step, on the first of the episodes."""
     circles = name in ("circling", "memory", *BLIND_TO_CUES)
     notes = {"circle_radius": _circle(task, keys[:CIRCLE_TRIED_ON].tobytes())} if circles else {}
+    circle = notes.get("circle_radius", 0.0)
     tables, kept = [], []
     for first in range(0, len(keys), AT_ONCE):
-        states, action, reward = swim(name, keys[first : first + AT_ONCE], task, *notes.values() or (0.0,), hold_ms)
+        states, action, reward = swim(name, keys[first : first + AT_ONCE], task, circle, hold_ms)
         trials = trials_table(task, states)
         trials["episode"] += first
         tables.append(trials)
@@ -128,7 +129,10 @@ FAMILY = Family(
     presets=PRESETS,
     baselines={
         name: Baseline(
-            label, knows, partial(play, name), applies=several if name in BLIND_TO_CUES else None,
+            label,
+            knows,
+            partial(play, name),
+            applies=several if name in BLIND_TO_CUES else None,
             held=partial(play, name) if name in ("memory", "oracle") else None,
         )  # fmt: skip
         for name, label, knows in BASELINES

@@ -70,7 +70,8 @@ def test_whatever_python_may_call_of_compiled_code_checks_its_arguments():
 
 def test_modules_written_for_a_network_are_called_by_those_that_check():
     calls, within = (".module.", ".passes.", "roll_out_module(", "network_module("), ("lsnn/kernels", "lsnn/equations")
-    files = [file for folder in ("lsnn", "tasks", "runs", "analysis") for file in (ROOT / folder).rglob("*.py")]
+    folders = ("lsnn", "tasks", "agents", "runs", "analysis")
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
     texts = {str(file.relative_to(ROOT)): file.read_text() for file in files}
     found = {name for name, text in texts.items() if any(call in text for call in calls)}
     assert {name for name in found if not name.startswith(within)} == CALLERS
