@@ -1,5 +1,6 @@
 """What an agent is: its kind and size, and how it learns; nothing here needs JAX."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -45,12 +46,12 @@ class AgentConfig:
         require_integer("agent.layers", self.layers, 1, MOST_LAYERS)
         require_integer("agent.heads", self.heads, 1, MOST_UNITS)
         whole = self.kind != "transformer" or self.units % self.step == 0
-        require(whole, "agent.units", f"a multiple of {self.step}, of an even number for each head", self.units)
+        require(whole, "agent.units", f"a multiple of {self.step}, for its heads and its code of positions", self.units)
 
     @property
     def step(self) -> int:
         """Numbers of units are multiples of it."""
-        return 2 * self.heads if self.kind == "transformer" else 1
+        return math.lcm(2, self.heads) if self.kind == "transformer" else 1
 
     @property
     def label(self) -> str:
@@ -89,11 +90,12 @@ def learning_of(task: Task, learning: LearningConfig) -> LearningConfig:
     """How an agent learns where a spiking network learns like this.
 
     Episodes, discounts, curriculum, schedule and exploration stay. Steps are of raw weights in place of normalised
-    ones, and values, which an agent reads out once a decision and not once a step, weigh as in PPO.
+    ones, smaller where velocities or forces are learnt by reward (larger ones lose in a step what took hundreds);
+    values, which an agent reads out once a decision and not once a step, weigh as in PPO.
     """
-    taught = task.loss != "reward"
+    rate = 1e-3 if task.action_kind == "gaussian" else 3e-3
     return replace(
-        learning, learning_rate=3e-3 if taught else 1e-3, final_learning_rate=3e-4 if taught else 1e-4,
+        learning, learning_rate=rate, final_learning_rate=0.1 * rate,
         value_weight=0.5, gradient_norm=0.5, exploded_norm=100.0, weight_decay=0.0,
     )  # fmt: skip
 

@@ -123,7 +123,7 @@ def trace_of(experiment: AgentExperiment, run: Episodes) -> Trace:
     return Trace(action, run.reward, run.acted)
 
 
-def tested(experiment: AgentExperiment, agent: Agent, keys: NDArray[np.uint64]) -> Played:
+def played_by(experiment: AgentExperiment, agent: Agent, keys: NDArray[np.uint64]) -> Played:
     """Trials and recordings of these episodes, by the mean of the policy."""
     family, tables, kept = family_of(experiment.task), [], []
     for first in range(0, len(keys), AT_ONCE):

@@ -11,7 +11,7 @@ import numpy as np
 from agents.config import AgentExperiment
 from agents.files import AgentFile, agent_sha256, load_agent
 from agents.networks import n_parameters, state_size
-from agents.playing import tested
+from agents.playing import played_by
 from lsnn.errors import InputError
 from tasks.family import Baseline, Played, family_of
 
@@ -33,7 +33,7 @@ class Beside(NamedTuple):
 
     def play(self, task: Any, keys: np.ndarray) -> Played:
         """Episodes of a task, which may be a variant of its own."""
-        return tested(replace(self.file.experiment, task=task), self.file.agent, keys)
+        return played_by(replace(self.file.experiment, task=task), self.file.agent, keys)
 
     def facts(self) -> dict[str, Any]:
         """What is kept of it in the file."""
