@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array
+from jax import Array
 
 from agents.config import AgentExperiment
 from agents.losses import Batch, batch_of, loss_of

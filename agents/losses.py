@@ -10,7 +10,7 @@ import agents.backend  # noqa: F401  # isort: skip
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jax import Array
 
 from agents.config import AgentExperiment
 from agents.networks import Agent

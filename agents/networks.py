@@ -11,7 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jax import Array
 
 from agents.config import AgentConfig, AgentExperiment
 from lsnn.learning.config import outputs_of

@@ -72,9 +72,9 @@ def _require_same_task(path: Path, experiment: AgentExperiment, task: Any) -> No
     if type(own) is not type(task):
         raise InputError(f"{path}: --beside must be an agent of {task.name}, got one of {own.name}")
     config, wanted = (vars(each) for each in (own, task))
-    for key in config.keys() - set(UNLIKE):
-        if config[key] != wanted[key]:
-            rule = f"--beside must be an agent of the network's task, with {key} {wanted[key]!r}"
+    for key in (key for key in config if key not in UNLIKE):
+        if config[key] != wanted.get(key):
+            rule = f"--beside must be an agent of the network's task, with {key} {wanted.get(key)!r}"
             raise InputError(f"{path}: {rule}, got {config[key]!r}")
     ranges = [tuple(getattr(each.encoder, end, None) for end in ("low", "high")) for each in (own, task)]
     if ranges[0] != ranges[1]:

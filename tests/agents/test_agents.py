@@ -177,7 +177,9 @@ def run_of(experiment, reward, acted=None, terminated=None):
     """Episodes with these rewards, (E, T)."""
     reward = np.asarray(reward, float)
     run = play(experiment, new_agent(experiment, 0), KEYS[: len(reward)], sampled=False)
-    flags = [np.zeros(reward.shape, bool) if given is None else np.asarray(given, bool) for given in (acted, terminated)]
+    flags = [
+        np.zeros(reward.shape, bool) if given is None else np.asarray(given, bool) for given in (acted, terminated)
+    ]
     return run._replace(reward=reward, acted=flags[0], terminated=flags[1])
 
 
@@ -302,7 +304,9 @@ def test_a_run_repeats_its_bits_and_goes_on_where_it_was_left(tmp_path):
     later = AgentLearner(file.experiment, file.agent, file.seed)
     later.restore(file.learner_state)
     assert [later.step() for _ in range(2)] == rows[2:]
-    assert same(later.agent, whole.agent) and same(later.average, whole.average) and not same(later.agent, later.average)
+    assert (
+        same(later.agent, whole.agent) and same(later.average, whole.average) and not same(later.agent, later.average)
+    )
     assert later.state().adam_step == 8
 
 
