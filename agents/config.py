@@ -11,7 +11,7 @@ from lsnn.learning.config import LearningConfig
 from lsnn.task import Task
 from lsnn.validation import require, require_integer, require_number
 from tasks import registry
-from tasks.experiment import changed, sections_of, task_mapping, task_of
+from tasks.experiment import changed, sections_of, task_of
 from tasks.family import DEFAULT_PRESET, Family, family_of
 
 KINDS = {"gru": "GRU", "lstm": "LSTM", "rate": "rate network", "transformer": "transformer"}
@@ -83,7 +83,7 @@ class AgentExperiment:
     def as_mapping(self) -> dict[str, Any]:
         """Every key of every section, as JSON holds them."""
         sections = {"agent": to_mapping(self.agent), "learning": to_mapping(self.learning)}
-        return {"task": task_mapping(self.task), **sections}
+        return {"task": family_of(self.task).mapping(self.task), **sections}
 
 
 def learning_of(task: Task, learning: LearningConfig) -> LearningConfig:

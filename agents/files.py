@@ -26,7 +26,7 @@ from lsnn.files.network_file import put_history, read_history
 from lsnn.files.rules import group_of, require
 from lsnn.meta import LearnerState
 from tasks import registry
-from tasks.experiment import task_mapping
+from tasks.family import family_of
 
 ARRAYS = ("first", "second", "average")
 
@@ -107,7 +107,7 @@ def load_agent(path: Path, task: str | Path | None = None, task_changed: bool = 
         command, history = store.read_attribute(file, "command", str), read_history(file)
         state = _read_state(file, named(like), seed, history) if "optimizer" in file else None
     stored = str(config["task"].get("sha256", ""))
-    if stored and stored != task_mapping(experiment.task).get("sha256") and not task_changed:
+    if stored and stored != family_of(experiment.task).mapping(experiment.task).get("sha256") and not task_changed:
         rule = "must have the dynamics, parameters and encoder that the agent was meta-trained with"
         raise InputError(f"{path}: --task {task}: {rule}, has others; --task-changed goes on")
     return AgentFile(experiment, agent, seed, command, checksum, history, state, stored)
