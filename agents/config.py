@@ -11,7 +11,7 @@ from lsnn.learning.config import LearningConfig
 from lsnn.task import Task
 from lsnn.validation import require, require_integer, require_number
 from tasks import registry
-from tasks.experiment import changed, sections_of, task_of
+from tasks.experiment import advising_of, changed, sections_of, task_of
 from tasks.family import DEFAULT_PRESET, Family, family_of
 
 KINDS = {"gru": "GRU", "lstm": "LSTM", "rate": "rate network", "transformer": "transformer"}
@@ -126,4 +126,6 @@ def experiment_of(config: Mapping[str, Any], family: Family | None = None) -> Ag
 
 def overridden(experiment: AgentExperiment, settings: Iterable[str]) -> AgentExperiment:
     """The experiment with some keys changed, as `tasks.experiment.overridden` has it, of the sections here."""
-    return experiment_of(changed(experiment.as_mapping(), settings, SECTIONS), family_of(experiment.task))
+    given = list(settings)
+    with advising_of(experiment.task, given):
+        return experiment_of(changed(experiment.as_mapping(), given, SECTIONS), family_of(experiment.task))
