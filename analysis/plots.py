@@ -78,7 +78,7 @@ def comparison(result: Result) -> Figure:
             _draw_bar(axes, row, of[name], found[name], measure)
         axes.set_yticks(range(len(best_last)), [of[name].label for name in best_last])
         for text, name in zip(axes.get_yticklabels(), best_last, strict=True):
-            text.set_color(of[name].colour if of[name].role in ("network", "control") else DARK)
+            text.set_color(of[name].colour if of[name].role in ("network", "agent", "control") else DARK)
             text.set_fontweight("bold" if of[name].width > 2 else "normal")
         _finish_bars(axes, title, measure, list(found.values()), 1.35 if len(shown) == 1 else 1.8)
     n = max(each.n_episodes for each in result.conditions.values())

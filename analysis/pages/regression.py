@@ -58,7 +58,7 @@ def errors(result: Result) -> Figure:
         _draw_error(axes, squared_error(each), of[name])
     axes.set(xlabel="examples seen", ylabel="mean squared error", yscale="log")
     low = np.nanmin(squared_error(result["frozen"]).mean(axis=0))
-    networks = [each for each in result.conditions.values() if each.role in ("network", "control")]
+    networks = [each for each in result.conditions.values() if each.role in ("network", "agent", "control")]
     high = max(squared_error(each).mean(axis=0).max() for each in networks)
     axes.set_ylim(max(low / 30, FLOOR), max(2 * high, FLOOR * 10))
     axes.grid(axis="y", color=PALE, linewidth=0.6)

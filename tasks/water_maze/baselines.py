@@ -65,10 +65,13 @@ def _straight_heading(key, t, state, heading):
 
 
 @njit(error_model="numpy")
-def _circle_heading(key, circle, parameters, state):
-    """Go to the circle on the shortest way, then follow it, in a sense of rotation drawn once an episode."""
+def _circle_heading(key, circle, hold, parameters, state):
+    """Go to the circle on the shortest way, then follow it, in a sense of rotation drawn once an episode.
+
+    What is chosen holds for so many steps, in which it would otherwise swim beyond the circle and back.
+    """
     radius = math.hypot(state[X], state[Y])
-    outward = min(1.0, max(-1.0, (circle - radius) / parameters[SPEED]))
+    outward = min(1.0, max(-1.0, (circle - radius) / (hold * parameters[SPEED])))
     sense = 1.0 if uniform(key, 0, BASELINE, 1) < 0.5 else -1.0
     return math.atan2(state[Y], state[X]) + sense * math.acos(outward)
 
@@ -106,7 +109,7 @@ def _looked(tried, state):
 
 
 @njit(error_model="numpy")
-def _choose(baseline, circle, key, t, heading, sought, parameters, state):
+def _choose(baseline, circle, hold, key, t, heading, sought, parameters, state):
     """Heading in radians and speed (1 = full) of a baseline at step t."""
     if sought >= 0:
         place = PLACES + 2 * sought
@@ -118,7 +121,7 @@ def _choose(baseline, circle, key, t, heading, sought, parameters, state):
         return 2.0 * math.pi * uniform(key, t, BASELINE, 0), 1.0
     if baseline == STRAIGHT_LINES:
         return _straight_heading(key, t, state, heading), 1.0
-    return _circle_heading(key, circle, parameters, state), 1.0
+    return _circle_heading(key, circle, hold, parameters, state), 1.0
 
 
 @njit(error_model="numpy")
@@ -134,7 +137,7 @@ def _swim(baseline, circle, hold, keys, parameters, task_state, action, reward):
             if t % hold == 0:
                 if baseline >= LAST_PLACE:
                     sought = _sought(baseline, last, tried, state)
-                heading, speed = _choose(baseline, circle, key, t, heading, sought, parameters, state)
+                heading, speed = _choose(baseline, circle, hold, key, t, heading, sought, parameters, state)
             action[episode, t, 0] = speed * math.cos(heading - state[ROTATION])
             action[episode, t, 1] = speed * math.sin(heading - state[ROTATION])
             reward[episode, t], acted, _ = transition(key, t, action[episode, t], parameters, state)

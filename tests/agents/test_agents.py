@@ -169,6 +169,8 @@ def test_a_baseline_may_be_held_as_long_as_an_agents_decisions():
     turns = np.flatnonzero(np.any(np.diff(held.action, axis=1) != 0, axis=(0, 2))) + 1
     assert len(turns) and np.all(turns % 8 == 0)
     np.testing.assert_array_equal(swim("memory", KEYS, MAZE).action, swim("memory", KEYS, MAZE, hold_ms=1).action)
+    visits = [(swim("memory", KEYS, WaterMaze(), 0.58, ms).reward > 0.5).sum() for ms in (1, 8)]
+    assert visits[1] > 0.6 * visits[0]  # it circles at its radius, and does not swim to and fro
     with pytest.raises(InputError, match="hold_ms"):
         swim("oracle", KEYS, MAZE, hold_ms=0)
 
