@@ -45,6 +45,12 @@ def _stepped(agent: Agent, gradient: Agent, state: Any, optimiser: Any, rate: Ar
     return eqx.tree_at(lambda a: a.log_std, agent, jnp.maximum(agent.log_std, least)), state
 
 
+@eqx.filter_jit
+def _followed(average: Agent, agent: Agent, rate: Array) -> Agent:
+    """The running average, moved towards the present weights."""
+    return jax.tree.map(lambda kept, new: kept + rate * (new - kept) if eqx.is_array(kept) else kept, average, agent)
+
+
 class AgentLearner(OuterLoop):
     """Meta-trains an agent on a task, an iteration at a time."""
 
@@ -100,10 +106,7 @@ class AgentLearner(OuterLoop):
                 break
         self.watch = guards.followed(self.watch, signs, fault)
         row |= {"gradient_norm": signs.gradient_norm, **guards.counted(fault)}
-        rate = self.average_rate()
-        self.average = jax.tree.map(
-            lambda kept, new: kept + rate * (new - kept) if eqx.is_array(kept) else kept, self.average, self.agent
-        )
+        self.average = _followed(self.average, self.agent, jnp.asarray(self.average_rate(), jnp.float32))
         if np.isfinite(row["return"]):
             self._advance_curriculum(self.counted_return(row["return"], float(run.acted.mean())))
         self.iteration += 1

@@ -241,7 +241,10 @@ def made(experiment: AgentExperiment, key: Array) -> Agent:
 def new_agent(experiment: AgentExperiment, seed: int) -> Agent:
     """An agent with the random weights of a seed."""
     words = np.random.SeedSequence(seed, spawn_key=(NETWORK_BRANCH,)).generate_state(2, np.uint32)
-    return made(experiment, jax.random.wrap_key_data(jnp.asarray(words), impl="threefry2x32"))
+    return _made_at_once(experiment, jax.random.wrap_key_data(jnp.asarray(words), impl="threefry2x32"))
+
+
+_made_at_once = eqx.filter_jit(made)  # many small draws, compiled together
 
 
 def named(agent: Any) -> dict[str, np.ndarray]:
