@@ -159,7 +159,7 @@ def test_a_test_has_the_trials_of_all_episodes():
     assert set(played.trials["episode"]) == set(range(100))
     late = played.trials[played.trials["episode"] >= 70]
     np.testing.assert_array_equal(late["episode"] - 70, again.trials["episode"])
-    for name in ("trial", "start_ms", "end_ms", "right"):
+    for name in ("trial", "start_ms", "end_ms", "correct"):
         np.testing.assert_array_equal(late[name], again.trials[name])
 
 
