@@ -6,10 +6,10 @@ import pytest
 from tests.circuits import taken
 from tests.comparing import assert_close
 
-SHORT = ("conductance_based", "pulses", "generators", "timed_arrays")
+SHORT = ("pulses", "generators")
 REST = (
-    "current_based", "adaptive_exponential", "izhikevich", "hodgkin_huxley", "nmda", "adapting", "synfire_chain",
-    "heterogeneous",
+    "current_based", "conductance_based", "adaptive_exponential", "izhikevich", "hodgkin_huxley", "nmda", "adapting",
+    "synfire_chain", "heterogeneous", "timed_arrays",
 )  # fmt: skip
 NEAR = 1e-9  # of the threshold, in units of the way to it: there the last bit may decide
 
