@@ -162,7 +162,10 @@ def kinds_figure(result: Result) -> Figure:
     _draw_exchanges(right, kinds, colours)
     left.legend(loc="lower left", fontsize=9, framealpha=0.8, frameon=True, edgecolor="none")
     told = next(iter(kinds.values()))[0].told
-    n = f"{2 * told.pairs} animals in {told.pairs} pairs a network · thin: a network, thick: mean of a kind, bars: all animals of a kind"
+    n = (
+        f"{2 * told.pairs} animals in {told.pairs} pairs a network · thin: a network, thick: mean of a kind, "
+        "bars: all animals of a kind"
+    )
     made, named = (
         result.provenance,
         ", ".join(f"{origin.name} (seed {origin.seed})" for origin in result.provenance.networks),
