@@ -163,9 +163,7 @@ class LaidOut:
 
     # Values
 
-    def _values(
-        self, p: Population, given: Mapping[str, Any], what: str, generator: np.random.Generator
-    ) -> Values:
+    def _values(self, p: Population, given: Mapping[str, Any], what: str, generator: np.random.Generator) -> Values:
         """Parameters or starts of a population in SI units, (size,) each."""
         host = self.host(p.name)
         equations = equations_of(p)

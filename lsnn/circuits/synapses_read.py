@@ -82,8 +82,10 @@ def projections_of(synapses: Synapses, around: Mapping[str, Any], dt: float) -> 
             ends = source_of(synapses.source).name, source_of(synapses.target).name
             found.append(
                 Projection(
-                    *ends, _target_of(synapses, variable, line),
-                    pairs=(pre.astype(np.int64), post.astype(np.int64)), delay=quantity(steps * dt, second.dim),
+                    *ends,
+                    _target_of(synapses, variable, line),
+                    pairs=(pre.astype(np.int64), post.astype(np.int64)),
+                    delay=quantity(steps * dt, second.dim),
                     weight=_weight(synapses, variable, op, expression, line, around, (pre, post)),
                     name=f"{name}_{i + 1}" if i else name,
                 )  # fmt: skip

@@ -187,9 +187,7 @@ def graph(made: Circuit, learnt: dict, x: np.ndarray, drive: np.ndarray, d_y: np
         return (states, arrived, closed, refractory, history, r), (loss + (c_t * (r + learnt["bias"])).sum(), spikes)
 
     zeros = {name: jnp.zeros((episodes, SIZE)) for name in names}
-    starts = {
-        name: {v: zeros[name] + learnt["initial"][name].get(v, 0.0) for v in VARIABLES[name]} for name in names
-    }
+    starts = {name: {v: zeros[name] + learnt["initial"][name].get(v, 0.0) for v in VARIABLES[name]} for name in names}
     arrived = {name: {port: zeros[name] for port in MODELS[name].ports if port == "I"} for name in names}
     history = {name: jnp.zeros((depth, episodes, n)) for name, n in {"x": N_IN, **dict.fromkeys(names, SIZE)}.items()}
     closed = {name: zeros[name] > 0 for name in names}
