@@ -22,6 +22,7 @@ TESTS = {  # all that reaches compiled code, in parts
     "models": ("tests/equations/test_generated.py", "tests/equations/test_gradients.py", "tests/test_brian.py"),
     "arrays": ("tests/arrays", "tests/simulation"),
     "attacks": ("tests/attacks",),
+    "circuits": ("tests/circuits",),
 }  # fmt: skip
 FORWARD = "lsnn/kernels/forward.py"
 PLANTED = {  # file, text and what is put in its place: each reaches beyond an array
