@@ -1,4 +1,4 @@
-"""One visit, then dark, in several kinds of networks: which of them keep the place, for how long, and in what?
+"""One visit, then dark: which kinds of networks keep the place, for how long, and in what part of their state.
 
 Any number of networks of the water maze can be given, of one platform and one radius. Each goes through the
 experiment `one_visit` of `lsnn study`, on the same mazes: after one visit of 20 ms an animal is in the dark for 0 to

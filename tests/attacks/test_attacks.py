@@ -25,7 +25,8 @@ SAFE = {  # compiled functions that use no array, or bound every index by its le
     "tasks.water_maze.dynamics": {"platform_of_trial", "cue_of"},
     "tasks.encoders.spikes": {"as_index", "spike_line", "spike_alike", "spike_anyhow"},
 }
-CALLERS = {"lsnn/blocks.py", "lsnn/gym_blocks.py", "lsnn/brian.py", "lsnn/arrays/blocks.py"}
+CALLERS = {"lsnn/blocks.py", "lsnn/gym_blocks.py", "lsnn/brian.py", "lsnn/arrays/blocks.py", "lsnn/circuits/running.py"}
+OF_EXTRAS = {"lsnn.bridges.pytorch"}  # cannot be imported where its extra is not installed
 
 
 def attacked(group: str) -> tuple[int, list[str], str]:
@@ -56,7 +57,7 @@ def compiled_functions(package: ModuleType) -> dict[str, set[str]]:
     """By module, the public compiled functions that Python can call without a check; not of the kernels."""
     found: dict[str, set[str]] = {}
     for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if not info.name.startswith("lsnn.kernels"):
+        if not info.name.startswith("lsnn.kernels") and info.name not in OF_EXTRAS:
             for name, value in vars(importlib.import_module(info.name)).items():
                 own = isinstance(value, Dispatcher) and value.py_func.__module__ == info.name
                 if own and not name.startswith("_"):
