@@ -156,6 +156,9 @@ def dataset_shape(group: h5py.Group, name: str) -> tuple[int, ...]:
     return tuple(getattr(group[name], "shape", None) or ())
 
 
+MOST_MS = 1e9  # of a part of an episode
+
+
 def is_older(group: h5py.Group) -> bool:
     """Whether the trials of a condition stand in data sets of schema 2."""
     return any(holds(group, name) for name in ("choice", "prediction", "recalls"))
@@ -182,18 +185,33 @@ def _columns(shape: tuple[int, int], trial_ms: int, **columns: np.ndarray) -> di
     return clocks | {name: column.ravel() for name, column in columns.items()}
 
 
+def _setting(of: Older, name: str, otherwise: float, most: float = math.inf) -> float:
+    """A number of the task's configuration, at most so large, or what holds where the file does not say."""
+    found = of.about.task.get(name, otherwise)
+    number = isinstance(found, int | float) and not isinstance(found, bool)
+    fits = number and (0 <= found <= most or found is otherwise)
+    if not fits:
+        rule = f"must be a number in 0..{most:g}"
+        raise ResultError(f"{place(of.group.file)}: attribute 'config', key task.{name}: {rule}, is {found!r:.80}")
+    return float(found)
+
+
+def _time(of: Older, name: str) -> int:
+    return int(_setting(of, name, 0, MOST_MS))
+
+
 def _bandit(of: Older) -> dict[str, np.ndarray]:
     arm = array(of.group, "choice", (of.n_episodes, None), FLAG).astype(np.int64)
     pays = array(of.group, LATENT, (of.n_episodes, 2), SHARE)
     regret = pays.max(axis=1)[:, None] - np.take_along_axis(pays, arm, axis=1)
     paid = {"paid": array(of.group, "paid", arm.shape, FLAG)} if holds(of.group, "paid") else {}
-    return _columns(arm.shape, int(of.about.task.get("trial_ms", 0)), arm=arm, **paid, regret=regret)
+    return _columns(arm.shape, _time(of, "trial_ms"), arm=arm, **paid, regret=regret)
 
 
 def _regression(of: Older) -> dict[str, np.ndarray]:
     prediction = array(of.group, "prediction", (of.n_episodes, None))
     y = array(subgroup(of.group.file, "examples"), "y", prediction.shape)
-    step = int(of.about.task.get("sample_ms", 0))
+    step = _time(of, "sample_ms")
     return _columns(prediction.shape, step, y=y, prediction=prediction, squared_error=(prediction - y) ** 2)
 
 
@@ -204,7 +222,7 @@ def _recalls(of: Older) -> dict[str, np.ndarray]:
     episode = found.pop("episode").astype(np.int64)
     begins = np.searchsorted(episode, episode)
     end_ms = found.pop("time_ms", np.zeros(len(episode))).astype(np.int64) + 1
-    start_ms = end_ms - found["delay_ms"].astype(np.int64) - 2 * int(of.about.task.get("slot_ms", 0))
+    start_ms = end_ms - found["delay_ms"].astype(np.int64) - 2 * _time(of, "slot_ms")
     clocks = {"episode": episode, "trial": np.arange(len(episode)) - begins, "start_ms": np.maximum(start_ms, 0)}
     return {**clocks, "end_ms": end_ms, **found, "wrong": ~found.pop("right").astype(bool)}
 
@@ -227,4 +245,4 @@ def _radii(of: Older) -> np.ndarray:
     """Radius of each platform; that of all, from the configuration, where the file has none."""
     if holds(of.group, "platform_radius"):
         return array(of.group, "platform_radius", (of.n_episodes,))
-    return np.full(of.n_episodes, float(of.about.task.get("platform_radius", np.nan)))
+    return np.full(of.n_episodes, _setting(of, "platform_radius", np.nan))

@@ -106,7 +106,7 @@ def todays_name(item: h5py.Group | h5py.Dataset, name: str) -> str:
 
 
 def values(source: h5py.Dataset, *selection: int | slice, rule: Rule = FINITE) -> np.ndarray:
-    """The selected part of a data set in memory.
+    """The selected part of a data set in memory, in the byte order of this machine.
 
     Raises ResultError when it is damaged, larger than LARGEST_READ_BYTES or breaks the rule.
     """
@@ -116,6 +116,7 @@ def values(source: h5py.Dataset, *selection: int | slice, rule: Rule = FINITE) -
         if math.prod([*lengths, *source.shape[len(selection) :]]) * source.dtype.itemsize > LARGEST_READ_BYTES:
             raise ResultError(f"{place(source)}: must take at most {LARGEST_READ_BYTES} bytes, has {source.shape}")
         array = np.asarray(source[selection or ...])
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)  # pandas takes no other
     check(place(source), array, rule)
     return array
 
@@ -186,6 +187,7 @@ def _columns(parent: h5py.Group, name: str) -> dict[str, np.ndarray]:
             if found.size * found.dtype.itemsize > LARGEST_READ_BYTES:
                 raise ResultError(f"{place(found)}: must take at most {LARGEST_READ_BYTES} bytes, has {found.shape}")
             rows = found[...]
+            rows = rows.astype(rows.dtype.newbyteorder("="), copy=False)
             return {todays_name(found, column): rows[column] for column in found.dtype.names}
     group, columns = subgroup(parent, name), {}
     length: tuple[int | None, ...] = (None,)

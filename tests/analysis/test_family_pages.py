@@ -1,10 +1,12 @@
 """The numbers of the pages of the other families, on result files of which every number can be worked out by hand."""
 
 import numpy as np
+import pandas
 import pytest
 
 from analysis.pages import bandit, regression, store_recall
 from lsnn.estimates import Estimate, mean_over_episodes, ratio_over_episodes
+from lsnn.files.reading import ResultError
 
 RECALL_DTYPE = np.dtype(
     [
@@ -269,6 +271,19 @@ def recalled(by_hand):
 def test_share_of_wrong_answers_is_that_of_all_recalls(recalled):
     assert recalled["frozen"].estimate("wrong")[::3] == (0.5, 3)  # 3 of 6; 1/2, 0 and 2/3 by episode
     assert recalled["state_reset"].estimate("wrong")[::3] == (0.4, 3)
+
+
+def test_numbers_of_the_other_byte_order_are_read_alike(recalled, by_hand):
+    swapped = by_hand(of_recalls(*(table.astype(table.dtype.newbyteorder(">")) for table in (FROZEN, RESET))), **RECALL)
+    pandas.testing.assert_frame_equal(swapped["frozen"].trials, recalled["frozen"].trials)
+    assert all(kind.isnative for kind in swapped["frozen"].trials.dtypes)
+
+
+@pytest.mark.parametrize("value", ["$\\frac{", None, True, -1, 2**40, [10]])
+def test_a_time_of_the_configuration_that_is_none_is_named(by_hand, value):
+    result = by_hand(of_recalls(FROZEN, RESET), **RECALL | {"slot_ms": value})
+    with pytest.raises(ResultError, match=r"attribute 'config', key task.slot_ms: must be a number in 0..1e\+09, is "):
+        _ = result["frozen"].trials
 
 
 def test_errors_by_delay_are_of_eight_bins(recalled):
