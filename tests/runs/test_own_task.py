@@ -158,6 +158,7 @@ def test_an_error_of_the_file_on_a_worker_names_file_and_line(here):
     assert done.stderr.startswith(f"lsnn: {file.resolve()}, line {line}: ") and "ValueError: not here" in done.stderr
 
 
+@pytest.mark.long
 def test_a_sweep_runs_it(here):
     Path("sweep.toml").write_text(
         f"task = {str(here)!r}\niterations = 1\nseeds = [0]\nepisodes = 8\n[fixed]\nlearning.episodes = 8\n"

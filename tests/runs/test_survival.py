@@ -126,6 +126,7 @@ def await_idle(process, seconds=0.5):
         time.sleep(seconds)
 
 
+@pytest.mark.long
 def test_one_ctrl_c_ends_a_run_with_workers_even_if_one_of_them_is_stopped(tmp_path, whole):
     """Ctrl-C reaches all processes of the terminal's foreground."""
     psutil = pytest.importorskip("psutil")

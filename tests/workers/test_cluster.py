@@ -75,6 +75,7 @@ def test_two_threads(alone):
     assert_same(trained(Threads(2)), alone)
 
 
+@pytest.mark.long
 def test_four_workers(crew, alone):
     assert_same(trained(crew), alone)
     assert len(set(crew.homes.values())) == 4 and crew.lost == 0
