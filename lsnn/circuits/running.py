@@ -1,6 +1,7 @@
 """A circuit on arrays: eight samples side by side, forwards and backwards, in parts of time that fit into memory."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,7 +56,6 @@ class Run:
         self.circuit, self.drive, self.samples, self.steps, self.dt = circuit, drive, samples, steps, circuit.dt
         self.dtype = precision_of(dtype)
         self._weights = circuit.weights(self.dtype)
-        self._module = network_module(circuit.models)
         self._starts: list[list[State]] = []
         self._keeps, self._names = gradient, tuple(names)
         self._bits = np.zeros((len(eights(samples)), steps, circuit.n_neurons), np.uint8)
@@ -71,6 +71,10 @@ class Run:
         )
         for part, chosen in enumerate(eights(samples)):
             self._forward(part, chosen)
+
+    @property
+    def _module(self) -> ModuleType:  # not kept, so that a run can be pickled
+        return network_module(self.circuit.models)
 
     def _parts(self) -> Iterator[tuple[int, int]]:
         return zip(self._ends[:-1], self._ends[1:], strict=True)

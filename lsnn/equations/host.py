@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import FunctionType, ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,10 @@ class HostModel:
 
     model: NeuronModel
     module: ModuleType
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled and copied by its equations: a generated module is made anew where it is not there."""
+        return host_model, (self.model,)
 
     def _own(self, name: str):
         return getattr(self.module, f"{name}_{self.model.name}")
