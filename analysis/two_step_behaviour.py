@@ -162,7 +162,7 @@ def behaviour_figure(result: Result) -> Figure:
 
 
 def _shown(groups: list[h5py.Group]) -> list[tuple[str, h5py.Group, float, str | None]]:
-    """Player, group, place beside the middle and label of all that is drawn."""
+    """Learner, group, place beside the middle and label of all that is drawn."""
     beside = np.linspace(-0.08, 0.08, len(groups)) if len(groups) > 1 else [0.0]
     own = [(NETWORK, group, float(at), None if n else LABELS[NETWORK]) for n, (group, at) in
            enumerate(zip(groups, beside, strict=True))]  # fmt: skip

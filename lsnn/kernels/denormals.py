@@ -1,4 +1,4 @@
-"""Numbers too small for full precision (denormals) become zero while a kernel runs, as they cost a hundred times more.
+"""Numbers too small for full precision (denormals) become zero while a kernel runs, as processors are slow with them.
 
 An adjoint that decays through a second of silence falls below 1e-38, and the backward pass then spends most of its time
 on numbers that change nothing. The processor's mode is set for the thread, and put back when the kernel is done.

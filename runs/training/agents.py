@@ -16,11 +16,11 @@ from lsnn.meta import LearnerState
 from lsnn.progress import say
 from lsnn.seeds import VALIDATION_BRANCH, episode_keys
 from runs.training.train import (
-    CHECKPOINT,
     VALIDATION_EPISODES,
     Budget,
     Row,
     Trained,
+    check_resumed,
     history_rows,
     history_table,
 )
@@ -63,16 +63,9 @@ def resumed_run(
     """
     file = load_agent(path, task, task_changed)
     stored = file.experiment
-    if file.learner_state is None:
-        raise InputError(f"{path}: must be a checkpoint ({CHECKPOINT}), got an agent without the state of its learning")
-    if stored.task.name != task and not registry.is_file(task):
-        raise InputError(f"{path}: must be of task {task}, got {stored.task.name}")
+    check_resumed(path, "an agent", file, stored, task, preset, seed)
     if stored.agent.kind != kind:
         raise InputError(f"{path}: must be of --agent {kind}, got {stored.agent.kind}")
-    if preset is not None:
-        raise InputError(f"--preset must not be given with --resume, whose file has its configuration; got {preset!r}")
-    if seed not in (None, file.seed):
-        raise InputError(f"--seed must be that of {path}, {file.seed}, got {seed}")
     experiment = overridden(stored, settings)
     if "agent" in changed_sections(stored, experiment):
         raise InputError("--set agent.* must not change an agent that is resumed")

@@ -90,6 +90,20 @@ def fresh_run(experiment: Experiment, seed: int, command: str) -> Run:
     return Run(experiment, seed, command, network, [], None)
 
 
+def check_resumed(
+    path: Path, what: str, file: Any, stored: Any, task: str, preset: str | None, seed: int | None
+) -> None:  # fmt: skip
+    """InputError unless the file of `what` is a checkpoint, and task, preset and seed are those of its run."""
+    if file.learner_state is None:
+        raise InputError(f"{path}: must be a checkpoint ({CHECKPOINT}), got {what} without the state of its learning")
+    if stored.task.name != task and not registry.is_file(task):
+        raise InputError(f"{path}: must be of task {task}, got {stored.task.name}")
+    if preset is not None:
+        raise InputError(f"--preset must not be given with --resume, whose file has its configuration; got {preset!r}")
+    if seed not in (None, file.seed):
+        raise InputError(f"--seed must be that of {path}, {file.seed}, got {seed}")
+
+
 def resumed_run(
     path: Path, task: str, preset: str | None, seed: int | None, settings: Sequence[str], command: str,
     task_changed: bool = False,
@@ -103,16 +117,7 @@ def resumed_run(
         InputError: no checkpoint, another task, preset or seed, or settings that need another network.
     """
     file, stored = open_network(path, task, task_changed)
-    if file.learner_state is None:
-        raise InputError(
-            f"{path}: must be a checkpoint ({CHECKPOINT}), got a network without the state of its learning"
-        )
-    if stored.task.name != task and not registry.is_file(task):
-        raise InputError(f"{path}: must be of task {task}, got {stored.task.name}")
-    if preset is not None:
-        raise InputError(f"--preset must not be given with --resume, whose file has its configuration; got {preset!r}")
-    if seed not in (None, file.seed):
-        raise InputError(f"--seed must be that of {path}, {file.seed}, got {seed}")
+    check_resumed(path, "a network", file, stored, task, preset, seed)
     experiment = overridden(stored, settings)
     if "network" in changed_sections(stored, experiment):
         raise InputError("--set network.* must not change a network that is resumed")

@@ -8,11 +8,7 @@ import pytest
 import lsnn
 from lsnn.errors import InputError
 from tests.arrays import witness
-
-CELLS, STEPS, SAMPLES = 6, 14, 9
-SETTINGS = {"n_excitatory": 8, "n_adaptive": 4, "n_inhibitory": 3, "dale": True, "connectivity": 0.6, "d_max_ms": 3,
-            "input_gain": 4.0, "tau_out_ms": 10.0, "beta": 0.02, "tau_a_ms": 30.0,
-            "learnt": "tau_m, beta, tau_out"}  # fmt: skip
+from tests.arrays.small import CELLS, SAMPLES, SETTINGS, STEPS
 
 
 @pytest.fixture(scope="module")

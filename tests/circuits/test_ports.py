@@ -83,4 +83,5 @@ def test_gradient_of_parameters_and_starts(kind, population, case, ours, theirs)
 
 def test_gradient_of_the_readout(ours, theirs):
     for name in ("readout_weight", "bias", "tau"):
+        assert np.abs(getattr(ours[1], name)).max() > 0
         compare(getattr(ours[1], name), np.asarray(theirs[1][name]), 1.0, name)

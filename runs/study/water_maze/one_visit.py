@@ -5,7 +5,7 @@ After the dark both animals of a pair are released at one place and swim without
 do they reach first? Dark is counted in all, from the end of the time on the platform.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -45,6 +45,7 @@ ON_PLATFORM_MS, SEARCHED_MS, WATCHED_MS = 20, 1500, 400
 ANIMALS_PER_EPISODE = 4
 WAY_POINTS = 1001  # of a straight way
 NOT_RUN = -1
+Parts = Sequence[np.ndarray]  # of an array, a block each
 _PARTNER, _THIRD = np.arange(LANES) ^ 1, np.arange(LANES) ^ 2
 
 
@@ -109,21 +110,30 @@ def one_visit(
 
     kept = run_blocks(subject, keys, task, _to_the_end_of_the_visit(subject, moments, end), keep)
     reached, platform, rates, straight, search, shortest = zip(*kept, strict=True)
-    items = {
+    items = _items(dark_ms, reached, rates, straight, search, shortest)
+    items |= {
+        "found": Item(found != NEVER, "1", "(animal,): whether it found its platform in time"),
+        "apart": apart(np.concatenate(platform), subject),
+    }
+    attributes = {"changes": list(changes), "kept": kept_variables(subject.network), "watched_ms": watched_ms}
+    return Findings(items, {}, attributes | {"on_platform_ms": ON_PLATFORM_MS, "searched_ms": searched_ms})
+
+
+def _items(
+    dark_ms: tuple[int, ...], reached: Parts, rates: Parts, straight: Parts, search: Parts, shortest: Parts
+) -> dict[str, Item]:
+    """Data sets of what was measured in each block."""
+    return {
         "dark_ms": Item(np.array(dark_ms), "ms", "without any input, from the end of the time on the platform"),
         "reached": Item(np.concatenate(reached, axis=2).astype(np.int8), "1",
                         "(dark, change, animal): platform reached first: 0 own, 1 the other's, 2 neither; -1 not run"),
         "rate_hz": Item(np.mean(rates, axis=0), "Hz", "(dark,): mean rate since the dark before it, of all neurons"),
-        "found": Item(found != NEVER, "1", "(animal,): whether it found its platform in time"),
-        "apart": apart(np.concatenate(platform), subject),
         "straight": Item(np.concatenate(straight).astype(np.int8), "1",
                          "(animal,): platform that a straight way from the release to its own reaches first, as above"),
         "search_ms": Item(np.concatenate(search, axis=1), "ms", "(dark, animal): from release to the own platform, "
                           "states as they are; NaN: not while it was watched"),
         "shortest_ms": Item(np.concatenate(shortest), "ms", "(animal,): the same, straight and at the greatest speed"),
     }  # fmt: skip
-    attributes = {"changes": list(changes), "kept": kept_variables(subject.network), "watched_ms": watched_ms}
-    return Findings(items, {}, attributes | {"on_platform_ms": ON_PLATFORM_MS, "searched_ms": searched_ms})
 
 
 def straight_to(start: np.ndarray, own: np.ndarray, other: np.ndarray, radius: float) -> np.ndarray:
