@@ -57,6 +57,7 @@ class Study(IntEnum):
     TWO_STEP_DARK = 23
     DEMO = 24
     BANDIT_VOLATILITY = 25
+    LOSSES = 26
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:

@@ -19,6 +19,18 @@ MOST_ITERATIONS, LAST, LEVEL = 600, 20, 0.2
 COMPACT = preset("water-maze")
 
 
+def test_a_memory_of_what_was_paid_appears_by_reward_alone():
+    """Half of the pulls pay whatever a player without a memory does, and an untrained network is one."""
+    quick = overridden(preset("bandit", "reward_alone"), ["task.trials=30", "learning.learning_rate=0.01"])
+    learner = MetaLearner(
+        quick.task, new_network(quick.task, quick.network, quick.learning, seed=1), quick.learning, seed=1
+    )
+    assert "target" not in learner.network.outputs
+    paid = [learner.step()["late_paid"] for _ in range(100)]
+    assert np.mean(paid[-LAST:]) > 0.58 > 0.55 > np.mean(paid[:3])
+
+
+@pytest.mark.long
 def test_memory_appears_by_reward_alone():
     """Later searches take at most half of the first, and it makes far more visits than circling without a memory."""
     learner = MetaLearner(
