@@ -58,6 +58,9 @@ class Study(IntEnum):
     DEMO = 24
     BANDIT_VOLATILITY = 25
     LOSSES = 26
+    HOPFIELD = 31
+    DUAL_FORM = 32
+    IMPLICIT_UPDATE = 33
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:
