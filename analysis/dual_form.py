@@ -72,9 +72,9 @@ def answers_in(result: Result) -> tuple[Digits, list[Answers]]:
     found = []
     for name in (name for name in file if name.startswith("seed_")):
         group, an_example = subgroup(file, name), Rule(0, len(label) - 1, whole=True)
-        wide = [array(group, each, (tests, CLASSES), FINITE) for each in Answers._fields[:7]]
-        half, support = array(group, "half", (tests,), COUNT), array(group, "support", (tests, 5), FINITE)
-        found.append(Answers(*wide, half, support, array(group, "supporting", (tests, 5), an_example)))
+        parts = {each: array(group, each, (tests, CLASSES), FINITE) for each in Answers._fields[:7]}
+        parts["half"], parts["support"] = array(group, "half", (tests,), COUNT), array(group, "support", (tests, 5))
+        found.append(Answers(**parts, supporting=array(group, "supporting", (tests, 5), an_example)))
     if not found or not tests:
         raise ResultError(f"{place(file)}: must have a seed and a test digit")
     return Digits(pixels, label, test_pixels, test_label), found
