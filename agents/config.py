@@ -69,6 +69,7 @@ class AgentExperiment:
 
     def __post_init__(self) -> None:
         require_integer("the decisions of an episode", self.decisions, 2, MOST_DECISIONS)
+        require(not self.learning.stages, "learning.stages", "empty for an agent", list(self.learning.stages))
 
     @property
     def decision_ms(self) -> int:

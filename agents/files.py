@@ -24,7 +24,7 @@ from lsnn.files import store
 from lsnn.files.learner_state import put_loop, read_loop, require_checksum
 from lsnn.files.network_file import put_history, read_history
 from lsnn.files.rules import group_of, require
-from lsnn.meta import LearnerState
+from lsnn.learning.state import LearnerState
 from tasks import registry
 from tasks.family import family_of
 

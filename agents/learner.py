@@ -18,7 +18,7 @@ from agents.playing import Episodes, play
 from lsnn import guards
 from lsnn.errors import InputError
 from lsnn.learning.outer_loop import OuterLoop
-from lsnn.meta import LearnerState
+from lsnn.learning.state import LearnerState
 from lsnn.seeds import TRAIN_BRANCH, episode_keys
 from lsnn.tried import measured
 

@@ -7,7 +7,7 @@ import inspect
 import math
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, field, fields
+from dataclasses import MISSING, asdict, field, fields, replace
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints, overload
 
 from lsnn.errors import InputError
@@ -97,6 +97,15 @@ def _under_todays_names(kind: type[Any], values: Mapping[str, Any], section: str
                 raise InputError(f"{section} must not have both {new} and {old}, its older name")
             found[new] = found.pop(old)
     return found
+
+
+def with_value(config: T, key: str, value: object, section: str) -> T:
+    """The dataclass with one key changed, checked as in `from_mapping`; InputError as there."""
+    known = sorted(item.name for item in fields(config))  # type: ignore[arg-type]
+    if key not in known:
+        raise InputError(f"{section} has no key {key!r}; known: {', '.join(known)}")
+    checked = _checked(value, get_type_hints(type(config))[key], f"{section}.{key}")
+    return replace(config, **{key: checked})  # type: ignore[type-var]
 
 
 def to_mapping(config: Any) -> dict[str, Any]:

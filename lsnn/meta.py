@@ -6,7 +6,7 @@ network's state, which starts from zero with the episode and is carried from tri
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +16,14 @@ from lsnn.errors import InputError
 from lsnn.kernels.simd import LANES
 from lsnn.learning import calls, descent
 from lsnn.learning import parameters as learnt
-from lsnn.learning.config import LearningConfig, outputs_of
+from lsnn.learning.config import LearningConfig, Stage, outputs_of, stages_of
 from lsnn.learning.optimiser import Adam, Arrays, added_up, clip_norm
 from lsnn.learning.outer_loop import OuterLoop
 from lsnn.learning.shard import Prepared, batch_statistics
+from lsnn.learning.stages import Staged, entered
+from lsnn.learning.state import LearnerState
 from lsnn.network import Network, NetworkConfig, build_network
+from lsnn.refine import origin_of, refined
 from lsnn.seeds import NETWORK_BRANCH, REWIRE_BRANCH, TRAIN_BRANCH, episode_keys
 from lsnn.task import Task
 from lsnn.tried import measured
@@ -34,20 +37,6 @@ def new_network(task: Task, config: NetworkConfig, learning: LearningConfig, see
     return build_network(config, task.encoder.n_inputs, outputs_of(task, learning), log_std, branch)
 
 
-class LearnerState(NamedTuple):
-    """What the outer loop needs to go on, beside the network, the configuration and the seed."""
-
-    iteration: int
-    level: float
-    widest_at: int
-    running_return: float
-    adam_step: int
-    first: Arrays  # moments of Adam, empty before the first update
-    second: Arrays
-    average: Arrays  # theta, readout and bias, averaged over the last iterations
-    watch: guards.Watch = guards.Watch()
-
-
 class MetaLearner(OuterLoop):
     """Meta-trains a network on a task by reward (or by target), an iteration at a time."""
 
@@ -55,10 +44,14 @@ class MetaLearner(OuterLoop):
         self, task: Task, network: Network, learning: LearningConfig, seed: int, threads: int | Threads | Cluster = 2
     ):
         super().__init__(task, learning, seed)
-        self.network, self.adam = network, Adam()
-        self.out_of_range = ""  # what is not finite, while that has kept every step from being taken
-        self.average = {name: array.copy() for name, array in descent.arrays_of(self.network).items()}
+        self.adam, self.out_of_range = Adam(), ""  # what is not finite, while that has kept every step from being taken
         self.threads = Threads(threads) if isinstance(threads, int) else threads
+        self._take_up(network)
+
+    def _take_up(self, network: Network) -> None:
+        """Make the blocks in which a network learns the present task."""
+        self.network, task, learning = network, self.task, self.learning
+        self.average = {name: array.copy() for name, array in descent.arrays_of(self.network).items()}
         segment = int(np.ceil(np.sqrt(task.duration_ms))) if learning.gradient_checkpointing else 0
         make = partial(calls.make_block, task, calls.bare(network), segment)
         self.blocks: Sequence[Any] = self.threads.blocks(make, learning.episodes // LANES)
@@ -108,7 +101,20 @@ class MetaLearner(OuterLoop):
             acted = float(np.mean([block.acted.mean() for block in rolled]))
             self._advance_curriculum(self.counted_return(row["return"], acted))
         self.iteration += 1
+        for stage in stages_of(self.learning.stages):
+            if stage.after == self.iteration:
+                self._enter(stage)
         return row
+
+    def _enter(self, stage: Stage) -> None:
+        """Go on with the settings of a stage, as a resumed run would."""
+        before, network, state = self.task, self.network, self.state()
+        self.task, self.learning = entered(Staged(self.task, self.learning), stage)
+        origin = origin_of(self.task.encoder, before.encoder)
+        if origin is not None:
+            network, state = refined(network, state, origin)
+        self._take_up(network)
+        self.restore(state)
 
     def require_beginning(self) -> None:
         """DivergedError if no iteration has taken a step yet, and the last had no finite gradient."""

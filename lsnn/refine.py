@@ -6,14 +6,29 @@ reaches a neuron has the same mean and, with k for one, a k-th of the variance t
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from lsnn.errors import InputError
-from lsnn.meta import LearnerState
-from lsnn.network import Network, wiring_of
+from lsnn.learning.state import LearnerState
+from lsnn.network import Network, NetworkConfig, wiring_of
 from lsnn.validation import require
 from lsnn.wiring import synapses_of_pairs
+
+
+def require_divisible(config: NetworkConfig) -> None:
+    """InputError for a network whose input cells cannot be split."""
+    if config.signed or config.d_max_ms > 1:
+        raise InputError("input cells can only be split without Dale's law, DEEP R and delays (network.d_max_ms = 1)")
+
+
+def origin_of(fine: Any, coarse: Any) -> np.ndarray | None:
+    """Which cell of an encoder each cell of a finer one comes from; None unless one is the other with more cells."""
+    if fine == coarse or type(fine) is not type(coarse) or not hasattr(fine, "origin"):
+        return None
+    origin: np.ndarray | None = fine.origin(coarse)
+    return origin
 
 
 def refined(network: Network, state: LearnerState, origin: np.ndarray) -> tuple[Network, LearnerState]:
@@ -26,8 +41,7 @@ def refined(network: Network, state: LearnerState, origin: np.ndarray) -> tuple[
         InputError: signs or delays of the synapses are fixed pair by pair, so new ones could not be as the old; or a
             cell is missing.
     """
-    if network.config.signed or network.config.d_max_ms > 1:
-        raise InputError("input cells can only be split without Dale's law, DEEP R and delays (network.d_max_ms = 1)")
+    require_divisible(network.config)
     network.check()
     n, n_in, old = network.config.n_neurons, len(origin), network.synapses
     every = np.array_equal(np.unique(origin), np.arange(network.n_in))

@@ -26,7 +26,9 @@ from lsnn.interruption import postponed
 from lsnn.kernels.simd import LANES
 from lsnn.learning import calls, descent
 from lsnn.learning.config import LearningConfig
-from lsnn.meta import LearnerState, MetaLearner, new_network
+from lsnn.learning.stages import Staged, passed, to_come
+from lsnn.learning.state import LearnerState
+from lsnn.meta import MetaLearner, new_network
 from lsnn.network import Network, NetworkConfig
 from lsnn.progress import duration, meter
 from lsnn.seeds import VALIDATION_BRANCH, episode_keys
@@ -43,14 +45,24 @@ Row = dict[str, float]
 
 
 class Plan(NamedTuple):
-    """What is trained, on what, how, from which seed; `config` is all of it as a file holds it."""
+    """What is trained, on what, how, from which seed."""
 
     task: Task
     network: NetworkConfig
     learning: LearningConfig
     seed: int
-    config: dict[str, Any]
     command: str
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Task, network and learning as a file holds them."""
+        family: Any = getattr(self.task, "family", None)
+        sections = {"network": to_mapping(self.network), "learning": to_mapping(self.learning)}
+        return {"task": family.mapping(self.task), **sections}
+
+    def in_stage(self, present: Staged) -> "Plan":
+        """The plan with task and learning of a stage."""
+        return self._replace(task=present.task, learning=present.learning)
 
     def frozen(self, network: Network, history: pandas.DataFrame, path: Path | None = None) -> FrozenNetwork:
         """A network that it has come to."""
@@ -104,7 +116,8 @@ def train(
     Args:
         task: of `tasks.load`, or any task that carries a family.
         preset: of the family, for network and learning; the settings of the task are its own.
-        iterations, minutes: where it ends, all that it goes on from included; 10 minutes if neither is given.
+        iterations, minutes: where it ends, all that it goes on from included; if neither is given, the preset's own
+            number of iterations or 10 minutes.
         network, learning: settings in place of the preset's, as `{"n_adaptive": 60}`.
         threads: no bit depends on them.
         folder: where `checkpoint.lsnn.h5` is left, every so many iterations and at the end, and `network.lsnn.h5`; the
@@ -116,21 +129,23 @@ def train(
         InputError: an argument that breaks its rule, or another task, preset or seed than that of `resume`.
         DivergedError: no iteration has had a finite gradient. StoreError: a file that could not be written.
     """
-    end = _budget(iterations, minutes)
+    _budget(iterations, minutes)
     require_integer("seed", seed, 0, 2**63 - 1)
     require_integer("threads", threads, 1, 1024)
     require_integer("checkpoint_every", checkpoint_every, 1)
     for name, flag in (("overwrite", overwrite), ("progress", progress)):
         require_flag(name, flag)
-    plan = plan_of(task, preset, int(seed), network or {}, learning or {})
-    work = _Work(plan, _begun(plan, resume), int(threads))
+    plan, begun = _begun(plan_of(task, preset, int(seed), network or {}, learning or {}), resume)
+    work = _Work(plan, begun, int(threads))
     with ExitStack() as stack:
         if folder is not None:
             own = isinstance(resume, str | Path) and Path(resume).parent.resolve() == Path(folder).resolve()
             files = (CHECKPOINT, NETWORK)
             work.folder = output_folder(path_of("folder", folder), "", files, overwrite or own)
             work.held = stack.enter_context(alone_in(work.folder))
-        work.run(end, int(checkpoint_every), progress)
+        if iterations is None and minutes is None:
+            iterations = task.family.preset(preset).iterations  # type: ignore[attr-defined]
+        work.run(_budget(iterations, minutes), int(checkpoint_every), progress)
         return work.left()
 
 
@@ -167,9 +182,9 @@ def plan_of(task: Task, preset: str, seed: int, network: Mapping[str, Any], lear
     nets = _settings(NetworkConfig, chosen.network, network, "network")
     learns = _settings(LearningConfig, chosen.learning, learning, "learning")
     require(nets.dt_ms == 1.0, "network.dt_ms", "1, the step of every task", nets.dt_ms)
-    config = {"task": family.mapping(task), "network": to_mapping(nets), "learning": to_mapping(learns)}
-    plan = Plan(task, nets, learns, seed, config, f"lsnn.train({task.name!r}, preset={preset!r}, seed={seed})")
-    check_memory(plan)
+    plan = Plan(task, nets, learns, seed, f"lsnn.train({task.name!r}, preset={preset!r}, seed={seed})")
+    for present in to_come(Staged(task, learns), nets):
+        check_memory(plan.in_stage(present))
     return plan
 
 
@@ -188,10 +203,14 @@ class _Begun(NamedTuple):
     command: str
 
 
-def _begun(plan: Plan, resume: Any) -> _Begun:
-    """Random weights, or where an earlier run has come to; InputError unless that is of the same plan."""
+def _begun(plan: Plan, resume: Any) -> tuple[Plan, _Begun]:
+    """Random weights, or where an earlier run has come to, and the plan in its stage.
+
+    Raises:
+        InputError: an earlier run of another plan.
+    """
     if resume is None:
-        return _Begun(new_network(plan.task, plan.network, plan.learning, plan.seed), [], None, plan.command)
+        return plan, _Begun(new_network(plan.task, plan.network, plan.learning, plan.seed), [], None, plan.command)
     if isinstance(resume, TrainingRun):
         network, state = resume.state
         old, config = resume.network, resume.network.config
@@ -203,17 +222,22 @@ def _begun(plan: Plan, resume: Any) -> _Begun:
         rows = pandas.DataFrame(file.history).to_dict("records")
         config, seed = file.config, file.seed
         begun = _Begun(file.network, rows, file.learner_state, file.command)
-    other = [name for name, values in plan.config.items() if values != config.get(name)]
+    plan = plan.in_stage(passed(Staged(plan.task, plan.learning), len(begun.rows)))
+    found = {"task": config.get("task")} | {
+        name: to_mapping(from_mapping(kind, config.get(name, {}), name))  # keys that older files lack
+        for name, kind in (("network", NetworkConfig), ("learning", LearningConfig))
+    }
+    other = [name for name, values in plan.config.items() if values != found[name]]
     other += ["seed"] if seed != plan.seed else []
     require(not other, "resume", "of the same task, preset, settings and seed", f"one with another {', '.join(other)}")
-    return begun
+    return plan, begun
 
 
 class _Work:
     """A run in progress."""
 
     def __init__(self, plan: Plan, begun: _Begun, threads: int) -> None:
-        self.plan, self.rows = plan._replace(command=begun.command), begun.rows
+        self.first, self.rows = plan._replace(command=begun.command), begun.rows
         self.folder: Path | None = None
         self.held: int | None = None  # descriptor of the folder
         network = begun.network
@@ -222,6 +246,11 @@ class _Work:
             self.learner.restore(begun.state)
         self.whole = plan.task.family.whole  # type: ignore[attr-defined]
         self.started = time.monotonic() - 60 * self.minutes
+
+    @property
+    def plan(self) -> Plan:
+        """What is trained at present: in the stage that it has come to."""
+        return self.first.in_stage(Staged(self.learner.task, self.learner.learning))
 
     @property
     def minutes(self) -> float:

@@ -117,12 +117,12 @@ def train(
     threads: Threads = None,
     overwrite: Overwrite = False,
 ) -> int:
-    """Meta-train a network; leaves checkpoint.lsnn.h5 and network.lsnn.h5 in a folder. Default: 10 minutes."""
+    """Meta-train a network; leaves checkpoint.lsnn.h5 and network.lsnn.h5. Default: 10 minutes or the preset's own."""
     from lsnn.files.folders import output_folder
     from runs.training import train as training
     from runs.training.crew import check_options, crew
     from runs.training.neurons import neuron_settings
-    from tasks.experiment import overridden
+    from tasks.experiment import iterations_of, overridden
     from tasks.experiment import preset as preset_of
     from tasks.family import DEFAULT_PRESET
 
@@ -135,7 +135,8 @@ def train(
         )  # fmt: skip
     threads = 1 if workers is not None and threads is None else _checked_threads(threads)
     checked_seed = _checked_seed(seed)
-    budget, interval = training.budget_of(minutes, iterations, 10.0), training.checked_interval(checkpoint_every)
+    own = iterations_of(task, preset) if resume is None else None
+    budget, interval = training.budget_of(minutes, iterations, 10.0, own), training.checked_interval(checkpoint_every)
     files = (training.CHECKPOINT, training.NETWORK)
     settings = [*neuron_settings(neuron), *(settings or [])]
     if resume is None:
@@ -436,12 +437,14 @@ def maze(
     from lsnn.files.folders import output_folder
     from runs import maze as main_job
     from runs.training import train as training
+    from tasks.experiment import iterations_of
 
     threads, checked_seed, mazes = _checked_threads(threads), _checked_seed(seed), _checked_episodes(episodes)
     of_training = {"--preset": preset, "--minutes": minutes, "--iterations": iterations, "--set": settings or None}
     if pretrained and (given := [name for name, value in of_training.items() if value is not None]):
         raise InputError(f"{', '.join(given)}: no meaning with --pretrained, whose network has learnt already")
-    budget = training.budget_of(minutes, iterations, default_minutes=10.0)
+    own = iterations_of("water-maze", preset)
+    budget = training.budget_of(minutes, iterations, 10.0, own)
     experiment = main_job.experiment_of(preset, settings or [])
     network = main_job.pretrained_network() if pretrained else None
     files = (training.CHECKPOINT, training.NETWORK, *main_job.FILES)

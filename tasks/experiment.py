@@ -51,6 +51,11 @@ def preset(task: str, name: str = DEFAULT_PRESET) -> Experiment:
     return Experiment(family.task(**chosen.task), chosen.network, chosen.learning)
 
 
+def iterations_of(task: str, name: str | None) -> int | None:
+    """Iterations of a preset (None: the default one) where nobody says how many; None where it has none."""
+    return registry.family(task).preset(DEFAULT_PRESET if name is None else name).iterations
+
+
 def experiment_of(config: Mapping[str, Any], family: Family | None = None) -> Experiment:
     """The experiment of a configuration; keys not given take their defaults.
 

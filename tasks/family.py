@@ -238,11 +238,13 @@ class Recording:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named experiment: a network, the way it learns, and keywords of the task."""
+    """A named experiment: a network, the way it learns, keywords of the task, and after how many iterations it ends
+    where nobody says when (none: after 10 minutes)."""
 
     network: NetworkConfig
     learning: LearningConfig
     task: Mapping[str, Any] = field(default_factory=dict)
+    iterations: int | None = None
 
 
 def _a_ms(task: Any) -> int:

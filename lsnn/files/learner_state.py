@@ -11,7 +11,7 @@ from lsnn.files.rules import group_of, require
 from lsnn.guards import Watch
 from lsnn.kernels.layout import Weights
 from lsnn.learning.parameters import named
-from lsnn.meta import LearnerState
+from lsnn.learning.state import LearnerState
 from lsnn.network import Network
 
 GROUPS = ("curriculum", "guards", "rng")

@@ -41,7 +41,7 @@ from lsnn.files.network_group import put_network, read_network
 from lsnn.files.renamed import NEWER, has_older_names
 from lsnn.files.rules import group_of, require
 from lsnn.kernels.layout import Weights
-from lsnn.meta import LearnerState
+from lsnn.learning.state import LearnerState
 from lsnn.network import Network, NetworkConfig
 from lsnn.neuron_files import as_json
 

@@ -1,10 +1,14 @@
 """The settings of the outer loop, and what follows from them alone."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
-from lsnn.configuration import LARGEST, documented, parameter
+from lsnn.configuration import LARGEST, NOTHING, documented, parameter
 from lsnn.errors import InputError
 from lsnn.kernels.simd import LANES
 from lsnn.task import Task
@@ -17,6 +21,7 @@ NOT_NEGATIVE = (
     "anneal_iterations", "mean_norm", "input_rate", "recurrent_rate", "weight_decay", "value_weight", "entropy_weight",
     "rate_weight", "auxiliary_weight", "auxiliary_until", "l1", "temperature", "theta_new", "parameter_rate",
 )  # fmt: skip
+STAGE_KEY = re.compile(r"task(\.encoder)?\.\w+|learning\.(?!stages\b)\w+")
 AT_MOST = {"learning_rate": 1.0, "final_learning_rate": 1.0}  # normalised weight: a threshold each iteration
 
 
@@ -111,6 +116,11 @@ class LearningConfig:
         source="ours; read: sqrt(2 eta T) in `LSNN-official/lsnn/toolbox/rewiring_tools.py`",
     )
     theta_new: float = parameter(1e-3, "theta of a synapse that DEEP R has drawn", unit="normalised weight")
+    stages: tuple[str, ...] = parameter(
+        (),
+        "settings that change after so many iterations, a text a stage: `2500 task.dark_ms=5000 learning.episodes=96`",
+        unit=NOTHING,
+    )
 
     def __post_init__(self):
         whole_blocks = self.episodes > 0 and self.episodes % LANES == 0
@@ -127,6 +137,7 @@ class LearningConfig:
             _require(getattr(self, name) > 0, name, "must be > 0", getattr(self, name))
         for name in ("initial_std", "min_std"):
             _require(getattr(self, name) >= 1 / LARGEST, name, f"must be >= {1 / LARGEST:g}", getattr(self, name))
+        stages_of(self.stages)
         for name in NOT_NEGATIVE:
             _require(getattr(self, name) >= 0, name, "must be >= 0", getattr(self, name))
         for item in fields(self):
@@ -134,6 +145,31 @@ class LearningConfig:
             _require(not isinstance(value, float) or np.isfinite(value), item.name, "must be finite", value)
             most = AT_MOST.get(item.name, LARGEST)
             _require(not isinstance(value, float) or value <= most, item.name, f"must be <= {most:g}", value)
+
+
+class Stage(NamedTuple):
+    """Settings that change once so many iterations are done: (name, value as a text) each."""
+
+    after: int
+    settings: tuple[tuple[str, str], ...]
+
+
+def stages_of(texts: Sequence[str]) -> list[Stage]:
+    """The stages of `learning.stages`; InputError for a text of another form, or stages that do not come in order."""
+    found = [_stage_of(text) for text in texts]
+    for before, stage in pairwise(found):
+        _require(before.after < stage.after, "stages", "must come in the order of their iterations", list(texts))
+    return found
+
+
+def _stage_of(text: str) -> Stage:
+    number, *words = text.split() or [""]
+    settings = [word.partition("=") for word in words]
+    sound = number.isascii() and number.isdigit() and 0 < int(number) < LARGEST and bool(settings)
+    sound = sound and all(STAGE_KEY.fullmatch(name) and equals for name, equals, _ in settings)
+    rule = "must be texts `ITERATIONS task.KEY=VALUE learning.KEY=VALUE ...`"
+    _require(sound, "stages", rule, text)
+    return Stage(int(number), tuple((name, value) for name, _, value in settings))
 
 
 def _require(holds: bool, key: str, rule: str, value) -> None:

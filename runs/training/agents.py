@@ -12,7 +12,7 @@ from agents.matching import matched, parameters_of_preset
 from agents.networks import Agent, n_parameters, new_agent, state_size
 from agents.playing import play
 from lsnn.errors import InputError
-from lsnn.meta import LearnerState
+from lsnn.learning.state import LearnerState
 from lsnn.progress import say
 from lsnn.seeds import VALIDATION_BRANCH, episode_keys
 from runs.training.train import (

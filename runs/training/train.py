@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,14 +12,16 @@ import numpy as np
 from lsnn.blocks import Block, Threads
 from lsnn.errors import InputError
 from lsnn.files.folders import alone_in
-from lsnn.files.network_file import NetworkFile, save_network
+from lsnn.files.network_file import save_network
 from lsnn.forecast import check_memory, forecast, worker_forecast
 from lsnn.interruption import Interruption, interruption
 from lsnn.kernels.simd import LANES
-from lsnn.meta import LearnerState, MetaLearner, new_network
+from lsnn.learning.stages import Staged, to_come
+from lsnn.learning.state import LearnerState
+from lsnn.meta import MetaLearner, new_network
 from lsnn.network import Network
 from lsnn.progress import duration, meter, say
-from lsnn.refine import refined
+from lsnn.refine import origin_of, refined
 from lsnn.seeds import TRAIN_BRANCH, VALIDATION_BRANCH, episode_keys
 from lsnn.task import Task
 from lsnn.training import CHECKPOINT as CHECKPOINT
@@ -29,7 +32,6 @@ from lsnn.training import VALIDATION_EPISODES as VALIDATION_EPISODES
 from lsnn.training import validate
 from lsnn.workers.cluster import Cluster
 from tasks import registry
-from tasks.encoders import PlaceCells
 from tasks.experiment import Experiment, changed_sections, check_fit, open_network, overridden
 from tasks.family import family_of
 from tasks.own_file import own_file
@@ -61,15 +63,19 @@ class Budget(NamedTuple):
         return 60 * minutes * (1 - share) / share if share > 0 else math.inf
 
 
-def budget_of(minutes: float | None, iterations: int | None, default_minutes: float) -> Budget:
-    """The budget asked for; InputError if both are given or one is not above 0."""
+def budget_of(
+    minutes: float | None, iterations: int | None, default_minutes: float, default_iterations: int | None = None
+) -> Budget:
+    """The budget asked for, or that of the preset; InputError if both are given or one is not above 0."""
     if minutes is not None and iterations is not None:
         raise InputError(f"--minutes and --iterations exclude each other, got {minutes:g} and {iterations}")
     if minutes is not None and not 0 < minutes < math.inf:
         raise InputError(f"--minutes must be > 0, got {minutes:g}")
     if iterations is not None and iterations < 1:
         raise InputError(f"--iterations must be >= 1, got {iterations}")
-    return Budget(default_minutes if minutes is None and iterations is None else minutes, iterations)
+    if minutes is None and iterations is None:
+        return Budget(None, default_iterations) if default_iterations else Budget(default_minutes)
+    return Budget(minutes, iterations)
 
 
 class Run(NamedTuple):
@@ -84,10 +90,16 @@ class Run(NamedTuple):
 
 
 def fresh_run(experiment: Experiment, seed: int, command: str) -> Run:
-    """From random weights; InputError for a network that cannot fit into memory."""
-    check_memory(experiment)
+    """From random weights; InputError for a network that cannot fit into memory, or a stage that cannot be entered."""
+    check_stages(experiment)
     network = new_network(experiment.task, experiment.network, experiment.learning, seed)
     return Run(experiment, seed, command, network, [], None)
+
+
+def check_stages(experiment: Experiment, iterations: int = 0) -> None:
+    """InputError if what is trained now, or in a later stage, is unsound or does not fit into memory."""
+    for task, learning in to_come(Staged(experiment.task, experiment.learning), experiment.network, iterations):
+        check_memory(replace(experiment, task=task, learning=learning))
 
 
 def check_resumed(
@@ -121,23 +133,15 @@ def resumed_run(
     experiment = overridden(stored, settings)
     if "network" in changed_sections(stored, experiment):
         raise InputError("--set network.* must not change a network that is resumed")
-    check_memory(experiment)
-    file = _with_finer_input(file, stored, experiment)
+    assert file.learner_state is not None
+    check_stages(experiment, file.learner_state.iteration)
+    origin = origin_of(experiment.task.encoder, stored.task.encoder)
+    if origin is not None:
+        network, state = refined(file.network, file.learner_state, origin)
+        file = file._replace(network=network, learner_state=state)
     check_fit(path, file, experiment)
     both = f"{file.command} ; {command}"
     return Run(experiment, file.seed, both, file.network, history_rows(file.history), file.learner_state)
-
-
-def _with_finer_input(file: NetworkFile, stored: Experiment, experiment: Experiment) -> NetworkFile:
-    """Where only numbers of place, reward and wall cells have grown, the network with its input cells split."""
-    coarse, fine = stored.task.encoder, experiment.task.encoder
-    if fine == coarse or not (isinstance(coarse, PlaceCells) and isinstance(fine, PlaceCells)):
-        return file
-    origin = fine.origin(coarse)
-    if origin is None or file.learner_state is None:
-        return file
-    network, state = refined(file.network, file.learner_state, origin)
-    return file._replace(network=network, learner_state=state)
 
 
 def history_rows(table: np.ndarray | None) -> list[Row]:
@@ -228,6 +232,11 @@ class Training(Trained):
             self.learner.restore(run.state)
         super().__init__(experiment.task, folder, run.history)
 
+    @property
+    def experiment(self) -> Experiment:
+        """What is trained at present: in the stage that it has come to."""
+        return replace(self.run.experiment, task=self.learner.task, learning=self.learner.learning)
+
     def begin(self, budget: Budget) -> None:
         """Load the compiled code, say the forecast."""
         load_compiled(self.run.experiment, self.run.network)
@@ -243,7 +252,7 @@ class Training(Trained):
         save_network(
             path,
             self.learner.network if state is not None else self.learner.averaged(),
-            run.experiment.as_mapping(),
+            self.experiment.as_mapping(),
             run.seed,
             run.command,
             history_table(self.rows),
@@ -345,11 +354,13 @@ def carried_out(training: Trained, budget: Budget, checkpoint_every: int | None 
 
 
 def _iterate(training: Trained, budget: Budget, interrupted: Interruption, checkpoint_every: int) -> None:
-    learner, best = training.learner, None
+    learner, best, task = training.learner, None, training.learner.task
     family = family_of(learner.task)
     with meter() as shown:
         while not interrupted.signal and budget.share(learner.iteration, training.last_minutes) < 1:
             row = training.step()
+            if learner.task != task:
+                best, task = None, learner.task
             if learner.iteration % checkpoint_every == 0:
                 training.checkpoint()
             if family.oracle and best is None and learner.iteration % VALIDATE_EVERY == 0:

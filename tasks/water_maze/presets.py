@@ -68,6 +68,34 @@ RETENTION = Preset(
     },
 )
 
+# Ours: one visit through seconds of silence. Slower thresholds; then shorter episodes with longer dark, in which more
+# of the trials are second ones, the first to need a memory.
+SILENCE = replace(
+    RETENTION,
+    network=replace(RETENTION.network, tau_a_ms=4800.0),
+    learning=replace(RETENTION.learning, stages=("2500 task.duration_ms=3000 task.dark_ms=5000 learning.episodes=96",)),
+    iterations=5000,
+)
+
+# Ours: as near to the oracle as it gets (docs/results/frontier.md). More cells and spikes; shorter episodes late, in
+# which first searches weigh more; a quieter input; and the episodes of the test again.
+FRONTIER = replace(
+    COMPACT,
+    learning=replace(
+        COMPACT.learning,
+        rate_target_hz=40.0,
+        stages=(
+            "1500 task.duration_ms=600 learning.episodes=208 learning.learning_rate=0.0015 "
+            "learning.final_learning_rate=0.0001 learning.anneal_iterations=2570",
+            "3000 task.encoder.grid_side=24 task.encoder.reward_cells=160 learning.input_rate=0.5 "
+            "learning.recurrent_rate=0 learning.learning_rate=0.0001 learning.rate_target_hz=50",
+            "3160 task.duration_ms=2000 learning.episodes=64",
+        ),
+    ),
+    task={"encoder": PlaceCells(grid_side=12, reward_cells=80, wall_cells=40)},
+    iterations=3160,
+)
+
 # The network of Bellec et al. (2018), as recalled. Ours: the damping and the gains at the start, without which the
 # gradient explodes, and the quicker readout.
 BELLEC2018 = Preset(
@@ -83,4 +111,11 @@ PLATFORMS = Preset(
     {"encoder": CuedPlaceCells(reward_cells=40, wall_cells=40), "platforms": 4, "platforms_min": 1},
 )
 
-PRESETS = {"compact": COMPACT, "bellec2018": BELLEC2018, "retention": RETENTION, "platforms": PLATFORMS}
+PRESETS = {
+    "compact": COMPACT,
+    "bellec2018": BELLEC2018,
+    "frontier": FRONTIER,
+    "retention": RETENTION,
+    "silence": SILENCE,
+    "platforms": PLATFORMS,
+}

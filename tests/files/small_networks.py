@@ -11,7 +11,7 @@ from lsnn.errors import InputError
 from lsnn.files import network_group, store
 from lsnn.files.learner_state import learner_checksum
 from lsnn.files.network_file import save_network
-from lsnn.meta import LearnerState
+from lsnn.learning.state import LearnerState
 from lsnn.network import NetworkConfig, build_network
 from tests.test_network import LEAKY
 

@@ -118,7 +118,7 @@ def test_bad_configuration_is_named(config, message):
 
 @pytest.mark.parametrize(("task", "name"), [("sudoku", "compact"), ("water-maze", "large")])
 def test_unknown_preset_is_named(task, name):
-    names = "compact, bellec2018, retention, platforms"
+    names = "compact, bellec2018, frontier, retention, silence, platforms"
     with pytest.raises(InputError, match=f"got 'sudoku'|--preset must be one of {names} for .* got 'large'"):
         preset(task, name)
 
