@@ -42,6 +42,8 @@ def shown(value: Any) -> str:
     """A value as a cell of a table shows it; an encoder by its name."""
     if value is None or value is MISSING:
         return NOTHING if value is MISSING else "none"
+    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
+        return "; ".join(value) or "none"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):

@@ -88,6 +88,8 @@ def printable(value: Any) -> Any:
     """A value of the code as `value_of` gives it: numbers as float, an encoder by its name."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
+    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
+        return "; ".join(value) or None
     known = value is None or value is MISSING or isinstance(value, bool | str | list)
     return value if known else type(value).__name__
 
