@@ -58,6 +58,7 @@ class Study(IntEnum):
     DEMO = 24
     BANDIT_VOLATILITY = 25
     LOSSES = 26
+    ABRUPTNESS = 27
     HOPFIELD = 31
     DUAL_FORM = 32
     IMPLICIT_UPDATE = 33
