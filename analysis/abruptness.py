@@ -138,12 +138,15 @@ def _draw_courses(axes: Axes, courses: list[Course]) -> None:
     for number, course in enumerate(courses):
         label = f"{course.label}: {course.steepest:.2f}"
         axes.plot(
-            course.iteration / course.iteration[-1], course.risen, color=COLOURS[number % len(COLOURS)], label=label
+            course.iteration / course.iteration[-1],
+            100 * course.risen,
+            color=COLOURS[number % len(COLOURS)],
+            label=label,
         )
-    axes.plot([0, 1], [0, 1], color=PALE, linewidth=1, zorder=0)
-    axes.set(xlabel="share of the iterations", ylabel="share of change", ylim=(-0.15, 1.25))
+    axes.plot([0, 1], [0, 100], color=PALE, linewidth=1, zorder=0)
+    axes.set(xlabel="share of the iterations", ylabel="of all change (%)", ylim=(-15, 125))
     axes.set_title("Meta-training: share in the steepest tenth", fontsize=11)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=9)
+    axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.2), fontsize=9)
 
 
 def _draw_choices(axes: Axes, found: list[dict[str, Player]]) -> None:
@@ -155,7 +158,7 @@ def _draw_choices(axes: Axes, found: list[dict[str, Player]]) -> None:
         )
     axes.set(xlabel="trial", ylabel="better arm pulled (%)", ylim=(45, 100))
     axes.set_title("Bandit: mean over episodes", fontsize=11)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=9)
+    axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.2), fontsize=9)
 
 
 def _draw_ahead(axes: Axes, found: list[dict[str, Player]]) -> None:
@@ -174,7 +177,7 @@ def _draw_ahead(axes: Axes, found: list[dict[str, Player]]) -> None:
     for label, face in (("its choices", BLACK), ("choices drawn from its best steps", "white")):
         axes.plot([], [], "o", color=BLACK, markerfacecolor=face, label=label)
     axes.plot([], [], ":", color=GREY, label="choices drawn from its best ramps")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=9)
+    axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.2), fontsize=9)
 
 
 def write_figure(path: Path, out: Path) -> Path:
