@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from lsnn.errors import Interrupted as Interrupted
     from lsnn.files.results import compare as compare
     from lsnn.files.results import open_result as open_result
-    from lsnn.simulation.frozen import load as load
+    from lsnn.files.saving import load as load
+    from lsnn.files.saving import save as save
     from lsnn.simulation.record import SimulationRecord as SimulationRecord
     from lsnn.simulation.simulation import Simulation as Simulation
     from lsnn.simulation.simulation import simulate as simulate
@@ -39,10 +40,11 @@ PUBLIC = {
     "create": "lsnn.arrays.creating",
     "fit": "lsnn.arrays.fitting",
     "from_brian2": "lsnn.circuits.from_brian",
-    "load": "lsnn.simulation.frozen",
+    "load": "lsnn.files.saving",
     "ms": "brian2",
     "normal": "lsnn.circuits.values",
     "open_result": "lsnn.files.results",
+    "save": "lsnn.files.saving",
     "second": "brian2",
     "simulate": "lsnn.simulation.simulation",
     "spikes_from_times": "lsnn.arrays.spikes",

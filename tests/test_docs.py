@@ -35,6 +35,7 @@ README, PARAMETERS, WATER_MAZE = CLONE / "README.md", DOCS / "reference/paramete
 BRIAN2 = DOCS / "guide/brian2.md"
 FIGURES, OWN_TASK, PYTHON = DOCS / "guide/figures.md", DOCS / "guide/own_task.md", DOCS / "guide/python.md"
 ARRAYS, BRIDGES = DOCS / "guide/arrays.md", DOCS / "guide/bridges.md"
+CIRCUITS = DOCS / "guide/circuits.md"
 ENVIRONMENTS = DOCS / "reference/environments.md"
 FAMILIES = registry.names()
 CONFIGURATIONS = (
@@ -332,6 +333,14 @@ def test_brian2_networks_of_the_guide_run(capsys):
     assert np.abs(names["gradient"].parameters["cells"]["tau"]).max() > 0
     exec(compile(blocks[1], str(BRIAN2), "exec"), names)
     assert names["run"].spikes("E").any() and "Hz" in capsys.readouterr().out
+
+
+def test_a_circuit_of_the_guide_is_taught(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in python_blocks(CIRCUITS):
+        exec(compile(block, str(CIRCUITS), "exec"), names)
+    assert names["accuracy"] > 0.8 and "(360,) (30,) (60, 20, 12)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["torch", "jax"])

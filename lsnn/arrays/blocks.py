@@ -6,14 +6,13 @@ import numpy as np
 
 from lsnn import forms
 from lsnn.arrays.currents import Paths
-from lsnn.arrays.spikes import eights, packed
-from lsnn.blocks import Threads, in_order_of_network
+from lsnn.arrays.spikes import packed
+from lsnn.blocks import in_order_of_network
 from lsnn.errors import InputError
 from lsnn.forecast import require_memory
 from lsnn.kernels.build import network_module
 from lsnn.kernels.layout import Gradient, State, Weights, adjoint_zeros, gradient_zeros, record_zeros, state_zeros
 from lsnn.kernels.simd import LANES
-from lsnn.learning.rates import spike_counts
 from lsnn.network import Network
 from lsnn.parameters import TAU_OUT, parameters_learnt
 from lsnn.populations import cells_of
@@ -129,31 +128,3 @@ def blocks_for(network: Network, samples: int, steps: int, **ways: Any) -> list[
         return [ArrayBlock(network, steps, **ways) for _ in range(count)]
     except MemoryError as error:
         raise InputError(f"{what} do not fit into memory: {error}") from error
-
-
-def run_through(
-    network: Network, inputs: np.ndarray, threads: int = 1, currents: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """The readout (samples, steps, outputs) under inputs (samples, steps, cells), and spikes of each neuron, (N,).
-
-    It starts from rest with each sample.
-
-    Raises:
-        InputError: what it leaves has no room in memory.
-    """
-    samples, steps = inputs.shape[:2]
-    require_memory(f"the readout of {samples} samples of {steps} steps", 4.0 * samples * steps * network.n_out)
-    weights, parts = network.weights(), eights(samples)
-    crew = Threads(threads)
-    blocks = blocks_for(network, min(LANES * threads, samples), steps, currents=currents)
-    found = np.empty((samples, steps, network.n_out), np.float32)
-
-    def run(block: ArrayBlock, own: list[np.ndarray]) -> np.ndarray:
-        count = np.zeros(network.config.n_neurons)
-        for part in own:
-            found[part] = block.forward(weights, inputs[part]).transpose(2, 0, 1)[: len(part)]
-            count += spike_counts(block.record.spikes & np.uint8((1 << len(part)) - 1))
-        return count
-
-    counts = crew.map(run, blocks, [parts[i :: len(blocks)] for i in range(len(blocks))])
-    return found, np.sum(counts, axis=0)

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lsnn.arrays.learners import Inputs, Learner
 from lsnn.arrays.losses import LossName
-from lsnn.arrays.spikes import counted, inputs_of
-from lsnn.network import Network
+from lsnn.arrays.spikes import counted
 from lsnn.seeds import FIT_BRANCH
 from lsnn.validation import plain_numbers, require, require_number
 
@@ -19,7 +19,7 @@ SLOWEST_HZ = 1e-3
 class Data(NamedTuple):
     """Samples with their targets."""
 
-    inputs: np.ndarray  # (S, T, n_in) bool, or float32 for currents
+    inputs: Inputs  # (S, T, n_in) bool, or float32 for currents; of a circuit its drive
     targets: np.ndarray  # (S,) int labels, (S, T, n_out) traces or (S, N) rates, the same of all samples
 
     def of(self, chosen: np.ndarray) -> "Data":
@@ -32,8 +32,10 @@ class Data(NamedTuple):
         return sha256_of(self.inputs), sha256_of(self.targets)
 
 
-def sha256_of(array: np.ndarray) -> str:
-    """Of the numbers in an array and its shape."""
+def sha256_of(array: Any) -> str:
+    """Of the numbers in an array and its shape; that of a drive is its own."""
+    if not isinstance(array, np.ndarray):
+        return str(array.sha256)
     found = hashlib.sha256(f"{array.shape} {array.dtype}".encode())
     found.update(np.ascontiguousarray(array).view(np.uint8).data)
     return found.hexdigest()
@@ -45,15 +47,16 @@ def generator_of(seed: int, *place: int) -> np.random.Generator:
 
 
 def data_of(
-    network: Network, inputs: Any, targets: Any, loss: LossName, name: str = "", currents: bool = False
+    network: Learner, inputs: Any, targets: Any, loss: LossName, name: str = "", currents: bool = False
 ) -> Data:
     """Samples and targets that fit the network and the loss; InputError, which names them, unless they do."""
-    given = inputs_of(f"{name}inputs", inputs, network.n_in, currents)
+    require(network.n_out > 0 or loss == "rates", "loss", "rates, since the network has no readout", loss)
+    given = network.inputs(f"{name}inputs", inputs, currents)
     targets_of = {"cross_entropy": _labels, "squared_error": _traces, "rates": _rates}[loss]
     return Data(given, targets_of(network, f"{name}targets", targets, given.shape))
 
 
-def _labels(network: Network, name: str, targets: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _labels(network: Learner, name: str, targets: Any, shape: tuple[int, ...]) -> np.ndarray:
     array = counted(name, targets)
     rule = f"a label in 0..{network.n_out - 1} of each of {shape[0]} samples"
     require(array.shape == shape[:1], name, rule, array)
@@ -62,7 +65,7 @@ def _labels(network: Network, name: str, targets: Any, shape: tuple[int, ...]) -
     return array.astype(np.int64)
 
 
-def _traces(network: Network, name: str, targets: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _traces(network: Learner, name: str, targets: Any, shape: tuple[int, ...]) -> np.ndarray:
     array = plain_numbers(name, targets)
     wanted = (*shape[:2], network.n_out)
     require(array.shape == wanted, name, f"traces (samples, steps, outputs) = {wanted}", array)
@@ -71,8 +74,8 @@ def _traces(network: Network, name: str, targets: Any, shape: tuple[int, ...]) -
     return array.astype(float)
 
 
-def _rates(network: Network, name: str, targets: Any, shape: tuple[int, ...]) -> np.ndarray:
-    array, n = plain_numbers(name, targets), network.config.n_neurons
+def _rates(network: Learner, name: str, targets: Any, shape: tuple[int, ...]) -> np.ndarray:
+    array, n = plain_numbers(name, targets), network.n_neurons
     require(array.shape == (n,), name, f"a rate in Hz of each of {n} neurons, the mean over samples", array)
     sound = (array >= SLOWEST_HZ) & (array <= 1e6)
     require(bool(sound.all()), name, f"rates from {SLOWEST_HZ:g} to 1e6 Hz", array[~sound])
@@ -80,7 +83,7 @@ def _rates(network: Network, name: str, targets: Any, shape: tuple[int, ...]) ->
 
 
 def split(
-    data: Data, validation: Any, network: Network, loss: LossName, seed: int, currents: bool = False
+    data: Data, validation: Any, network: Learner, loss: LossName, seed: int, currents: bool = False
 ) -> tuple[Data, Data | None]:
     """Samples to learn from, and those of validation: a share of them, or (inputs, targets) of others.
 

@@ -11,22 +11,21 @@ import numpy as np
 import pandas
 
 from lsnn.arrays import losses
-from lsnn.arrays.blocks import ArrayBlock, blocks_for, run_through
 from lsnn.arrays.data import ORDER, Data, data_of, generator_of, split
+from lsnn.arrays.kinds import learner_of
+from lsnn.arrays.learners import Learner, Pass, through
 from lsnn.arrays.losses import LOSSES, OVERS, LossName, Over, Scored
 from lsnn.arrays.spikes import eights
 from lsnn.blocks import Threads
+from lsnn.circuits.circuit import Circuit
 from lsnn.errors import DivergedError, Interrupted
-from lsnn.files.network_file import network_sha256
-from lsnn.kernels.layout import Weights
-from lsnn.learning import descent
 from lsnn.learning.config import LearningConfig
 from lsnn.learning.optimiser import Adam, Arrays, added_up, clip_norm, global_norm
-from lsnn.learning.rates import rate_gradient, spike_counts
+from lsnn.learning.rates import rate_gradient
 from lsnn.network import Network
 from lsnn.progress import meter
 from lsnn.seeds import REWIRE_BRANCH
-from lsnn.simulation.frozen import FrozenNetwork, network_in
+from lsnn.simulation.frozen import FrozenNetwork
 from lsnn.validation import require, require_flag, require_integer, require_number
 
 
@@ -50,7 +49,7 @@ class Fit:
         best_epoch: the epoch of `network`, from 1.
     """
 
-    network: FrozenNetwork
+    network: FrozenNetwork | Circuit
     history: pandas.DataFrame
     best_epoch: int
     state: Any = field(repr=False)  # to go on from
@@ -64,8 +63,8 @@ class Fit:
 class _State(NamedTuple):
     """Where a fit has come to."""
 
-    network: Network
-    best: Network
+    network: Learner
+    best: Learner
     best_loss: float
     best_epoch: int
     average: Arrays  # of what learns
@@ -76,11 +75,11 @@ class _State(NamedTuple):
     def copied(self) -> "_State":
         """The same, which learning leaves alone."""
         adam, average = copy.deepcopy((self.adam, self.average))
-        return self._replace(network=descent.copied(self.network), average=average, adam=adam, rows=list(self.rows))
+        return self._replace(network=self.network.copied(), average=average, adam=adam, rows=list(self.rows))
 
 
 def fit(
-    network: FrozenNetwork | Network,
+    network: FrozenNetwork | Network | Circuit,
     inputs: Any,
     targets: Any,
     *,
@@ -109,15 +108,18 @@ def fit(
     from with `resume`.
 
     Args:
-        network: of `lsnn.create` or `lsnn.load`. What learns beside its weights is what its setting `learnt` names.
-        inputs: spikes (samples, steps, cells), zeros and ones; see `lsnn.spikes_from_times` for times.
+        network: of `lsnn.create` or `lsnn.load`; what learns beside its weights is what its setting `learnt` names. Or
+            a `lsnn.Circuit`; `learn` of its projections, `learnt` of its populations and readout say what learns.
+        inputs: spikes (samples, steps, cells), zeros and ones; see `lsnn.spikes_from_times` for times. Those of a
+            circuit may be a mapping, as of `Circuit.run`, with values of driven variables among them.
         targets: labels (samples,) of `cross_entropy`, 0 to outputs - 1; traces (samples, steps, outputs) of
             `squared_error`; of `rates`, the rate of each neuron in Hz, (neurons,).
         loss: cross-entropy of a softmax over the readout's mean, maximum or last value (`over`), squared error, or how
             far each neuron's mean rate over the samples of a batch is from its target.
         currents: whether inputs are numbers of any size, which go through the input weights as spikes of that size.
         epochs: in all, those of `resume` included. batch: samples a step of the optimiser.
-        learning_rate: of Adam, in normalised weights; it falls by a cosine to `final_learning_rate` (a tenth of it).
+        learning_rate: of Adam, in normalised weights, in a circuit in the mean size of the weights of a projection; it
+            falls by a cosine to `final_learning_rate` (a tenth of it).
         validation: a share of the samples that is not learnt from, or (inputs, targets) of others.
         patience: epochs without a smaller loss of validation after which it stops; None = it does not.
         average_rate: share of the newest weights in the running average that comes back; 1 = the weights themselves.
@@ -131,7 +133,7 @@ def fit(
     Raises:
         InputError: an argument that breaks its rule. DivergedError: a loss or gradient that is not finite.
     """
-    of, _ = network_in(network)
+    of = learner_of(network)
     _require_settings(epochs, batch, learning_rate, final_learning_rate, patience, rate_hz, rate_weight, seed, threads)
     require_number("average_rate", average_rate, 1e-9, 1.0)
     require_number("weight_decay", weight_decay, 0.0, 1e6)
@@ -165,7 +167,9 @@ def fit(
 
 def _left(state: _State, seed: int) -> Fit:
     command, history = f"lsnn.fit(epochs={len(state.rows)}, seed={seed})", pandas.DataFrame(state.rows)
-    best = FrozenNetwork(state.best, seed=seed, command=command, history=history.copy())
+    best = state.best.network
+    if isinstance(best, Network):
+        best = FrozenNetwork(best, seed=seed, command=command, history=history.copy())
     return Fit(best, history, state.best_epoch, state)
 
 
@@ -173,7 +177,7 @@ class _Fitting:
     """The settings of a fit, its samples, and the blocks that it works on."""
 
     def __init__(
-        self, network: Network, data: Data, held_out: Data | None, learning: LearningConfig, batch: int, seed: int,
+        self, network: Learner, data: Data, held_out: Data | None, learning: LearningConfig, batch: int, seed: int,
         threads: Threads, loss: LossName, over: Over, currents: bool,
     ) -> None:  # fmt: skip
         self.start, self.data, self.held_out, self.learning = network, data, held_out, learning
@@ -181,20 +185,20 @@ class _Fitting:
             batch, seed, threads, loss, over, currents,
         )  # fmt: skip
         steps = data.inputs.shape[1]
-        self.seconds = steps * network.config.dt_ms / 1000
+        self.seconds = steps * network.dt
         self.score: Callable[[np.ndarray, np.ndarray], Scored] = losses.squared_error
         if loss == "cross_entropy":
             self.score = partial(losses.cross_entropy, over=over)
         elif loss == "rates":
             self.score = losses.nothing
-        self.blocks = blocks_for(network, batch, steps, currents=currents)
+        self.passes = network.passes(batch, steps, currents)
 
     def made_of(self) -> dict[str, object]:
         """What decides about the bits of an epoch, by the names of the arguments."""
         c = self.learning
         inputs, targets = self.data.sha256
         return {
-            "network": network_sha256(self.start), "inputs": inputs, "targets": targets,
+            "network": self.start.sha256, "inputs": inputs, "targets": targets,
             "validation": self.held_out and self.held_out.sha256, "loss": self.loss, "over": self.over,
             "currents": self.currents, "batch": self.batch, "learning_rate": c.learning_rate,
             "final_learning_rate": c.final_learning_rate, "rate_hz": c.rate_target_hz, "rate_weight": c.rate_weight,
@@ -206,8 +210,8 @@ class _Fitting:
         """From the network given, or from where an earlier fit has come to."""
         made_of = self.made_of()
         if resume is None:
-            network = descent.copied(self.start)
-            return _State(network, self.start, np.inf, 0, descent.arrays_of(network), Adam(), [], made_of)
+            network = self.start.copied()
+            return _State(network, self.start, np.inf, 0, dict(network.arrays()), Adam(), [], made_of)
         require(isinstance(resume, Fit), "resume", "what lsnn.fit has left", resume)
         old: _State = resume.state
         other = [name for name, value in made_of.items() if value != old.made_of[name]]
@@ -220,7 +224,7 @@ class _Fitting:
         network, begun, data = state.network, time.monotonic(), self.data
         generator = generator_of(self.seed, ORDER, epoch)
         order, total = generator.permutation(len(data.targets)), np.zeros(2)
-        counts = np.zeros(network.config.n_neurons)
+        counts = np.zeros(network.n_neurons)
         batches = [order[first : first + self.batch] for first in range(0, len(order), self.batch)]
         for i, chosen in enumerate(batches):
             part = self._step(state, data.of(chosen), (epoch + i / len(batches)) / epochs)
@@ -228,7 +232,7 @@ class _Fitting:
             counts += part.spike_count
         row = {"epoch": epoch + 1.0, "loss": total[0] / len(order), "accuracy": total[1] / len(order)}
         judged = row["loss"]
-        averaged = descent.with_arrays(network, state.average)
+        averaged = network.with_arrays(state.average)
         if self.held_out is not None:
             row |= self._validate(averaged, self.held_out)
             judged = row["validation_loss"]
@@ -239,7 +243,7 @@ class _Fitting:
         better = self.held_out is None or judged < state.best_loss
         if not better:
             return state
-        return state._replace(best=descent.copied(averaged), best_loss=judged, best_epoch=epoch + 1)
+        return state._replace(best=averaged.copied(), best_loss=judged, best_epoch=epoch + 1)
 
     def _step(self, state: _State, data: Data, share: float) -> Part:
         """One step of the optimiser; share: of all epochs, that is over."""
@@ -252,54 +256,47 @@ class _Fitting:
         low, high = self.learning.final_learning_rate, self.learning.learning_rate
         rate = float(low + (high - low) * 0.5 * (1 + np.cos(np.pi * share)))
         change = adam.update(clip_norm(part.gradient, self.learning.gradient_norm), rate)
-        descent.take(network, change, self.learning, rate)
         branch = np.random.SeedSequence(self.seed, spawn_key=(REWIRE_BRANCH, adam.step))
-        descent.rewired(network, self.learning, rate, branch, (adam.first, adam.second, average))
+        network.take(change, self.learning, rate, branch, (adam.first, adam.second, average))
         follow = max(self.learning.average_rate, 1 / adam.step)
-        for name, array in descent.arrays_of(network).items():
+        for name, array in network.arrays().items():
             average[name] = average[name] + follow * (array - average[name])
         if not network.is_finite():
             raise DivergedError("the weights after a step are not finite: lower learning_rate")
         return part
 
-    def summed(self, network: Network, data: Data) -> Part:
+    def summed(self, network: Learner, data: Data) -> Part:
         """Loss and gradient of a batch."""
-        weights, parts = network.weights(), eights(len(data.targets))
-        blocks = self.blocks[: len(parts)]
-        scored = self.threads.map(partial(self._forward, weights, data), blocks, parts)
+        held, parts = network.held(), eights(len(data.targets))
+        passes = self.passes[: len(parts)]
+        scored = self.threads.map(partial(self._forward, held, data), passes, parts)
         count = np.sum([count for _, count in scored], axis=0)
         loss, g_z = sum(float(each.loss.sum()) for each, _ in scored), np.zeros(len(count))
         if self.loss == "rates":
             seconds = len(data.targets) * self.seconds
             loss = len(data.targets) * losses.rates_apart(count / seconds, data.targets[0])
             g_z = rate_gradient(count / seconds, data.targets[0], 1.0, seconds)
-        work = partial(self._back, network, weights, len(data.targets), g_z)
-        gradients = self.threads.map(work, blocks, [len(part) for part in parts], scored)
+        work = partial(self._back, held, len(data.targets), g_z)
+        gradients = self.threads.map(work, passes, [len(part) for part in parts], scored)
         right = sum(float(each.right.sum()) for each, _ in scored)
         return Part(loss, right, added_up(gradients, np.inf), count)
 
-    def _forward(
-        self, weights: Weights, data: Data, block: ArrayBlock, chosen: np.ndarray
-    ) -> tuple[Scored, np.ndarray]:
+    def _forward(self, held: Any, data: Data, own: Pass, chosen: np.ndarray) -> tuple[Scored, np.ndarray]:
         """What up to eight samples score, and their spikes of each neuron."""
-        n = len(chosen)
-        y = block.forward(weights, data.inputs[chosen])[..., :n].astype(float)
-        return self.score(y, _lanes_last(data.targets[chosen])), spike_counts(block.record.spikes & np.uint8(2**n - 1))
+        y, count = own.forward(held, data.inputs[chosen])
+        return self.score(y, _lanes_last(data.targets[chosen])), count
 
     def _back(
-        self, network: Network, weights: Weights, samples: int, g_z: np.ndarray, block: ArrayBlock, n: int,
-        of: tuple[Scored, np.ndarray],
-    ) -> Arrays:  # fmt: skip
-        """The gradient of a block of n among so many samples; g_z (N,): dL/dz of every spike beside the block's own."""
+        self, held: Any, samples: int, g_z: np.ndarray, own: Pass, n: int, of: tuple[Scored, np.ndarray]
+    ) -> Arrays:
+        """The gradient of a pass of n among so many samples; g_z (N,): dL/dz of every spike beside its own."""
         (scored, count), learning, seconds = of, self.learning, n * self.seconds
-        g_y = np.zeros(block.record.y.shape)
-        g_y[..., :n] = scored.slope / samples
-        own = rate_gradient(count / seconds, learning.rate_target_hz, learning.rate_weight, seconds)
-        return descent.by_what_learns(network, block.back(weights, g_y, own * n / samples + g_z))
+        of_rates = rate_gradient(count / seconds, learning.rate_target_hz, learning.rate_weight, seconds)
+        return own.back(held, scored.slope / samples, of_rates * n / samples + g_z)
 
-    def _validate(self, network: Network, data: Data) -> dict[str, float]:
-        y, counts = run_through(network, data.inputs, self.threads.count, self.currents)
-        scored = self.score(y.astype(float).transpose(1, 2, 0), _lanes_last(data.targets))
+    def _validate(self, network: Learner, data: Data) -> dict[str, float]:
+        y, counts = through(network, data.inputs, self.threads, self.currents)
+        scored = self.score(y.transpose(1, 2, 0), _lanes_last(data.targets))
         loss = float(scored.loss.mean())
         if self.loss == "rates":
             loss = losses.rates_apart(counts / (len(y) * self.seconds), data.targets[0])

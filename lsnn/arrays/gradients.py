@@ -7,11 +7,8 @@ import numpy as np
 import pandas
 import xarray
 
-from lsnn.arrays.blocks import ArrayBlock, blocks_for
-from lsnn.arrays.spikes import eights, inputs_of
-from lsnn.blocks import Threads
-from lsnn.kernels.simd import LANES
-from lsnn.learning import descent
+from lsnn.arrays.learners import NetworkLearner, back_through
+from lsnn.arrays.spikes import inputs_of
 from lsnn.learning import parameters as learnt
 from lsnn.learning.optimiser import Arrays
 from lsnn.network import Network
@@ -75,23 +72,7 @@ def summed(
     network: Network, inputs: np.ndarray, g_y: np.ndarray, currents: bool, threads: int = 1, dtype: Any = np.float32
 ) -> tuple[Arrays, np.ndarray]:
     """Gradients of what learns, summed over samples, and of the inputs (samples, steps, cells)."""
-    weights, parts, crew = network.weights(dtype), eights(len(inputs)), Threads(threads)
-    ways = {"dtype": dtype, "currents": currents, "of_inputs": True}
-    blocks = blocks_for(network, min(LANES * threads, len(inputs)), inputs.shape[1], **ways)
-    of_inputs = np.empty(inputs.shape, dtype)
-    none, found = np.zeros(network.config.n_neurons), [Arrays()] * len(parts)
-
-    def run(block: ArrayBlock, own: list[int]) -> None:
-        for number in own:
-            part = parts[number]
-            block.forward(weights, inputs[part])
-            slope = np.zeros(block.record.y.shape)
-            slope[..., : len(part)] = g_y[part].transpose(1, 2, 0)
-            found[number] = descent.by_what_learns(network, block.back(weights, slope, none))
-            of_inputs[part] = block.g_inputs[..., : len(part)].transpose(2, 0, 1)
-
-    crew.map(run, blocks, [list(range(i, len(parts), len(blocks))) for i in range(len(blocks))])
-    return {name: np.sum([part[name] for part in found], axis=0) for name in found[0]}, of_inputs
+    return back_through(NetworkLearner(network), inputs, g_y, currents, threads, dtype)
 
 
 def synapses_of(network: Network) -> pandas.DataFrame:

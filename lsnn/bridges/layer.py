@@ -1,81 +1,64 @@
 """What a network as a layer computes, whoever calls it: the readout from inputs and weights, and the way back."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from lsnn.arrays.blocks import ArrayBlock, blocks_for
-from lsnn.arrays.gradients import summed
-from lsnn.arrays.spikes import LARGEST_CURRENT, eights
+from lsnn.arrays.kinds import learner_of
+from lsnn.arrays.learners import Learner, NetworkLearner, back_through, through
+from lsnn.arrays.spikes import LARGEST_CURRENT
 from lsnn.blocks import Threads
-from lsnn.kernels.simd import LANES
-from lsnn.learning import descent, parameters
-from lsnn.network import Network
-from lsnn.simulation.frozen import network_in
+from lsnn.learning.optimiser import Arrays
 from lsnn.validation import precision_of, require, require_integer
 
-
-class Weights(NamedTuple):
-    """What learns of a layer, normalised: theta of each synapse (S,), readout (neurons, outputs), bias (outputs,)."""
-
-    theta: np.ndarray
-    readout: np.ndarray
-    bias: np.ndarray
+OF_TASKS = ("theta", "readout", "bias")  # of a network for tasks; parameters that `learnt` names keep their values
 
 
 class Layer:
     """The network of a layer; inputs are numbers of any size, zeros and ones for spikes.
 
     Args:
-        network: of `lsnn.create`, `lsnn.fit`, ... It is copied. dtype: float32 or float64. threads: at once.
+        network: of `lsnn.create`, `lsnn.fit`, ..., or a `lsnn.Circuit`. It is copied. dtype: float32 or float64.
+        threads: at once.
     """
 
     def __init__(self, network: Any, dtype: Any = np.float32, threads: int = 1) -> None:
         require_integer("threads", threads, 1, 1024)
-        self.network: Network = descent.copied(network_in(network)[0])
+        self.learner = learner_of(network).copied()
         self.dtype, self.threads = precision_of(dtype), int(threads)
+        self.n_in, self.n_out = self.learner.n_in, self.learner.n_out
+        require(self.n_out > 0 and self.n_in > 0, "network", "one with input cells and a readout", network)
+        self.names = OF_TASKS if isinstance(self.learner, NetworkLearner) else tuple(self.learner.arrays())
 
-    def weights(self) -> Weights:
-        """Those that it has, in its precision."""
-        net = self.network
-        return Weights(*(array.astype(self.dtype) for array in (net.synapses.theta, net.readout, net.bias)))
+    def weights(self) -> Arrays:
+        """Those that it has, by name, in its precision; in the units in which they learn."""
+        return {name: self.learner.arrays()[name].astype(self.dtype) for name in self.names}
 
-    def with_weights(self, weights: Weights) -> Network:
+    def with_weights(self, weights: Arrays) -> Learner:
         """The network with these; a weight whose sign is held counts as 0 beyond it."""
-        given = {name: np.array(array, float) for name, array in weights._asdict().items()}
-        given["theta"] = np.where(self.network.one_sign(), np.maximum(given["theta"], 0.0), given["theta"])
-        return descent.with_arrays(self.network, given | parameters.named(self.network.learnt))
+        own = self.learner.arrays()
+        return self.learner.with_arrays(own | {name: np.array(weights[name], float) for name in self.names})
 
     def inputs(self, x: Any) -> np.ndarray:
         """Inputs (samples, steps, cells) in its precision; InputError unless they are."""
         array = np.asarray(x)
-        rule = f"numbers (samples, steps, cells) of {self.network.n_in} input cells"
-        fits = array.ndim == 3 and array.shape[2] == self.network.n_in and min(array.shape) > 0
+        rule = f"numbers (samples, steps, cells) of {self.n_in} input cells"
+        fits = array.ndim == 3 and array.shape[2] == self.n_in and min(array.shape) > 0
         require(fits and array.dtype.kind in "biuf", "inputs", rule, array)
         sound = np.abs(array.astype(float)) <= LARGEST_CURRENT
         rule = f"numbers from -{LARGEST_CURRENT:g} to {LARGEST_CURRENT:g}"
         require(bool(sound.all()), "inputs", rule, array)
         return np.ascontiguousarray(array, self.dtype)
 
-    def forward(self, x: np.ndarray, weights: Weights) -> np.ndarray:
+    def forward(self, x: np.ndarray, weights: Arrays) -> np.ndarray:
         """The readout (samples, steps, outputs)."""
-        network, inputs = self.with_weights(weights), self.inputs(x)
-        held, parts = network.weights(self.dtype), eights(len(inputs))
-        blocks = blocks_for(
-            network, min(LANES * self.threads, len(inputs)), inputs.shape[1], dtype=self.dtype, currents=True
-        )
-        found = np.empty((*inputs.shape[:2], network.n_out), self.dtype)
+        learner = self.with_weights(weights)
+        y, _ = through(learner, learner.numbers(self.inputs(x)), Threads(self.threads), True, self.dtype)
+        return y.astype(self.dtype)
 
-        def run(block: ArrayBlock, own: list[np.ndarray]) -> None:
-            for part in own:
-                found[part] = block.forward(held, inputs[part]).transpose(2, 0, 1)[: len(part)]
-
-        Threads(self.threads).map(run, blocks, [parts[i :: len(blocks)] for i in range(len(blocks))])
-        return found
-
-    def back(self, x: np.ndarray, weights: Weights, slope: np.ndarray) -> tuple[np.ndarray, Weights]:
+    def back(self, x: np.ndarray, weights: Arrays, slope: np.ndarray) -> tuple[np.ndarray, Arrays]:
         """dL/d(inputs) and dL/d(weights) of dL/d(readout)."""
-        network, inputs = self.with_weights(weights), self.inputs(x)
-        found, of_inputs = summed(network, inputs, np.asarray(slope, float), True, self.threads, self.dtype)
-        of_weights = (found[name].astype(self.dtype) for name in Weights._fields)
-        return of_inputs, Weights(*of_weights)
+        learner = self.with_weights(weights)
+        given = learner.numbers(self.inputs(x))
+        found, of_inputs = back_through(learner, given, np.asarray(slope, float), True, self.threads, self.dtype)
+        return of_inputs, {name: found[name].astype(self.dtype) for name in self.names}

@@ -2,8 +2,13 @@
 
 from typing import Any
 
+import numpy as np
+import xarray
+
+from lsnn.circuits.driving import drive_of
 from lsnn.circuits.laid_out import LaidOut
-from lsnn.circuits.running import Run, run
+from lsnn.circuits.running import CircuitGradients, Run, run
+from lsnn.validation import require_flag, require_integer
 
 
 class Circuit(LaidOut):
@@ -11,6 +16,7 @@ class Circuit(LaidOut):
 
     What may be changed between two runs, in SI units: `weight[projection]` (S,), `parameters[population][name]` and
     `initial[population][name]` (size,), `readout_weight` (neurons of its sources, outputs), `bias` (outputs,), `tau`.
+    Called on inputs (samples, steps, cells) it gives its readout.
 
     Args:
         populations, projections, readout: its parts.
@@ -30,7 +36,9 @@ class Circuit(LaidOut):
             steps: how many; by default those of the inputs.
             inputs: spikes of the input cells by name, (samples, steps, n) or (steps, n); of one population as they are.
                 What is not given is what the cells have of themselves: spike times, or Poisson spikes drawn by `seed`.
-            driven: values with units of driven variables, by (population, variable), likewise.
+            currents: whether inputs are numbers of any size, which go through the synapses as spikes of that size.
+            driven: values with units of driven variables, by (population, variable), likewise; they may stand among the
+                inputs as well.
             samples: how many, where no input says so. record: names of state variables to be recorded.
             dtype: precision, float64 by default. gradient: whether `Run.gradient` will be asked for.
 
@@ -38,3 +46,23 @@ class Circuit(LaidOut):
             InputError: an argument does not fit. DivergedError: a state variable left the range of numbers.
         """
         return run(self, steps, **how)
+
+    def __call__(self, inputs: Any, currents: bool = False, seed: int = 0) -> xarray.DataArray:
+        """The readout under inputs: (sample, time, output), time in ms. Arguments and errors are those of `run`."""
+        y = self.run(inputs=inputs, currents=currents, seed=seed).outputs
+        time = xarray.DataArray(np.arange(y.shape[1]) * 1000 * self.dt, dims="time", attrs={"units": "ms"})
+        return xarray.DataArray(y, {"time": time}, ("sample", "time", "output"), "readout", {"units": "1"})
+
+    def gradient(self, inputs: Any, slope: Any, currents: bool = False, seed: int = 0) -> CircuitGradients:
+        """The gradient of everything, of the inputs as well, for an L of the readout.
+
+        Args:
+            inputs, currents, seed: as of `run`. slope: dL/d(readout), (samples, steps, outputs).
+
+        Raises:
+            InputError: an argument that does not fit.
+        """
+        require_flag("currents", currents)
+        require_integer("seed", seed, 0, 2**63 - 1)
+        drive = drive_of(self, inputs, seed=seed, currents=currents)
+        return Run(self, drive, (), np.float64, gradient=True, of_inputs=True).gradient(slope)

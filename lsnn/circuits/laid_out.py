@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lsnn.circuits.parts import Population, Projection, Readout, drawn_pairs
+from lsnn.circuits.sources import require_own_drive, require_source
 from lsnn.circuits.values import in_si, seconds_of
 from lsnn.equations.host import HostModel, host_model
 from lsnn.kernels.build import planes_of
@@ -27,6 +28,7 @@ from lsnn.validation import (
 
 Values = dict[str, np.ndarray]
 MOST_STEPS_OF_DELAY = 100_000
+SHORTEST_DT = 1e-9
 
 
 class Synapses(NamedTuple):
@@ -51,16 +53,20 @@ class LaidOut:
         require_flag("detach_reset", detach_reset)
         self.populations, self.projections, self.readout = tuple(populations), tuple(projections), readout
         self.dt = 0.001 if dt is None else seconds_of("dt", dt)
+        require_number("dt in seconds", self.dt, SHORTEST_DT)
         self.gamma, self.detach_reset = float(gamma), detach_reset
         self._number()
         generator = np.random.default_rng(seed)
         self.models = _models_of(self.populations)
         self.parameters = {p.name: self._values(p, p.parameters, "parameters", generator) for p in self._of_neurons()}
         self.initial = {p.name: self._values(p, p.initial, "initial", generator) for p in self._of_neurons()}
+        self.times = {p.name: _times_of(p) for p in self._of_neurons()}  # parameters that are times
         self.synapses: dict[str, Synapses] = {}
         self.weight: Values = {}
         for projection in self.projections:
             self._wire(projection, generator)
+        for p in self.populations:
+            self._require_own(p)
         self._draw_readout(generator)
         self._add_defaults()
         self.weights(np.float64)
@@ -197,9 +203,21 @@ class LaidOut:
         self.synapses[p.label] = Synapses(pre, post, steps.astype(np.int64))
         self.weight[p.label] = in_si(f"weight of {p.label}", p.weight, dimension, shape, generator)
 
+    def _require_own(self, p: Population) -> None:
+        """Whether what a population has of itself, unless a run gives other, fits its cells."""
+        if isinstance(p.model, NeuronModel):
+            for name, steps in p.drive.items():
+                require_own_drive(p, name, steps)
+        elif p.source is not None:
+            require_source(p, self.dt)
+
     def port_of(self, p: Projection) -> str:
         """The port that a projection adds to."""
         return p.port or self.population(p.target).ports[0]
+
+    def sign_of(self, p: Projection) -> int | None:
+        """The sign that all weights of a projection must have; None: either."""
+        return 1 if self.port_of(p) in self.host(p.target).conductances else self.population(p.source).sign
 
     def _draw_readout(self, generator: np.random.Generator) -> None:
         readout = self.readout
@@ -228,14 +246,18 @@ class LaidOut:
 
     # For the kernels
 
-    def place(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Source, place in the delay ring and weight of every synapse, as the projections follow each other."""
+    def place(self, room: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Source, place in the delay ring and weight of every synapse, as the projections follow each other.
+
+        Args:
+            room: steps by which the ring is longer than the delays need.
+        """
         columns: list[tuple[np.ndarray, ...]] = [(np.zeros(0, np.int64),) * 2 + (np.zeros(0),)]
         for p in self.projections:
             pre, post, delay = self.synapses[p.label]
             target = self.population(p.target)
             first = self.cells[p.source].start if p.source in self.cells else self.n_in + self.neurons[p.source].start
-            row = 2 * self.ring * target.ports.index(self.port_of(p)) + delay
+            row = 2 * (self.ring + room) * target.ports.index(self.port_of(p)) + delay
             place = row * self.n_neurons + self.neurons[p.target].start + post
             columns.append((first + pre, place, self.weight[p.label]))
         sources, places, weights = (np.concatenate(column) for column in zip(*columns, strict=True))
@@ -247,15 +269,15 @@ class LaidOut:
         source, place, _ = self.place()
         return np.lexsort((place, source))
 
-    def weights(self, dtype: Any = np.float64) -> Weights:
-        """The circuit as the kernels see it, in a precision; read-only.
+    def weights(self, dtype: Any = np.float64, room: int = 0) -> Weights:
+        """The circuit as the kernels see it, in a precision, with a delay ring longer by `room`; read-only.
 
         Raises:
             InputError: a value that is not finite, has another shape than it had, or the wrong sign.
         """
-        self._check()
+        self._check(room)
         dtype, n = precision_of(dtype), self.n_neurons
-        source, place, weight = self.place()
+        source, place, weight = self.place(room)
         order = np.lexsort((place, source))
         source, place, weight = source[order], place[order].astype(np.int32), weight[order]
         cut = int(np.searchsorted(source, self.n_in))
@@ -263,7 +285,7 @@ class LaidOut:
             rows_of(source[:cut], self.n_in, place[:cut], weight[:cut], PLAIN, dtype),
             rows_of(source[cut:] - self.n_in, n, place[cut:], weight[cut:], PLAIN, dtype),
         )
-        cells, most = cells_of(self.groups, self.dt), most_in_tile(self.ring * self.planes)
+        cells, most = cells_of(self.groups, self.dt), most_in_tile((self.ring + room) * self.planes)
         return read_only(
             Weights(
                 Cells(cells.groups, cells.constants.astype(dtype), cells.refractory.astype(dtype)),
@@ -289,20 +311,24 @@ class LaidOut:
         kappa = np.array([self.kappa()])
         return ReadoutArrays(weight.astype(dtype), self.bias.astype(dtype), kappa.astype(dtype))
 
-    def start(self, dtype: Any = np.float64) -> State:
+    def start(self, dtype: Any = np.float64, room: int = 0) -> State:
         """The state before the first step: the variables' own starts, nobody refractory, nothing under way."""
-        state = state_zeros(self.n_neurons, self.n_slots, self.n_out, self.ring, dtype, self.planes)
+        state = state_zeros(self.n_neurons, self.n_slots, self.n_out, self.ring + room, dtype, self.planes)
         for name, slots in self.variables.items():
             for variable, values in self.initial[name].items():
                 state.x[slots[variable]] = values[:, None]
         return state
 
-    def _check(self) -> None:
+    def _check(self, room: int = 0) -> None:
         """InputError unless all that may be changed is as it should be."""
         for p in self._of_neurons():
             for kind in ("parameters", "initial"):
                 for name, values in getattr(self, kind)[p.name].items():
                     _require_values(f"{kind}[{p.name!r}][{name!r}]", values, (p.size,))
+            for name in self.times[p.name]:
+                values = self.parameters[p.name][name]
+                rule = "at least 0, since it is a time"
+                require(bool((values >= 0).all()), f"parameters[{p.name!r}][{name!r}]", rule, values)
         for each in self.projections:
             self._require_places(each)
             _require_values(f"weight[{each.label!r}]", self.weight[each.label], self.synapses[each.label].pre.shape)
@@ -310,7 +336,7 @@ class LaidOut:
         _require_values("readout_weight", self.readout_weight, (len(self.read()), self.n_out))
         _require_values("bias", self.bias, (self.n_out,))
         require_number("tau", self.tau, 1e-12)
-        places = 2 * self.ring * self.planes * self.n_neurons
+        places = 2 * (self.ring + room) * self.planes * self.n_neurons
         require(places < 2**31, "the delay ring", "of fewer than 2**31 places", places)
 
     def _require_places(self, p: Projection) -> None:
@@ -357,6 +383,14 @@ def equations_of(p: Population) -> Any:
 
     assert isinstance(p.model, NeuronModel)
     return read_equations(p.model)
+
+
+def _times_of(p: Population) -> list[str]:
+    """The parameters that it has values of and that are times."""
+    from brian2.units import second
+
+    equations = equations_of(p)
+    return [name for name in p.parameters if equations[name].dim is second.dim]
 
 
 def _model_of(p: Population) -> NeuronModel:

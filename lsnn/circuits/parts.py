@@ -136,6 +136,7 @@ class Readout:
         source: names of populations. outputs: columns of y. tau: time constant, kappa = exp(-dt/tau).
         weight: (all neurons of the sources in order, outputs), pure numbers; None: normal, sd 1/sqrt(neurons).
         bias: (outputs,); None: 0.
+        learnt: ("tau",) where its time constant learns beside weight and bias.
     """
 
     source: str | tuple[str, ...]
@@ -143,6 +144,7 @@ class Readout:
     tau: Any
     weight: Any = None
     bias: Any = None
+    learnt: tuple[str, ...] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -151,6 +153,7 @@ class Readout:
 
     def __post_init__(self):
         require_integer("outputs of the readout", self.outputs, 1, MOST_CELLS)
+        require(self.learnt in ((), ("tau",)), "learnt of the readout", 'none or ("tau",)', self.learnt)
 
 
 def drawn_pairs(p: Projection, n_source: int, n_target: int, generator: np.random.Generator) -> tuple[Any, Any]:

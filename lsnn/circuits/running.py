@@ -1,6 +1,6 @@
 """A circuit on arrays: eight samples side by side, forwards and backwards, in parts of time that fit into memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -8,27 +8,20 @@ import numpy as np
 
 from lsnn.arrays.spikes import eights, packed
 from lsnn.blocks import in_order_of_network
-from lsnn.circuits.laid_out import LaidOut, Values, equations_of
-from lsnn.circuits.parts import Rates, Times
-from lsnn.circuits.values import in_si
+from lsnn.circuits.driving import Drive, drive_of
+from lsnn.circuits.laid_out import LaidOut, Values
+from lsnn.circuits.sent import Sent
 from lsnn.errors import DivergedError, InputError
 from lsnn.kernels.build import network_module
 from lsnn.kernels.layout import Gradient, Record, State, Weights, adjoint_zeros, gradient_zeros, record_zeros
 from lsnn.kernels.simd import LANES
+from lsnn.learning.rates import spike_counts
 from lsnn.populations import gradients_of_parameters
 from lsnn.readout import gradient_of_kappa
-from lsnn.validation import numbers_of, plain_numbers, precision_of, require, require_flag, require_integer
+from lsnn.validation import numbers_of, precision_of, require, require_flag, require_integer
 
 MOST_BYTES = 64 * 2**20  # of the state variables in a part of time
-MOST_STEPS = 2**31 - 1
 NEVER = 1e30  # steps for which a lane without a sample is refractory
-
-
-class Drive(NamedTuple):
-    """What a run is given, for some samples."""
-
-    spikes: dict[str, np.ndarray]  # of every population of input cells, (samples, T, n) bool
-    driven: dict[tuple[str, str], np.ndarray]  # of every driven variable of a population, (samples, T, n)
 
 
 class CircuitGradients(NamedTuple):
@@ -40,6 +33,7 @@ class CircuitGradients(NamedTuple):
     readout_weight: np.ndarray
     bias: np.ndarray
     tau: float
+    inputs: Values  # by population of input cells, (samples, steps, n); empty unless it was asked for
 
 
 class Run:
@@ -50,13 +44,19 @@ class Run:
     """
 
     def __init__(
-        self, circuit: LaidOut, drive: Drive, samples: int, steps: int, names: Sequence[str], dtype: Any,
-        gradient: bool,
+        self, circuit: LaidOut, drive: Drive, names: Sequence[str], dtype: Any, gradient: bool,
+        of_inputs: bool = False, weights_of: Callable[[Any, int], Weights] | None = None,
     ) -> None:  # fmt: skip
-        self.circuit, self.drive, self.samples, self.steps, self.dt = circuit, drive, samples, steps, circuit.dt
-        self.dtype = precision_of(dtype)
-        self._weights = circuit.weights(self.dtype)
+        (samples, steps), self.circuit, self.drive, self.dt = drive.shape, circuit, drive, circuit.dt
+        self.samples, self.steps, self.dtype, self._of_inputs = samples, steps, precision_of(dtype), of_inputs
+        planes = 2 * circuit.planes * circuit.n_neurons if drive.currents or of_inputs else 0
+        rows = max(1, MOST_BYTES // ((circuit.n_slots + planes) * LANES * self.dtype.itemsize))
+        self._room = min(rows, steps) if planes else 0  # of the delay ring
+        self._weights = (weights_of or circuit.weights)(self.dtype, self._room)
+        ring = circuit.ring + self._room
+        self._sent = Sent(self._weights.inputs, circuit.n_neurons, ring, circuit.planes) if planes else None
         self._starts: list[list[State]] = []
+        self._held = -1, -1  # eight samples and first step of what the record holds
         self._keeps, self._names = gradient, tuple(names)
         self._bits = np.zeros((len(eights(samples)), steps, circuit.n_neurons), np.uint8)
         self.outputs = np.zeros((samples, steps, circuit.n_out), self.dtype)
@@ -64,7 +64,6 @@ class Run:
             (p, name): np.zeros((samples, steps, slots[name].stop - slots[name].start), self.dtype)
             for p, slots in circuit.variables.items() for name in names if name in slots
         }  # fmt: skip
-        rows = max(1, MOST_BYTES // (circuit.n_slots * LANES * self.dtype.itemsize))
         self._ends = [*range(0, steps, rows), steps]
         self._record = record_zeros(
             min(rows, steps), circuit.n_neurons, circuit.n_slots, circuit.n_in, circuit.n_out, self.dtype
@@ -79,27 +78,39 @@ class Run:
     def _parts(self) -> Iterator[tuple[int, int]]:
         return zip(self._ends[:-1], self._ends[1:], strict=True)
 
-    def _rows(self, chosen: np.ndarray, first: int, last: int) -> Record:
-        """The record of a part of time, with what it is given written into it."""
+    def _rows(self, chosen: np.ndarray, first: int, last: int, state: State) -> Record:
+        """The record of a part of time, with what it is given written into it, or into what is under way."""
         record = Record(*(array[: last - first] for array in self._record))
         circuit, n = self.circuit, len(chosen)
-        for name, cells in circuit.cells.items():
-            record.input_spikes[:, cells] = packed(self.drive.spikes[name][chosen, first:last])
+        if self.drive.currents:
+            assert self._sent is not None
+            self._sent.send(self._numbers(chosen, first, last), first, state.pending)
+        else:
+            for name, cells in circuit.cells.items():
+                record.input_spikes[:, cells] = packed(self.drive.spikes[name][chosen, first:last])
         for (name, variable), values in self.drive.driven.items():
             part = values[chosen, first:last].transpose(1, 2, 0)
             record.x[:, circuit.driven(name)[variable], :n] = part
         return record
 
+    def _numbers(self, chosen: np.ndarray, first: int, last: int) -> np.ndarray:
+        """Inputs that are numbers, (T, n_in, 8)."""
+        found = np.zeros((last - first, self.circuit.n_in, LANES), self.dtype)
+        for name, cells in self.circuit.cells.items():
+            found[:, cells, : len(chosen)] = self.drive.spikes[name][chosen, first:last].transpose(1, 2, 0)
+        return found
+
     def _forward(self, part: int, chosen: np.ndarray) -> None:
         circuit, n = self.circuit, len(chosen)
-        state = circuit.start(self.dtype)
+        state = circuit.start(self.dtype, self._room)
         state.refractory[:, n:] = NEVER  # lanes without a sample never spike
         self._starts.append([])
         for first, last in self._parts():
             if self._keeps:
                 self._starts[-1].append(State(*(array.copy() for array in state)))
-            record = self._rows(chosen, first, last)
+            record = self._rows(chosen, first, last, state)
             self._module.replay(first, self._weights, state, record)
+            self._held = part, first
             self._bits[part, first:last] = record.spikes
             self.outputs[chosen, first:last] = record.y[..., :n].transpose(2, 0, 1)
             for (name, variable), found in self._states.items():
@@ -124,6 +135,10 @@ class Run:
         bits = self._bits[:, :, circuit.neurons[population]]
         apart = np.unpackbits(bits[:, None], axis=1, bitorder="little")
         return apart.reshape(-1, *apart.shape[2:])[: self.samples].astype(bool)
+
+    def counts(self) -> np.ndarray:
+        """Spikes of each neuron over all samples and steps, (N,), as the populations follow each other."""
+        return spike_counts(self._bits.reshape(-1, self.circuit.n_neurons))
 
     def events(self, population: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Its spikes in order of sample and time: sample, time in seconds (step times dt) and neuron of each."""
@@ -151,33 +166,62 @@ class Run:
         require(self._keeps, "a run", "made with gradient=True where a gradient is wanted", "one without")
         circuit = self.circuit
         g_y = np.zeros(self.outputs.shape) if d_outputs is None else d_outputs
-        g_y = numbers_of("d_outputs", g_y, self.outputs.shape, self.dtype)
+        g_y = _finite("d_outputs", numbers_of("d_outputs", g_y, self.outputs.shape, self.dtype))
         g_z = np.zeros(circuit.n_neurons, self.dtype)
         for name, values in (d_spike or {}).items():
             require(name in circuit.neurons, "d_spike", f"of populations among {', '.join(circuit.neurons)}", name)
-            g_z[circuit.neurons[name]] = numbers_of(f"d_spike[{name!r}]", values, (circuit.population(name).size,))
-        found = [self._back(part, chosen, g_y[chosen], g_z) for part, chosen in enumerate(eights(self.samples))]
+            what = f"d_spike[{name!r}]"
+            g_z[circuit.neurons[name]] = _finite(what, numbers_of(what, values, (circuit.population(name).size,)))
+        of_inputs = {name: np.zeros(v.shape, self.dtype) for name, v in self.drive.spikes.items() if self._of_inputs}
+        found = [
+            self._back(part, chosen, g_y[chosen], g_z, of_inputs) for part, chosen in enumerate(eights(self.samples))
+        ]
         columns: list[Any] = [sum(column) for column in zip(*found, strict=True)]
-        return _named(circuit, _Sums(*columns))
+        return _named(circuit, _Sums(*columns), of_inputs)
 
-    def _back(self, part: int, chosen: np.ndarray, g_y: np.ndarray, g_z: np.ndarray) -> "_Sums":
+    def _back(self, part: int, chosen: np.ndarray, g_y: np.ndarray, g_z: np.ndarray, of_inputs: Values) -> "_Sums":
         circuit, weights, n = self.circuit, self._weights, len(chosen)
         learns = any(p.learnt for p in circuit.populations)
         gradient = gradient_zeros(weights, circuit.n_slots if learns else 0)
         adjoint = adjoint_zeros(
-            circuit.n_neurons, circuit.n_slots, circuit.n_out, circuit.ring, self.dtype, circuit.planes
+            circuit.n_neurons, circuit.n_slots, circuit.n_out, circuit.ring + self._room, self.dtype, circuit.planes
         )
         lanes = np.zeros((self.steps, circuit.n_out, LANES), self.dtype)
         lanes[..., :n] = g_y.transpose(1, 2, 0)
         through_reset = self.dtype.type(not circuit.detach_reset)
+        of_numbers = np.zeros(len(weights.inputs.weight))
         for start, (first, last) in reversed(list(zip(self._starts[part], self._parts(), strict=True))):
-            record = self._rows(chosen, first, last)
-            self._module.replay(first, weights, State(*(array.copy() for array in start)), record)
+            record = self._again(part, chosen, start, first, last)
             self._module.back(
                 first, weights, record, lanes[first:last], g_z, self.dtype.type(circuit.gamma), through_reset, adjoint,
                 gradient,
             )  # fmt: skip
-        return _summed(weights, gradient, adjoint.x, n, self._of_kappa(chosen, lanes))
+            if self._sent is not None:
+                self._take(chosen, first, last, adjoint.current, of_numbers, of_inputs)
+        return _summed(weights, gradient, adjoint.x, n, self._of_kappa(chosen, lanes), of_numbers)
+
+    def _again(self, part: int, chosen: np.ndarray, start: State, first: int, last: int) -> Record:
+        """The record of a part of time, run again unless it is the one that stands there."""
+        if self._held == (part, first):
+            return Record(*(array[: last - first] for array in self._record))
+        state = State(*(array.copy() for array in start))
+        record = self._rows(chosen, first, last, state)
+        self._module.replay(first, self._weights, state, record)
+        self._held = part, first
+        return record
+
+    def _take(
+        self, chosen: np.ndarray, first: int, last: int, arrived: np.ndarray, of_numbers: np.ndarray,
+        of_inputs: Values,
+    ) -> None:  # fmt: skip
+        """Add what a part of time leaves of the gradient of inputs, and of the weights that numbers went through."""
+        assert self._sent is not None
+        if self.drive.currents:
+            of_numbers += self._sent.gradient_of_weights(self._numbers(chosen, first, last), arrived, first)
+        if of_inputs:
+            found = self._sent.gradient_of_inputs(arrived, first, last - first)[..., : len(chosen)]
+            for name, cells in self.circuit.cells.items():
+                of_inputs[name][chosen, first:last] = found[:, cells].transpose(2, 0, 1)
 
     def _of_kappa(self, chosen: np.ndarray, g_y: np.ndarray) -> float:
         """dL/d(decay of the readout)."""
@@ -201,15 +245,21 @@ class _Sums(NamedTuple):
     kappa: float
 
 
-def _summed(weights: Weights, g: Gradient, x: np.ndarray, n: int, kappa: float) -> _Sums:
+def _finite(name: str, values: np.ndarray) -> np.ndarray:
+    require(bool(np.isfinite(values).all()), name, "finite", values)
+    return values
+
+
+def _summed(weights: Weights, g: Gradient, x: np.ndarray, n: int, kappa: float, of_numbers: np.ndarray) -> _Sums:
+    """of_numbers: dL/d(input weights) that inputs which are no spikes add."""
     ordered = in_order_of_network(weights, g)
-    synapses = np.concatenate([ordered.inputs, ordered.recurrent]).astype(float)
+    synapses = np.concatenate([ordered.inputs + of_numbers, ordered.recurrent]).astype(float)
     by_lane = g.readout, g.bias, g.constants, x
     readout, bias, constants, start = (array[..., :n].sum(axis=-1, dtype=float) for array in by_lane)
     return _Sums(synapses, readout, bias, constants, start, kappa)
 
 
-def _named(circuit: LaidOut, g: _Sums) -> CircuitGradients:
+def _named(circuit: LaidOut, g: _Sums, of_inputs: Values) -> CircuitGradients:
     """The gradient by the names of the circuit."""
     synapses = np.empty_like(g.synapses)
     synapses[circuit.order] = g.synapses
@@ -231,114 +281,23 @@ def _named(circuit: LaidOut, g: _Sums) -> CircuitGradients:
     learnt = {p.label for p in circuit.projections if p.learn}
     return CircuitGradients(
         {k: v for k, v in weight.items() if k in learnt}, {k: v for k, v in parameters.items() if v}, initial,
-        readout, g.bias, tau,
+        readout, g.bias, tau, of_inputs,
     )  # fmt: skip
 
 
 def run(
     circuit: LaidOut, steps: int | None = None, inputs: Any = None, driven: Mapping[tuple[str, str], Any] | None = None,
     samples: int | None = None, record: Sequence[str] = (), seed: int = 0, dtype: Any = np.float64,
-    gradient: bool = False,
+    gradient: bool = False, currents: bool = False,
 ) -> Run:  # fmt: skip
     """Run a circuit from its start: see `Circuit.run`."""
     require_flag("gradient", gradient)
+    require_flag("currents", currents)
     require_integer("seed", seed, 0, 2**63 - 1)
     for name, value in (("driven", driven), ("record", record)):
         kinds = (Mapping, type(None)) if name == "driven" else (list, tuple)
         require(isinstance(value, kinds), name, "a mapping" if name == "driven" else "a list of names", value)
-    given = inputs if isinstance(inputs, Mapping) else _one_input(circuit, inputs)
-    for name in given:
-        require(name in circuit.cells, "inputs", f"of input cells among {', '.join(circuit.cells) or 'none'}", name)
-    arrays = {name: _spikes(name, values, circuit.population(name).size) for name, values in given.items()}
-    samples, steps = _lengths(arrays, samples, steps)
-    own = {name: _own_spikes(circuit, name, samples, steps, seed) for name in circuit.cells if name not in arrays}
-    spikes = {name: (arrays | own)[name] for name in circuit.cells}
     for name in record:
         rule = f"of state variables among {', '.join(circuit.state_names)}"
         require(name in circuit.state_names, "record", rule, name)
-    values = _driven(circuit, driven or {}, samples, steps)
-    return Run(circuit, Drive(spikes, values), samples, steps, record, dtype, gradient)
-
-
-def _one_input(circuit: LaidOut, inputs: Any) -> dict[str, Any]:
-    if inputs is None:
-        return {}
-    names = ", ".join(circuit.cells) or "none"
-    require(len(circuit.cells) == 1, "inputs", f"a mapping: the circuit has the input cells {names}", type(inputs))
-    return {next(iter(circuit.cells)): inputs}
-
-
-def _spikes(name: str, values: Any, size: int) -> np.ndarray:
-    """Spikes (samples, steps, n) bool; those of one sample may be (steps, n)."""
-    truths = isinstance(values, np.ndarray) and values.dtype == bool
-    array = plain_numbers(f"inputs[{name!r}]", values.view(np.uint8) if truths else values)
-    array = array[None] if array.ndim == 2 else array
-    rule = f"spikes (samples, steps, {size}), zeros and ones"
-    require(array.ndim == 3 and array.shape[2] == size and array.size > 0, f"inputs[{name!r}]", rule, array)
-    require(bool(((array == 0) | (array == 1)).all()), f"inputs[{name!r}]", rule, array)
-    return array.astype(bool)
-
-
-def _lengths(arrays: Mapping[str, np.ndarray], samples: int | None, steps: int | None) -> tuple[int, int]:
-    """Samples and steps of a run, which all inputs share."""
-    for i, (what, given) in enumerate((("samples", samples), ("steps", steps))):
-        found = {array.shape[i] for array in arrays.values()} | ({given} if given is not None else set())
-        require(len(found) <= 1, what, "the same in all inputs", sorted(found))
-    shape = next(iter(arrays.values())).shape if arrays else (1, None)
-    samples, steps = shape[0] if samples is None else samples, shape[1] if steps is None else steps
-    require_integer("samples", samples, 1, 10**6)
-    require_integer("steps", steps, 1, MOST_STEPS)
-    assert samples is not None and steps is not None
-    return int(samples), int(steps)
-
-
-def _own_spikes(circuit: LaidOut, name: str, samples: int, steps: int, seed: int) -> np.ndarray:
-    """Spikes that input cells have of themselves."""
-    p = circuit.population(name)
-    found = np.zeros((samples, steps, p.size), bool)
-    if isinstance(p.source, Times):
-        found[:] = spikes_at(p.source, steps, p.size, circuit.dt)
-    elif isinstance(p.source, Rates):
-        generator = np.random.default_rng([int(seed), list(circuit.cells).index(name)])
-        found[:] = generator.random(found.shape) < p.source.hertz * circuit.dt
-    else:
-        raise InputError(f"inputs must hold the spikes of {name}, which has none of itself")
-    return found
-
-
-def spikes_at(times: Times, steps: int, size: int, dt: float) -> np.ndarray:
-    """Spikes at given times as (steps, n) bool: each in the step that its time falls into, as Brian2 has it."""
-    found = np.zeros((steps, size), bool)
-    step = np.floor((times.seconds + 1e-3 * dt) / dt).astype(np.int64)
-    if times.period is not None:
-        every = int(round(times.period / dt))
-        again = np.arange(-(-steps // every))[:, None] * every
-        step, cells = (again + step).ravel(), np.tile(times.cells, len(again))
-    else:
-        cells = times.cells
-    within = step < steps
-    found[step[within], cells[within]] = True
-    return found
-
-
-def _driven(
-    circuit: LaidOut, given: Mapping[tuple[str, str], Any], samples: int, steps: int
-) -> dict[tuple[str, str], np.ndarray]:
-    """Values of all driven variables, (samples, steps, n) each."""
-    names = [(p, variable) for p in circuit.neurons for variable in circuit.driven(p)]
-    for key in given:
-        require(key in names, "driven", f"of pairs of population and variable among {names}", key)
-    return {key: _driven_by(circuit, key, given.get(key), samples, steps) for key in names}
-
-
-def _driven_by(circuit: LaidOut, key: tuple[str, str], values: Any, samples: int, steps: int) -> np.ndarray:
-    p, shape = circuit.population(key[0]), (samples, steps, circuit.population(key[0]).size)
-    if values is None:
-        own = p.drive.get(key[1])
-        require(own is not None, "driven", f"complete: {key[1]} of {key[0]} has no values", list(p.drive))
-        assert own is not None
-        return np.broadcast_to(own.at(circuit.dt * np.arange(steps), p.size), shape)
-    dimension = equations_of(p)[key[1]].dim
-    generator = np.random.default_rng(0)
-    whole = np.ndim(values) != 2
-    return np.broadcast_to(in_si(f"driven[{key}]", values, dimension, shape if whole else shape[1:], generator), shape)
+    return Run(circuit, drive_of(circuit, inputs, driven, samples, steps, seed, currents), record, dtype, gradient)

@@ -34,6 +34,7 @@ SCHEMA_VERSIONS = {  # of each kind of file: those that are read here, of which 
     "result": (3,),  # 2 said nothing of its family and kept every path
     "sweep": (2,),
     "agent": (1,),
+    "circuit": (1,),
 }
 RESULT_SCHEMA_VERSION = SCHEMA_VERSIONS["result"][-1]
 
@@ -145,6 +146,12 @@ def open_for_reading(path: str | Path, kind: str) -> Iterator[h5py.File]:
     with sealed.open_sealed(path) as file, readable(str(path)):
         _check_root(file, kind)
         yield file
+
+
+def kind_of(path: str | Path) -> str:
+    """The kind of the sealed file at `path`; InputError for what is none."""
+    with sealed.open_sealed(path) as file, readable(str(path)):
+        return read_attribute(file, "kind", str)
 
 
 def schema_of(kind: str) -> int:

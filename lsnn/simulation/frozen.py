@@ -8,12 +8,14 @@ import numpy as np
 import pandas
 import xarray
 
-from lsnn.arrays.blocks import run_through
 from lsnn.arrays.gradients import Gradients, gradient, synapses_of
+from lsnn.arrays.learners import NetworkLearner, through
 from lsnn.arrays.spikes import inputs_of
+from lsnn.blocks import Threads
 from lsnn.configuration import from_mapping, to_mapping
 from lsnn.errors import InputError
 from lsnn.files.network_file import load_network, network_sha256, save_network
+from lsnn.forecast import require_memory
 from lsnn.learning.config import LearningConfig
 from lsnn.network import Network
 from lsnn.populations import Group
@@ -66,10 +68,13 @@ class FrozenNetwork:
         require_integer("threads", threads, 1, 1024)
         require_flag("currents", currents)
         given = inputs_of("inputs", inputs, self.network.n_in, currents)
-        y, _ = run_through(self.network, given, int(threads), currents)
+        require_memory(f"the readout of {given.shape[0]} samples", 12.0 * np.prod(given.shape[:2]) * self.network.n_out)
+        y, _ = through(NetworkLearner(self.network), given, Threads(int(threads)), currents)
         dt = self.network.config.dt_ms
         time = xarray.DataArray(np.arange(y.shape[1]) * dt, dims="time", attrs={"units": "ms"})
-        return xarray.DataArray(y, {"time": time}, ("sample", "time", "output"), "readout", {"units": "1"})
+        return xarray.DataArray(
+            y.astype(np.float32), {"time": time}, ("sample", "time", "output"), "readout", {"units": "1"}
+        )
 
     def gradient(self, inputs: Any, slope: Any, threads: int = 1, currents: bool = False) -> Gradients:
         """The gradient of everything: of weights, parameters that learn and inputs, for an L of the readout.
@@ -141,17 +146,16 @@ def _learning(config: Mapping[str, Any], path: Path) -> LearningConfig:
         raise InputError(f"{path}: /@config: {error}") from error
 
 
-def load(path: str | Path) -> FrozenNetwork:
-    """A network file (`lsnn train` writes them) as a frozen network: `lsnn.load`.
+def load_frozen(path: Path) -> FrozenNetwork:
+    """A network file (`lsnn train` writes them) as a frozen network.
 
     Raises:
         InputError: what is there is no network file, or is damaged.
     """
-    place = path_of("path of a network", path)
-    file = load_network(place)
-    learning = _learning(file.config, place)
+    file = load_network(path)
+    learning = _learning(file.config, path)
     return FrozenNetwork(
-        file.network, path=place, config=file.config, command=file.command, seed=file.seed,
+        file.network, path=path, config=file.config, command=file.command, seed=file.seed,
         history=None if file.history is None else pandas.DataFrame(file.history),
         policy=Policy(learning.hold_ms, learning.mean_norm or np.inf),
     )  # fmt: skip

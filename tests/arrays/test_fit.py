@@ -9,6 +9,7 @@ from lsnn.arrays import losses
 from lsnn.arrays.blocks import ArrayBlock
 from lsnn.arrays.data import Data
 from lsnn.arrays.fitting import _Fitting
+from lsnn.arrays.learners import NetworkLearner
 from lsnn.blocks import Threads
 from lsnn.errors import InputError
 from lsnn.kernels.layout import gradient_zeros
@@ -111,14 +112,15 @@ def test_the_readouts_gradient_is_that_of_central_differences():
     spikes, labels = samples(11)
     network = created().network
     data = Data(spikes, labels)
-    fitting = _Fitting(network, data, None, LearningConfig(), 16, 0, Threads(1), "cross_entropy", "mean", False)
-    gradient = fitting.summed(network, data).gradient
+    learner, ways = NetworkLearner(network), (LearningConfig(), 16, 0, Threads(1), "cross_entropy", "mean", False)
+    fitting = _Fitting(learner, data, None, *ways)
+    gradient = fitting.summed(learner, data).gradient
     for array, name in ((network.readout, "readout"), (network.bias, "bias")):
         for place in list(np.ndindex(array.shape))[::5]:
             start, sums = array[place], []
             for step in (1e-2, -1e-2):
                 array[place] = start + step
-                sums.append(fitting.summed(network, data).loss / 11)
+                sums.append(fitting.summed(learner, data).loss / 11)
             array[place] = start
             assert gradient[name][place] == pytest.approx((sums[0] - sums[1]) / 2e-2, rel=1e-3, abs=2e-5)
 

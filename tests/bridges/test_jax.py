@@ -9,6 +9,7 @@ import lsnn
 from lsnn.errors import InputError
 from tests.arrays import witness
 from tests.arrays.small import CELLS, SAMPLES, SETTINGS, STEPS
+from tests.circuits import small
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +49,15 @@ def test_what_is_no_input_is_named(network):
     for wrong in (np.zeros((2, 3)), np.zeros((2, 3, CELLS + 1))):
         with pytest.raises(InputError, match="inputs must be numbers"):
             layer(params, wrong)
+
+
+def test_a_circuit_is_a_function_of_what_learns():
+    made, spikes = small.circuit(), small.samples()[0]
+    layer, params = lsnn.jax.layer(made, dtype=np.float64)
+    slope = jnp.asarray(np.random.default_rng(3).standard_normal((*spikes.shape[:2], 2)))
+    of, of_inputs = jax.jit(jax.grad(lambda p, x: (slope * layer(p, x)).sum(), argnums=(0, 1)))(params, spikes * 1.0)
+    wanted = made.gradient(spikes, np.asarray(slope))
+    np.testing.assert_allclose(of_inputs, wanted.inputs["x"], rtol=1e-9, atol=1e-12)
+    unit = 2.0 ** round(np.log2(np.abs(made.weight["x_to_E"]).mean()))
+    np.testing.assert_allclose(of["weight/x_to_E"], wanted.weight["x_to_E"] * unit, rtol=1e-9, atol=1e-12)
+    assert set(of) == set(params) and all(np.abs(each).max() > 0 for each in of.values())

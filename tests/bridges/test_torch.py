@@ -6,6 +6,7 @@ import pytest
 import lsnn
 from lsnn.errors import InputError
 from tests.arrays.small import CELLS, SAMPLES, SETTINGS, STEPS
+from tests.circuits import small
 
 torch = pytest.importorskip("torch")
 
@@ -74,3 +75,24 @@ def test_what_is_no_input_is_named(network, x):
         lsnn.torch.Layer(network, dtype=torch.float16)
     with pytest.raises(InputError, match="inputs must be numbers from -1e"):
         lsnn.torch.Layer(network)(x * np.nan)
+
+
+def test_a_circuit_is_a_layer_whose_parameters_are_what_learns():
+    made, spikes = small.circuit(), small.samples()[0]
+    layer = lsnn.torch.Layer(made, dtype=torch.float64, threads=2)
+    names = ["weight/x_to_E", "weight/again", "parameter/E/tau_m", "parameter/E/beta", "initial/E/v", "readout", "bias"]
+    assert [name for name, _ in layer.named_parameters()] == [*names, "tau"]
+    x = torch.from_numpy(spikes * 1.0).requires_grad_()
+    y = layer(x)
+    np.testing.assert_array_equal(y.detach().numpy(), made(spikes))
+    (y**2).sum().backward()
+    wanted = made.gradient(spikes, 2 * y.detach().numpy())
+    np.testing.assert_allclose(x.grad, wanted.inputs["x"], rtol=1e-9, atol=1e-12)
+    of = {name: part.grad.numpy() for name, part in layer.named_parameters()}
+    unit = 2.0 ** round(np.log2(np.abs(made.weight["again"]).mean()))
+    np.testing.assert_allclose(of["weight/again"], wanted.weight["again"] * unit, rtol=1e-9, atol=1e-12)
+    own = wanted.parameters["E"]["tau_m"] * made.parameters["E"]["tau_m"]
+    np.testing.assert_allclose(of["parameter/E/tau_m"], own, rtol=1e-9, atol=1e-12)
+    torch.optim.SGD(layer.parameters(), lr=1e6).step()
+    moved = layer.network()
+    assert isinstance(moved, lsnn.Circuit) and moved.weight["again"].min() == 0

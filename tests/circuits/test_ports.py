@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lsnn.circuits import running
+from lsnn.circuits.driving import drive_of
 from tests.circuits import ports
 from tests.comparing import assert_close
 
@@ -27,15 +29,19 @@ def ours(case):
     return run, run.gradient(d_y, rate)
 
 
-@pytest.fixture(scope="module")
-def theirs(case):
-    made, x, drive, d_y = case
+def values_of(made):
+    """All that learns, as the graph takes it."""
     parameters = {name: {k: v for k, v in p.items() if k != "t_ref"} for name, p in made.parameters.items()}
-    learnt = {
+    return {
         "weight": made.weight, "initial": made.initial, "readout_weight": made.readout_weight, "bias": made.bias,
         "tau": made.tau, "parameters": parameters,
     }  # fmt: skip
-    learnt = jax.tree.map(jnp.asarray, learnt)
+
+
+@pytest.fixture(scope="module")
+def theirs(case):
+    made, x, drive, d_y = case
+    learnt = jax.tree.map(jnp.asarray, values_of(made))
     (_, spikes), gradient = jax.jit(
         jax.value_and_grad(lambda values: ports.graph(made, values, x, drive, d_y), has_aux=True)
     )(learnt)
@@ -58,6 +64,25 @@ def test_a_circuit_without_a_readout_has_the_gradient_of_its_rates(case):
     for name, values in found.weight.items():
         np.testing.assert_array_equal(values, expected.weight[name])
     assert np.abs(found.weight["jumping_to_gated_g_e"]).max() > 0
+
+
+def test_numbers_in_place_of_spikes_and_their_gradients_are_those_of_the_graph(case, monkeypatch):
+    """In one part of time and in several, where the delay ring comes round."""
+    made, g = case[0], np.random.default_rng(7)
+    drive, d_y = case[2][:3, :40], case[3][:3, :40]
+    x = np.abs(g.standard_normal((3, 40, ports.N_IN))) * (g.random((3, 40, ports.N_IN)) < 0.2)
+    drives, ones = drive_of(made, {"x": x, ("jumping", "drive"): drive}, currents=True), np.full(ports.SIZE, 0.01)
+    learnt = jax.tree.map(jnp.asarray, values_of(made))
+    total = jax.jit(jax.grad(lambda values, x: ports.graph(made, values, x, drive, d_y)[0], argnums=(0, 1)))
+    of, of_inputs = total(learnt, jnp.asarray(x))
+    for most in (running.MOST_BYTES, 200_000):
+        monkeypatch.setattr(running, "MOST_BYTES", most)
+        run = running.Run(made, drives, (), np.float64, gradient=True, of_inputs=True)
+        found = run.gradient(d_y, dict.fromkeys(ports.MODELS, ones))
+        compare(found.inputs["x"], np.asarray(of_inputs), 1.0, "inputs")
+        for name, weight in found.weight.items():
+            compare(weight, np.asarray(of["weight"][name]), 1.0, name)
+    assert len(run._ends) > 3 and np.abs(of_inputs).max() > 0
 
 
 def compare(found, expected, unit, name):

@@ -1,0 +1,238 @@
+"""A circuit as `lsnn.fit` and the bridges meet it: what learns, each in a unit of its own, so that one rate suits all.
+
+weight/PROJECTION            mean size of its weights at the start
+parameter/POPULATION/NAME    logarithm of the factor on its value at the start, so that it keeps its sign
+initial/POPULATION/NAME      mean size at the start; of a membrane that starts at 0, the scale of its threshold
+readout, bias, tau           weights times 1 - kappa, by which a spike lifts the readout; as it is; logarithm
+"""
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from lsnn.circuits.circuit import Circuit
+from lsnn.circuits.driving import Drive, drive_of
+from lsnn.circuits.running import CircuitGradients, Run
+from lsnn.files.circuit_file import circuit_sha256
+from lsnn.kernels.layout import Weights
+from lsnn.kernels.simd import LANES
+from lsnn.learning.config import LearningConfig
+from lsnn.learning.optimiser import Arrays
+from lsnn.validation import require
+
+WEIGHT, PARAMETER, INITIAL, READOUT, BIAS, TAU = "weight", "parameter", "initial", "readout", "bias", "tau"
+BY_LOGARITHM = (PARAMETER, TAU)
+
+
+class CircuitLearner:
+    """A circuit, and what of it has learnt: see `lsnn.arrays.learners.Learner`.
+
+    Args:
+        start: the circuit as it began. arrays: what learns, in its units; None: as at the start.
+    """
+
+    def __init__(self, start: Circuit, arrays: Arrays | None = None) -> None:
+        self.start, self.dt, self.n_neurons, self.n_out, self.n_in = (
+            start, start.dt, start.n_neurons, start.n_out, start.n_in,
+        )  # fmt: skip
+        self.units = units_of(start)
+        self.values = (
+            {name: _begun(start, name, unit) for name, unit in self.units.items()} if arrays is None else arrays
+        )
+
+    def arrays(self) -> Arrays:
+        """What learns, each in its unit."""
+        return self.values
+
+    def with_arrays(self, arrays: Arrays) -> "CircuitLearner":
+        """The circuit with such arrays in place of its own; a weight beyond the sign that is held counts as 0."""
+        return CircuitLearner(
+            self.start, {name: self._held_to_sign(name, np.array(arrays[name])) for name in self.units}
+        )
+
+    def copied(self) -> "CircuitLearner":
+        """One whose learning leaves the other alone."""
+        return CircuitLearner(self.start, {name: array.copy() for name, array in self.values.items()})
+
+    @property
+    def network(self) -> Circuit:
+        """The circuit as it is now."""
+        c = copied(self.start)
+        if TAU in self.values:
+            c.tau = self.start.tau * float(np.exp(self.values[TAU][0]))
+        for name, unit in self.units.items():
+            kind, _, rest = name.partition("/")
+            own = self.values[name]
+            if kind == WEIGHT:
+                c.weight[rest] = own * unit
+            elif kind in (PARAMETER, INITIAL):
+                p, _, key = rest.partition("/")
+                held = c.parameters if kind == PARAMETER else c.initial
+                held[p][key] = held[p][key] * np.exp(own) if kind == PARAMETER else own * unit
+            elif kind == READOUT:
+                c.readout_weight = own / (1 - c.kappa())
+            elif kind == BIAS:
+                c.bias = own.copy()
+        return c
+
+    @property
+    def sha256(self) -> str:
+        """Of all that it computes with."""
+        return circuit_sha256(self.network)
+
+    def is_finite(self) -> bool:
+        """Whether all that learns is."""
+        return all(bool(np.isfinite(array).all()) for array in self.values.values())
+
+    def inputs(self, name: str, values: Any, currents: bool) -> Drive:
+        """Inputs of samples, as of `Circuit.run`; InputError unless they fit."""
+        return drive_of(self.start, values, currents=currents, name=name)
+
+    def numbers(self, values: np.ndarray) -> Drive:
+        """Inputs that are numbers, (samples, steps, cells), of all input cells in the order of their populations."""
+        parts = {name: values[..., cells] for name, cells in self.start.cells.items()}
+        return Drive({}, {}, values.shape[:2]) if not parts else drive_of(self.start, parts, currents=True)
+
+    def take(
+        self, change: Arrays, learning: LearningConfig, rate: float, branch: np.random.SeedSequence,
+        kept: Iterable[Arrays],
+    ) -> None:  # fmt: skip
+        """Add the optimiser's changes to what learns; rate: the learning rate now. Nothing is rewired."""
+        for name, step in change.items():
+            kind, array = name.partition("/")[0], self.values[name]
+            if kind == WEIGHT:
+                factor = learning.input_rate if self._of_input(name) else learning.recurrent_rate
+                array = array * (1 - rate * learning.weight_decay) + factor * step
+            elif kind in BY_LOGARITHM:
+                most = np.log(learning.parameter_range)
+                array = np.clip(array + learning.parameter_rate * step, -most, most)
+            else:
+                array = array + step
+            self.values[name] = self._held_to_sign(name, array)
+
+    def _of_input(self, name: str) -> bool:
+        return _projection(self.start, name).source in self.start.cells
+
+    def _held_to_sign(self, name: str, array: np.ndarray) -> np.ndarray:
+        sign = self.start.sign_of(_projection(self.start, name)) if name.startswith(WEIGHT + "/") else None
+        return array if sign is None else sign * np.maximum(sign * array, 0.0)
+
+    def held(self, dtype: Any = np.float64) -> "Held":
+        """The circuit as it is now, for the passes of a batch."""
+        return Held(self.network)
+
+    def passes(
+        self, samples: int, steps: int, currents: bool, dtype: Any = np.float64, of_inputs: bool = False
+    ) -> list["CircuitPass"]:
+        """Room for so many samples side by side."""
+        return [CircuitPass(self, dtype, of_inputs) for _ in range(-(-samples // LANES))]
+
+    def in_units(self, c: Circuit, g: CircuitGradients) -> Arrays:
+        """A gradient of the circuit as it is now by what learns, in its units."""
+        gain = 1 - c.kappa()
+        found: Arrays = {READOUT: g.readout_weight / gain, BIAS: g.bias}
+        of_gain = float((g.readout_weight * c.readout_weight).sum()) / gain  # tau moves the gain, not what is learnt
+        found[TAU] = np.array([g.tau * c.tau + of_gain * c.kappa() * c.dt / c.tau])
+        for name, unit in self.units.items():
+            kind, _, rest = name.partition("/")
+            p, _, key = rest.partition("/")
+            if kind == WEIGHT:
+                found[name] = g.weight[rest] * unit
+            elif kind == PARAMETER:
+                found[name] = g.parameters[p][key] * c.parameters[p][key]
+            elif kind == INITIAL:
+                found[name] = g.initial[p][key] * unit
+        return {name: found[name] for name in self.units}
+
+
+class Held:
+    """A circuit with its weights as the kernels have them, made once."""
+
+    def __init__(self, circuit: Circuit) -> None:
+        self.circuit = circuit
+        self._made: dict[tuple[Any, int], Weights] = {}
+
+    def weights(self, dtype: Any, room: int) -> Weights:
+        """As `Circuit.weights`."""
+        if (dtype, room) not in self._made:
+            self._made[dtype, room] = self.circuit.weights(dtype, room)
+        return self._made[dtype, room]
+
+
+class CircuitPass:
+    """Up to eight samples through a circuit and back."""
+
+    def __init__(self, learner: CircuitLearner, dtype: Any, of_inputs: bool) -> None:
+        self.learner, self.dtype, self.of_inputs = learner, dtype, of_inputs
+        self.run: Run | None = None
+        self.g_inputs = np.zeros((0, learner.n_in, LANES))
+
+    def forward(self, held: Held, drive: Drive) -> tuple[np.ndarray, np.ndarray]:
+        """The readout (T, n_out, n) of n samples, and the spikes of each neuron, (N,)."""
+        self.run = Run(held.circuit, drive, (), self.dtype, True, self.of_inputs, held.weights)
+        return self.run.outputs.transpose(1, 2, 0).astype(float), self.run.counts()
+
+    def back(self, held: Held, g_y: np.ndarray, g_z: np.ndarray) -> Arrays:
+        """The gradient by what learns of dL/dy (T, n_out, n) and dL/d(every spike), (N,)."""
+        assert self.run is not None
+        c = held.circuit
+        found = self.run.gradient(g_y.transpose(2, 0, 1), {name: g_z[cells] for name, cells in c.neurons.items()})
+        if self.of_inputs and c.cells:
+            self.g_inputs = np.concatenate([found.inputs[name] for name in c.cells], axis=2).transpose(1, 2, 0)
+        return self.learner.in_units(c, found)
+
+
+def copied(c: Circuit) -> Circuit:
+    """A circuit whose values may be changed without the other's."""
+    other = copy.copy(c)
+    other.weight = dict(c.weight)
+    other.parameters = {name: dict(values) for name, values in c.parameters.items()}
+    other.initial = {name: dict(values) for name, values in c.initial.items()}
+    return other
+
+
+def _projection(c: Circuit, name: str) -> Any:
+    return next(p for p in c.projections if p.label == name.partition("/")[2])
+
+
+def units_of(c: Circuit) -> dict[str, float | None]:
+    """What learns, and the unit of each; None: it learns by its logarithm.
+
+    Raises:
+        InputError: what learns is 0 throughout and has no unit of its own.
+    """
+    units: dict[str, float | None] = {}
+    for p in c.projections:
+        if p.learn and len(c.weight[p.label]):
+            units[f"{WEIGHT}/{p.label}"] = _size(f"weight[{p.label!r}]", c.weight[p.label], 0.0)
+    for population in c.populations:
+        name = population.name
+        units |= {f"{PARAMETER}/{name}/{key}": None for key in population.learnt if key != "initial"}
+        for key, values in c.initial.get(name, {}).items() if "initial" in population.learnt else ():
+            host, group = c.host(name), c.groups[list(c.neurons).index(name)]
+            scale = float(np.mean(host.scale(c.dt, group.given))) if key == host.variables[0] else 0.0
+            units[f"{INITIAL}/{name}/{key}"] = _size(f"initial[{name!r}][{key!r}]", values, scale)
+    if c.readout:
+        units |= {READOUT: 1.0, BIAS: 1.0} | ({TAU: None} if TAU in c.readout.learnt else {})
+    return units
+
+
+def _size(name: str, values: np.ndarray, otherwise: float) -> float:
+    size = float(np.mean(np.abs(values))) or otherwise
+    require(size > 0, name, "not 0 throughout where it learns: its mean size is the unit of a step", values)
+    return float(np.exp2(np.round(np.log2(size))))
+
+
+def _begun(c: Circuit, name: str, unit: float | None) -> np.ndarray:
+    """What learns as it is at the start, in its unit."""
+    kind, _, rest = name.partition("/")
+    p, _, key = rest.partition("/")
+    if unit is None:
+        return np.zeros(c.parameters[p][key].shape if kind == PARAMETER else 1)
+    if kind == READOUT:
+        return (1 - c.kappa()) * c.readout_weight
+    if kind == BIAS:
+        return np.array(c.bias, float)
+    return (c.weight[rest] if kind == WEIGHT else c.initial[p][key]) / unit
