@@ -5,4 +5,5 @@ an agent     playing.py: episodes     losses.py: what is minimised     learner.p
 files.py: agent files     matching.py: as many trainable parameters as a spiking network     backend.py: JAX
 
 They need the extra `agents`; nothing of this package is imported unless an agent is asked for.
+plastic/: agents whose weights learn while they act, which need no extra.
 """

@@ -62,6 +62,8 @@ class Study(IntEnum):
     HOPFIELD = 31
     DUAL_FORM = 32
     IMPLICIT_UPDATE = 33
+    PLASTIC_RIVALS = 34
+    PLASTIC_TASKS = 35
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:

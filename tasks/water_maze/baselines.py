@@ -65,7 +65,7 @@ def _straight_heading(key, t, state, heading):
 
 
 @njit(error_model="numpy")
-def _circle_heading(key, circle, hold, parameters, state):
+def circle_heading(key, circle, hold, parameters, state):
     """Go to the circle on the shortest way, then follow it, in a sense of rotation drawn once an episode.
 
     What is chosen holds for so many steps, in which it would otherwise swim beyond the circle and back.
@@ -121,7 +121,7 @@ def _choose(baseline, circle, hold, key, t, heading, sought, parameters, state):
         return 2.0 * math.pi * uniform(key, t, BASELINE, 0), 1.0
     if baseline == STRAIGHT_LINES:
         return _straight_heading(key, t, state, heading), 1.0
-    return _circle_heading(key, circle, hold, parameters, state), 1.0
+    return circle_heading(key, circle, hold, parameters, state), 1.0
 
 
 @njit(error_model="numpy")
