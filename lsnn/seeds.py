@@ -64,6 +64,7 @@ class Study(IntEnum):
     IMPLICIT_UPDATE = 33
     PLASTIC_RIVALS = 34
     PLASTIC_TASKS = 35
+    ORDER = 40
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:

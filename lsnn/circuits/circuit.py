@@ -14,7 +14,8 @@ from lsnn.validation import require_flag, require_integer
 class Circuit(LaidOut):
     """A network as data, with any number of populations, projections and ports: `lsnn.Circuit`.
 
-    What may be changed between two runs, in SI units: `weight[projection]` (S,), `parameters[population][name]` and
+    What may be changed between two runs, in SI units: `weight[projection]` (S,), `delay[projection]` (S,)
+    of those whose delays learn, `parameters[population][name]` and
     `initial[population][name]` (size,), `readout_weight` (neurons of its sources, outputs), `bias` (outputs,), `tau`.
     Called on inputs (samples, steps, cells) it gives its readout.
 

@@ -29,6 +29,7 @@ from lsnn.validation import (
 Values = dict[str, np.ndarray]
 MOST_STEPS_OF_DELAY = 100_000
 SHORTEST_DT = 1e-9
+NEARLY_WHOLE = 1e-9  # of a step, from which a delay counts as whole
 
 
 class Synapses(NamedTuple):
@@ -63,6 +64,8 @@ class LaidOut:
         self.times = {p.name: _times_of(p) for p in self._of_neurons()}  # parameters that are times
         self.synapses: dict[str, Synapses] = {}
         self.weight: Values = {}
+        self.delay: Values = {}  # seconds, of projections whose delays learn
+        self.longest: dict[str, float] = {}  # seconds that they may become
         for projection in self.projections:
             self._wire(projection, generator)
         for p in self.populations:
@@ -124,7 +127,21 @@ class LaidOut:
     @property
     def ring(self) -> int:
         """Steps of the longest delay, and one."""
-        return 1 + max((int(s.delay.max(initial=1)) for s in self.synapses.values()), default=1)
+        taps = (tap for p in self.projections for tap in self.taps(p))
+        return 1 + max((int(steps.max(initial=1)) for steps, _ in taps), default=1)
+
+    def taps(self, p: Projection) -> list[tuple[np.ndarray, np.ndarray | float]]:
+        """After how many steps (S,) a spike arrives through a projection, and which share of its weight.
+
+        A delay that learns lies between two whole ones, and both have their share.
+        """
+        if p.label not in self.delay:
+            return [(self.synapses[p.label].delay, 1.0)]
+        steps = self.delay[p.label] / self.dt
+        whole = np.round(steps)
+        steps = np.where(np.abs(steps - whole) < NEARLY_WHOLE, whole, steps)
+        low = np.floor(steps)
+        return [(low.astype(np.int64), 1 - (steps - low)), (low.astype(np.int64) + 1, steps - low)]
 
     @cached_property
     def hosts(self) -> list[HostModel]:
@@ -198,9 +215,13 @@ class LaidOut:
             delay = in_si(f"delay of {p.label}", p.delay, second.dim, shape, generator)
         steps = np.floor(delay / self.dt + 0.5)  # as Brian2 rounds
         within = bool(np.all((steps >= 1) & (steps <= MOST_STEPS_OF_DELAY)))
-        rule = f"from dt = {self.dt:g} s to {MOST_STEPS_OF_DELAY} steps"
+        rule, name = f"from dt = {self.dt:g} s to {MOST_STEPS_OF_DELAY} steps", f"longest delay of {p.label}"
         require(within, f"delay of {p.label}", rule, delay)
         self.synapses[p.label] = Synapses(pre, post, steps.astype(np.int64))
+        if p.learns("delay"):
+            self.delay[p.label] = np.maximum(delay, self.dt)
+            longest = 2 * float(delay.max(initial=self.dt)) if p.longest is None else seconds_of(name, p.longest)
+            self.longest[p.label] = longest
         self.weight[p.label] = in_si(f"weight of {p.label}", p.weight, dimension, shape, generator)
 
     def _require_own(self, p: Population) -> None:
@@ -253,13 +274,15 @@ class LaidOut:
             room: steps by which the ring is longer than the delays need.
         """
         columns: list[tuple[np.ndarray, ...]] = [(np.zeros(0, np.int64),) * 2 + (np.zeros(0),)]
+        ring = self.ring
         for p in self.projections:
-            pre, post, delay = self.synapses[p.label]
+            pre, post, _ = self.synapses[p.label]
             target = self.population(p.target)
             first = self.cells[p.source].start if p.source in self.cells else self.n_in + self.neurons[p.source].start
-            row = 2 * (self.ring + room) * target.ports.index(self.port_of(p)) + delay
-            place = row * self.n_neurons + self.neurons[p.target].start + post
-            columns.append((first + pre, place, self.weight[p.label]))
+            row = 2 * (ring + room) * target.ports.index(self.port_of(p))
+            for steps, share in self.taps(p):
+                place = (row + steps) * self.n_neurons + self.neurons[p.target].start + post
+                columns.append((first + pre, place, share * self.weight[p.label]))
         sources, places, weights = (np.concatenate(column) for column in zip(*columns, strict=True))
         return sources, places, weights
 
@@ -333,6 +356,7 @@ class LaidOut:
             self._require_places(each)
             _require_values(f"weight[{each.label!r}]", self.weight[each.label], self.synapses[each.label].pre.shape)
             self._require_sign(each)
+            self._require_delay(each)
         _require_values("readout_weight", self.readout_weight, (len(self.read()), self.n_out))
         _require_values("bias", self.bias, (self.n_out,))
         require_number("tau", self.tau, 1e-12)
@@ -348,6 +372,17 @@ class LaidOut:
             require_array(name, values, np.shape(synapses.pre), whole, written=False, in_rows=False)
             within = len(values) == 0 or (values.min() >= low and values.max() < end)
             require(bool(within), name, f"from {low} to {end - 1}", values)
+
+    def _require_delay(self, p: Projection) -> None:
+        """Whether the delays that learn lie within their bounds."""
+        require((p.label in self.delay) == p.learns("delay"), "delay", "of the projections whose delays learn", p.label)
+        if p.label in self.delay:
+            name, values, longest = f"delay[{p.label!r}]", self.delay[p.label], self.longest[p.label]
+            _require_values(name, values, self.synapses[p.label].pre.shape)
+            most = MOST_STEPS_OF_DELAY * self.dt
+            require(self.dt <= longest <= most, f"longest delay of {p.label}", f"from dt to {most:g} s", longest)
+            within = bool(((values >= self.dt) & (values <= longest)).all())
+            require(within, name, f"from dt = {self.dt:g} s to the longest, {longest:g} s", values)
 
     def _require_sign(self, p: Projection) -> None:
         weight, sign, name = self.weight[p.label], self.population(p.source).sign, f"weight[{p.label!r}]"

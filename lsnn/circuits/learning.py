@@ -1,9 +1,12 @@
 """A circuit as `lsnn.fit` and the bridges meet it: what learns, each in a unit of its own, so that one rate suits all.
 
-weight/PROJECTION            mean size of its weights at the start
+weight/PROJECTION            mean size of its weights at the start (*)
+delay/PROJECTION             mean size of its delays at the start (*); they stay from dt to the longest that is allowed
 parameter/POPULATION/NAME    logarithm of the factor on its value at the start, so that it keeps its sign
-initial/POPULATION/NAME      mean size at the start; of a membrane that starts at 0, the scale of its threshold
+initial/POPULATION/NAME      mean size at the start; of a membrane that starts at 0, the scale of its threshold (*)
 readout, bias, tau           weights times 1 - kappa, by which a spike lifts the readout; as it is; logarithm
+
+(*) the nearest power of two, so that what does not move stays the same to the bit.
 """
 
 import copy
@@ -22,7 +25,8 @@ from lsnn.learning.config import LearningConfig
 from lsnn.learning.optimiser import Arrays
 from lsnn.validation import require
 
-WEIGHT, PARAMETER, INITIAL, READOUT, BIAS, TAU = "weight", "parameter", "initial", "readout", "bias", "tau"
+WEIGHT, DELAY, PARAMETER, INITIAL = "weight", "delay", "parameter", "initial"
+READOUT, BIAS, TAU = "readout", "bias", "tau"
 BY_LOGARITHM = (PARAMETER, TAU)
 
 
@@ -48,9 +52,7 @@ class CircuitLearner:
 
     def with_arrays(self, arrays: Arrays) -> "CircuitLearner":
         """The circuit with such arrays in place of its own; a weight beyond the sign that is held counts as 0."""
-        return CircuitLearner(
-            self.start, {name: self._held_to_sign(name, np.array(arrays[name])) for name in self.units}
-        )
+        return CircuitLearner(self.start, {name: self._within(name, np.array(arrays[name])) for name in self.units})
 
     def copied(self) -> "CircuitLearner":
         """One whose learning leaves the other alone."""
@@ -65,8 +67,8 @@ class CircuitLearner:
         for name, unit in self.units.items():
             kind, _, rest = name.partition("/")
             own = self.values[name]
-            if kind == WEIGHT:
-                c.weight[rest] = own * unit
+            if kind in (WEIGHT, DELAY):
+                (c.weight if kind == WEIGHT else c.delay)[rest] = own * unit
             elif kind in (PARAMETER, INITIAL):
                 p, _, key = rest.partition("/")
                 held = c.parameters if kind == PARAMETER else c.initial
@@ -102,20 +104,26 @@ class CircuitLearner:
         """Add the optimiser's changes to what learns; rate: the learning rate now. Nothing is rewired."""
         for name, step in change.items():
             kind, array = name.partition("/")[0], self.values[name]
-            if kind == WEIGHT:
+            if kind in (WEIGHT, DELAY):
                 factor = learning.input_rate if self._of_input(name) else learning.recurrent_rate
-                array = array * (1 - rate * learning.weight_decay) + factor * step
+                decay = learning.weight_decay if kind == WEIGHT else 0.0
+                array = array * (1 - rate * decay) + factor * step
             elif kind in BY_LOGARITHM:
                 most = np.log(learning.parameter_range)
                 array = np.clip(array + learning.parameter_rate * step, -most, most)
             else:
                 array = array + step
-            self.values[name] = self._held_to_sign(name, array)
+            self.values[name] = self._within(name, array)
 
     def _of_input(self, name: str) -> bool:
         return _projection(self.start, name).source in self.start.cells
 
-    def _held_to_sign(self, name: str, array: np.ndarray) -> np.ndarray:
+    def _within(self, name: str, array: np.ndarray) -> np.ndarray:
+        """Weights of their sign, delays within their bounds."""
+        if name.startswith(DELAY + "/"):
+            unit, label = self.units[name], name.partition("/")[2]
+            assert unit is not None
+            return np.clip(array, self.start.dt / unit, self.start.longest[label] / unit)
         sign = self.start.sign_of(_projection(self.start, name)) if name.startswith(WEIGHT + "/") else None
         return array if sign is None else sign * np.maximum(sign * array, 0.0)
 
@@ -138,8 +146,8 @@ class CircuitLearner:
         for name, unit in self.units.items():
             kind, _, rest = name.partition("/")
             p, _, key = rest.partition("/")
-            if kind == WEIGHT:
-                found[name] = g.weight[rest] * unit
+            if kind in (WEIGHT, DELAY):
+                found[name] = (g.weight if kind == WEIGHT else g.delay)[rest] * unit
             elif kind == PARAMETER:
                 found[name] = g.parameters[p][key] * c.parameters[p][key]
             elif kind == INITIAL:
@@ -187,7 +195,7 @@ class CircuitPass:
 def copied(c: Circuit) -> Circuit:
     """A circuit whose values may be changed without the other's."""
     other = copy.copy(c)
-    other.weight = dict(c.weight)
+    other.weight, other.delay = dict(c.weight), dict(c.delay)
     other.parameters = {name: dict(values) for name, values in c.parameters.items()}
     other.initial = {name: dict(values) for name, values in c.initial.items()}
     return other
@@ -205,8 +213,9 @@ def units_of(c: Circuit) -> dict[str, float | None]:
     """
     units: dict[str, float | None] = {}
     for p in c.projections:
-        if p.learn and len(c.weight[p.label]):
-            units[f"{WEIGHT}/{p.label}"] = _size(f"weight[{p.label!r}]", c.weight[p.label], 0.0)
+        for kind, held in ((WEIGHT, c.weight), (DELAY, c.delay)):
+            if p.learns(kind) and len(held[p.label]):
+                units[f"{kind}/{p.label}"] = _size(f"{kind}[{p.label!r}]", held[p.label], 0.0)
     for population in c.populations:
         name = population.name
         units |= {f"{PARAMETER}/{name}/{key}": None for key in population.learnt if key != "initial"}
@@ -235,4 +244,6 @@ def _begun(c: Circuit, name: str, unit: float | None) -> np.ndarray:
         return (1 - c.kappa()) * c.readout_weight
     if kind == BIAS:
         return np.array(c.bias, float)
-    return (c.weight[rest] if kind == WEIGHT else c.initial[p][key]) / unit
+    if kind in (WEIGHT, DELAY):
+        return (c.weight if kind == WEIGHT else c.delay)[rest] / unit
+    return c.initial[p][key] / unit

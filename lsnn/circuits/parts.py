@@ -12,6 +12,8 @@ from lsnn.neuron_files import model_of
 from lsnn.neurons import NeuronModel
 from lsnn.validation import require, require_integer, require_kind, require_number
 
+LEARNABLE = ("weight", "delay")
+
 
 @dataclass(frozen=True)
 class Times:
@@ -101,7 +103,9 @@ class Projection:
         weight: what a spike adds to the port, with its unit: a number, (S,) of them or draws, in the order of `pairs`.
         delay: from a spike to the first step that feels it: a time of at least dt, (S,) of them or draws, rounded to
             whole steps; None = dt. Brian2 counts from the end of a step: its delay is one dt shorter.
-        learn: whether the gradient is wanted.
+        learn: what learns of it: True = the weights, False = nothing, or names among "weight" and "delay". Delays that
+            learn need not be whole steps: a spike arrives in shares after the two steps on either side.
+        longest: the most that a delay which learns may become; None: twice the longest at the start.
         name: None = SOURCE_to_TARGET_PORT.
     """
 
@@ -112,15 +116,23 @@ class Projection:
     pairs: tuple[Any, Any] | None = None
     weight: Any = 1.0
     delay: Any = None
-    learn: bool = True
+    learn: bool | tuple[str, ...] = True
     name: str | None = None
+    longest: Any = None
 
     def __post_init__(self):
+        names = isinstance(self.learn, tuple) and all(name in LEARNABLE for name in self.learn)
+        rule = f"true, false, or names among {', '.join(LEARNABLE)}"
+        require(isinstance(self.learn, bool) or names, f"learn of {self.label}", rule, self.learn)
         one = (self.connectivity is None) != (self.pairs is None)
         what = f"projection {self.label}"
         require(one, what, "given either its connectivity or its pairs", (self.connectivity, self.pairs))
         if self.connectivity is not None:
             require_number(f"connectivity of {what}", self.connectivity, 0.0, 1.0)
+
+    def learns(self, name: str) -> bool:
+        """Whether its "weight" or its "delay" does."""
+        return name == "weight" if self.learn is True else name in (self.learn or ())
 
     @property
     def label(self) -> str:

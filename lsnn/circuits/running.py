@@ -33,6 +33,7 @@ class CircuitGradients(NamedTuple):
     readout_weight: np.ndarray
     bias: np.ndarray
     tau: float
+    delay: Values  # of projections whose delays learn, (S,)
     inputs: Values  # by population of input cells, (samples, steps, n); empty unless it was asked for
 
 
@@ -263,8 +264,7 @@ def _named(circuit: LaidOut, g: _Sums, of_inputs: Values) -> CircuitGradients:
     """The gradient by the names of the circuit."""
     synapses = np.empty_like(g.synapses)
     synapses[circuit.order] = g.synapses
-    ends = np.cumsum([len(s.pre) for s in circuit.synapses.values()])[:-1]
-    weight = dict(zip(circuit.synapses, np.split(synapses, ends) if len(circuit.synapses) else [], strict=True))
+    weight, delay = _of_synapses(circuit, synapses)
     parameters: dict[str, Values] = {}
     if len(g.constants):
         of_groups = gradients_of_parameters(circuit.groups, circuit.dt, g.constants, g.start)
@@ -278,11 +278,26 @@ def _named(circuit: LaidOut, g: _Sums, of_inputs: Values) -> CircuitGradients:
     readout = (1 - kappa) * gained
     of_kappa = float(g.kappa) - float((circuit.readout_weight * gained).sum())
     tau = of_kappa * kappa * circuit.dt / circuit.tau**2
-    learnt = {p.label for p in circuit.projections if p.learn}
     return CircuitGradients(
-        {k: v for k, v in weight.items() if k in learnt}, {k: v for k, v in parameters.items() if v}, initial,
-        readout, g.bias, tau, of_inputs,
+        weight, {k: v for k, v in parameters.items() if v}, initial,
+        readout, g.bias, tau, delay, of_inputs,
     )  # fmt: skip
+
+
+def _of_synapses(circuit: LaidOut, g: np.ndarray) -> tuple[Values, Values]:
+    """dL/d(weight) and dL/d(delay) of what learns, from dL/d(share of a weight) as the taps follow each other."""
+    weight: Values = {}
+    delay: Values = {}
+    last = 0
+    for p in circuit.projections:
+        own, taps = circuit.weight[p.label], circuit.taps(p)
+        first, last = last, last + len(taps) * len(own)
+        of_taps = g[first:last].reshape(len(taps), -1)
+        if p.learns("weight"):
+            weight[p.label] = np.sum([share * of for (_, share), of in zip(taps, of_taps, strict=True)], axis=0)
+        if p.learns("delay"):  # a longer one moves weight from the earlier tap to the later
+            delay[p.label] = own * (of_taps[1] - of_taps[0]) / circuit.dt
+    return weight, delay
 
 
 def run(

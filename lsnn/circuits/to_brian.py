@@ -91,7 +91,12 @@ def _timed(circuit: LaidOut, p: Population, name: str) -> br.TimedArray:
 
 def _synapses(circuit: LaidOut, label: str, groups: Mapping[str, Any], clock: br.Clock) -> br.Synapses:
     projection = next(p for p in circuit.projections if p.label == label)
-    pre, post, delay = circuit.synapses[label]
+    pre, post, _ = circuit.synapses[label]
+    taps = circuit.taps(projection)
+    weight = np.concatenate([share * circuit.weight[label] for _, share in taps])
+    there = weight != 0 if len(taps) > 1 else np.ones(len(weight), bool)
+    pre, post = (np.tile(side, len(taps))[there] for side in (pre, post))
+    delay = np.concatenate([steps for steps, _ in taps])[there]
     target, port = groups[projection.target], circuit.port_of(projection)
     dimension = target.equations[port].dim
     model = br.Equations([SingleEquation(PARAMETER, "weight", dimension, flags=["constant"])])
@@ -99,7 +104,7 @@ def _synapses(circuit: LaidOut, label: str, groups: Mapping[str, Any], clock: br
         groups[projection.source], target, model, on_pre=f"{port}_post += weight", clock=clock, name=label
     )
     synapses.connect(i=pre, j=post)
-    synapses.weight_ = circuit.weight[label]
+    synapses.weight_ = weight[there]
     synapses.delay = (delay - 1) * clock.dt
     return synapses
 

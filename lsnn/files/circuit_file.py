@@ -33,7 +33,7 @@ from lsnn.validation import require_integer
 
 KIND, ROW = "circuit", 5  # texts in a row of a model's parameters
 TABLES = ("parameters", "initial")
-NUMBER = (int, float)
+NUMBER, MAYBE = (int, float), (int, float, type(None))
 
 
 def circuit_sha256(c: Circuit) -> str:
@@ -87,7 +87,10 @@ def _text(c: Circuit) -> str:
         "dt": c.dt, "gamma": c.gamma, "detach_reset": c.detach_reset,
         "populations": [_population_text(p) for p in c.populations],
         "projections": [
-            {"source": p.source, "target": p.target, "port": c.port_of(p), "learn": p.learn, "name": p.label}
+            {
+                "source": p.source, "target": p.target, "port": c.port_of(p), "name": p.label,
+                "learn": p.learn if isinstance(p.learn, bool) else list(p.learn), "longest": c.longest.get(p.label),
+            }
             for p in c.projections
         ],
         "readout": c.readout and {
@@ -128,7 +131,12 @@ def _arrays(c: Circuit) -> dict[str, np.ndarray]:
             found[f"{at}/hertz"] = p.source.hertz
     for i, each in enumerate(c.projections):
         pre, post, delay = c.synapses[each.label]
-        columns = {"pre": pre, "post": post, "delay": delay * c.dt, "weight": c.weight[each.label]}
+        columns = {
+            "pre": pre,
+            "post": post,
+            "delay": c.delay.get(each.label, delay * c.dt),
+            "weight": c.weight[each.label],
+        }
         found |= {f"projections/{i}/{name}": values for name, values in columns.items()}
     if c.readout:
         found |= {"readout/weight": c.readout_weight, "readout/bias": c.bias}
@@ -148,9 +156,10 @@ def _json(text: str) -> dict[str, Any]:
 
 def _kept(name: str, value: Any, kind: type | tuple[type, ...]) -> Any:
     """The value, if it is of a kind; a truth is no number."""
-    fits = isinstance(value, kind) and (not isinstance(value, bool) or kind is bool)
+    wanted = kind if isinstance(kind, tuple) else (kind,)
+    fits = isinstance(value, kind) and (not isinstance(value, bool) or bool in wanted)
     if not fits:
-        kinds = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
+        kinds = " or ".join(each.__name__ for each in wanted)
         raise InputError(f"@parts: {name} must be of type {kinds}, got {value!r:.80}")
     return value
 
@@ -239,7 +248,7 @@ def _source(group: h5py.Group | None, place: str, parts: dict[str, Any]) -> Time
     if kind is None and group is None:
         return None
     if kind == "Times" and group is not None:
-        period = _field(parts, place, "period", (int, float, type(None)))
+        period = _field(parts, place, "period", MAYBE)
         return Times(store.read(group, "cells", "i", (None,)), store.read(group, "seconds", "f", (None,)), period)
     if kind == "Rates" and group is not None:
         return Rates(store.read(group, "hertz", "f", (None,)))
@@ -262,9 +271,11 @@ def _projection(
     pre, post = (store.read(group, name, "i", (None,)) for name in ("pre", "post"))
     delay, weight = (store.read(group, name, "f", (len(pre),)) for name in ("delay", "weight"))
     dimension = equations_of(target)[names["port"]].dim
+    learn, longest = (_field(parts, place, key, kinds) for key, kinds in (("learn", (bool, list)), ("longest", MAYBE)))
     return Projection(
         **names, pairs=(pre, post), delay=quantity(delay, second.dim), weight=quantity(weight, dimension),
-        learn=_field(parts, place, "learn", bool),
+        learn=learn if isinstance(learn, bool) else _texts(parts, place, "learn"),
+        longest=None if longest is None else quantity(float(longest), second.dim),
     )  # fmt: skip
 
 

@@ -87,14 +87,14 @@ STARTS = {"jumping": ("v", "w"), "holding": ("v",), "gated": ("v", "g_i"), "mixe
 WEIGHTS = {"v": 0.25, "g_e": 0.2, "g_i": 0.2, "g": 0.3, "I": 3.0}
 
 
-def circuit(seed: int = 3, drive: np.ndarray | None = None, readout: bool = True) -> Circuit:
+def circuit(seed: int = 3, drive: np.ndarray | None = None, readout: bool = True, learn=True) -> Circuit:
     """All four, each onto all ports of all others; the input onto each first port; drive (T, SIZE): of `jumping`."""
     g = np.random.default_rng(seed)
     own = {} if drive is None else {"jumping": {"drive": Steps(drive, DT)}}
     populations = [Population("x", N_IN), *(_population(name, g, own.get(name, {})) for name in MODELS)]
-    projections = [_projection("x", name, model.ports[0], 0.6) for name, model in MODELS.items()]
+    projections = [_projection("x", name, model.ports[0], 0.6, learn) for name, model in MODELS.items()]
     projections += [
-        _projection(source, target, port, 0.4)
+        _projection(source, target, port, 0.4, learn)
         for source in MODELS for target, model in MODELS.items() for port in model.ports
     ]  # fmt: skip
     sums = Readout(tuple(MODELS), N_OUT, 1000 * TAU_OUT * ms, bias=np.array([0.1, 0.2, 0.3])) if readout else None
@@ -110,9 +110,10 @@ def _population(name: str, g: np.random.Generator, drive: dict) -> Population:
     return Population(name, SIZE, MODELS[name], seconds, starts, learnt=learnt, drive=drive)
 
 
-def _projection(source: str, target: str, port: str, connectivity: float) -> Projection:
+def _projection(source: str, target: str, port: str, connectivity: float, learn) -> Projection:
     weight = uniform(0, WEIGHTS[port]) if port.startswith("g_") else normal(0.6 * WEIGHTS[port], 0.5 * WEIGHTS[port])
-    return Projection(source, target, port, connectivity, weight=weight, delay=uniform(1, 5.9) * DT * 1000 * ms)
+    delay = uniform(1, 5.9) * DT * 1000 * ms
+    return Projection(source, target, port, connectivity, weight=weight, delay=delay, learn=learn)
 
 
 # The graph: of each model an integration step and the reset, by hand
@@ -156,8 +157,9 @@ VARIABLES = {"jumping": ("v", "w"), "holding": ("v",), "gated": ("v", "g_e", "g_
 
 def graph(made: Circuit, learnt: dict, x: np.ndarray, drive: np.ndarray, d_y: np.ndarray):
     """The loss sum(d_y y) + 0.01 sum(z) under input spikes x (E, T, N_IN), and all spikes, (T, E, n) a population."""
-    depth = max(int(s.delay.max()) for s in made.synapses.values())
-    dense = {p.label: _dense(made, p, learnt["weight"][p.label], depth) for p in made.projections}
+    depth = 1 + max(int(s.delay.max()) for s in made.synapses.values())
+    delays = learnt.get("delay", {})
+    dense = {p.label: _dense(made, p, learnt["weight"][p.label], depth, delays.get(p.label)) for p in made.projections}
     names, episodes = list(MODELS), x.shape[0]
     p = {name: SimpleNamespace(**(made.parameters[name] | learnt["parameters"][name])) for name in names}
     kappa = exp(-DT / learnt["tau"])
@@ -197,10 +199,18 @@ def graph(made: Circuit, learnt: dict, x: np.ndarray, drive: np.ndarray, d_y: np
     return losses.sum(), spikes
 
 
-def _dense(made, p, weight, depth):
-    """(depth, n_source, n_target): slice k holds the synapses with a delay of k in Brian2."""
+def _dense(made, p, weight, depth, seconds=None):
+    """(depth, n_source, n_target): slice k holds the synapses with a delay of k in Brian2.
+
+    Delays in seconds lie between two slices, the nearer one has the greater share.
+    """
     pre, post, delay = made.synapses[p.label]
     sizes = made.population(p.source).size, made.population(p.target).size
+    if seconds is not None:
+        k = seconds / DT - 1
+        before = jnp.floor(k).astype(int)
+        empty, beyond = jnp.zeros((depth, *sizes)), weight * (k - before)
+        return empty.at[before, pre, post].add(weight - beyond).at[before + 1, pre, post].add(beyond)
     return jnp.zeros((depth, *sizes)).at[delay - 1, pre, post].add(weight)
 
 

@@ -178,6 +178,17 @@ def index(name, value):
         (lambda g, p: p["projections"][0].update(port="v"), "must be of a population with that port"),
         (lambda g, p: p["projections"][0].update(source="z"), "a population must be one of x, E"),
         (lambda g, p: p["projections"][0].update(name="again"), "names of the projections must be different"),
+        (lambda g, p: p["projections"][0].update(learn=["sign"]), "learn of x_to_E must be true, false, or names"),
+        (lambda g, p: p["projections"][0].update(learn="weight"), "learn must be of type bool or list"),
+        (lambda g, p: p["projections"][0].update(longest="1"), "longest must be of type int or float or NoneType"),
+        (
+            lambda g, p: p["projections"][0].update(learn=["delay"], longest=-1.0),
+            "longest delay of x_to_E must be a time",
+        ),
+        (
+            lambda g, p: p["projections"][0].update(learn=["delay"], longest=1e9),
+            "longest delay of x_to_E must be from dt",
+        ),
         (lambda g, p: p["readout"].update(source=["x"]), "source of the readout"),
         (lambda g, p: p["readout"].update(outputs=3), "weight of the readout"),
         (lambda g, p: p["readout"].update(tau=-1.0), "tau of the readout must be a time above 0"),
