@@ -59,6 +59,8 @@ class Study(IntEnum):
     BANDIT_VOLATILITY = 25
     LOSSES = 26
     ABRUPTNESS = 27
+    TEMPLATES = 28
+    LED = 29
     HOPFIELD = 31
     DUAL_FORM = 32
     IMPLICIT_UPDATE = 33

@@ -34,13 +34,8 @@ from tasks.water_maze.dynamics import WAIT, X, Y
 GRID, DIRECTIONS = 7, 40
 CELLS = GRID * GRID
 SPACING = 2.0 / (GRID - 1)  # of the grid of place cells, which is their width as well; pool radii
-CONNECTED = 0.1  # share of the reservoir's units that a unit hears
-HEARD = 26
-G_X, OWN_X, OWN_Y = (
-    0,
-    3,
-    4,
-)  # rows of the weights: three of the goal's, over units; two of the own place, over place cells
+HEARD = 26  # units of the reservoir that a unit hears, a tenth of them
+G_X, OWN_X, OWN_Y = 0, 3, 4  # rows of the weights: three of the goal's, over units; two of the own place, over cells
 POTENTIAL, RATE, PLACE = range(3)  # rows of the activity
 SHARPNESS, LEAST, GAIN, CUE, LEAK, CIRCLE, HOLD = range(7)
 

@@ -29,7 +29,7 @@ class Agent(NamedTuple):
 
     Args:
         loop: what `episodes_of` makes of its functions.
-        fixed: array that nothing changes. numbers: its parameters (K,).
+        fixed: an array, or arrays, that nothing changes. numbers: its parameters (K,).
         start: (rats, R, N), weights with which an episode begins; episode e has those of rat e modulo rats.
         activity: (S, N), how activity begins, and what a reset of the state sets it to.
     """
@@ -72,6 +72,7 @@ def episodes_of(begin_maze: Any, act: Any, learn: Any, rest: Any) -> Callable[..
                 if state[TRIAL] > old[TRIAL]:
                     if reset_weights:
                         weights[:] = own
+                        begin_maze(weights)
                     if reset_state:
                         activity[:] = quiet
         last[:] = weights
@@ -81,7 +82,7 @@ def episodes_of(begin_maze: Any, act: Any, learn: Any, rest: Any) -> Callable[..
 
 def _recorded(
     agent: Agent, keys: NDArray[np.uint64], task: WaterMaze, keep: bool, reset_weights: bool, reset_state: bool
-) -> tuple[Record, NDArray[np.float64]]:  # fmt: skip
+) -> tuple[Record, NDArray[np.float64]]:
     episodes, steps = len(keys), task.duration_ms
     record = Record(
         np.empty((episodes, steps + 1, task.n_state)), np.zeros((episodes, steps, 2)), np.empty((episodes, steps))

@@ -64,7 +64,8 @@ N_STATE_MANY = PLACES + 2 * MOST_PLATFORMS
     PLATFORMS_LOW,
     PLATFORMS_HIGH,
     CUE_STEPS,
-) = range(N_PARAMETERS := 24)
+    DISTINCT,
+) = range(N_PARAMETERS := 25)
 
 
 def _of_many(given):
@@ -74,17 +75,32 @@ def _of_many(given):
 
 A_STATE = numbers(lambda given: N_STATE_MANY if _of_many(given) else N_STATE)
 AN_OBSERVATION = numbers(lambda given: MAZE_OBSERVATION + (MOST_PLATFORMS if _of_many(given) else 0))
+_ALONG, _OUT = 0.6180339887498949, 0.7548776662466927  # golden ratio and its like for two numbers (R2): spread evenly
 _DRAWS = 64  # bound on the draws of a place that must lie away from a platform
+
+
+@njit(error_model="numpy")
+def _place_of(along, out, parameters):
+    """Centre of a platform, (x, y), so far along the arc and out from the pool's centre, shares of length and area."""
+    angle = parameters[ARC_START] + parameters[ARC_LENGTH] * along
+    radius = parameters[PLATFORM_CIRCLE]
+    if parameters[ANYWHERE] > 0.0:
+        radius *= math.sqrt(out)
+    return radius * math.cos(angle), radius * math.sin(angle)
 
 
 @njit(error_model="numpy")
 def _platform_place(stepped, index, parameters):
     """Centre of a platform drawn on the circle, or over its disc, within the arc; (x, y)."""
-    angle = parameters[ARC_START] + parameters[ARC_LENGTH] * uniform_of(stepped, index)
-    radius = parameters[PLATFORM_CIRCLE]
-    if parameters[ANYWHERE] > 0.0:
-        radius *= math.sqrt(uniform_of(stepped, index + 1))
-    return radius * math.cos(angle), radius * math.sin(angle)
+    return _place_of(uniform_of(stepped, index), uniform_of(stepped, index + 1), parameters)
+
+
+@njit(error_model="numpy")
+def _distinct_place(key, parameters):
+    """One of so many places, the same in every episode; more places hold all of fewer, and all lie far apart."""
+    number = math.floor(parameters[DISTINCT] * uniform_of(step_key(key, 0, TASK_PAUSE), 6))
+    along, out = 0.5 + number * _ALONG, 0.5 + number * _OUT
+    return _place_of(along - math.floor(along), out - math.floor(out), parameters)
 
 
 @njit(error_model="numpy")
@@ -195,7 +211,10 @@ def begin(key, parameters, state):
     """The state before step 0: all that is drawn once an episode, and the first start."""
     stepped = step_key(key, 0, TASK_EPISODE)
     state[:] = 0.0
-    state[PLATFORM_X], state[PLATFORM_Y] = _platform_place(stepped, 0, parameters)
+    if parameters[DISTINCT] > 0.0:
+        state[PLATFORM_X], state[PLATFORM_Y] = _distinct_place(key, parameters)
+    else:
+        state[PLATFORM_X], state[PLATFORM_Y] = _platform_place(stepped, 0, parameters)
     low, high = parameters[START_RADIUS_LOW], parameters[START_RADIUS_HIGH]
     state[START_RADIUS] = low + (high - low) * uniform_of(stepped, 2)
     state[ROTATION] = parameters[MAX_ROTATION] * (2.0 * uniform_of(stepped, 3) - 1.0)

@@ -16,6 +16,7 @@ from tasks.water_maze.dynamics import MOST_PLATFORMS, N_STATE, N_STATE_MANY
 
 RADII = "pool radius"
 EASIEST_START_RADIUS = 0.1  # of the curriculum
+MOST_PLACES = 1_000_000  # of `distinct_platforms`
 
 
 def latency_metrics(found: NDArray[np.bool_], acted: NDArray[np.bool_]) -> dict[str, float]:
@@ -67,6 +68,9 @@ class WaterMaze:
         None, "no platform is centred in this wedge: from, to, counter-clockwise; none = no wedge", unit="degrees"
     )
     platform_in_wedge: bool = parameter(False, "instead, every platform is centred in that wedge", unit=NOTHING)
+    distinct_platforms: int = parameter(
+        0, "number of places that platforms have in all episodes together, spread evenly; 0 = no bound", unit="places"
+    )
     start_radius: float = parameter(
         1.0,
         "the animal is released in the disc of this radius round the pool's centre, outside the platform",
@@ -158,6 +162,10 @@ class WaterMaze:
         if self.platforms_min is not None:
             require_integer("platforms_min", self.platforms_min, 1, self.platforms)
         require_integer("cue_ms", self.cue_ms, 1)
+        require_integer("distinct_platforms", self.distinct_platforms, 0, MOST_PLACES)
+        rule = "0 with several platforms, or with one that moves"
+        alone = self.distinct_platforms == 0 or (self.platforms == 1 and self.reversal_ms < 0)
+        require(alone, "distinct_platforms", rule, self.distinct_platforms)
         alone = self.platforms == 1 or self.reversal_ms < 0
         require(alone, "reversal_ms", "-1 with several platforms, of which none moves", self.reversal_ms)
 
@@ -247,6 +255,7 @@ class WaterMaze:
                 lowest("platforms"),
                 self.platforms,
                 self.cue_ms,
+                self.distinct_platforms,
             ],
             dtype=np.float64,
         )

@@ -199,6 +199,18 @@ def test_a_life_in_other_mazes_changes_the_weights_alike():
     assert np.allclose(np.hypot(*record.action[0, 0]), 1.0) and np.isfinite(record.task_state).all()
 
 
+def test_a_goal_of_another_maze_is_forgotten_with_the_weights():
+    from agents.plastic.foster import MEMORY, foster
+
+    maze = WaterMaze(duration_ms=1500, platform_radius=0.6)
+    young = foster(7, ActorCritic(coordinates=True, cells=60))
+    old = young._replace(start=young.start.copy())
+    old.start[0, MEMORY, [GOAL_X, KNOWN]] = 0.5, 1.0
+    records = [play(agent, KEYS, maze, reset_weights=True) for agent in (young, old)]
+    np.testing.assert_array_equal(records[0].action, records[1].action)
+    assert (records[0].reward > 0.5).sum(axis=1).max() > 1  # some were reset between visits
+
+
 def test_none_of_it_needs_jax():
     modules = ", ".join(f"agents.plastic.{name}" for name in ("foster", "one_shot", "btsp", "pool"))
     program = f"import sys, {modules}; sys.exit('jax' in sys.modules)"

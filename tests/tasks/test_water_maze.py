@@ -344,6 +344,26 @@ def test_wedge_is_held_out_or_chosen(wedge) -> None:
     assert np.all(inside <= width) and inside.min() < 5 and inside.max() > width - 5
 
 
+def test_so_many_places_are_spread_evenly_and_hold_those_of_fewer() -> None:
+    def places(**members) -> set[tuple[float, float]]:
+        states = begun(WaterMaze(**members), range(600))
+        return {(float(x), float(y)) for x, y in states[:, [PLATFORM_X, PLATFORM_Y]]}
+
+    assert places(distinct_platforms=1).pop() == pytest.approx((-0.85, 0.0), abs=1e-12)
+    four, sixteen = places(distinct_platforms=4), places(distinct_platforms=16)
+    assert (len(four), len(sixteen)) == (4, 16) and four < sixteen
+    angles = np.sort([math.degrees(math.atan2(y, x)) % 360.0 for x, y in sixteen])
+    apart = np.diff(np.append(angles, angles[0] + 360.0))
+    assert apart.min() > 360 / 16 / 2 and apart.max() < 2 * 360 / 16
+    inside = [math.degrees(math.atan2(y, x)) % 360.0 for x, y in places(distinct_platforms=9, held_out_wedge=(0, 90))]
+    assert len(inside) == 9 and min(inside) >= 90
+    disc = np.array(list(places(distinct_platforms=200, platform_anywhere=True, platform_circle=1.0)))
+    assert abs(np.mean(np.hypot(*disc.T) < math.sqrt(0.5)) - 0.5) < 0.05
+    number = begun(WaterMaze(distinct_platforms=4), range(400))[:, PLATFORM_X]
+    counts = np.unique(number.round(9), return_counts=True)[1]
+    assert np.all(np.abs(counts - 100) < 5 * math.sqrt(400 * 0.25 * 0.75))
+
+
 def test_platform_anywhere_is_uniform_in_the_disc() -> None:
     states = begun(WaterMaze(platform_anywhere=True, platform_circle=0.6), range(1000))
     radius = np.hypot(states[:, PLATFORM_X], states[:, PLATFORM_Y])
@@ -396,6 +416,9 @@ def test_metrics_take_a_find_for_a_find_whatever_the_wall() -> None:
         ({"held_out_wedge": (30.0, 30.0)}, "held_out_wedge must be wider than 0"),
         ({"held_out_wedge": (0.0, 360.0)}, "held_out_wedge must be wider than 0 and narrower than 360"),
         ({"held_out_wedge": (0.0, 10.0, 20.0)}, "held_out_wedge must be .from, to. in degrees"),
+        ({"distinct_platforms": -1}, "distinct_platforms must be an integer"),
+        ({"distinct_platforms": 3, "platforms": 2}, "distinct_platforms must be 0 with several platforms"),
+        ({"distinct_platforms": 3, "reversal_ms": 90}, "distinct_platforms must be 0 with several platforms, or with"),
         ({"start_radius": 1.1}, "start_radius must be a number from 0 to 1"),
         ({"start_radius": 0.2, "start_radius_min": 0.3}, "start_radius_min must be a number from 0 to 0.2"),
         ({"rest_ms": 0}, "rest_ms must be an integer of at least 1, received 0"),

@@ -25,6 +25,7 @@ VARIANTS = (
     (
         "task.rest_ms=30", "task.rest_ms_min=5", "task.rest_each_trial=true", "task.dark_ms=80", "task.dark_ms_min=5",
         "task.no_dark=0.3", "task.platform_radius_min=0.15", "task.start_radius=0.8", "task.start_radius_min=0.3",
+        "task.distinct_platforms=5",
     ),
     (
         "task.reversal_ms=400", "task.reversal_ms_min=100", "task.platform_anywhere=true", "task.probe_ms=500",

@@ -5,13 +5,24 @@ const [X, Y, ON_PLATFORM, WALL, PLATFORM_X, PLATFORM_Y, WAIT, TRIAL, FOUND, OTHE
   RADIUS, REST, REVERSAL, DARK, COUNT, GOAL, CUE, SEEN, SINCE, PLACES] = Array(23).keys();
 const [RADIUS_LOW, RADIUS_HIGH, PLATFORM_CIRCLE, ANYWHERE, ARC_START, ARC_LENGTH, START_RADIUS_LOW, START_RADIUS_HIGH,
   MAX_ROTATION, SPEED, REWARD, WALL_PENALTY, REST_LOW, REST_HIGH, DARK_LOW, DARK_HIGH, REVERSAL_LOW, REVERSAL_HIGH,
-  PROBE_STEP, REST_EACH_TRIAL, NO_DARK, PLATFORMS_LOW, PLATFORMS_HIGH, CUE_STEPS] = Array(24).keys();
+  PROBE_STEP, REST_EACH_TRIAL, NO_DARK, PLATFORMS_LOW, PLATFORMS_HIGH, CUE_STEPS,
+  DISTINCT] = Array(25).keys();
 const N_STATE = COUNT, MOST_PLATFORMS = 4, N_STATE_MANY = PLACES + 2 * MOST_PLATFORMS, MOST_DRAWS = 64;
+const ALONG = 0.6180339887498949, OUT = 0.7548776662466927;
 
-function platform_place(stepped, index, p) {
-  const angle = p[ARC_START] + p[ARC_LENGTH] * uniform_of(stepped, index);
-  const radius = p[PLATFORM_CIRCLE] * (p[ANYWHERE] > 0 ? Math.sqrt(uniform_of(stepped, index + 1)) : 1);
+function place_of(along, out, p) {
+  const angle = p[ARC_START] + p[ARC_LENGTH] * along;
+  const radius = p[PLATFORM_CIRCLE] * (p[ANYWHERE] > 0 ? Math.sqrt(out) : 1);
   return [radius * Math.cos(angle), radius * Math.sin(angle)];
+}
+
+const platform_place = (stepped, index, p) => place_of(uniform_of(stepped, index), uniform_of(stepped, index + 1), p);
+
+// One of so many places, the same in every episode.
+function distinct_place(key, p) {
+  const number = Math.floor(p[DISTINCT] * uniform_of(step_key(key, 0, TASK_PAUSE), 6));
+  const along = 0.5 + number * ALONG, out = 0.5 + number * OUT;
+  return place_of(along - Math.floor(along), out - Math.floor(out), p);
 }
 
 const whole_between = (low, high, uniform) => low + Math.floor((high - low + 1) * uniform);
@@ -73,7 +84,7 @@ function release(key, state) {
 function begin(key, p) {
   const stepped = step_key(key, 0, TASK_EPISODE);
   const state = new Float64Array(p[PLATFORMS_HIGH] > 1 ? N_STATE_MANY : N_STATE);
-  [state[PLATFORM_X], state[PLATFORM_Y]] = platform_place(stepped, 0, p);
+  [state[PLATFORM_X], state[PLATFORM_Y]] = p[DISTINCT] > 0 ? distinct_place(key, p) : platform_place(stepped, 0, p);
   state[START_RADIUS] = between(p[START_RADIUS_LOW], p[START_RADIUS_HIGH], uniform_of(stepped, 2));
   state[ROTATION] = p[MAX_ROTATION] * (2 * uniform_of(stepped, 3) - 1);
   state[RADIUS] = between(p[RADIUS_LOW], p[RADIUS_HIGH], uniform_of(stepped, 4));

@@ -1,0 +1,115 @@
+"""Animals that are led to the platform, and who comes back (reads the file of the experiment led)."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+from matplotlib.figure import Figure
+
+from analysis.study.measures import mean
+from analysis.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PALE,
+    PINK,
+    SKY,
+    VERMILLION,
+    add_footer,
+    new_figure,
+    png,
+    styled,
+)
+from analysis.verdict import interval
+from lsnn import open_result
+from lsnn.estimates import Estimate
+from lsnn.files.reading import GAPS, ResultError, Rule, array, attribute, names, number_attribute, place, subgroup
+from lsnn.files.results import Result
+from lsnn.files.whole import write_whole
+
+COLOURS = (BLUE, VERMILLION, GREEN, PINK, ORANGE, SKY)
+MS = Rule(1, whole=True)
+
+
+class Network(NamedTuple):
+    """Shares of one network's animals that come back in time, by the path on which they were led."""
+
+    label: str
+    first_ms: dict[str, float]  # median, when they had reached the platform
+    kept: dict[str, Estimate]
+    erased: dict[str, Estimate]
+
+
+def networks_of(result: Result) -> list[Network]:
+    """In the order they were given; ResultError where there is none."""
+    listed = sorted((name for name in result.file if name.startswith("network_")), key=lambda name: int(name[8:]))
+    if not listed:
+        raise ResultError(f"{place(result.file)}: must have a network, has none")
+    paths, back_ms = names(result.file, "paths"), number_attribute(result.file, "back_ms", MS)
+    return [_network(subgroup(result.file, name), paths, back_ms) for name in listed]
+
+
+def _network(group: h5py.Group, paths: list[str], back_ms: float) -> Network:
+    first, back, erased = (array(group, n, (len(paths), None), GAPS) for n in ("first_ms", "back_ms", "back_erased_ms"))
+    kept = {path: _in_time(back[row], back_ms) for row, path in enumerate(paths)}
+    without = {path: _in_time(erased[row], back_ms) for row, path in enumerate(paths)}
+    label = f"{str(attribute(group, 'network')).removesuffix('.lsnn.h5')}, seed {attribute(group, 'seed')}"
+    return Network(label, {path: _median(first[row]) for row, path in enumerate(paths)}, kept, without)
+
+
+def _in_time(back: np.ndarray, most: float) -> Estimate:
+    return mean((back[np.isfinite(back)] <= most).astype(float))
+
+
+def _median(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else np.nan
+
+
+def describe(path: Path) -> str:
+    """Lines for a terminal."""
+    with open_result(path) as result:
+        networks, back_ms = networks_of(result), number_attribute(result.file, "back_ms", MS)
+    lines = [f"back within {back_ms:g} ms of the release, then the same with the state erased [95 % over animals]"]
+    for network in networks:
+        lines.append(network.label)
+        for name, kept in network.kept.items():
+            told = f"{interval(kept, 2)}, {interval(network.erased[name], 2)}"
+            lines.append(f"  {name}: {told} (n = {kept.n}; there after {network.first_ms[name]:.0f} ms)")
+    return "\n".join(lines)
+
+
+@styled
+def led_figure(result: Result) -> Figure:
+    """A group of bars a path, a bar a network; a line where its animals are without a state."""
+    networks, back_ms = networks_of(result), number_attribute(result.file, "back_ms", MS)
+    paths = list(networks[0].kept)
+    figure = new_figure(12, 5.8, "Led to the platform: who comes back by itself?")
+    axes = figure.subplots()
+    width = 0.8 / len(networks)
+    for number, network in enumerate(networks):
+        at = np.arange(len(paths)) + (number - (len(networks) - 1) / 2) * width
+        value, low, high = 100 * np.array([network.kept[path][:3] for path in paths]).T
+        axes.bar(at, value, 0.92 * width, color=COLOURS[number % len(COLOURS)], label=network.label)
+        axes.vlines(at, low, high, color=GREY, linewidth=1.2)
+        erased = [100 * network.erased[path].value for path in paths]
+        axes.hlines(erased, at - 0.46 * width, at + 0.46 * width, color=BLACK, linewidth=2)
+    axes.plot([], [], color=BLACK, linewidth=2, label="the same, state erased")
+    wrapped = [path.replace(", ", ",\n").replace(" to ", "\nto ") for path in paths]
+    axes.set_xticks(range(len(paths)), wrapped)
+    axes.set(ylabel=f"back within {back_ms:g} ms (%)", ylim=(0, 102))
+    axes.grid(axis="y", color=PALE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, fontsize=9)
+    n = f"n = {min(each.n for network in networks for each in network.kept.values())} animals or more a bar"
+    return add_footer(figure, result, f"{n}; led until the second release, then on their own")
+
+
+def write_figure(path: Path, out: Path) -> Path:
+    """Draw the experiment in a file; returns where the PNG stands."""
+    with open_result(path) as result:
+        write_whole(out, png(led_figure(result)))
+    return out

@@ -1,0 +1,128 @@
+"""Networks that met few platforms or many, on those and on others (reads the file of the experiment templates)."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.study.measures import mean, points, ratio
+from analysis.style import BLUE, DARK, GREY, PALE, VERMILLION, add_footer, new_figure, png, styled
+from analysis.verdict import interval
+from lsnn import open_result
+from lsnn.estimates import Estimate
+from lsnn.files.reading import COUNT, GAPS, ResultError, Rule, array, names, number_attribute, place, subgroup
+from lsnn.files.results import Result
+from lsnn.files.whole import write_whole
+
+LOOKS = {  # where the platforms are: label and colour
+    "met": ("platforms that it met", BLUE), "any": ("any platform outside the wedge", VERMILLION),
+    "wedge": ("platforms in the held-out wedge", DARK),
+}  # fmt: skip
+WHOLE = Rule(0, whole=True)
+
+
+class Network(NamedTuple):
+    """What one network did, by where the platforms are."""
+
+    distinct: int  # platforms that it met, 0: any
+    seed: int
+    visits: dict[str, Estimate]  # over the oracle's
+    back: dict[str, Estimate]  # share that is back in time, of those that found it once
+    before: dict[str, Estimate]  # share that was there in time in its first trial
+
+    @property
+    def label(self) -> str:
+        """As a line has it."""
+        return f"{self.distinct or 'any'} platforms, seed {self.seed}"
+
+
+def networks_of(result: Result) -> list[Network]:
+    """Those that met the fewest platforms first; ResultError where there is none."""
+    listed = [name for name in result.file if name.startswith("network_")]
+    if not listed:
+        raise ResultError(f"{place(result.file)}: must have a network, has none")
+    where, back_ms = names(result.file, "where"), _back_ms(result)
+    found = [_network(subgroup(result.file, name), where, back_ms) for name in listed]
+    return sorted(found, key=lambda network: (network.distinct or np.inf, network.seed))
+
+
+def _back_ms(result: Result) -> float:
+    return number_attribute(result.file, "back_ms", Rule(1, whole=True))
+
+
+def _network(group: h5py.Group, where: list[str], back_ms: float) -> Network:
+    distinct, seed = (
+        int(number_attribute(group, name, Rule(0, whole=True))) for name in ("distinct_platforms", "seed")
+    )
+    visits = array(group, "visits", (len(where), None), COUNT).astype(float)
+    shape = visits.shape
+    oracle = array(group, "oracle", shape, COUNT).astype(float)
+    first, second = (array(group, name, shape, GAPS) for name in ("first_ms", "second_ms"))
+    met = np.isfinite(first)
+    return Network(
+        distinct, seed, {name: ratio(visits[row], oracle[row]) for row, name in enumerate(where)},
+        {name: mean((second[row, met[row]] <= back_ms).astype(float)) for row, name in enumerate(where)},
+        {name: mean((first[row] <= back_ms).astype(float)) for row, name in enumerate(where)},
+    )  # fmt: skip
+
+
+def describe(path: Path) -> str:
+    """Lines for a terminal."""
+    with open_result(path) as result:
+        networks, back_ms = networks_of(result), _back_ms(result)
+    told = f"visits over the oracle's; found once, back within {back_ms:g} ms; there in that time in the first trial"
+    lines = [f"{told} [95 % over mazes]"]
+    for network in networks:
+        lines.append(network.label)
+        for name, visits in network.visits.items():
+            shares = (interval(each, 2) for each in (visits, network.back[name], network.before[name]))
+            lines.append(f"  {LOOKS.get(name, (name, ''))[0]}: {'; '.join(shares)}")
+    return "\n".join(lines)
+
+
+@styled
+def templates_figure(result: Result) -> Figure:
+    """Left: visits; right: animals that found the platform once and come back."""
+    networks, back_ms = networks_of(result), _back_ms(result)
+    figure = new_figure(12, 5.6, "From how many platforms does a network learn to learn any?")
+    left, right = figure.subplots(1, 2)
+    numbers = list(dict.fromkeys(network.distinct for network in networks))
+    for name, (label, colour) in LOOKS.items():
+        _draw(left, networks, numbers, {n.label: n.visits[name] for n in networks}, colour, label)
+        _draw(right, networks, numbers, {n.label: n.back[name] for n in networks}, colour, label)
+        _draw(right, networks, numbers, {n.label: n.before[name] for n in networks}, colour, None, ":")
+    for axes in (left, right):
+        axes.set_xticks(range(len(numbers)), [str(number or "any") for number in numbers])
+        axes.set(xlabel="distinct platforms in meta-training", ylim=(0, 102))
+        axes.grid(axis="y", color=PALE, linewidth=0.6)
+    left.set(ylabel="platform visits over the oracle's (%)")
+    right.set(ylabel=f"found once, back within {back_ms:g} ms (%)")
+    right.plot([], [], ":", color=GREY, label="there in that time in the first trial")
+    right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, fontsize=9)
+    mazes = networks[0].visits["met"].n
+    return add_footer(
+        figure, result, f"n = {len(networks)} networks, {mazes} mazes of each kind; lines: means over networks"
+    )
+
+
+def _draw(
+    axes: Axes, networks: list[Network], numbers: list[int], values: dict[str, Estimate], colour: str,
+    label: str | None, line: str = "-",
+) -> None:  # fmt: skip
+    at = np.array([numbers.index(network.distinct) for network in networks])
+    value, low, high = 100 * points([values[network.label] for network in networks])
+    if line == "-":
+        axes.vlines(at, low, high, color=colour, linewidth=1)
+        axes.plot(at, value, "o", color=colour, markersize=4)
+    middle = [value[at == number].mean() for number in range(len(numbers))]
+    axes.plot(range(len(numbers)), middle, line, color=colour, linewidth=2, label=label)
+
+
+def write_figure(path: Path, out: Path) -> Path:
+    """Draw the experiment in a file; returns where the PNG stands."""
+    with open_result(path) as result:
+        write_whole(out, png(templates_figure(result)))
+    return out
