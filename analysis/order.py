@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.style import BLUE, ORANGE, clear_axes, footer, new_figure, png, styled
+from analysis.style import BLUE, ORANGE, footer, new_figure, png, styled
 from lsnn import open_result
 from lsnn.files.reading import COUNT, SHARE, array, number_attribute, subgroup
 from lsnn.files.results import Result
@@ -76,7 +76,6 @@ def order_figure(result: Result) -> Figure:
 
 
 def _draw_learning(axes: Axes, arms: dict[str, Found], title: str) -> None:
-    clear_axes(axes)
     for kind, arm in arms.items():
         epochs = 1 + np.arange(arm.learning.shape[1])
         axes.plot(epochs, arm.learning.mean(axis=0), color=KINDS[kind], label=f"{kind} ({arm.neurons} neurons)")
@@ -85,11 +84,10 @@ def _draw_learning(axes: Axes, arms: dict[str, Found], title: str) -> None:
         )
     axes.axhline(CHANCE, color="black", ls=":", lw=1)
     axes.set(title=title, xlabel="epoch", ylabel="right answers, samples learnt from", ylim=(0, 1.02))
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(frameon=False, loc="lower right")
 
 
 def _draw_tests(axes: Axes, result: Result) -> None:
-    clear_axes(axes)
     names = [f"{pair}_{kind}" for pair in PAIRS for kind in KINDS]
     rows = [(name.replace("_", "\n"), KINDS[name.partition("_")[2]], arm_in(result, name).tested) for name in names]
     rows.insert(1, ("delays\nlearnt,\nrounded", BLUE, rounded_in(result)))
