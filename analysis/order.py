@@ -14,7 +14,7 @@ from lsnn.files.results import Result
 from lsnn.files.whole import write_whole
 
 CHANCE = 1 / 6
-PAIRS = {"delays": "delays", "tau": "membrane time constants"}
+PAIRS = {"delays": "delays", "tau": "time constants"}
 KINDS = {"learnt": BLUE, "fixed": ORANGE}
 
 
