@@ -20,7 +20,7 @@ from analysis.style import (
     PINK,
     SILVER,
     VERMILLION,
-    add_footer,
+    footer,
     new_figure,
     png,
     styled,
@@ -52,7 +52,7 @@ COSINES = (*(f"{kind}_{pair}" for kind in ("answer", "state") for pair in PAIRS)
 ERRORS = ("error_alone", "error_context", "error_step", "error_core", "error_shuffled")
 LOSSES = {
     "nothing": "nothing learnt",
-    "best_step": "best single step",
+    "best_step": "best step",
     "layer": "trained layer",
     "row": "baseline's fit",
 }
@@ -138,9 +138,7 @@ def describe(path: Path) -> str:
 def update_figure(result: Result) -> Figure:
     """Cosines of answers, of states, and of both changes with the function; losses of the trained layers."""
     networks, layers = networks_of(result), layers_of(result)
-    figure = new_figure(
-        15, 8.6, "What examples do to a frozen network, beside what a gradient step on them does to its weights"
-    )
+    figure = new_figure(14, 10, "What examples do to a frozen network, and what a gradient step on them does")
     answers, states, truth, losses = figure.subplots(2, 2).ravel()
     for axes, kind in ((answers, "answer"), (states, "state")):
         _draw_cosines(axes, networks, {f"{kind}_{pair}": look for pair, look in PAIRS.items()})
@@ -148,8 +146,15 @@ def update_figure(result: Result) -> Figure:
     _draw_cosines(truth, networks, {name: (*look, "o") for name, look in TRUTH.items()})
     truth.set_title("change of answers, and the function itself")
     _draw_layers(losses, layers)
-    episodes = len(networks[0].values["answer_own"])
-    return add_footer(figure, result, f"n = {episodes} episodes of each network, mean and 95 % interval over them")
+    episodes, made = len(networks[0].values["answer_own"]), result.provenance
+    named = ", ".join(f"{origin.name} (seed {origin.seed})" for origin in made.networks)
+    return footer(
+        figure,
+        f"n = {episodes} episodes of each network, mean, 95 % interval over them · seed of the episodes {made.seed} · "
+        f"{len(layers)} layers, of seeds 1 to {len(layers)}, {len(layers[0].values['layer'])} test episodes each",
+        f"commit {made.git_commit[:10]} · networks, whose commands the file has: {named}",
+        f"command: {made.command}",
+    )
 
 
 def _draw_cosines(axes: Axes, networks: list[Of], looks: dict[str, tuple[str, str, str]]) -> None:
@@ -164,9 +169,9 @@ def _draw_cosines(axes: Axes, networks: list[Of], looks: dict[str, tuple[str, st
     axes.axhline(0, color=DARK, linewidth=0.8)
     axes.axhline(1, color=PALE, linewidth=0.8)
     axes.set_xticks(range(len(networks)), [each.function for each in networks])
-    axes.set(ylabel="cosine", ylim=(-0.5, 1.05), xlim=(-0.5, len(networks) - 0.5))
+    axes.set(ylabel="cosine", ylim=(-0.6, 1.05), xlim=(-0.5, len(networks) - 0.5))
     axes.grid(axis="y", color=PALE, linewidth=0.6)
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9.5)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, fontsize=9.5)
 
 
 def _draw_layers(axes: Axes, layers: list[Layer]) -> None:
@@ -181,7 +186,11 @@ def _draw_layers(axes: Axes, layers: list[Layer]) -> None:
     best = layers[0].best_loss
     axes.axhline(best, color=BLACK, linestyle="--", linewidth=1.2)
     axes.annotate(
-        f"best single step, in closed form {best:.4f}", (0.4, best), (0, 5), textcoords="offset points", fontsize=9.5
+        f"best single step, in closed form {best:.4f}",
+        (0.0, best),
+        (-14, -14),
+        textcoords="offset points",
+        fontsize=9.5,
     )
     axes.set_xticks(range(len(LOSSES)), list(LOSSES.values()), fontsize=10)
     axes.set(ylabel="half the squared error", ylim=(0, 0.5))

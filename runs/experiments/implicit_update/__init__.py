@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runs.experiments.options import PRETRAINED, Asked, Folder, Overwrite, Seed, Threads
+from runs.experiments.options import PRETRAINED, Asked, Folder, Overwrite, Seed
 
 if TYPE_CHECKING:
     import h5py
@@ -50,7 +50,6 @@ def experiment(
     episodes: Annotated[int, typer.Option(help="Test episodes, the same for networks of the same function.")] = 48,
     layers: Annotated[int, typer.Option(help="Linear self-attention layers, of seeds 1, 2, ...")] = 3,
     seed: Seed = 0,
-    threads: Threads = 1,
     overwrite: Overwrite = False,
 ) -> None:
     """Compare what examples change with what a gradient step on them changes, and draw it."""
@@ -70,5 +69,5 @@ def experiment(
             yield
 
     paths = networks or [PRETRAINED / f"regression_{each}.lsnn.h5" for each in SHIPPED]
-    wanted, asked = "regression", Asked(out, episodes, seed, threads, overwrite)
+    wanted, asked = "regression", Asked(out, episodes, seed, 1, overwrite)
     side_by_side.run(NAME, asked, paths, lambda task: task.name == wanted, wanted, measure, write_figure, describe)
