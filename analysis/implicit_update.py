@@ -142,7 +142,8 @@ def update_figure(result: Result) -> Figure:
     answers, states, truth, losses = figure.subplots(2, 2).ravel()
     for axes, kind in ((answers, "answer"), (states, "state")):
         _draw_cosines(axes, networks, {f"{kind}_{pair}": look for pair, look in PAIRS.items()})
-        axes.set_title(f"change of {kind}s in context, and by ..." + (kind == "state") * " (step without the readout)")
+        axes.set_title(f"change of {kind}s in context, and by ...")
+    states.set_title("change of states in context, and by ... (of the core)")
     _draw_cosines(truth, networks, {name: (*look, "o") for name, look in TRUTH.items()})
     truth.set_title("change of answers, and the function itself")
     _draw_layers(losses, layers)
