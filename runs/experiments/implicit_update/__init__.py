@@ -1,4 +1,4 @@
-"""Is what examples do to a frozen network what a step of gradient descent on them does to its weights?
+"""What examples do to a frozen network, beside what a step of gradient descent on them does to its weights.
 
 Dai et al. (2022) compare, in language models, the change that examples in the context make with the change that
 fine-tuning on them makes, both from the model without examples (in their code SimAOU, of states at unit length).
