@@ -1,6 +1,7 @@
 """Animals that are led to the platform, and who comes back (reads the file of the experiment led)."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import NamedTuple
 
 import h5py
@@ -98,12 +99,11 @@ def led_figure(result: Result) -> Figure:
         erased = [100 * network.erased[path].value for path in paths]
         axes.hlines(erased, at - 0.46 * width, at + 0.46 * width, color=BLACK, linewidth=2)
     axes.plot([], [], color=BLACK, linewidth=2, label="the same, state erased")
-    wrapped = [path.replace(", ", ",\n").replace(" to ", "\nto ") for path in paths]
-    axes.set_xticks(range(len(paths)), wrapped)
+    axes.set_xticks(range(len(paths)), [fill(path, 17) for path in paths], fontsize=10)
     axes.set(ylabel=f"back within {back_ms:g} ms (%)", ylim=(0, 102))
     axes.grid(axis="y", color=PALE, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, fontsize=9)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=4, fontsize=9)
     n = f"n = {min(each.n for network in networks for each in network.kept.values())} animals or more a bar"
     return add_footer(figure, result, f"{n}; led until the second release, then on their own")
 

@@ -133,7 +133,7 @@ def _draw_losses(axes: Axes, result: Result) -> None:
         Line2D([], [], color=colour, marker=marker, ls="", ms=8, label=label) for label, colour, marker in WAYS.values()
     ]
     axes.legend(
-        handles=[*handles, Line2D([], [], color=GREY, ls=":", label="its trial 1")], fontsize=10, loc="upper left"
+        handles=[*handles, Line2D([], [], color=GREY, ls=":", label="its trial 1")], fontsize=10, loc="upper right"
     )
 
 

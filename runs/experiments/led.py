@@ -3,9 +3,10 @@
 Until its second release an animal does not swim: it is led along the path of another, sees what that one saw, is on the
 platform as long, and is released where that one was released. From then on it swims by its own state alone, in the maze
 of the one it followed. Who it follows: itself (which changes no bit), another animal of the same network in another
-maze, and scripted swimmers: one that circles, one that follows the wall, one that swims straight on to the wall and
-turns, and the oracle, which swims straight to the platform. How many are back on it within BACK_MS of the release (a
-straight swim takes at most 78 in the paper's geometry), and how many with the state set to zero then?
+maze, and scripted swimmers: one that circles and one that follows the wall, the way round that the network takes by
+itself and the other way round, one that swims straight on to the wall and turns, and the oracle, which swims straight
+to the platform. How many are back on it within BACK_MS of the release (a straight swim takes at most 78 in the paper's
+geometry), and how many with the state set to zero then?
 
 Leaves in the folder `led.h5` (docs/reference/files.md) and `led.png`.
 """
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 
 NAME = "led"
 OWN, OTHERS = "its own path", "another's path"
-SCRIPTED = {
-    "circling": "a circle", "border": "along the wall", "straight_lines": "straight on, turning at the wall",
-    "oracle": "straight to the platform",
-}  # fmt: skip
+ROUND = {"circling": "a circle", "border": "along the wall"}  # either way round
+SCRIPTED = {"straight_lines": "straight on, turning at the wall", "oracle": "straight to the platform"}
+WAYS = (", its way round", ", the other way round")
+PATHS = [OWN, OTHERS, *(f"{path}{way}" for path in ROUND.values() for way in WAYS), *SCRIPTED.values()]
 LED_MS, BACK_MS, WATCHED_MS = 300, 100, 200  # the longest way that is led; what is counted; how long it is watched
 
 
@@ -48,7 +49,7 @@ def experiment(
     from runs.experiments.losses import RULE, is_still
 
     def measure(file: "h5py.File", opened: "list[Opened]", keys: "np.ndarray") -> Iterator[None]:
-        file.attrs.update(paths=[OWN, OTHERS, *SCRIPTED.values()], back_ms=BACK_MS, watched_ms=WATCHED_MS)
+        file.attrs.update(paths=PATHS, back_ms=BACK_MS, watched_ms=WATCHED_MS)
         for number, each in enumerate(opened):
             _put(side_by_side.group_of(file, number, each), each, keys, threads)
             yield
@@ -63,21 +64,27 @@ def _put(group: "h5py.Group", each: "Opened", keys: "np.ndarray", threads: int) 
     from lsnn.files import store
 
     network, task, found = each.network.network, each.task, []
-    for path in paths_of(network, task, keys, threads):
+    for path, parts in paths_of(network, task, keys, threads):
         first, release = moments_of(path)
-        kept, erased = (led(network, task, keys, threads, path, release, without) for without in (False, True))
-        found.append((np.where(release < 0, np.nan, first), kept, erased))
+        back = (led(network, task, keys, threads, path, release, without) for without in (False, True))
+        values = (np.where(release < 0, np.nan, first), *back)
+        found += [[np.where(part, of, np.nan) for of in values] for part in parts]
     texts = {
-        "first_ms": "when the platform was reached; NaN: not within the time that is led, left out",
-        "back_ms": "from the release to the next visit, at most watched_ms; NaN: left out",
+        "first_ms": "when the platform was reached; NaN: not within the time that is led, or on another path",
+        "back_ms": "from the release to the next visit, at most watched_ms; NaN as in first_ms",
         "back_erased_ms": "the same with the state set to zero at the release",
     }
-    for (name, text), values in zip(texts.items(), zip(*found, strict=True), strict=True):
-        store.put(group, name, np.array(values, float), "ms", f"(path, episode): {text}")
+    for (name, text), rows in zip(texts.items(), zip(*found, strict=True), strict=True):
+        store.put(group, name, np.array(rows, float), "ms", f"(path, episode): {text}")
 
 
-def paths_of(network: "Network", task: Any, keys: "np.ndarray", threads: int) -> "Iterator[np.ndarray]":
-    """States of the task along every path, (E, T + 1, n_state), row t before step t: own, another's, scripted ones."""
+def paths_of(
+    network: "Network", task: Any, keys: "np.ndarray", threads: int
+) -> "Iterator[tuple[np.ndarray, list[np.ndarray]]]":
+    """States of the task along every path, (E, T + 1, n_state), row t before step t, and the animals (E,) of its parts.
+
+    The parts of a path round the pool are those that take the way round of the network's own paths, and the others.
+    """
     from dataclasses import replace
 
     import numpy as np
@@ -87,11 +94,27 @@ def paths_of(network: "Network", task: Any, keys: "np.ndarray", threads: int) ->
 
     pause = int(task.rest_ms) + int(task.dark_ms) + 2
     own = simulate(network, task, keys=keys, threads=threads, duration_ms=LED_MS + pause).task_state.values
-    yield own
-    yield np.roll(own, 1, axis=0)
-    circle = best_circle(keys[:CIRCLE_TRIED_ON], task)
+    all_of_them, longer = np.ones(len(keys), bool), replace(task, duration_ms=LED_MS + pause)
+    yield own, [all_of_them]
+    yield np.roll(own, 1, axis=0), [all_of_them]
+    way, circle = np.median(turned(own)), best_circle(keys[:CIRCLE_TRIED_ON], task)
+    for name in ROUND:
+        path = swim(name, keys, longer, circle).task_state
+        same = turned(path) * way > 0
+        yield path, [same, ~same]
     for name in SCRIPTED:
-        yield swim(name, keys, replace(task, duration_ms=LED_MS + pause), circle).task_state
+        yield swim(name, keys, longer).task_state, [all_of_them]
+
+
+def turned(path: "np.ndarray") -> "np.ndarray":
+    """The angle round the pool's centre that a path turns through until the first visit, counter-clockwise, (E,)."""
+    import numpy as np
+
+    from tasks.water_maze.dynamics import X, Y
+
+    angle = np.unwrap(np.arctan2(path[..., Y], path[..., X]), axis=1)
+    first = np.maximum(moments_of(path)[0], 0)
+    return angle[np.arange(len(path)), first] - angle[:, 0]
 
 
 def moments_of(path: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":

@@ -10,7 +10,7 @@ from lsnn.simulation.simulation import simulate
 from runs.experiments import led
 from runs.experiments.options import PRETRAINED
 from tasks.experiment import open_network
-from tasks.water_maze.dynamics import N_STATE, ON_PLATFORM, TRIAL, WAIT
+from tasks.water_maze.dynamics import N_STATE, ON_PLATFORM, TRIAL, WAIT, X, Y
 from tests.runs.refusals import experiment
 
 EPISODES = 16
@@ -35,6 +35,15 @@ def test_moments_by_hand():
     assert first[:2].tolist() == [2, 2] and release.tolist() == [6, -1, -1]
 
 
+def test_turns_by_hand():
+    """A quarter of a turn counter-clockwise to the visit, and half of one clockwise that ends in none."""
+    angle = np.array([np.linspace(0, np.pi / 2, 5), np.linspace(0, -np.pi, 5)])
+    path = np.zeros((2, 5, N_STATE))
+    path[..., X], path[..., Y] = np.cos(angle), np.sin(angle)
+    path[0, 4, ON_PLATFORM] = 1
+    np.testing.assert_allclose(led.turned(path)[0], 3 * np.pi / 8)
+
+
 def test_its_own_path_changes_no_step():
     """An animal that is led where it would have swum comes back in the very step in which it would have."""
     file, trained = open_network(SHIPPED)
@@ -54,7 +63,10 @@ def test_its_own_path_changes_no_step():
 def test_file_and_figure(folder):
     with h5py.File(folder / "led.h5") as file:
         group = file["network_0"]
-        assert group["back_ms"].shape == (2 + len(led.SCRIPTED), EPISODES)
+        assert group["back_ms"].shape == (len(led.PATHS), EPISODES) == (8, EPISODES)
+        for row in (2, 4):  # an animal goes round one way or the other
+            one, other = (np.isfinite(group["back_ms"][at]) for at in (row, row + 1))
+            assert not np.any(one & other) and one.any() and other.any()
         led_there = np.isfinite(group["back_ms"][0])
         assert led_there.sum() >= 5
         erased, own = group["back_erased_ms"][0][led_there], group["back_ms"][0][led_there]
@@ -62,6 +74,6 @@ def test_file_and_figure(folder):
         np.testing.assert_array_equal(np.roll(group["first_ms"][0], 1), group["first_ms"][1])
     with Result(folder / "led.h5") as result:
         network = analysis.networks_of(result)[0]
-    assert list(network.kept) == [led.OWN, led.OTHERS, *led.SCRIPTED.values()]
+    assert list(network.kept) == led.PATHS
     assert "straight to the platform:" in analysis.describe(folder / "led.h5")
     assert (folder / "led.png").read_bytes().startswith(b"\x89PNG")
