@@ -93,7 +93,7 @@ def kill_at_random(process, folder, generator):
     process.communicate()
 
 
-@pytest.mark.parametrize(("kills", "iterations"), [(5, ITERATIONS), pytest.param(50, 900, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("kills", "iterations"), [(3, ITERATIONS), pytest.param(50, 900, marks=pytest.mark.long)])
 def test_killed_at_random_moments(tmp_path, whole, kills, iterations):
     if iterations != ITERATIONS:
         whole = tmp_path / "whole"
