@@ -1,6 +1,7 @@
 """Networks of either kind to files and back: `lsnn.save`, `lsnn.load`."""
 
 from pathlib import Path
+from typing import Any
 
 from lsnn.circuits.circuit import Circuit
 from lsnn.files.circuit_file import load_circuit, save_circuit
@@ -26,8 +27,10 @@ def save(network: Circuit | FrozenNetwork, path: str | Path) -> None:
         network.save(place)
 
 
-def load(path: str | Path) -> Circuit | FrozenNetwork:
+def load(path: str | Path) -> Any:
     """A network file (`lsnn train` writes them) as a frozen network, that of a circuit as the circuit: `lsnn.load`.
+
+    Which of the two (`FrozenNetwork`, `Circuit`) the file decides, so the annotation does not say.
 
     Raises:
         InputError: what is there is no such file, or is damaged, with file, place, rule and value.
