@@ -56,6 +56,35 @@ def visits_difference(condition: Condition, reference: Condition) -> Estimate:
     return mean_over_episodes(visits_of(condition) - paired_visits(condition, reference))
 
 
+def swum_ms(condition: Condition) -> np.ndarray:
+    """Time for which each episode's animal swims, rest and dark apart, (E,)."""
+    trials = trials_of(condition)
+    return np.bincount(trials.episode, weights=trials.latency_ms, minlength=condition.n_episodes)
+
+
+def visit_rate_ratio(condition: Condition, reference: Condition) -> Estimate:
+    """Visits in the time that is swum over those of a reference in its own, on the same episodes; errors as above."""
+    return _of_rates(lambda own, other: own / other, condition, reference)
+
+
+def visit_rate_difference_in(condition: Condition, reference: Condition, unit: Condition) -> Estimate:
+    """The same of a condition minus a reference's, in those of a third (the oracle); errors as above."""
+    return _of_rates(lambda own, other, of: (own - other) / of, condition, reference, unit)
+
+
+def _of_rates(function: Callable[..., np.ndarray], *conditions: Condition) -> Estimate:
+    """A function of the visit rates of conditions on the same episodes."""
+    visits = [paired_visits(conditions[0], each) for each in conditions]
+    if not visits[-1].any():
+        raise ResultError(f"{place(conditions[-1].group)}: no visit in any episode, so nothing is a fraction of it")
+    swum = [swum_ms(each) for each in conditions]
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        return function(*(quotient(weights @ of, weights @ ms) for of, ms in zip(visits, swum, strict=True)))
+
+    return estimate(statistic, conditions[0].n_episodes)
+
+
 def paired_visits(condition: Condition, reference: Condition) -> np.ndarray:
     """Visits (E,) of the reference, once its episodes are known to be those of the condition."""
     if not np.array_equal(condition.episode_key, reference.episode_key):

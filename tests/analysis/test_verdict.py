@@ -1,5 +1,7 @@
 """The words of the report follow from the numbers, whichever way those fall."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,31 @@ def test_a_network_that_remembers(result):
     assert outcomes(verdict) == [True, True, True, True, None, True, True]  # 2.09 [1.04, 2.96] does not clear 1.5
     assert verdict.memory_shown is True
     assert verdict.headline == "One-shot memory is shown"
+
+
+def test_where_it_is_dark_visits_are_counted_in_the_time_that_is_swum(edited):
+    """Long darks would make everyone's visits alike; rates are those of the trials, added up by hand."""
+
+    def darken(file):
+        config = json.loads(file.attrs["config"])
+        config["task"]["dark_ms"] = 2000
+        file.attrs["config"] = json.dumps(config)
+
+    path = edited(darken)
+    with Result(path) as result:
+        rates = {}
+        for name in ("frozen", "circling", "state_reset", "oracle"):
+            trials = result.conditions[name].trials
+            rates[name] = trials.found.sum() / trials.latency_ms.sum()
+        verdict = judge(result)
+    told = [c for c in verdict.criteria if "in the time that it swims, rest and dark apart" in c.rule]
+    share = {name: rate / rates["oracle"] for name, rate in rates.items()}
+    expected = [
+        share["frozen"] - share["circling"], share["state_reset"] - share["circling"],
+        share["frozen"] - share["state_reset"], share["frozen"],
+    ]  # fmt: skip
+    assert [float(c.measured.split()[0]) for c in told] == pytest.approx(expected, abs=0.006)
+    assert verdict.memory_shown is True
 
 
 def test_a_network_that_only_circles(tmp_path):

@@ -9,6 +9,8 @@ from analysis.latencies import (
     escape_latency,
     search_difference,
     search_ratio,
+    visit_rate_difference_in,
+    visit_rate_ratio,
     visits_difference,
     visits_difference_in,
     visits_per_episode,
@@ -33,7 +35,9 @@ FIRST_TO_LATER_SEARCH = 1.5
 FIRST_TO_LATER_SEARCH_IF_FAST = 1.3
 LATER_SEARCH_TO_ORACLE = 1.6
 MOST_ABOVE_CIRCLING = 2.0  # visits
+MOST_ABOVE_CIRCLING_SHARE = 0.05  # of the oracle's visits, where it is dark between trials
 FRACTION_OF_ORACLE = 0.75
+SWIMMING = " in the time that it swims, rest and dark apart"
 NEEDED = ("frozen", "circling", "oracle")
 
 
@@ -67,29 +71,43 @@ def judge(result: Result) -> Verdict:
     return Verdict(criteria, None if undecided else all(essential))
 
 
+def is_dark(result: Result) -> bool:
+    """Whether it is dark between trials: that makes everyone's visits alike, so that they are counted by time swum."""
+    task = result.provenance.config.get("task", {})
+    return bool(isinstance(task, dict) and task.get("dark_ms", task.get("blank_ms", 0)))
+
+
 def above_circling(result: Result) -> Question:
     frozen, circling, oracle = (result.conditions[name] for name in ("frozen", "circling", "oracle"))
-    more = visits_difference_in(frozen, circling, oracle)
+    dark = is_dark(result)
+    more = (visit_rate_difference_in if dark else visits_difference_in)(frozen, circling, oracle)
     rule = "frozen, it makes more visits than circling, which knows where platforms may be and remembers none, by "
-    rule += f"at least {SHARE_MARGIN:g} of the oracle's visits"
+    rule += f"at least {SHARE_MARGIN:g} of the oracle's visits" + SWIMMING * dark
     return at_least(rule, f"{interval(more, 2)} of them", more, SHARE_MARGIN)
 
 
 def reset_not_above_circling(result: Result) -> Question:
-    rule = "with its state reset after each visit it makes no more visits than circling, "
-    rule += f"to within {MOST_ABOVE_CIRCLING:g}"
+    dark = is_dark(result)
+    rule = "with its state reset after each visit it makes no more visits than circling, to within "
+    rule += f"{MOST_ABOVE_CIRCLING_SHARE:g} of the oracle's{SWIMMING}" if dark else f"{MOST_ABOVE_CIRCLING:g}"
     if "state_reset" not in result.conditions:
         return Question(rule, "not run", None, BELOW, True)
+    if dark:
+        reset, circling, oracle = (result.conditions[name] for name in ("state_reset", "circling", "oracle"))
+        share = visit_rate_difference_in(reset, circling, oracle)
+        return at_most(rule, f"{interval(share, 2)} of them", share, MOST_ABOVE_CIRCLING_SHARE)
     more = visits_difference(result.conditions["state_reset"], result.conditions["circling"])
     return at_most(rule, f"{signed(more)} visits", more, MOST_ABOVE_CIRCLING)
 
 
 def reset_costs_visits(result: Result) -> Question:
+    dark = is_dark(result)
     rule = f"resetting the state after each visit costs it at least {SHARE_MARGIN:g} of the oracle's visits"
+    rule += SWIMMING * dark
     if "state_reset" not in result.conditions:
         return Question(rule, "not run", None, ABOVE, True)
     frozen, reset, oracle = (result.conditions[name] for name in ("frozen", "state_reset", "oracle"))
-    lost = visits_difference_in(frozen, reset, oracle)
+    lost = (visit_rate_difference_in if dark else visits_difference_in)(frozen, reset, oracle)
     return at_least(rule, f"{interval(lost, 2)} of them", lost, SHARE_MARGIN)
 
 
@@ -114,8 +132,9 @@ def later_searches_near_oracle(result: Result) -> Question:
 
 
 def near_oracle(result: Result) -> Question:
-    fraction = visits_ratio(result.conditions["frozen"], result.conditions["oracle"])
-    rule = f"it makes at least {FRACTION_OF_ORACLE:g} of the oracle's visits"
+    dark = is_dark(result)
+    fraction = (visit_rate_ratio if dark else visits_ratio)(result.conditions["frozen"], result.conditions["oracle"])
+    rule = f"it makes at least {FRACTION_OF_ORACLE:g} of the oracle's visits" + SWIMMING * dark
     return at_least(rule, f"{interval(fraction, 2)} of them", fraction, FRACTION_OF_ORACLE, essential=False)
 
 
