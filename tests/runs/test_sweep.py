@@ -30,10 +30,11 @@ from runs.sweeps import sweep as sweeping
 from runs.sweeps.spec import LAWS, cells_of, finished, read_spec, spec_of, words
 from runs.sweeps.summary import _failures, curve_of, label_of
 from runs.sweeps.sweep import sweep, train_command
-from runs.training.train import NETWORK, Budget
+from runs.training.train import NETWORK, Budget, check_stages
 from tasks.experiment import overridden, preset
 from tests.runs.tiny import FREE, assert_same_run, tiny, trained
 
+SPECS = Path(runs.__file__).parent
 PLAIN = {"task": "water-maze", "iterations": 3, "seeds": [0]}
 SMALL = "\n".join(f"{key} = {value}" for key, value in (setting.split("=") for setting in FREE))
 BROKEN = f"""
@@ -102,6 +103,17 @@ def test_the_ablations_change_what_they_name():
     assert len({n * experiment.learning.episodes for n, experiment in zip(iterations, experiments, strict=True)}) == 1
     assert len(cells) == 3 * len(experiments) and experiments[0] == preset("water-maze")
     assert len({repr(experiment) for experiment in experiments}) == len(experiments)
+
+
+@pytest.mark.parametrize("path", sorted(SPECS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_specification_of_the_project_is_one(path):
+    """Every cell is a valid experiment that can be begun; what has a model of neurons in place of a task is none."""
+    if path.stem == "slow_synapses":
+        return
+    spec = read_spec(path)
+    chosen = preset(spec.task, spec.preset)
+    for cell in cells_of(spec):
+        check_stages(overridden(chosen, words(cell.settings)))
 
 
 def test_the_kinds_of_memory_differ_in_what_they_name_alone():
