@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import h5py
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.study.measures import mean
@@ -42,6 +43,7 @@ class Network(NamedTuple):
     first_ms: dict[str, float]  # median, when they had reached the platform
     kept: dict[str, Estimate]
     erased: dict[str, Estimate]
+    opposite: dict[str, Estimate]  # share that is nearer to the place opposite the platform
 
 
 def networks_of(result: Result) -> list[Network]:
@@ -57,8 +59,10 @@ def _network(group: h5py.Group, paths: list[str], back_ms: float) -> Network:
     first, back, erased = (array(group, n, (len(paths), None), GAPS) for n in ("first_ms", "back_ms", "back_erased_ms"))
     kept = {path: _in_time(back[row], back_ms) for row, path in enumerate(paths)}
     without = {path: _in_time(erased[row], back_ms) for row, path in enumerate(paths)}
+    turned = array(group, "opposite", (len(paths), None), GAPS)
+    opposite = {path: mean(turned[row][np.isfinite(turned[row])]) for row, path in enumerate(paths)}
     label = f"{str(attribute(group, 'network')).removesuffix('.lsnn.h5')}, seed {attribute(group, 'seed')}"
-    return Network(label, {path: _median(first[row]) for row, path in enumerate(paths)}, kept, without)
+    return Network(label, {path: _median(first[row]) for row, path in enumerate(paths)}, kept, without, opposite)
 
 
 def _in_time(back: np.ndarray, most: float) -> Estimate:
@@ -74,38 +78,56 @@ def describe(path: Path) -> str:
     """Lines for a terminal."""
     with open_result(path) as result:
         networks, back_ms = networks_of(result), number_attribute(result.file, "back_ms", MS)
-    lines = [f"back within {back_ms:g} ms of the release, then the same with the state erased [95 % over animals]"]
+    rule = (
+        f"back within {back_ms:g} ms of the release; with the state erased; nearer to the place opposite the platform"
+    )
+    lines = [f"{rule} [95 % over animals]"]
     for network in networks:
         lines.append(network.label)
         for name, kept in network.kept.items():
-            told = f"{interval(kept, 2)}, {interval(network.erased[name], 2)}"
+            told = "; ".join(interval(each, 2) for each in (kept, network.erased[name], network.opposite[name]))
             lines.append(f"  {name}: {told} (n = {kept.n}; there after {network.first_ms[name]:.0f} ms)")
     return "\n".join(lines)
 
 
 @styled
 def led_figure(result: Result) -> Figure:
-    """A group of bars a path, a bar a network; a line where its animals are without a state."""
+    """Who comes back, with a line for animals without a state; who swims to the other side. A bar a network."""
     networks, back_ms = networks_of(result), number_attribute(result.file, "back_ms", MS)
-    paths = list(networks[0].kept)
-    figure = new_figure(12, 5.8, "Led to the platform: who comes back by itself?")
-    axes = figure.subplots()
+    turned_ms = number_attribute(result.file, "turned_ms", MS)
+    figure = new_figure(12, 8.6, "Led to the platform: who comes back by itself?")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.4, 1))
+    _draw(above, [network.kept for network in networks], networks)
+    _draw(below, [network.opposite for network in networks], networks)
     width = 0.8 / len(networks)
     for number, network in enumerate(networks):
-        at = np.arange(len(paths)) + (number - (len(networks) - 1) / 2) * width
-        value, low, high = 100 * np.array([network.kept[path][:3] for path in paths]).T
-        axes.bar(at, value, 0.92 * width, color=COLOURS[number % len(COLOURS)], label=network.label)
-        axes.vlines(at, low, high, color=GREY, linewidth=1.2)
-        erased = [100 * network.erased[path].value for path in paths]
-        axes.hlines(erased, at - 0.46 * width, at + 0.46 * width, color=BLACK, linewidth=2)
-    axes.plot([], [], color=BLACK, linewidth=2, label="the same, state erased")
-    axes.set_xticks(range(len(paths)), [fill(path, 17) for path in paths], fontsize=10)
-    axes.set(ylabel=f"back within {back_ms:g} ms (%)", ylim=(0, 102))
-    axes.grid(axis="y", color=PALE, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=4, fontsize=9)
+        at = _places(number, networks)
+        erased = [100 * each.value for each in network.erased.values()]
+        above.hlines(erased, at - 0.46 * width, at + 0.46 * width, color=BLACK, linewidth=2)
+    above.plot([], [], color=BLACK, linewidth=2, label="the same, state erased")
+    below.axhline(50, color=GREY, linestyle=":", linewidth=1)
+    above.set(ylabel=f"back within {back_ms:g} ms (%)")
+    below.set(ylabel=f"nearer to the opposite\nplace after {turned_ms:g} ms (%)")
+    below.set_xticks(range(len(networks[0].kept)), [fill(path, 17) for path in networks[0].kept], fontsize=10)
+    above.legend(loc="upper right", ncols=2, fontsize=9)
     n = f"n = {min(each.n for network in networks for each in network.kept.values())} animals or more a bar"
     return add_footer(figure, result, f"{n}; led until the second release, then on their own")
+
+
+def _places(number: int, networks: list[Network]) -> np.ndarray:
+    width = 0.8 / len(networks)
+    return np.arange(len(networks[0].kept)) + (number - (len(networks) - 1) / 2) * width
+
+
+def _draw(axes: Axes, shares: list[dict[str, Estimate]], networks: list[Network]) -> None:
+    for number, of in enumerate(shares):
+        at, colour = _places(number, networks), COLOURS[number % len(COLOURS)]
+        value, low, high = 100 * np.array([each[:3] for each in of.values()]).T
+        axes.bar(at, value, 0.92 * 0.8 / len(networks), color=colour, label=networks[number].label)
+        axes.vlines(at, low, high, color=GREY, linewidth=1.2)
+    axes.set(ylim=(0, 102))
+    axes.grid(axis="y", color=PALE, linewidth=0.6)
+    axes.set_axisbelow(True)
 
 
 def write_figure(path: Path, out: Path) -> Path:

@@ -6,14 +6,15 @@ of the one it followed. Who it follows: itself (which changes no bit), another a
 maze, and scripted swimmers: one that circles and one that follows the wall, the way round that the network takes by
 itself and the other way round, one that swims straight on to the wall and turns, and the oracle, which swims straight
 to the platform. How many are back on it within BACK_MS of the release (a straight swim takes at most 78 in the paper's
-geometry), and how many with the state set to zero then?
+geometry), and how many with the state set to zero then? And where are they after TURNED_MS: nearer to the platform
+(or back on it), or nearer to the place opposite it?
 
 Leaves in the folder `led.h5` (docs/reference/files.md) and `led.png`.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -33,6 +34,7 @@ SCRIPTED = {"straight_lines": "straight on, turning at the wall", "oracle": "str
 WAYS = (", its way round", ", the other way round")
 PATHS = [OWN, OTHERS, *(f"{path}{way}" for path in ROUND.values() for way in WAYS), *SCRIPTED.values()]
 LED_MS, BACK_MS, WATCHED_MS = 300, 100, 200  # the longest way that is led; what is counted; how long it is watched
+TURNED_MS = 40
 
 
 def experiment(
@@ -49,7 +51,7 @@ def experiment(
     from runs.experiments.losses import RULE, is_still
 
     def measure(file: "h5py.File", opened: "list[Opened]", keys: "np.ndarray") -> Iterator[None]:
-        file.attrs.update(paths=PATHS, back_ms=BACK_MS, watched_ms=WATCHED_MS)
+        file.attrs.update(paths=PATHS, back_ms=BACK_MS, watched_ms=WATCHED_MS, turned_ms=TURNED_MS)
         for number, each in enumerate(opened):
             _put(side_by_side.group_of(file, number, each), each, keys, threads)
             yield
@@ -66,16 +68,18 @@ def _put(group: "h5py.Group", each: "Opened", keys: "np.ndarray", threads: int) 
     network, task, found = each.network.network, each.task, []
     for path, parts in paths_of(network, task, keys, threads):
         first, release = moments_of(path)
-        back = (led(network, task, keys, threads, path, release, without) for without in (False, True))
-        values = (np.where(release < 0, np.nan, first), *back)
+        kept, erased = (led(network, task, keys, threads, path, release, without) for without in (False, True))
+        values = (np.where(release < 0, np.nan, first), kept.back_ms, erased.back_ms, kept.opposite)
         found += [[np.where(part, of, np.nan) for of in values] for part in parts]
     texts = {
         "first_ms": "when the platform was reached; NaN: not within the time that is led, or on another path",
         "back_ms": "from the release to the next visit, at most watched_ms; NaN as in first_ms",
         "back_erased_ms": "the same with the state set to zero at the release",
+        "opposite": "1: nearer to the place opposite the platform turned_ms after release, 0: not; NaN as above",
     }
     for (name, text), rows in zip(texts.items(), zip(*found, strict=True), strict=True):
-        store.put(group, name, np.array(rows, float), "ms", f"(path, episode): {text}")
+        unit = "ms" if name.endswith("_ms") else "1"
+        store.put(group, name, np.array(rows, float), unit, f"(path, episode): {text}")
 
 
 def paths_of(
@@ -128,11 +132,18 @@ def moments_of(path: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
     return visited.argmax(axis=1) - 1, np.where(in_time, released.argmax(axis=1), -1)
 
 
+class Led(NamedTuple):
+    """What animals did once they were released, (E,) each; NaN for those that are left out."""
+
+    back_ms: "np.ndarray"  # to the next visit, at most WATCHED_MS
+    opposite: "np.ndarray"  # whether TURNED_MS after it they are nearer to the place opposite the platform
+
+
 def led(
     network: "Network", task: Any, keys: "np.ndarray", threads: int, path: "np.ndarray", release: "np.ndarray",
     erased: bool,
-) -> "np.ndarray":  # fmt: skip
-    """Time from each release to the next visit, at most WATCHED_MS, (E,); NaN for an animal that is left out.
+) -> Led:  # fmt: skip
+    """Lead animals until their release, then let them swim.
 
     Args:
         path: states of the task that an animal is led through, (E, T + 1, n_state), until the step `release` (E,).
@@ -141,6 +152,7 @@ def led(
     import numpy as np
 
     from lsnn.simulation.simulation import Simulation
+    from tasks.water_maze.dynamics import PLATFORM_X, PLATFORM_Y, X, Y
 
     last = max(int(release.max()), 0)
     run = Simulation(network, task, keys=keys, threads=threads, duration_ms=last + WATCHED_MS)
@@ -151,8 +163,13 @@ def led(
         if erased and np.any(release == step):
             run.erase(episodes=np.flatnonzero(release == step))
         run.run(1)
-    reward = run.run().record.reward.values > 0.5 * task.reward
+    record = run.run().record
+    reward = record.reward.values > 0.5 * task.reward
     after = np.arange(reward.shape[1]) - release[:, None]
     counted = reward & (after >= 0) & (after < WATCHED_MS)
     back = np.where(counted.any(axis=1), counted.argmax(axis=1) - release + 1, WATCHED_MS)
-    return np.where(release < 0, np.nan, back)
+    then = record.task_state.values[np.arange(len(keys)), np.maximum(release, 0) + TURNED_MS]
+    place, platform = then[:, [X, Y]], then[:, [PLATFORM_X, PLATFORM_Y]]
+    opposite = np.linalg.norm(place + platform, axis=1) < np.linalg.norm(place - platform, axis=1)
+    opposite &= back > TURNED_MS
+    return Led(*(np.where(release < 0, np.nan, values) for values in (back, opposite)))

@@ -50,7 +50,7 @@ def test_its_own_path_changes_no_step():
     keys = np.arange(1, 17, dtype=np.uint64)
     record = simulate(file.network, trained.task, keys=keys, duration_ms=600)
     first, release = led.moments_of(record.task_state.values[:, :402])
-    back = led.led(file.network, trained.task, keys, 1, record.task_state.values, release, False)
+    back = led.led(file.network, trained.task, keys, 1, record.task_state.values, release, False).back_ms
     expected = np.full(len(keys), np.nan)
     for animal in np.flatnonzero(release >= 0):
         visits = np.flatnonzero(record.reward.values[animal] > 0.5)
@@ -71,6 +71,9 @@ def test_file_and_figure(folder):
         assert led_there.sum() >= 5
         erased, own = group["back_erased_ms"][0][led_there], group["back_ms"][0][led_there]
         assert np.median(own) < np.median(erased)
+        assert (
+            set(np.unique(group["opposite"][0][led_there])) <= {0, 1} and group["opposite"][0][led_there].mean() < 0.5
+        )
         np.testing.assert_array_equal(np.roll(group["first_ms"][0], 1), group["first_ms"][1])
     with Result(folder / "led.h5") as result:
         network = analysis.networks_of(result)[0]
