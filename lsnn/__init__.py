@@ -6,6 +6,8 @@ if TYPE_CHECKING:
     from lsnn.arrays.creating import create as create
     from lsnn.arrays.fitting import fit as fit
     from lsnn.arrays.spikes import spikes_from_times as spikes_from_times
+    from lsnn.bridges.from_nir import from_nir as from_nir
+    from lsnn.bridges.to_nir import to_nir as to_nir
     from lsnn.circuits.circuit import Circuit as Circuit
     from lsnn.circuits.from_brian import from_brian2 as from_brian2
     from lsnn.circuits.parts import Population as Population
@@ -40,6 +42,7 @@ PUBLIC = {
     "create": "lsnn.arrays.creating",
     "fit": "lsnn.arrays.fitting",
     "from_brian2": "lsnn.circuits.from_brian",
+    "from_nir": "lsnn.bridges.from_nir",
     "load": "lsnn.files.saving",
     "ms": "brian2",
     "normal": "lsnn.circuits.values",
@@ -49,6 +52,7 @@ PUBLIC = {
     "simulate": "lsnn.simulation.simulation",
     "spikes_from_times": "lsnn.arrays.spikes",
     "to_brian2": "lsnn.circuits.to_brian",
+    "to_nir": "lsnn.bridges.to_nir",
     "train": "lsnn.training",
     "uniform": "lsnn.circuits.values",
 }

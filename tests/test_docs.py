@@ -35,7 +35,7 @@ README, PARAMETERS, WATER_MAZE = CLONE / "README.md", DOCS / "reference/paramete
 BRIAN2 = DOCS / "guide/brian2.md"
 FIGURES, OWN_TASK, PYTHON = DOCS / "guide/figures.md", DOCS / "guide/own_task.md", DOCS / "guide/python.md"
 ARRAYS, BRIDGES = DOCS / "guide/arrays.md", DOCS / "guide/bridges.md"
-CIRCUITS = DOCS / "guide/circuits.md"
+CIRCUITS, NIR = DOCS / "guide/circuits.md", DOCS / "guide/nir.md"
 ENVIRONMENTS = DOCS / "reference/environments.md"
 FAMILIES = registry.names()
 CONFIGURATIONS = (
@@ -341,6 +341,16 @@ def test_a_circuit_of_the_guide_is_taught(tmp_path, monkeypatch, capsys):
     for block in python_blocks(CIRCUITS):
         exec(compile(block, str(CIRCUITS), "exec"), names)
     assert names["accuracy"] > 0.8 and "(360,) (30,) (60, 20, 12)" in capsys.readouterr().out
+
+
+def test_a_graph_of_the_guide_goes_to_nir_and_back(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("nir")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in python_blocks(NIR):
+        exec(compile(block, str(NIR), "exec"), names)
+    assert (tmp_path / "again.nir").exists() and names["run"].spikes("lif").sum() > 100
+    assert "8 nir_lif" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["torch", "jax"])

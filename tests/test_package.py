@@ -119,7 +119,7 @@ def test_imports_are_declared():
     used = {DISTRIBUTIONS.get(name, name) for _, _, imports in modules() for name in imports - known}
     optional = project()["optional-dependencies"]
     needed = used - set(bounds(project()["dependencies"]))
-    extras = ("agents", "cluster", "nwb", "movie", "torch", "jax")
+    extras = ("agents", "cluster", "nwb", "movie", "torch", "jax", "nir")
     optionally = bounds(sum((optional[name] for name in extras), []))
     assert set(bounds(optional["cluster"])) <= needed <= set(optionally)
 

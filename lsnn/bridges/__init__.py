@@ -1,1 +1,1 @@
-"""Networks in others' programs: `lsnn.bridges.pytorch`, `lsnn.bridges.jax`, each imported by who uses it alone."""
+"""Networks in others' programs and formats, each imported by who uses it alone: PyTorch, JAX, NIR."""
