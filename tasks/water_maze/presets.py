@@ -68,8 +68,8 @@ RETENTION = Preset(
     },
 )
 
-# Ours: one visit through seconds of silence. Slower thresholds; then shorter episodes with longer dark, in which more
-# of the trials are second ones, the first to need a memory.
+# Ours: one visit through seconds of silence. Slower thresholds; then shorter episodes, twice, with longer dark, in which
+# more of the trials are first and second ones, those that write a memory and need it.
 SILENCE = replace(
     RETENTION,
     network=replace(RETENTION.network, tau_a_ms=4800.0),
