@@ -68,7 +68,7 @@ RETENTION = Preset(
     },
 )
 
-# Ours: one visit through seconds of silence. Slower thresholds; then shorter episodes, twice, with longer dark, in which
+# Ours: one visit through seconds of silence. Slower thresholds; then longer dark and, twice, shorter episodes, in which
 # more of the trials are first and second ones, those that write a memory and need it.
 SILENCE = replace(
     RETENTION,
