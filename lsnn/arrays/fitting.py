@@ -317,9 +317,9 @@ def _require_settings(
     require_integer("threads", threads, 1, 1024)
     if patience is not None:
         require_integer("patience", patience, 1)
-    for name, value in (("learning_rate", learning_rate), ("final_learning_rate", final)):
-        if value is not None:
-            require_number(name, value, 1e-12, 1.0)
+    require_number("learning_rate", learning_rate, 1e-12, 1.0)
+    if final is not None:
+        require_number("final_learning_rate", final, 1e-12, 1.0)
     require_number("rate_hz", rate_hz, 1e-3, 1e6)
     require_number("rate_weight", rate_weight, 0.0, 1e6)
 

@@ -10,6 +10,7 @@ from lsnn.circuits.parts import Population, Projection, Readout, drawn_pairs
 from lsnn.circuits.sources import require_own_drive, require_source
 from lsnn.circuits.values import in_si, seconds_of
 from lsnn.equations.host import HostModel, host_model
+from lsnn.forecast import require_memory
 from lsnn.kernels.build import planes_of
 from lsnn.kernels.layout import PLAIN, Cells, State, Weights, read_only, state_zeros
 from lsnn.kernels.layout import Readout as ReadoutArrays
@@ -85,9 +86,10 @@ class LaidOut:
 
     def _number(self) -> None:
         """Which neurons and input cells each population has."""
-        names = [p.name for p in self.populations]
         for p in self.populations:
             require_kind("a population", p, Population)
+        names = [p.name for p in self.populations]
+        for p in self.populations:
             require(names.count(p.name) == 1, "names of the populations", "different", names)
         require(bool(self._of_neurons()), "populations", "at least one of neurons", names)
         self.neurons, self.cells = _numbered(self._of_neurons()), _numbered(self._of_cells())
@@ -249,7 +251,8 @@ class LaidOut:
         for name in readout.sources:
             require(name in self.neurons, "source of the readout", f"of names among {', '.join(self.neurons)}", name)
         shape = (sum(self.population(name).size for name in readout.sources), readout.outputs)
-        weight = readout.weight
+        weight, room = readout.weight, 8.0 * self.n_neurons * readout.outputs
+        require_memory(f"a readout of {readout.outputs} outputs", 3 * room)
         if weight is None:
             weight = generator.standard_normal(shape) / np.sqrt(shape[0])
         self.readout_weight = _plain("weight of the readout", weight, shape)

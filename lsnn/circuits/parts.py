@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from lsnn.errors import InputError
+from lsnn.forecast import require_memory
 from lsnn.network import MOST_CELLS
 from lsnn.neuron_files import model_of
 from lsnn.neurons import NeuronModel
-from lsnn.validation import require, require_integer, require_kind, require_number
+from lsnn.validation import is_integer, require, require_integer, require_kind, require_number
 
 LEARNABLE = ("weight", "delay")
 
@@ -75,7 +76,11 @@ class Population:
         named = isinstance(self.name, str) and self.name.isidentifier() and self.name.isascii()
         require(named, "name of a population", "a name of ASCII letters, digits and underscores", self.name)
         require_integer(f"size of {self.name}", self.size, 1, MOST_CELLS)
-        require(self.sign in (None, 1, -1), f"sign of {self.name}", "+1, -1 or None", self.sign)
+        one = self.sign is None or (is_integer(self.sign) and self.sign in (1, -1))
+        require(one, f"sign of {self.name}", "+1, -1 or None", self.sign)
+        for key in ("parameters", "initial", "drive"):
+            require_kind(f"{key} of {self.name}", getattr(self, key), Mapping)
+        _require_texts(f"learnt of {self.name}", self.learnt)
         if isinstance(self.model, str):
             object.__setattr__(self, "model", model_of(self.model))
         if self.model is None:
@@ -121,6 +126,9 @@ class Projection:
     longest: Any = None
 
     def __post_init__(self):
+        for key, kinds in (("source", str), ("target", str), ("port", str | None), ("name", str | None)):
+            rule = "a text" if kinds is str else "a text or None"
+            require(isinstance(getattr(self, key), kinds), f"{key} of a projection", rule, getattr(self, key))
         names = isinstance(self.learn, tuple) and all(name in LEARNABLE for name in self.learn)
         rule = f"true, false, or names among {', '.join(LEARNABLE)}"
         require(isinstance(self.learn, bool) or names, f"learn of {self.label}", rule, self.learn)
@@ -164,8 +172,17 @@ class Readout:
         return (self.source,) if isinstance(self.source, str) else tuple(self.source)
 
     def __post_init__(self):
+        if not isinstance(self.source, str):
+            _require_texts("source of the readout", self.source)
+        require(len(set(self.sources)) == len(self.sources) > 0, "source of the readout", "different names", self.source)
         require_integer("outputs of the readout", self.outputs, 1, MOST_CELLS)
-        require(self.learnt in ((), ("tau",)), "learnt of the readout", 'none or ("tau",)', self.learnt)
+        own = isinstance(self.learnt, tuple) and self.learnt in ((), ("tau",))
+        require(own, "learnt of the readout", 'none or ("tau",)', self.learnt)
+
+
+def _require_texts(name: str, values: Any) -> None:
+    texts = isinstance(values, list | tuple) and all(isinstance(value, str) for value in values)
+    require(texts, name, "a tuple of names", values)
 
 
 def drawn_pairs(p: Projection, n_source: int, n_target: int, generator: np.random.Generator) -> tuple[Any, Any]:
@@ -173,6 +190,7 @@ def drawn_pairs(p: Projection, n_source: int, n_target: int, generator: np.rando
     if p.pairs is not None:
         return _checked_pairs(p, n_source, n_target)
     assert p.connectivity is not None
+    require_memory(f"drawing among {n_source} x {n_target} pairs of {p.label}", 24.0 * n_source * n_target)
     free = np.arange(n_source * n_target)
     if p.source == p.target:
         free = free[free // n_target != free % n_target]

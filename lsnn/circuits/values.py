@@ -37,6 +37,7 @@ def uniform(low: float, high: float) -> Drawn:
     """Values drawn between two numbers: `lsnn.uniform(15, 30)*ms`."""
     require_number("low", low, -np.inf)
     require_number("high", high, low)
+    require_number("high - low", float(high) - float(low), 0.0)
     return Drawn("uniform", float(low), float(high))
 
 

@@ -105,15 +105,16 @@ def _population_text(p: Population) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": p.name,
         "size": int(p.size),
-        "sign": p.sign,
+        "sign": None if p.sign is None else int(p.sign),
         "learnt": list(p.learnt),
         "model": None,
     }
     if isinstance(p.model, NeuronModel):
         found["model"] = p.model._asdict()
-        found["drive"] = {name: steps.seconds for name, steps in p.drive.items()}
+        found["drive"] = {name: float(steps.seconds) for name, steps in p.drive.items()}
     found["source"] = type(p.source).__name__ if p.source else None
-    found["period"] = p.source.period if isinstance(p.source, Times) else None
+    period = p.source.period if isinstance(p.source, Times) else None
+    found["period"] = period.item() if isinstance(period, np.generic) else period
     return found
 
 

@@ -145,6 +145,49 @@ def test_a_circuit_whose_parts_do_not_fit_is_refused(case):
         lsnn.Circuit(populations(), [Projection(**given)], Readout("c", 1, 10 * ms))
 
 
+ODD = [5, "x", None, (1, 2), [None], 3 * ms, np.array([1, 2]), object()]
+KINDS = {  # of each argument: what names it, and what of the above it takes
+    "population": (lambda **v: Population(**{"name": "c", "size": 4, "model": GATED} | v), {
+        "parameters": (), "initial": (), "drive": (), "learnt": (), "sign": (None,), "size": (5,),
+    }),
+    "projection": (lambda **v: Projection(**{"source": "x", "target": "c", "connectivity": 0.5} | v), {
+        "source": ("x",), "target": ("x",), "port": ("x", None), "name": ("x", None), "learn": (),
+    }),
+    "readout": (lambda **v: Readout(**{"source": "c", "outputs": 1, "tau": 10 * ms} | v), {
+        "source": ("x",), "outputs": (5,), "learnt": (),
+    }),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("part", KINDS)
+def test_a_part_of_another_kind_is_named(part, value):
+    make, arguments = KINDS[part]
+    for name, taken in arguments.items():
+        if any(value is each for each in taken):
+            assert make(**{name: value})
+            continue
+        with pytest.raises(InputError, match=f"^{name} of "):
+            make(**{name: value})
+
+
+def test_what_is_no_part_is_named():
+    with pytest.raises(InputError, match="a population must be of class Population"):
+        lsnn.Circuit([FROM, None])
+    with pytest.raises(InputError, match="source of the readout must be different names"):
+        Readout(("c", "c"), 1, 10 * ms)
+    with pytest.raises(InputError, match="source of the readout must be different names"):
+        Readout((), 1, 10 * ms)
+
+
+def test_what_memory_has_no_room_for_is_named():
+    many = Population("c", 1_000_000, GATED, VALUES)
+    with pytest.raises(InputError, match="pairs of c_to_c_g_e must fit into"):
+        lsnn.Circuit([many], [Projection("c", "c", "g_e", 0.5)])
+    with pytest.raises(InputError, match="a readout of 10000000 outputs must fit into"):
+        lsnn.Circuit([many], [], Readout("c", 10_000_000, 10 * ms))
+
+
 RUNS = {
     "no samples": ({"samples": 0}, "samples must be"), "no steps": ({"steps": 0}, "steps must be"),
     "no input": ({"inputs": None, "steps": 5}, "inputs must hold the spikes of x"),

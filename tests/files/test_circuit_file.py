@@ -1,5 +1,6 @@
 """Files of circuits: what is read is what was written; whatever does not fit is named, whoever made the seals."""
 
+import dataclasses
 import json
 import shutil
 
@@ -246,3 +247,13 @@ def test_another_kind_of_file_is_named(path, tmp_path):
     (tmp_path / "cut.h5").write_bytes(path.read_bytes()[:-7])
     with pytest.raises(InputError, match="is damaged, truncated"):
         lsnn.load(tmp_path / "cut.h5")
+
+
+def test_numbers_of_numpy_and_whole_ones_come_back(tmp_path):
+    """A sign, a period or a time that is no plain float of Python was written as what could not be read."""
+    steps, times = Steps(np.arange(3.0), 1), Times(np.array([0]), np.array([0.001]), np.float32(0.25))
+    populations = [Population("timed", 1, sign=np.int64(1), source=times), pushed().populations[2]]
+    populations[1] = dataclasses.replace(populations[1], drive={"push": steps}, sign=np.int8(-1))
+    made = lsnn.Circuit(populations, [Projection("timed", "c", connectivity=1.0, weight=0.5)])
+    lsnn.save(made, tmp_path / "made.lsnn.h5")
+    assert circuit_sha256(lsnn.load(tmp_path / "made.lsnn.h5")) == circuit_sha256(made)
