@@ -151,11 +151,11 @@ def _draw_courses(axes: Axes, courses: list[Course]) -> None:
 
 def _draw_choices(axes: Axes, found: list[dict[str, Player]]) -> None:
     for name, (label, colour) in PLAYERS.items():
-        curves = np.array([players[name].better for players in found])
-        axes.plot(np.arange(1, curves.shape[1] + 1), 100 * curves.T, color=colour, linewidth=0.8, alpha=0.4)
-        axes.plot(
-            np.arange(1, curves.shape[1] + 1), 100 * curves.mean(axis=0), color=colour, linewidth=2.4, label=label
-        )
+        curves = [players[name].better for players in found]
+        for curve in curves:
+            axes.plot(np.arange(1, len(curve) + 1), 100 * curve, color=colour, linewidth=0.8, alpha=0.4)
+        common = np.array([curve[: min(map(len, curves))] for curve in curves]).mean(axis=0)
+        axes.plot(np.arange(1, len(common) + 1), 100 * common, color=colour, linewidth=2.4, label=label)
     axes.set(xlabel="trial", ylabel="better arm pulled (%)", ylim=(45, 100))
     axes.set_title("Bandit: mean over episodes", fontsize=11)
     axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.2), fontsize=9)

@@ -91,9 +91,9 @@ def templates_figure(result: Result) -> Figure:
     left, right = figure.subplots(1, 2)
     numbers = list(dict.fromkeys(network.distinct for network in networks))
     for name, (label, colour) in LOOKS.items():
-        _draw(left, networks, numbers, {n.label: n.visits[name] for n in networks}, colour, label)
-        _draw(right, networks, numbers, {n.label: n.back[name] for n in networks}, colour, label)
-        _draw(right, networks, numbers, {n.label: n.before[name] for n in networks}, colour, None, ":")
+        _draw(left, networks, numbers, [n.visits[name] for n in networks], colour, label)
+        _draw(right, networks, numbers, [n.back[name] for n in networks], colour, label)
+        _draw(right, networks, numbers, [n.before[name] for n in networks], colour, None, ":")
     for axes in (left, right):
         axes.set_xticks(range(len(numbers)), [str(number or "any") for number in numbers])
         axes.set(xlabel="distinct platforms in meta-training", ylim=(0, 102))
@@ -109,11 +109,11 @@ def templates_figure(result: Result) -> Figure:
 
 
 def _draw(
-    axes: Axes, networks: list[Network], numbers: list[int], values: dict[str, Estimate], colour: str,
+    axes: Axes, networks: list[Network], numbers: list[int], values: list[Estimate], colour: str,
     label: str | None, line: str = "-",
 ) -> None:  # fmt: skip
     at = np.array([numbers.index(network.distinct) for network in networks])
-    value, low, high = 100 * points([values[network.label] for network in networks])
+    value, low, high = 100 * points(values)
     if line == "-":
         axes.vlines(at, low, high, color=colour, linewidth=1)
         axes.plot(at, value, "o", color=colour, markersize=4)

@@ -87,7 +87,8 @@ def paths_of(
 ) -> "Iterator[tuple[np.ndarray, list[np.ndarray]]]":
     """States of the task along every path, (E, T + 1, n_state), row t before step t, and the animals (E,) of its parts.
 
-    The parts of a path round the pool are those that take the way round of the network's own paths, and the others.
+    The parts of a path round the pool are those that take the way round of the network's own paths, and those that take
+    the other. Where no animal finds the platform by itself there is neither.
     """
     from dataclasses import replace
 
@@ -101,13 +102,21 @@ def paths_of(
     all_of_them, longer = np.ones(len(keys), bool), replace(task, duration_ms=LED_MS + pause)
     yield own, [all_of_them]
     yield np.roll(own, 1, axis=0), [all_of_them]
-    way, circle = np.median(turned(own)), best_circle(keys[:CIRCLE_TRIED_ON], task)
+    way, circle = way_round(own), best_circle(keys[:CIRCLE_TRIED_ON], task)
     for name in ROUND:
         path = swim(name, keys, longer, circle).task_state
-        same = turned(path) * way > 0
-        yield path, [same, ~same]
+        along = turned(path) * way
+        yield path, [along > 0, along < 0]
     for name in SCRIPTED:
         yield swim(name, keys, longer).task_state, [all_of_them]
+
+
+def way_round(own: "np.ndarray") -> float:
+    """The median angle through which animals turn that find the platform by themselves; 0 where none does."""
+    import numpy as np
+
+    found = turned(own)[moments_of(own)[0] >= 0]
+    return float(np.median(found)) if len(found) else 0.0
 
 
 def turned(path: "np.ndarray") -> "np.ndarray":

@@ -1,5 +1,7 @@
 """How abrupt learning is: courses and choices whose answer is known, the Q-learner by hand, file and figure."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from analysis import abruptness as analysis
 from lsnn.files.network_file import save_network
 from lsnn.files.results import Result
 from lsnn.meta import new_network
-from runs.experiments.abruptness import measures
+from runs.experiments.abruptness import is_still, measures
 from runs.experiments.options import PRETRAINED
 from tasks.experiment import preset
 from tests.runs.refusals import assert_one_line, experiment
@@ -83,6 +85,20 @@ def test_file_and_figure(folder):
     told = analysis.describe(folder / "abruptness.h5")
     assert "Q-learner: a step is ahead by" in told and told.count("is an episode a step or a ramp?") == 1
     assert (folder / "abruptness.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_bandits_of_other_lengths_are_drawn_side_by_side(folder, monkeypatch):
+    whole = analysis.players_of
+    with Result(folder / "abruptness.h5") as result:
+        long = whole(result.file["network_0"])
+        short = {name: each._replace(better=each.better[:7]) for name, each in long.items()}
+        monkeypatch.setattr(analysis, "players_of", lambda group: short if "1" in group.name else long)
+        assert len(analysis.abruptness_figure(result).axes) == 3
+
+
+def test_a_bandit_of_one_trial_has_no_step():
+    task = preset("bandit").task
+    assert is_still(task) and not is_still(replace(task, trials=1))
 
 
 def test_a_network_without_a_history_is_refused(tmp_path, capsys):

@@ -44,6 +44,15 @@ def test_turns_by_hand():
     np.testing.assert_allclose(led.turned(path)[0], 3 * np.pi / 8)
 
 
+def test_the_way_round_is_that_of_the_animals_that_find_the_platform():
+    """One of three does, clockwise; the others turn the other way and find nothing. Without it there is no way."""
+    angle = np.array([np.linspace(0, -1.0, 5), np.linspace(0, 2.0, 5), np.linspace(0, 3.0, 5)])
+    path = np.zeros((3, 5, N_STATE))
+    path[..., X], path[..., Y] = np.cos(angle), np.sin(angle)
+    path[0, 4, ON_PLATFORM] = 1
+    assert led.way_round(path) < 0 and led.way_round(path[1:]) == 0
+
+
 def test_its_own_path_changes_no_step():
     """An animal that is led where it would have swum comes back in the very step in which it would have."""
     file, trained = open_network(SHIPPED)

@@ -63,6 +63,17 @@ def test_file_and_figure(folder):
     assert (folder / "templates.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_networks_of_one_seed_have_a_point_each(folder, monkeypatch):
+    """Two networks that met as many platforms from one seed, say of other wedges, were both drawn as the second."""
+    drawn = []
+    monkeypatch.setattr(analysis, "points", lambda estimates: drawn.append(estimates) or np.zeros((3, len(estimates))))
+    with Result(folder / "templates.h5") as result:
+        first, second = (network._replace(distinct=4, seed=1) for network in analysis.networks_of(result))
+        monkeypatch.setattr(analysis, "networks_of", lambda of: [first, second])
+        analysis.templates_figure(result)
+    assert drawn[0] == [first.visits["met"], second.visits["met"]]
+
+
 @pytest.mark.parametrize("setting", ["task.rest_ms=1", "task.platforms=1"])
 def test_a_network_without_a_wedge_is_refused(setting, tmp_path, capsys):
     code = experiment("templates", saved(tmp_path / "no.lsnn.h5", setting), "--out", tmp_path / "out")

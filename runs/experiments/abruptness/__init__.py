@@ -57,10 +57,10 @@ def experiment(
 
 
 def is_still(task: Any) -> bool:
-    """Whether a task is a bandit whose arms pay alike throughout."""
+    """Whether a task is a bandit whose arms pay alike throughout, with trials before and after a step."""
     from tasks.bandit.task import STILL
 
-    return bool(task.name == "bandit" and task.arms in STILL)
+    return bool(task.name == "bandit" and task.arms in STILL and task.trials > 1)
 
 
 def _require_history(each: "Opened") -> None:
