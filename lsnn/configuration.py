@@ -99,13 +99,14 @@ def _under_todays_names(kind: type[Any], values: Mapping[str, Any], section: str
     return found
 
 
-def with_value(config: T, key: str, value: object, section: str) -> T:
-    """The dataclass with one key changed, checked as in `from_mapping`; InputError as there."""
-    known = sorted(item.name for item in fields(config))  # type: ignore[arg-type]
-    if key not in known:
-        raise InputError(f"{section} has no key {key!r}; known: {', '.join(known)}")
-    checked = _checked(value, get_type_hints(type(config))[key], f"{section}.{key}")
-    return replace(config, **{key: checked})  # type: ignore[type-var]
+def with_values(config: T, values: Mapping[str, object], section: str) -> T:
+    """The dataclass with some keys changed together, checked as in `from_mapping`; InputError as there."""
+    known, hints = sorted(item.name for item in fields(config)), get_type_hints(type(config))  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            raise InputError(f"{section} has no key {key!r}; known: {', '.join(known)}")
+    checked = {key: _checked(value, hints[key], f"{section}.{key}") for key, value in values.items()}
+    return replace(config, **checked)  # type: ignore[type-var]
 
 
 def to_mapping(config: Any) -> dict[str, Any]:

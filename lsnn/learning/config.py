@@ -165,7 +165,7 @@ def stages_of(texts: Sequence[str]) -> list[Stage]:
 def _stage_of(text: str) -> Stage:
     number, *words = text.split() or [""]
     settings = [word.partition("=") for word in words]
-    sound = number.isascii() and number.isdigit() and 0 < int(number) < LARGEST and bool(settings)
+    sound = number.isascii() and number.isdigit() and len(number) < 10 and 0 < int(number) < LARGEST and bool(settings)
     sound = sound and all(STAGE_KEY.fullmatch(name) and equals for name, equals, _ in settings)
     rule = "must be texts `ITERATIONS task.KEY=VALUE learning.KEY=VALUE ...`"
     _require(sound, "stages", rule, text)

@@ -6,10 +6,9 @@ the curriculum go on, the settings are others.
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
-from lsnn.configuration import with_value
+from lsnn.configuration import with_values
 from lsnn.errors import InputError
 from lsnn.learning.config import LearningConfig, Stage, outputs_of, stages_of
 from lsnn.network import NetworkConfig
@@ -26,26 +25,21 @@ class Staged(NamedTuple):
 
 def entered(present: Staged, stage: Stage) -> Staged:
     """What is trained from a stage on; InputError for an unknown key or a value that breaks its rule."""
+    values: dict[str, dict[str, Any]] = {"task.encoder": {}, "task": {}, "learning": {}}
+    for name, text in stage.settings:
+        section, _, key = name.rpartition(".")
+        values[section][key] = _value(text)
     task, learning = present
     try:
-        for name, text in stage.settings:
-            section, *keys = name.split(".")
-            if section == "learning":
-                learning = with_value(learning, _only(keys, name), _value(text), section)
-            elif keys[0] == "encoder" and len(keys) == 2:
-                encoder: Any = with_value(task.encoder, keys[1], _value(text), "task.encoder")
-                task = replace(task, encoder=encoder)  # type: ignore[type-var]
-            else:
-                task = with_value(task, _only(keys, name), _value(text), section)
+        if values["task.encoder"]:
+            values["task"] = {"encoder": with_values(task.encoder, values["task.encoder"], "task.encoder")} | values[
+                "task"
+            ]
+        task = with_values(task, values["task"], "task")
+        learning = with_values(learning, values["learning"], "learning")
     except InputError as error:
         raise InputError(f"learning.stages, after {stage.after} iterations: {error}") from error
     return Staged(task, learning)
-
-
-def _only(keys: list[str], name: str) -> str:
-    if len(keys) != 1:
-        raise InputError(f"{name}: there is no such key")
-    return keys[0]
 
 
 def _value(text: str) -> Any:

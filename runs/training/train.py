@@ -16,6 +16,7 @@ from lsnn.files.network_file import save_network
 from lsnn.forecast import check_memory, forecast, worker_forecast
 from lsnn.interruption import Interruption, interruption
 from lsnn.kernels.simd import LANES
+from lsnn.learning.config import stages_of
 from lsnn.learning.stages import Staged, to_come
 from lsnn.learning.state import LearnerState
 from lsnn.meta import MetaLearner, new_network
@@ -134,6 +135,7 @@ def resumed_run(
     if "network" in changed_sections(stored, experiment):
         raise InputError("--set network.* must not change a network that is resumed")
     assert file.learner_state is not None
+    _check_new_stages(stored, experiment, file.learner_state.iteration)
     check_stages(experiment, file.learner_state.iteration)
     origin = origin_of(experiment.task.encoder, stored.task.encoder)
     if origin is not None:
@@ -142,6 +144,14 @@ def resumed_run(
     check_fit(path, file, experiment)
     both = f"{file.command} ; {command}"
     return Run(experiment, file.seed, both, file.network, history_rows(file.history), file.learner_state)
+
+
+def _check_new_stages(stored: Experiment, experiment: Experiment, iterations: int) -> None:
+    """InputError for a stage that the checkpoint has not, and that would have begun by its iterations."""
+    for text in experiment.learning.stages:
+        if text not in stored.learning.stages and stages_of([text])[0].after <= iterations:
+            rule = f"after more than the {iterations} iterations that are done, where it is not that of the checkpoint"
+            raise InputError(f"learning.stages: a stage must begin {rule}, got {text!r}")
 
 
 def history_rows(table: np.ndarray | None) -> list[Row]:

@@ -101,7 +101,8 @@ def test_texts_are_read():
 @pytest.mark.parametrize(
     "stages",
     [["task.dark_ms=5"], ["0 task.dark_ms=5"], ["-3 task.dark_ms=5"], ["5"], [""], ["5 task.dark_ms"],
-     ["5 network.beta=1"], ["5 learning.stages=1"], ["5 task.a.b.c=1"], ["1e3 task.dark_ms=1"]],
+     ["9" * 5000 + " task.dark_ms=1"], ["5 network.beta=1"], ["5 learning.stages=1"],
+     ["5 task.a.b.c=1"], ["1e3 task.dark_ms=1"]],
 )  # fmt: skip
 def test_a_text_of_another_form_is_named(stages):
     with pytest.raises(InputError, match=r"learning.stages must be texts `ITERATIONS task.KEY=VALUE"):
@@ -127,6 +128,27 @@ def test_stages_come_in_order():
 def test_a_stage_that_cannot_be_entered_is_named_before_the_first_iteration(stage, message):
     with pytest.raises(InputError, match=message):
         fresh_run(staged(stage), 0, "lsnn train")
+
+
+@pytest.mark.parametrize("settings", ["task.rest_ms_min=5 task.rest_ms=8", "task.rest_ms=8 task.rest_ms_min=5"])
+def test_settings_of_a_stage_change_together(settings):
+    """As those of `--set` do: each may need the other."""
+    experiment = staged(f"2 {settings} task.encoder.width=0.3 task.duration_ms=300")
+    task = passed(Staged(experiment.task, experiment.learning), 2).task
+    assert (task.rest_ms_min, task.rest_ms, task.encoder.width, task.duration_ms) == (5, 8, 0.3, 300)
+    by_hand = overridden(tiny(), [*settings.split(), "task.encoder.width=0.3", "task.duration_ms=300"])
+    assert task == by_hand.task
+
+
+def test_a_stage_that_would_have_begun_is_named_when_a_run_goes_on(at_once):
+    """Only those to come are entered: it was ignored without a word."""
+    for stages, late in (('["4 task.dark_ms=5"]', "4"), ('["5 task.dark_ms=5", "9 task.dark_ms=7"]', "5")):
+        with pytest.raises(InputError, match=f"must begin after more than the 5 iterations .* got '{late} task.dark"):
+            resumed_run(at_once, "water-maze", None, None, [f"learning.stages={stages}"], "lsnn train --resume")
+    kept = [*STAGES, "6 task.dark_ms=5"]
+    setting = "learning.stages=[" + ", ".join(f'"{stage}"' for stage in kept) + "]"
+    run = resumed_run(at_once, "water-maze", None, None, [setting], "lsnn train --resume")
+    assert run.experiment.learning.stages == tuple(kept)
 
 
 def test_an_agent_goes_through_no_stages():
