@@ -49,6 +49,7 @@ def drive_of(
         inputs: of one population as they are, or a mapping with values of input cells by name and of driven variables
             by (population, variable). name: of the argument.
     """
+    circuit.require_sound()
     given, others = _parted(circuit, inputs, name)
     others |= driven or {}
     for key in given:

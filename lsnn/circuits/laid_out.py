@@ -301,7 +301,7 @@ class LaidOut:
         Raises:
             InputError: a value that is not finite, has another shape than it had, or the wrong sign.
         """
-        self._check(room)
+        self.require_sound(room)
         dtype, n = precision_of(dtype), self.n_neurons
         source, place, weight = self.place(room)
         order = np.lexsort((place, source))
@@ -345,8 +345,9 @@ class LaidOut:
                 state.x[slots[variable]] = values[:, None]
         return state
 
-    def _check(self, room: int = 0) -> None:
+    def require_sound(self, room: int = 0) -> None:
         """InputError unless all that may be changed is as it should be."""
+        self._require_mappings()
         for p in self._of_neurons():
             for kind in ("parameters", "initial"):
                 for name, values in getattr(self, kind)[p.name].items():
@@ -365,6 +366,23 @@ class LaidOut:
         require_number("tau", self.tau, 1e-12)
         places = 2 * (self.ring + room) * self.planes * self.n_neurons
         require(places < 2**31, "the delay ring", "of fewer than 2**31 places", places)
+
+    def _require_mappings(self) -> None:
+        """Whether there are values of every population and projection still."""
+        labels = [p.label for p in self.projections]
+        learnt = [p.label for p in self.projections if p.learns("delay")]
+        for name, keys in (
+            ("parameters", self.neurons), ("initial", self.neurons), ("weight", labels), ("delay", learnt)
+        ):  # fmt: skip
+            held = getattr(self, name)
+            fits = isinstance(held, dict) and set(held) == set(keys)
+            require(fits, name, f"a dict of values by {', '.join(keys) or 'nothing'}", held)
+        for p in self._of_neurons():
+            for name in ("parameters", "initial"):
+                held, own = getattr(self, name)[p.name], set(getattr(p, name))
+                fits = isinstance(held, dict) and own <= set(held)
+                rule = f"a dict of values by {', '.join(sorted(own)) or 'nothing'}"
+                require(fits, f"{name}[{p.name!r}]", rule, held)
 
     def _require_places(self, p: Projection) -> None:
         """Whether all synapses join cells that there are, after at least one step."""

@@ -41,6 +41,8 @@ class CircuitLearner:
         self.start, self.dt, self.n_neurons, self.n_out, self.n_in = (
             start, start.dt, start.n_neurons, start.n_out, start.n_in,
         )  # fmt: skip
+        if arrays is None:
+            start.require_sound()
         self.units = units_of(start)
         self.values = (
             {name: _begun(start, name, unit) for name, unit in self.units.items()} if arrays is None else arrays

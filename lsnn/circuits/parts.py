@@ -174,7 +174,8 @@ class Readout:
     def __post_init__(self):
         if not isinstance(self.source, str):
             _require_texts("source of the readout", self.source)
-        require(len(set(self.sources)) == len(self.sources) > 0, "source of the readout", "different names", self.source)
+        different = len(set(self.sources)) == len(self.sources) > 0
+        require(different, "source of the readout", "different names", self.source)
         require_integer("outputs of the readout", self.outputs, 1, MOST_CELLS)
         own = isinstance(self.learnt, tuple) and self.learnt in ((), ("tau",))
         require(own, "learnt of the readout", 'none or ("tau",)', self.learnt)

@@ -248,6 +248,7 @@ SPIKES, LABELS = samples(9)
         ({"epochs": 0}, "epochs"),
         ({"batch": 2.5}, "batch"),
         ({"learning_rate": -1.0}, "learning_rate"),
+        ({"learning_rate": None}, "learning_rate must be a number"),
         ({"validation": 1.0}, "validation"),
         ({"validation": (SPIKES,)}, "validation"),
         ({"validation": (SPIKES[:, :9], LABELS)}, "validation inputs must be of 20 steps"),

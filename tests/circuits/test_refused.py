@@ -1,5 +1,7 @@
 """What cannot be taken from Brian2, or built as a circuit, is refused by object and line."""
 
+import copy
+
 import brian2 as br
 import numpy as np
 import pytest
@@ -172,6 +174,8 @@ def test_a_part_of_another_kind_is_named(part, value):
 
 
 def test_what_is_no_part_is_named():
+    with pytest.raises(InputError, match="high - low must be a number"):
+        lsnn.uniform(-1.7e308, 1.7e308)
     with pytest.raises(InputError, match="a population must be of class Population"):
         lsnn.Circuit([FROM, None])
     with pytest.raises(InputError, match="source of the readout must be different names"):
@@ -216,6 +220,29 @@ def test_places_that_no_longer_exist_are_refused_before_a_run():
         made.synapses["x_to_c_g_e"] = good._replace(**change)
         with pytest.raises(InputError, match=r"synapses\['x_to_c_g_e'\]"):
             made.run(inputs=np.zeros((5, 3)))
+
+
+CHANGED = {
+    "tau": (0, None, "x"), "readout_weight": ("x", None), "bias": (None,), "weight": (None, {}, {"x": 1.0}),
+    "delay": (None, {"x_to_c_g_e": np.ones(2)}), "parameters": (None, {}, {"c": None}, {"c": {}}),
+    "initial": (None, {"c": None}),
+}  # fmt: skip
+
+
+def test_what_was_changed_is_named_by_whatever_is_done_with_it(tmp_path):
+    spikes = np.zeros((2, 5, 3))
+    ways = (
+        lambda made: made(spikes), lambda made: made.gradient(spikes, np.zeros((2, 5, 1))),
+        lambda made: lsnn.fit(made, spikes, np.zeros(2, int)), lambda made: lsnn.save(made, tmp_path / "made.lsnn.h5"),
+    )  # fmt: skip
+    made = lsnn.Circuit([FROM, ONTO], [Projection("x", "c", "g_e", 0.5, weight=0.1)], Readout("c", 1, 10 * ms))
+    for name, values in CHANGED.items():
+        for value in values:
+            changed = copy.copy(made)
+            setattr(changed, name, value)
+            for way in ways:
+                with pytest.raises(InputError, match=rf"^{name}\b"):
+                    way(changed)
 
 
 def test_values_that_no_longer_fit_are_refused_before_a_run():
