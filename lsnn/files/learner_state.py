@@ -6,6 +6,7 @@ The synapses stand in the order of the file. The network knows another, and `pla
 import h5py
 import numpy as np
 
+from lsnn.configuration import LARGEST
 from lsnn.files import store
 from lsnn.files.rules import group_of, require
 from lsnn.guards import Watch
@@ -75,7 +76,10 @@ def read_learner(file: h5py.File, network: Network, order: np.ndarray, seed: int
     if state.adam_step:
         first, second = (_read_moments(optimizer, name, network, order) for name in ("first", "second"))
         state = state._replace(first=first, second=second)
-    average = _read_learnt(group_of(optimizer, "average"), network, order, ("theta", "readout", "bias"))
+    averages = group_of(optimizer, "average")
+    average = _read_learnt(averages, network, order, ("theta", "readout", "bias"))
+    for name, array in average.items():
+        _require_single_precision(averages, name, array)
     require_checksum(file)
     return state._replace(average=average)
 
@@ -107,12 +111,23 @@ def read_loop(file: h5py.File, seed: int) -> LearnerState:
 def _read_exact(optimizer: h5py.Group, network: Network, order: np.ndarray) -> None:
     """Theta, and in schema 2 the readout, which /network of later files holds as it is."""
     frozen = network.weights()
-    theta = store.read(optimizer, "theta", "f", network.synapses.theta.shape)[order]
+    theta = _of_single_precision(optimizer, "theta", network.synapses.theta.shape)[order]
     require(optimizer, "theta", (theta >= 0) | ~network.one_sign(), "values >= 0", theta)
     network.synapses = network.synapses._replace(theta=theta)
     if store.read_attribute(optimizer.file, "schema_version", int) == 2:
-        network.readout = store.read(optimizer, "readout", "f", network.readout.shape)
+        network.readout = _of_single_precision(optimizer, "readout", network.readout.shape)
     _check_same_weights(optimizer, frozen, network.weights())
+
+
+def _of_single_precision(group: h5py.Group, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """A data set in double precision of which kernels take float32."""
+    array = store.read(group, name, "f", shape)
+    _require_single_precision(group, name, array)
+    return array
+
+
+def _require_single_precision(group: h5py.Group, name: str, array: np.ndarray) -> None:
+    require(group, name, np.abs(array) <= LARGEST, f"values of at most {LARGEST:g} in size", array)
 
 
 def _read_watch(group: h5py.Group, iteration: int) -> Watch:

@@ -272,6 +272,8 @@ LEARNER = [
     (set_config('"n_excitatory": 8', '"n_excitatory": -1'), "n_excitatory must be >= 0, got -1"),
     (set_config('"d_max_ms": 10', '"d_max_ms": 1e999'), "network.d_max_ms must be a whole number, got inf"),
     (set_config('"tau_a_ms": 1200.0', '"tau_a_ms": 1e999'), "network.tau_a_ms must be a finite number, got inf"),
+    (entry("optimizer/theta", 0, 1e300), "optimizer/theta: must have values of at most 1e.09 in size, got 1e.300"),
+    (entry("optimizer/average/readout", 0, 1e39), "average/readout: must have values of at most 1e.09 in size"),
     (entry("optimizer/theta", 0, -1e-3), "optimizer/theta: must have values >= 0, got -0.001"),
     (entry("optimizer/theta", 0, 5.0), "theta, readout: must have the weights of /network"),
     (replaced("optimizer/first/bias", np.zeros(2)), "first/bias: must have shape"),
