@@ -21,7 +21,7 @@ from agents.config import AgentExperiment, experiment_of
 from agents.networks import Agent, filled, n_parameters, named, new_agent, state_size
 from lsnn.errors import DivergedError, InputError
 from lsnn.files import store
-from lsnn.files.learner_state import put_loop, read_loop, require_checksum
+from lsnn.files.learner_state import has_learner, put_loop, read_loop, require_checksum
 from lsnn.files.network_file import put_history, read_history
 from lsnn.files.rules import group_of, require
 from lsnn.learning.state import LearnerState
@@ -105,7 +105,7 @@ def load_agent(path: Path, task: str | Path | None = None, task_changed: bool = 
         like = _like(file, experiment)
         agent, checksum = _read_agent(file, like)
         command, history = store.read_attribute(file, "command", str), read_history(file)
-        state = _read_state(file, named(like), seed, history) if "optimizer" in file else None
+        state = _read_state(file, named(like), seed, history) if has_learner(file) else None
     stored = str(config["task"].get("sha256", ""))
     if stored and stored != family_of(experiment.task).mapping(experiment.task).get("sha256") and not task_changed:
         rule = "must have the dynamics, parameters and encoder that the agent was meta-trained with"

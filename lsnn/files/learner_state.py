@@ -64,6 +64,13 @@ def learner_checksum(file: h5py.File) -> str:
 # Reading
 
 
+def has_learner(file: h5py.File) -> bool:
+    """Whether a learner's state is there; InputError where a part of it is and its optimiser is not."""
+    parts, whole = [name for name in GROUPS if name in file], "optimizer" in file
+    require(file, "optimizer", whole or not parts, f"the form of a group, as there is {', '.join(parts)}", "nothing")
+    return whole
+
+
 def read_learner(file: h5py.File, network: Network, order: np.ndarray, seed: int) -> LearnerState:
     """The learner's state; puts the exact parameters into the network.
 

@@ -36,7 +36,7 @@ from numpy.lib.recfunctions import repack_fields
 from lsnn.configuration import from_mapping
 from lsnn.errors import DivergedError, InputError
 from lsnn.files import network_schema_2, store
-from lsnn.files.learner_state import put_learner, read_learner
+from lsnn.files.learner_state import has_learner, put_learner, read_learner
 from lsnn.files.network_group import put_network, read_network
 from lsnn.files.renamed import NEWER, has_older_names
 from lsnn.files.rules import group_of, require
@@ -192,7 +192,7 @@ def _read_file(file: h5py.File) -> NetworkFile:
     history = read_history(file)
     seed = store.read_attribute(file, "seed", int)
     require(file, "@seed", 0 <= seed < 2**63, "a value in 0..2**63 - 1", seed)
-    state = read_learner(file, network, order, seed) if "optimizer" in file else None
+    state = read_learner(file, network, order, seed) if has_learner(file) else None
     if state is not None:
         rows = 0 if history is None else len(history)
         require(file, "history", rows == state.iteration, f"a row for each of {state.iteration} iterations", rows)

@@ -12,11 +12,14 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from lsnn.kernels.draws import BASELINE, uniform
+from lsnn.kernels.entry import entry, numbers
 from lsnn.validation import keys_of, numbers_of, require, require_integer, require_kind, require_number
 from tasks.water_maze.dynamics import (
+    A_STATE,
     COUNT,
     FOUND,
     GOAL,
+    N_PARAMETERS,
     ON_PLATFORM,
     PLACES,
     PLATFORM_X,
@@ -64,6 +67,7 @@ def _straight_heading(key, t, state, heading):
     return heading
 
 
+@entry(parameters=numbers(N_PARAMETERS), state=A_STATE)
 @njit(error_model="numpy")
 def circle_heading(key, circle, hold, parameters, state):
     """Go to the circle on the shortest way, then follow it, in a sense of rotation drawn once an episode.

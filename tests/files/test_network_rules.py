@@ -295,6 +295,7 @@ LEARNER = [
     (lambda file: replaced("history", history()[["iteration"]])(file), "history: must have a column 'minutes'"),
     (attribute("curriculum", "level", 1.5), "@level: must have the value -1 or one in 0..1, got 1.5"),
     (attribute("guards", "variance", -1.0), "must have finite numbers, none but the mean below 0"),
+    (lambda file: file.__delitem__("optimizer"), "/optimizer: must have the form of a group, as there is curriculum"),
     (lambda file: file.__delitem__("rng"), "rng: must have the form of a group, got NoneType"),
     (lambda file: file.__delitem__("network"), "network: must have the form of a group"),
     (replaced("history", np.zeros(2)), "history: must be a table"),

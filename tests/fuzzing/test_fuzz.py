@@ -64,7 +64,7 @@ def test_every_mutated_file_is_refused_or_read_correctly(tmp_path, sources, kind
 
 
 @pytest.mark.parametrize("source", ["network", "older"])
-@pytest.mark.parametrize("count", [16, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [30, pytest.param(1000, marks=pytest.mark.long)])
 def test_every_change_of_a_network_that_no_checksum_shows_is_refused_or_read(tmp_path, sources, source, count):
     """What a program might write that knows all checksums: indices, counts, names, lists, shapes, types."""
     generator, paths, done = np.random.default_rng(count), [], []
@@ -122,7 +122,7 @@ def attack(command, sources, count, folder):
 
 
 @pytest.mark.parametrize("command", ["report", "movie", "export"])
-@pytest.mark.parametrize("count", [12, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [24, pytest.param(1000, marks=pytest.mark.long)])
 def test_every_damaged_result_file_ends_a_command_in_a_message_or_well(tmp_path, drawn, command, count):
     seen = attack(command, drawn if command == "report" else drawn[:2], count, tmp_path)
     assert seen["error", True] > 0 and seen["read", True] > 0

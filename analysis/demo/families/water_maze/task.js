@@ -10,19 +10,19 @@ const [RADIUS_LOW, RADIUS_HIGH, PLATFORM_CIRCLE, ANYWHERE, ARC_START, ARC_LENGTH
 const N_STATE = COUNT, MOST_PLATFORMS = 4, N_STATE_MANY = PLACES + 2 * MOST_PLATFORMS, MOST_DRAWS = 64;
 const ALONG = 0.6180339887498949, OUT = 0.7548776662466927;
 
-function place_of(along, out, p) {
+function at_shares(along, out, p) {
   const angle = p[ARC_START] + p[ARC_LENGTH] * along;
   const radius = p[PLATFORM_CIRCLE] * (p[ANYWHERE] > 0 ? Math.sqrt(out) : 1);
   return [radius * Math.cos(angle), radius * Math.sin(angle)];
 }
 
-const platform_place = (stepped, index, p) => place_of(uniform_of(stepped, index), uniform_of(stepped, index + 1), p);
+const platform_place = (stepped, index, p) => at_shares(uniform_of(stepped, index), uniform_of(stepped, index + 1), p);
 
 // One of so many places, the same in every episode.
 function distinct_place(key, p) {
   const number = Math.floor(p[DISTINCT] * uniform_of(step_key(key, 0, TASK_PAUSE), 6));
   const along = 0.5 + number * ALONG, out = 0.5 + number * OUT;
-  return place_of(along - Math.floor(along), out - Math.floor(out), p);
+  return at_shares(along - Math.floor(along), out - Math.floor(out), p);
 }
 
 const whole_between = (low, high, uniform) => low + Math.floor((high - low + 1) * uniform);
