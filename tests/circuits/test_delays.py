@@ -131,5 +131,5 @@ def test_delays_that_were_set_beyond_their_bounds_are_named(value):
     with pytest.raises(InputError, match=r"delay\['x_to_c'\] must be"):
         made.run(inputs=SPIKES)
     made.delay.clear()
-    with pytest.raises(InputError, match="delay must be of the projections whose delays learn"):
+    with pytest.raises(InputError, match="delay must be a dict of values by x_to_c"):
         made.run(inputs=SPIKES)
