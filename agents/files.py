@@ -21,7 +21,7 @@ from agents.config import AgentExperiment, experiment_of
 from agents.networks import Agent, filled, n_parameters, named, new_agent, state_size
 from lsnn.errors import DivergedError, InputError
 from lsnn.files import store
-from lsnn.files.learner_state import has_learner, put_loop, read_loop, require_checksum
+from lsnn.files.learner_state import has_learner, put_loop, read_loop, require_checksum, require_single_precision
 from lsnn.files.network_file import put_history, read_history
 from lsnn.files.rules import group_of, require
 from lsnn.learning.state import LearnerState
@@ -129,7 +129,10 @@ def _read_agent(file: h5py.File, like: Agent) -> tuple[Agent, str]:
 
 def _read_arrays(group: h5py.Group, like: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Arrays under these names, in these shapes, in single precision."""
-    return {name: store.read(group, name, "f", own.shape).astype(np.float32) for name, own in like.items()}
+    arrays = {name: store.read(group, name, "f", own.shape) for name, own in like.items()}
+    for name, array in arrays.items():
+        require_single_precision(group, name, array)
+    return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
 def _read_state(file: h5py.File, like: dict[str, np.ndarray], seed: int, history: np.ndarray | None) -> LearnerState:

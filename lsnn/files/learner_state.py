@@ -86,7 +86,7 @@ def read_learner(file: h5py.File, network: Network, order: np.ndarray, seed: int
     averages = group_of(optimizer, "average")
     average = _read_learnt(averages, network, order, ("theta", "readout", "bias"))
     for name, array in average.items():
-        _require_single_precision(averages, name, array)
+        require_single_precision(averages, name, array)
     require_checksum(file)
     return state._replace(average=average)
 
@@ -129,12 +129,14 @@ def _read_exact(optimizer: h5py.Group, network: Network, order: np.ndarray) -> N
 def _of_single_precision(group: h5py.Group, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """A data set in double precision of which kernels take float32."""
     array = store.read(group, name, "f", shape)
-    _require_single_precision(group, name, array)
-    return array
+    require_single_precision(group, name, array)
+    return array.astype(np.float64)
 
 
-def _require_single_precision(group: h5py.Group, name: str, array: np.ndarray) -> None:
-    require(group, name, np.abs(array) <= LARGEST, f"values of at most {LARGEST:g} in size", array)
+def require_single_precision(group: h5py.Group, name: str, array: np.ndarray) -> None:
+    """InputError for numbers, of any precision, that float32 has no room for."""
+    sound = np.abs(array.astype(np.float64)) <= LARGEST
+    require(group, name, sound, f"values of at most {LARGEST:g} in size", array)
 
 
 def _read_watch(group: h5py.Group, iteration: int) -> Watch:
