@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.side_by_side import network_groups
 from analysis.study.measures import mean
 from analysis.style import (
     BLACK,
@@ -27,12 +28,12 @@ from analysis.style import (
 from analysis.verdict import interval
 from lsnn import open_result
 from lsnn.estimates import Estimate
-from lsnn.files.reading import GAPS, ResultError, Rule, array, number_attribute, place, subgroup, text_attribute
+from lsnn.files.reading import GAPS, Rule, array, number_attribute, subgroup, text_attribute
 from lsnn.files.results import Result
 from lsnn.files.whole import write_whole
 
 COLOURS = (BLUE, VERMILLION, GREEN, PINK, SKY, ORANGE, GREY)
-PLAYERS = {
+SHOWN = {
     "frozen": ("frozen network", BLUE), "q_learner": ("Q-learner", ORANGE),
     "thompson": ("Thompson sampling", GREY), "gittins": ("Gittins index", BLACK),
 }  # fmt: skip
@@ -50,7 +51,7 @@ class Course(NamedTuple):
     at: float
 
 
-class Player(NamedTuple):
+class Choices(NamedTuple):
     """Choices of a network or a baseline, episode by episode."""
 
     better: np.ndarray  # (trial,)
@@ -62,15 +63,7 @@ class Player(NamedTuple):
 
 def courses_of(result: Result) -> list[Course]:
     """Of every network of the file; ResultError where there is none."""
-    groups = _groups(result)
-    if not groups:
-        raise ResultError(f"{place(result.file)}: must have a network, has none")
-    return [_course(group) for group in groups]
-
-
-def _groups(result: Result) -> list[h5py.Group]:
-    listed = sorted((name for name in result.file if name.startswith("network_")), key=lambda name: int(name[8:]))
-    return [subgroup(result.file, name) for name in listed]
+    return [_course(group) for group in network_groups(result)]
 
 
 def _course(group: h5py.Group) -> Course:
@@ -84,35 +77,35 @@ def _course(group: h5py.Group) -> Course:
     return Course(label, iteration, (score - score[0]) / (whole or np.nan), steepest, at)
 
 
-def players_of(group: h5py.Group) -> dict[str, Player]:
+def choices_of(group: h5py.Group) -> dict[str, Choices]:
     """Of a network of a bandit, and the baselines beside it; nothing of another family's."""
-    return {name: _player(subgroup(group, name)) for name in PLAYERS if name in group}
+    return {name: _choices(subgroup(group, name)) for name in SHOWN if name in group}
 
 
-def _player(group: h5py.Group) -> Player:
+def _choices(group: h5py.Group) -> Choices:
     found, ramps, steps = (array(group, name, (None,), GAPS) for name in ("ahead", "ahead_of_ramps", "ahead_of_steps"))
     bound = np.quantile(ramps, BOUND)
     counts = (mean((values > bound).astype(float)) for values in (found, steps))
-    return Player(array(group, "better", (None,), SHARE), mean(found), mean(ramps), *counts)
+    return Choices(array(group, "better", (None,), SHARE), mean(found), mean(ramps), *counts)
 
 
 def describe(path: Path) -> str:
     """Lines for a terminal."""
     with open_result(path) as result:
-        courses, groups = courses_of(result), _groups(result)
-        players = [players_of(group) for group in groups]
+        courses, groups = courses_of(result), network_groups(result)
+        by_name = [choices_of(group) for group in groups]
     lines = ["share of all change in the steepest tenth of meta-training (a straight line: 0.10), and where that lies"]
     lines += [f"  {course.label}: {course.steepest:.2f}, at {course.at:.2f} of the iterations" for course in courses]
-    for course, found in zip(courses, players, strict=True):
+    for course, found in zip(courses, by_name, strict=True):
         if found:
             lines.append(f"{course.label}: is an episode a step or a ramp? [95 % over episodes]")
-            lines += [f"  {PLAYERS[name][0]}: {_told(player)}" for name, player in found.items()]
+            lines += [f"  {SHOWN[name][0]}: {_told(choices)}" for name, choices in found.items()]
     return "\n".join(lines)
 
 
-def _told(player: Player) -> str:
-    ahead, ramps = interval(player.ahead, 2), interval(player.of_ramps, 2)
-    steps, visible = interval(player.steps, 2), interval(player.visible, 2)
+def _told(choices: Choices) -> str:
+    ahead, ramps = interval(choices.ahead, 2), interval(choices.of_ramps, 2)
+    steps, visible = interval(choices.steps, 2), interval(choices.visible, 2)
     return (
         f"a step is ahead by {ahead} nats, of choices from ramps by {ramps}; "
         f"steps by the test {steps}, of ramps 0.05, of choices from steps {visible}"
@@ -123,14 +116,14 @@ def _told(player: Player) -> str:
 def abruptness_figure(result: Result) -> Figure:
     """Left: meta-training; middle and right: the episodes of bandits."""
     courses = courses_of(result)
-    found = [players for group in _groups(result) if (players := players_of(group))]
+    found = [by_name for group in network_groups(result) if (by_name := choices_of(group))]
     figure = new_figure(14 if found else 7, 6.4, "Is learning abrupt?")
     axes = figure.subplots(1, 3 if found else 1, squeeze=False)[0]
     _draw_courses(axes[0], courses)
     if found:
         _draw_choices(axes[1], found)
         _draw_ahead(axes[2], found)
-    few = f"{found[0]['frozen'].ahead.n} episodes a player" if found else "no bandit among them"
+    few = f"{found[0]['frozen'].ahead.n} episodes a row" if found else "no bandit among them"
     return add_footer(figure, result, f"n = {len(courses)} networks; {few}; grey line: a course without a steep part")
 
 
@@ -149,9 +142,9 @@ def _draw_courses(axes: Axes, courses: list[Course]) -> None:
     axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.2), fontsize=9)
 
 
-def _draw_choices(axes: Axes, found: list[dict[str, Player]]) -> None:
-    for name, (label, colour) in PLAYERS.items():
-        curves = [players[name].better for players in found]
+def _draw_choices(axes: Axes, found: list[dict[str, Choices]]) -> None:
+    for name, (label, colour) in SHOWN.items():
+        curves = [by_name[name].better for by_name in found]
         for curve in curves:
             axes.plot(np.arange(1, len(curve) + 1), 100 * curve, color=colour, linewidth=0.8, alpha=0.4)
         common = np.array([curve[: min(map(len, curves))] for curve in curves]).mean(axis=0)
@@ -161,16 +154,16 @@ def _draw_choices(axes: Axes, found: list[dict[str, Player]]) -> None:
     axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.2), fontsize=9)
 
 
-def _draw_ahead(axes: Axes, found: list[dict[str, Player]]) -> None:
-    """Steps by the test, of a player and of choices drawn from its own best steps, a row a player."""
-    for row, (_, colour) in enumerate(PLAYERS.values()):
-        name = list(PLAYERS)[row]
-        for players in found:
-            for beside, each, face in ((-0.15, players[name].steps, colour), (0.15, players[name].visible, "white")):
+def _draw_ahead(axes: Axes, found: list[dict[str, Choices]]) -> None:
+    """Steps by the test, of the choices of each and of choices drawn from its own best steps, a row each."""
+    for row, (_, colour) in enumerate(SHOWN.values()):
+        name = list(SHOWN)[row]
+        for by_name in found:
+            for beside, each, face in ((-0.15, by_name[name].steps, colour), (0.15, by_name[name].visible, "white")):
                 axes.plot([100 * each.low, 100 * each.high], [row + beside] * 2, color=colour, linewidth=1.4)
                 axes.plot(100 * each.value, row + beside, "o", color=colour, markerfacecolor=face, markersize=7)
     axes.axvline(100 * (1 - BOUND), color=GREY, linestyle=":", linewidth=1)
-    axes.set_yticks(range(len(PLAYERS)), [label for label, _ in PLAYERS.values()])
+    axes.set_yticks(range(len(SHOWN)), [label for label, _ in SHOWN.values()])
     axes.invert_yaxis()
     axes.set(xlabel="episodes that are a step by the test (%)", xlim=(0, 100))
     axes.set_title("Bandit: single episodes", fontsize=11)

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.side_by_side import network_groups
 from analysis.style import (
     BLACK,
     BLUE,
@@ -26,7 +27,7 @@ from analysis.style import (
     styled,
 )
 from lsnn import open_result
-from lsnn.files.reading import ResultError, Rule, array, json_attribute, label_attribute, place, subgroup
+from lsnn.files.reading import Rule, array, json_attribute, label_attribute, subgroup
 from lsnn.files.results import Result
 from lsnn.files.whole import write_whole
 
@@ -82,10 +83,7 @@ def maps_of(result: Result) -> list[Way]:
 
 def groups(result: Result) -> list[Group]:
     """The networks in their order, then the first one untrained, then the attractor."""
-    names = sorted((n for n in result.file if n.startswith("network_")), key=lambda n: int(n.rpartition("_")[2]))
-    if not names:
-        raise ResultError(f"{place(result.file)}: must have a network, has none")
-    found = [Group(n, label_attribute(result.file[n], "kind"), subgroup(result.file, n)) for n in names]
+    found = [Group(group.name.strip("/"), label_attribute(group, "kind"), group) for group in network_groups(result)]
     return [*found, *(Group(n, n, subgroup(result.file, n)) for n in ("untrained", "attractor"))]
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.side_by_side import network_groups
 from analysis.study.measures import points, ratio
 from analysis.style import BLACK, BLUE, GREY, ORANGE, PALE, VERMILLION, add_footer, new_figure, png, styled
-from analysis.two_step_behaviour import networks
 from analysis.verdict import interval
 from lsnn import open_result
 from lsnn.estimates import Estimate
@@ -114,7 +114,7 @@ def describe(path: Path) -> str:
     """Some lines a network."""
     with open_result(path) as result:
         told = []
-        for group in networks(result):
+        for group in network_groups(result):
             told += [f"{place(group).rpartition('/')[2]}, {text_attribute(group, 'network')}:", *lines_of(group)]
     return "\n".join(told)
 
@@ -125,7 +125,7 @@ def describe(path: Path) -> str:
 @styled
 def volatility_figure(result: Result) -> Figure:
     """Four panels; several networks are drawn side by side, baselines once for the first of them."""
-    groups = networks(result)
+    groups = network_groups(result)
     shown, width = drawn_of(groups), number_attribute(result.file, "bin_trials", Rule(1))
     figure = new_figure(15, 9.2, "Arms that change places, weights frozen: how fast the network learns")
     rates, left, course, turned = figure.subplots(2, 2).ravel()

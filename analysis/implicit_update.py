@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.side_by_side import network_groups
 from analysis.study.measures import mean
 from analysis.style import (
     BLACK,
@@ -80,10 +81,8 @@ class Layer(NamedTuple):
 
 def networks_of(result: Result) -> list[Of]:
     """Every network; ResultError without one."""
-    names = [name for name in result.file if name.startswith("network_")]
     found = []
-    for name in sorted(names, key=lambda name: int(name.removeprefix("network_"))):
-        group = subgroup(result.file, name)
+    for group in network_groups(result):
         values = {
             each: array(group, each, (None,), ERROR if each in ERRORS else COSINE) for each in (*COSINES, *ERRORS)
         }

@@ -7,11 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.side_by_side import network_groups
 from analysis.style import BLUE, GREY, ORANGE, PALE, SKY, VERMILLION, add_footer, new_figure, png, styled
 from analysis.verdict import interval
 from lsnn import open_result
 from lsnn.estimates import Estimate, ratio_over_episodes
-from lsnn.files.reading import COUNT, ResultError, Rule, array, number_attribute, place, subgroup
+from lsnn.files.reading import COUNT, ResultError, Rule, array, number_attribute, place
 from lsnn.files.results import Result
 from lsnn.files.whole import write_whole
 
@@ -57,10 +58,8 @@ class Answers(NamedTuple):
 def answers(result: Result) -> tuple[np.ndarray, dict[Kind, list[Answers]]]:
     """Darks in ms, (D,), and the networks of every kind."""
     darks = array(result.file, "dark_ms", (None,), Rule(0))
-    names = [name for name in result.file if name.startswith("network_")]
     found: dict[Kind, list[Answers]] = {}
-    for name in sorted(names, key=lambda name: int(name.removeprefix("network_"))):
-        group = subgroup(result.file, name)
+    for group in network_groups(result):
         right, asked = (array(group, column, (len(darks), None, None), COUNT) for column in ("right", "asked"))
         if right.shape != asked.shape or not np.all(asked.sum(axis=(1, 2)) > 0):
             raise ResultError(f"{place(group)}: must have a query at every dark, has {asked.sum(axis=(1, 2))}")

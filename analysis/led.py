@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.side_by_side import network_groups
 from analysis.study.measures import mean
 from analysis.style import (
     BLACK,
@@ -28,7 +29,7 @@ from analysis.style import (
 from analysis.verdict import interval
 from lsnn import open_result
 from lsnn.estimates import Estimate
-from lsnn.files.reading import GAPS, ResultError, Rule, array, attribute, names, number_attribute, place, subgroup
+from lsnn.files.reading import GAPS, Rule, array, attribute, names, number_attribute
 from lsnn.files.results import Result
 from lsnn.files.whole import write_whole
 
@@ -48,11 +49,8 @@ class Network(NamedTuple):
 
 def networks_of(result: Result) -> list[Network]:
     """In the order they were given; ResultError where there is none."""
-    listed = sorted((name for name in result.file if name.startswith("network_")), key=lambda name: int(name[8:]))
-    if not listed:
-        raise ResultError(f"{place(result.file)}: must have a network, has none")
     paths, back_ms = names(result.file, "paths"), number_attribute(result.file, "back_ms", MS)
-    return [_network(subgroup(result.file, name), paths, back_ms) for name in listed]
+    return [_network(group, paths, back_ms) for group in network_groups(result)]
 
 
 def _network(group: h5py.Group, paths: list[str], back_ms: float) -> Network:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import h5py
 from matplotlib.figure import Figure
 
+from analysis.side_by_side import network_groups
 from analysis.study.measures import mean, ratio
 from analysis.style import (
     BLUE,
@@ -26,13 +27,11 @@ from lsnn.estimates import Estimate
 from lsnn.files.reading import (
     COUNT,
     GAPS,
-    ResultError,
     Rule,
     array,
     attribute,
     names,
     number_attribute,
-    place,
     subgroup,
 )
 from lsnn.files.results import Result
@@ -58,10 +57,7 @@ class Row(NamedTuple):
 
 def rows_of(result: Result) -> list[Row]:
     """The networks in the order they were given, then the baselines; ResultError where the file is not what it says."""
-    listed = sorted((name for name in result.file if name.startswith("network_")), key=lambda name: int(name[8:]))
-    if not listed:
-        raise ResultError(f"{place(result.file)}: must have a network, has none")
-    groups = [subgroup(result.file, name) for name in listed]
+    groups = network_groups(result)
     called = [f"{str(attribute(g, 'network')).removesuffix('.lsnn.h5')}, seed {attribute(g, 'seed')}" for g in groups]
     groups += [subgroup(result.file, name) for name in BASELINES]
     return [_row(*pair) for pair in zip([*called, *BASELINES.values()], groups, strict=True)]

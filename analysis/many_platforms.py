@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.side_by_side import network_groups
 from analysis.study.measures import points, ratio
 from analysis.study.transplant import choice_of
 from analysis.style import (
@@ -63,12 +64,8 @@ def content(result: Result) -> ManyPlatforms:
     shape, group = (len(numbers), None), subgroup(result.file, "baselines")
     oracle = array(group, "oracle", shape, COUNT).astype(float)
     baselines = {name: _shares(group, name, array(group, name, shape, COUNT), oracle) for name in SHOWN}
-    names = sorted((name for name in result.file if name.startswith("network_")), key=lambda name: int(name[8:]))
-    if not names:
-        raise ResultError(f"{place(result.file)}: must have a network, has none")
-    return ManyPlatforms(
-        numbers, baselines, [_network(result, name, numbers, oracle) for name in names], oracle.shape[1]
-    )
+    networks = [_network(group, numbers, oracle) for group in network_groups(result)]
+    return ManyPlatforms(numbers, baselines, networks, oracle.shape[1])
 
 
 def _shares(group: h5py.Group, name: str, visits: np.ndarray, oracle: np.ndarray) -> list[Estimate]:
@@ -79,8 +76,7 @@ def _shares(group: h5py.Group, name: str, visits: np.ndarray, oracle: np.ndarray
     return [ratio(*pair) for pair in zip(visits.astype(float), oracle, strict=True)]
 
 
-def _network(result: Result, name: str, numbers: np.ndarray, oracle: np.ndarray) -> Network:
-    group = subgroup(result.file, name)
+def _network(group: h5py.Group, numbers: np.ndarray, oracle: np.ndarray) -> Network:
     visits = _shares(group, "visits", array(group, "visits", (len(numbers), None), COUNT), oracle)
     reached = array(group, "reached", (len(numbers), 2, oracle.shape[1]), REACHED)
     other = {int(number): _others(both) for number, both in zip(numbers, reached, strict=True) if np.any(both >= 0)}

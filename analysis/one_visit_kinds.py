@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import t
 
+from analysis.side_by_side import network_groups
 from analysis.study.measures import array as samples
 from analysis.study.measures import mean, points
 from analysis.study.networks import standard_error
@@ -18,7 +19,7 @@ from analysis.style import BLUE, DARK, GREEN, ORANGE, PALE, PINK, SKY, VERMILLIO
 from analysis.verdict import interval
 from lsnn import open_result
 from lsnn.estimates import CONFIDENCE, Estimate
-from lsnn.files.reading import ResultError, Rule, attribute, names, number_attribute, place, subgroup
+from lsnn.files.reading import Rule, attribute, names, number_attribute, subgroup
 from lsnn.files.results import Result
 from lsnn.files.whole import write_whole
 
@@ -54,18 +55,12 @@ class Of(NamedTuple):
 
 def kinds_of(result: Result) -> dict[Kind, list[Of]]:
     """The networks of every kind, adaptive ones and those trained with the longest dark first."""
-    listed = sorted(
-        (name for name in result.file if name.startswith("network_")), key=lambda n: int(n.removeprefix("network_"))
-    )
     found: dict[Kind, list[Of]] = {}
-    for name in listed:
-        group = subgroup(result.file, name)
+    for group in network_groups(result):
         model, whole = str(attribute(group, "model")), Rule(0, whole=True)
         dark = int(number_attribute(group, "trained_dark_ms", whole))
         kind = Kind(model, float(number_attribute(group, "tau_a_ms", Rule(0))), dark)
         found.setdefault(kind, []).append(_of(subgroup(group, "one_visit")))
-    if not found:
-        raise ResultError(f"{place(result.file)}: must have a network, has none")
     return dict(sorted(found.items(), key=lambda item: (item[0].model != "alif", -item[0].trained_dark_ms, item[0])))
 
 

@@ -6,12 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from analysis.side_by_side import network_groups
 from analysis.study.measures import points, ratio
 from analysis.style import BLUE, GREY, ORANGE, PALE, SKY, VERMILLION, add_footer, new_figure, png, styled
 from analysis.verdict import interval
 from lsnn import open_result
 from lsnn.estimates import Estimate
-from lsnn.files.reading import COUNT, ResultError, Rule, array, number_attribute, place, subgroup
+from lsnn.files.reading import COUNT, ResultError, Rule, array, number_attribute, place
 from lsnn.files.results import Result
 from lsnn.files.whole import write_whole
 
@@ -34,10 +35,8 @@ class Kind(NamedTuple):
 def errors(result: Result) -> tuple[np.ndarray, dict[Kind, list[list[Estimate]]]]:
     """Darks in ms, (D,), and for every kind of network, network and dark the share of wrong answers over episodes."""
     darks = array(result.file, "dark_ms", (None,), Rule(0))
-    names = [name for name in result.file if name.startswith("network_")]
     found: dict[Kind, list[list[Estimate]]] = {}
-    for name in sorted(names, key=lambda name: int(name.removeprefix("network_"))):
-        group = subgroup(result.file, name)
+    for group in network_groups(result):
         wrong, asked = (array(group, column, (len(darks), None), COUNT).astype(float) for column in ("wrong", "asked"))
         if wrong.shape != asked.shape or not np.all(asked.sum(axis=1) > 0):
             raise ResultError(f"{place(group)}: must have a recall at every dark, has {asked.sum(axis=1)}")

@@ -8,12 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.side_by_side import network_groups
 from analysis.study.measures import mean, points, ratio
 from analysis.style import BLUE, DARK, GREY, PALE, VERMILLION, add_footer, new_figure, png, styled
 from analysis.verdict import interval
 from lsnn import open_result
 from lsnn.estimates import Estimate
-from lsnn.files.reading import COUNT, GAPS, ResultError, Rule, array, names, number_attribute, place, subgroup
+from lsnn.files.reading import COUNT, GAPS, Rule, array, names, number_attribute
 from lsnn.files.results import Result
 from lsnn.files.whole import write_whole
 
@@ -41,11 +42,8 @@ class Network(NamedTuple):
 
 def networks_of(result: Result) -> list[Network]:
     """Those that met the fewest platforms first; ResultError where there is none."""
-    listed = [name for name in result.file if name.startswith("network_")]
-    if not listed:
-        raise ResultError(f"{place(result.file)}: must have a network, has none")
     where, back_ms = names(result.file, "where"), _back_ms(result)
-    found = [_network(subgroup(result.file, name), where, back_ms) for name in listed]
+    found = [_network(group, where, back_ms) for group in network_groups(result)]
     return sorted(found, key=lambda network: (network.distinct or np.inf, network.seed))
 
 

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.plots import NORMAL
+from analysis.side_by_side import network_groups
 from analysis.study.measures import points, ratio
 from analysis.style import BLACK, BLUE, GREY, ORANGE, PALE, add_footer, new_figure, png, styled
 from analysis.verdict import interval
@@ -38,14 +39,6 @@ class Weights(NamedTuple):
 
     weight: np.ndarray
     error: np.ndarray
-
-
-def networks(result: Result) -> list[h5py.Group]:
-    """The group of each network, of which there is one at least."""
-    found = sorted((name for name in result.file if name.startswith("network_")), key=lambda name: int(name[8:]))
-    if not found:
-        raise ResultError(f"{place(result.file)}: must have a network, has none")
-    return [subgroup(result.file, name) for name in found]
 
 
 def stay_counts(group: h5py.Group, policy: str) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +127,7 @@ def describe(path: Path) -> str:
     """Some lines a network."""
     with open_result(path) as result:
         told = []
-        for group in networks(result):
+        for group in network_groups(result):
             told += [f"{place(group).rpartition('/')[2]}, {text_attribute(group, 'network')}:", *lines_of(group)]
     return "\n".join(told)
 
@@ -145,7 +138,7 @@ def describe(path: Path) -> str:
 @styled
 def behaviour_figure(result: Result) -> Figure:
     """Six panels; several networks are drawn side by side, baselines once for the first of them."""
-    groups = networks(result)
+    groups = network_groups(result)
     figure = new_figure(15, 9.2, "The two-step task, weights frozen: what the network does")
     axes = figure.subplots(2, 3).ravel()
     _draw_stays(axes[0], groups)

@@ -5,9 +5,9 @@ from pathlib import Path
 import h5py
 from matplotlib.figure import Figure
 
+from analysis.side_by_side import network_groups
 from analysis.study.measures import points, ratio
 from analysis.style import BLUE, GREY, ORANGE, PALE, add_footer, new_figure, png, styled
-from analysis.two_step_behaviour import networks
 from analysis.verdict import interval
 from lsnn import open_result
 from lsnn.estimates import Estimate, mean_over_episodes
@@ -40,7 +40,7 @@ def describe(path: Path) -> str:
     with open_result(path) as result:
         darks = ", ".join(f"{dark:g}" for dark in array(result.file, "dark_ms", (None,), Rule(0)))
         lines = [f"after a dark of {darks} ms"]
-        for group in networks(result):
+        for group in network_groups(result):
             told = [", ".join(interval(each, 3) for each in found) for found in measured(result, group)]
             name = f"{text_attribute(group, 'network')}, {label_of(group)}"
             lines += [f"{name}: trials that paid {told[0]}", f"{name}: agrees with Bayes {told[1]}"]
@@ -53,7 +53,7 @@ def dark_figure(result: Result) -> Figure:
     figure = new_figure(11, 5.8, "The two-step task, weights frozen: dark before every choice")
     darks, seen = array(result.file, "dark_ms", (None,), Rule(0)), set()
     panels = figure.subplots(1, 2)
-    for group in networks(result):
+    for group in network_groups(result):
         label = label_of(group)
         colour = BLUE if label.startswith("adaptive") else ORANGE
         for axes, found in zip(panels, measured(result, group), strict=True):

@@ -20,7 +20,7 @@ COMPACT = preset("water-maze")
 
 
 def test_a_memory_of_what_was_paid_appears_by_reward_alone():
-    """Half of the pulls pay whatever a player without a memory does, and an untrained network is one."""
+    """Half of the pulls pay whatever a policy without a memory does, and an untrained network is one."""
     quick = overridden(preset("bandit", "reward_alone"), ["task.trials=30", "learning.learning_rate=0.01"])
     learner = MetaLearner(
         quick.task, new_network(quick.task, quick.network, quick.learning, seed=1), quick.learning, seed=1

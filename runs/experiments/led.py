@@ -3,7 +3,7 @@
 Until its second release an animal does not swim: it is led along the path of another, sees what that one saw, is on the
 platform as long, and is released where that one was released. From then on it swims by its own state alone, in the maze
 of the one it followed. Who it follows: itself (which changes no bit), another animal of the same network in another
-maze, and scripted swimmers: one that circles and one that follows the wall, the way round that the network takes by
+maze, and scripted baselines: one that circles and one that follows the wall, the way round that the network takes by
 itself and the other way round, one that swims straight on to the wall and turns, and the oracle, which swims straight
 to the platform. How many are back on it within BACK_MS of the release (a straight swim takes at most 78 in the paper's
 geometry), and how many with the state set to zero then? And where are they after TURNED_MS: nearer to the platform

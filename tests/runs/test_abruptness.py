@@ -76,8 +76,8 @@ def test_the_q_learner_by_hand():
 
 def test_file_and_figure(folder):
     with h5py.File(folder / "abruptness.h5") as file:
-        assert set(analysis.PLAYERS) < set(file["network_0"]) and "frozen" not in file["network_1"]
-        assert all(file["network_0"][name]["ahead"].shape == (EPISODES,) for name in analysis.PLAYERS)
+        assert set(analysis.SHOWN) < set(file["network_0"]) and "frozen" not in file["network_1"]
+        assert all(file["network_0"][name]["ahead"].shape == (EPISODES,) for name in analysis.SHOWN)
     with Result(folder / "abruptness.h5") as result:
         courses = analysis.courses_of(result)
     assert [course.label.split(",")[0] for course in courses] == ["bandit", "harlow"]
@@ -88,11 +88,11 @@ def test_file_and_figure(folder):
 
 
 def test_bandits_of_other_lengths_are_drawn_side_by_side(folder, monkeypatch):
-    whole = analysis.players_of
+    whole = analysis.choices_of
     with Result(folder / "abruptness.h5") as result:
         long = whole(result.file["network_0"])
         short = {name: each._replace(better=each.better[:7]) for name, each in long.items()}
-        monkeypatch.setattr(analysis, "players_of", lambda group: short if "1" in group.name else long)
+        monkeypatch.setattr(analysis, "choices_of", lambda group: short if "1" in group.name else long)
         assert len(analysis.abruptness_figure(result).axes) == 3
 
 

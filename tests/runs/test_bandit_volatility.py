@@ -119,7 +119,7 @@ def test_cells_are_halves_of_blocks_and_bins_after_a_change():
 
 def test_every_network_has_its_history_and_the_baselines_theirs(folder):
     with Result(folder / "bandit_volatility.h5") as result:
-        groups = analysis.networks(result)
+        groups = analysis.network_groups(result)
         assert len(groups) == 2 and set(groups[0]) == {"frozen", *BASELINES}
         for group in groups:
             assert analysis.is_adaptive(group) and np.all(group["frozen/decided_bayes"][:] <= TASK.trials)

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from analysis import losses as analysis
+from analysis.side_by_side import network_groups
+from lsnn.files import store
 from lsnn.files.network_file import save_network
 from lsnn.files.results import Result
 from lsnn.meta import new_network
@@ -89,6 +91,16 @@ def test_the_file_holds_networks_and_baselines(folder):
     told = analysis.describe(folder / "losses.h5")
     assert "later: heading" in told and "circles once" in told
     assert (folder / "losses.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_groups_come_by_number_and_odd_names_are_left_out(tmp_path):
+    """The tenth network after the ninth; a name that a damaged file may have is no network and ends nothing."""
+    with store.write_atomically(tmp_path / "many.h5") as file:
+        for name in ("network_10", "network_9", "network_x", "network_0"):
+            file.create_group(name)
+        file.attrs.update(store.provenance("result", {}, 0, "lsnn"), frozen_sha256="0")
+    with Result(tmp_path / "many.h5") as result:
+        assert [group.name for group in network_groups(result)] == ["/network_0", "/network_9", "/network_10"]
 
 
 def test_platforms_that_move_are_refused(tmp_path, capsys):

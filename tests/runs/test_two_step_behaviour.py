@@ -123,7 +123,7 @@ def test_bayes_agrees_with_itself():
 
 def test_every_network_has_its_history_and_the_baselines_theirs(folder):
     with Result(folder / "two_step_behaviour.h5") as result:
-        groups = analysis.networks(result)
+        groups = analysis.network_groups(result)
         assert len(groups) == 2 and set(groups[0]) == {"frozen", "model_free", "bayes"}
         for group in groups:
             for policy in analysis.LABELS:
@@ -158,7 +158,7 @@ def test_dark_is_forgetting(tmp_path, monkeypatch):
     monkeypatch.setattr(two_step_dark, "TRIALS", 20)
     assert experiment("two-step-dark", SHIPPED, "--episodes", 8, "--threads", 1, "--out", tmp_path) == 0
     with Result(tmp_path / "two_step_dark.h5") as result:
-        (group,) = analysis.networks(result)
+        (group,) = analysis.network_groups(result)
         paid, agreed = dark_analysis.measured(result, group)
         assert np.all(group["paid"][:] <= 20) and paid[0].n == 8
         assert agreed[0].value > 0.85 > agreed[1].value

@@ -29,6 +29,7 @@ from analysis.verdict import (
     signed,
     weights_unchanged,
 )
+from lsnn.files.renamed import OLDER
 from lsnn.files.results import Result
 
 FIRST_TO_LATER_SEARCH = 1.5
@@ -74,7 +75,7 @@ def judge(result: Result) -> Verdict:
 def is_dark(result: Result) -> bool:
     """Whether it is dark between trials: that makes everyone's visits alike, so that they are counted by time swum."""
     task = result.provenance.config.get("task", {})
-    return bool(isinstance(task, dict) and task.get("dark_ms", task.get("blank_ms", 0)))
+    return isinstance(task, dict) and any(task.get(name) for name in ("dark_ms", OLDER["dark_ms"]))
 
 
 def above_circling(result: Result) -> Question:

@@ -87,7 +87,7 @@ def _put_inner(group: "h5py.Group", each: "Opened", keys: "np.ndarray", seed: in
     import numpy as np
 
     from lsnn.seeds import Study
-    from runs.experiments.abruptness.measures import put_player, q_played
+    from runs.experiments.abruptness.measures import put_choices, q_played
     from runs.experiments.bandit_volatility.measures import played_by
     from runs.study.subject import study_generator
     from runs.training.train import practice_of
@@ -102,4 +102,4 @@ def _put_inner(group: "h5py.Group", each: "Opened", keys: "np.ndarray", seed: in
     apart = pays[:, 0] != pays[:, 1]
     for number, (name, choice) in enumerate(chosen.items(), 1):
         better = (choice == np.argmax(pays, axis=1)[:, None])[apart]
-        put_player(group.create_group(name), better, study_generator(seed, Study.ABRUPTNESS, number))
+        put_choices(group.create_group(name), better, study_generator(seed, Study.ABRUPTNESS, number))

@@ -108,8 +108,8 @@ def drawn(curves: Curves, number: np.ndarray, generator: np.random.Generator) ->
     return generator.random(chance.shape) < chance
 
 
-def put_player(group: h5py.Group, better: np.ndarray, generator: np.random.Generator) -> None:
-    """What was found of one player; better: (E, T) bool, whether the better arm was pulled."""
+def put_choices(group: h5py.Group, better: np.ndarray, generator: np.random.Generator) -> None:
+    """What was found of the choices of one; better: (E, T) bool, whether the better arm was pulled."""
     steps, ramps = steps_of(better.shape[1]), ramps_of(better.shape[1])
     (step, of_step), (ramp, of_ramp) = steps.best(better), ramps.best(better)
     null = ahead(drawn(ramps, of_ramp, generator), steps, ramps)
