@@ -29,7 +29,7 @@ from analysis.verdict import (
     signed,
     weights_unchanged,
 )
-from lsnn.files.renamed import OLDER
+from lsnn.files.reading import todays_name
 from lsnn.files.results import Result
 
 FIRST_TO_LATER_SEARCH = 1.5
@@ -75,7 +75,9 @@ def judge(result: Result) -> Verdict:
 def is_dark(result: Result) -> bool:
     """Whether it is dark between trials: that makes everyone's visits alike, so that they are counted by time swum."""
     task = result.provenance.config.get("task", {})
-    return isinstance(task, dict) and any(task.get(name) for name in ("dark_ms", OLDER["dark_ms"]))
+    if not isinstance(task, dict):
+        return False
+    return any(value and todays_name(result.file, name) == "dark_ms" for name, value in task.items())
 
 
 def above_circling(result: Result) -> Question:
