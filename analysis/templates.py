@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import h5py
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.side_by_side import network_groups
-from analysis.study.measures import mean, points, ratio
+from analysis.side_by_side import draw_by_number, network_groups
+from analysis.study.measures import mean, ratio
 from analysis.style import BLUE, DARK, GREY, PALE, VERMILLION, add_footer, new_figure, png, styled
 from analysis.verdict import interval
 from lsnn import open_result
@@ -87,13 +86,12 @@ def templates_figure(result: Result) -> Figure:
     networks, back_ms = networks_of(result), _back_ms(result)
     figure = new_figure(12, 5.6, "From how many platforms does a network learn to learn any?")
     left, right = figure.subplots(1, 2)
-    numbers = list(dict.fromkeys(network.distinct for network in networks))
+    numbers = [network.distinct for network in networks]
     for name, (label, colour) in LOOKS.items():
-        _draw(left, networks, numbers, [n.visits[name] for n in networks], colour, label)
-        _draw(right, networks, numbers, [n.back[name] for n in networks], colour, label)
-        _draw(right, networks, numbers, [n.before[name] for n in networks], colour, None, ":")
+        draw_by_number(left, numbers, [n.visits[name] for n in networks], colour, label, scale=100)
+        draw_by_number(right, numbers, [n.back[name] for n in networks], colour, label, scale=100)
+        draw_by_number(right, numbers, [n.before[name] for n in networks], colour, None, ":", scale=100)
     for axes in (left, right):
-        axes.set_xticks(range(len(numbers)), [str(number or "any") for number in numbers])
         axes.set(xlabel="distinct platforms in meta-training", ylim=(0, 102))
         axes.grid(axis="y", color=PALE, linewidth=0.6)
     left.set(ylabel="platform visits over the oracle's (%)")
@@ -104,19 +102,6 @@ def templates_figure(result: Result) -> Figure:
     return add_footer(
         figure, result, f"n = {len(networks)} networks, {mazes} mazes of each kind; lines: means over networks"
     )
-
-
-def _draw(
-    axes: Axes, networks: list[Network], numbers: list[int], values: list[Estimate], colour: str,
-    label: str | None, line: str = "-",
-) -> None:  # fmt: skip
-    at = np.array([numbers.index(network.distinct) for network in networks])
-    value, low, high = 100 * points(values)
-    if line == "-":
-        axes.vlines(at, low, high, color=colour, linewidth=1)
-        axes.plot(at, value, "o", color=colour, markersize=4)
-    middle = [value[at == number].mean() for number in range(len(numbers))]
-    axes.plot(range(len(numbers)), middle, line, color=colour, linewidth=2, label=label)
 
 
 def write_figure(path: Path, out: Path) -> Path:

@@ -61,6 +61,7 @@ class Study(IntEnum):
     ABRUPTNESS = 27
     TEMPLATES = 28
     LED = 29
+    TEMPLATES_REGRESSION = 30
     HOPFIELD = 31
     DUAL_FORM = 32
     IMPLICIT_UPDATE = 33

@@ -35,7 +35,10 @@ STEP, SAMPLE, Y, Y_BEFORE, X = range(5)
 COEFFICIENTS = X + max(DIMENSIONS)
 N_STATE = COEFFICIENTS + max(N_COEFFICIENTS)
 
-KIND, SAMPLE_STEPS, ANSWER_STEPS, LATENT_SCALE, ACTIVE = range(N_PARAMETERS := 5)  # the parameters (float64)
+MOST_FUNCTIONS = 1_000_000  # of `distinct_functions`
+
+# The parameters (float64).
+KIND, SAMPLE_STEPS, ANSWER_STEPS, LATENT_SCALE, ACTIVE, DISTINCT = range(N_PARAMETERS := 6)
 
 A_KIND = whole(0, len(FUNCTIONS) - 1)
 
@@ -120,8 +123,10 @@ def _begin_sample(key, parameters, state):
 def begin(key, parameters, state):
     """A function and its first sample; the y before it is 0."""
     state[:] = 0.0
-    kind = int(parameters[KIND])
-    draw_function(key, kind, parameters[ACTIVE], state[COEFFICIENTS : COEFFICIENTS + N_COEFFICIENTS[kind]])
+    kind, own = int(parameters[KIND]), key
+    if parameters[DISTINCT] > 0.0:  # its number is the key of the function, the same in every episode
+        own = np.uint64(parameters[DISTINCT] * uniform_of(step_key(key, 1, TASK_EPISODE), 0))
+    draw_function(own, kind, parameters[ACTIVE], state[COEFFICIENTS : COEFFICIENTS + N_COEFFICIENTS[kind]])
     _begin_sample(key, parameters, state)
 
 
@@ -211,6 +216,9 @@ class Regression:
     active_dimensions: int | None = parameter(
         None, "of `linear`, how many variables matter, the first ones; none = all. For a curriculum"
     )
+    distinct_functions: int = parameter(
+        0, "so many functions in all episodes together; 0: one of its own in each. More of them hold all of fewer"
+    )
     latent_weight: float = parameter(
         0.0,
         "weight of the error of a readout that is taught what sets the function apart, in meta-training only; 0 = none",
@@ -233,6 +241,7 @@ class Regression:
         require_integer("sample_ms", self.sample_ms, 1)
         require_integer("answer_ms", self.answer_ms, 1, self.sample_ms)
         require_number("latent_weight", self.latent_weight, 0.0)
+        require_integer("distinct_functions", self.distinct_functions, 0, MOST_FUNCTIONS)
         if self.active_dimensions is not None:
             require(self.function == "linear", "active_dimensions", "none unless function is linear", self.function)
             require_integer("active_dimensions", self.active_dimensions, 1, LINEAR_DIMENSIONS)
@@ -270,7 +279,8 @@ class Regression:
     def parameters(self) -> NDArray[np.float64]:
         """The numbers the compiled functions need, in the order of the index constants of this module."""
         active = self.active_dimensions or self.dimensions
-        numbers = [self.kind, self.sample_ms, self.answer_ms, math.sqrt(self.latent_weight), active]
+        scale = math.sqrt(self.latent_weight)
+        numbers = [self.kind, self.sample_ms, self.answer_ms, scale, active, self.distinct_functions]
         return np.array(numbers, dtype=np.float64)
 
     def at_difficulty(self, level: float) -> "Regression":

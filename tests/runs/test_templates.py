@@ -5,6 +5,7 @@ import numpy as np
 import pandas
 import pytest
 
+from analysis import side_by_side
 from analysis import templates as analysis
 from lsnn.files.network_file import save_network
 from lsnn.files.results import Result
@@ -66,7 +67,7 @@ def test_file_and_figure(folder):
 def test_networks_of_one_seed_have_a_point_each(folder, monkeypatch):
     """Two networks that met as many platforms from one seed, say of other wedges, were both drawn as the second."""
     drawn = []
-    monkeypatch.setattr(analysis, "points", lambda estimates: drawn.append(estimates) or np.zeros((3, len(estimates))))
+    monkeypatch.setattr(side_by_side, "points", lambda each: drawn.append(each) or np.zeros((3, len(each))))
     with Result(folder / "templates.h5") as result:
         first, second = (network._replace(distinct=4, seed=1) for network in analysis.networks_of(result))
         monkeypatch.setattr(analysis, "networks_of", lambda of: [first, second])

@@ -18,6 +18,7 @@ from tasks.regression.baselines import (
     least_squares,
     ridge,
 )
+from tasks.regression.retrieval import functions_of
 from tasks.regression.task import (
     COEFFICIENTS,
     FUNCTIONS,
@@ -143,6 +144,7 @@ def test_metrics_are_mean_squared_errors():
         ({"active_dimensions": 2}, "active_dimensions must be none unless function is linear, received 'sine'"),
         ({"function": "linear", "active_dimensions": 6}, "active_dimensions must be an integer from 1 to 5"),
         ({"samples": 1}, "samples must be an integer of at least 2"),
+        ({"distinct_functions": -1}, "distinct_functions must be an integer from 0 to 1000000"),
         ({"latent_weight": -1.0}, "latent_weight must be a number of at least 0"),
         ({"answer_ms": 21}, "answer_ms must be an integer from 1 to"),
         ({"encoder": FlagCells(("a",))}, "encoder must be a GaussianPopulation of 2 dimensions"),
@@ -216,3 +218,23 @@ def test_state_holds_what_its_indices_say():
     x, y = task.examples(KEYS[:1])
     np.testing.assert_array_equal(state[X : X + 5], x[0, 0])
     assert state[Y] == y[0, 0]
+
+
+def test_so_many_functions_in_all_episodes_together():
+    """Three functions over 300 episodes, a third each, which are the first three of more."""
+    coefficients = {n: coefficients_of(Regression(distinct_functions=n)) for n in (3, 0)}
+    assert [len(np.unique(coefficients[n], axis=0)) for n in (3, 0)] == [3, len(KEYS)]
+    _, counts = np.unique(coefficients[3], axis=0, return_counts=True)
+    assert counts.min() > 70
+    three = functions_of(Regression(distinct_functions=3))
+    np.testing.assert_array_equal(functions_of(Regression(distinct_functions=300))[:3], three)
+    assert set(map(tuple, coefficients[3])) == set(map(tuple, three))
+    y = Regression(distinct_functions=3).examples(KEYS)[1]
+    assert len(np.unique(y, axis=0)) == len(KEYS)  # at x of their own
+
+
+def coefficients_of(task):
+    states = np.zeros((len(KEYS), N_STATE))
+    for key, state in zip(KEYS, states, strict=True):
+        begin(key, task.parameters(), state)
+    return states[:, COEFFICIENTS : COEFFICIENTS + 2]
