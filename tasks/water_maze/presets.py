@@ -68,8 +68,8 @@ RETENTION = Preset(
     },
 )
 
-# Ours: one visit through seconds of silence. Slower thresholds; then longer dark and, twice, shorter episodes, in which
-# more of the trials are first and second ones, those that write a memory and need it.
+# Ours: one visit through seconds of silence. Slower thresholds; then longer dark and shorter episodes, in which more of
+# the trials are first and second ones, those that write a memory and need it.
 SILENCE = replace(
     RETENTION,
     network=replace(RETENTION.network, tau_a_ms=4800.0),
