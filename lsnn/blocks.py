@@ -74,11 +74,12 @@ class Block:
         self.sizes = (network.config.n_neurons, network.n_slots, network.n_out, network.ring)
         n_neurons, n_slots, n_out, _ = self.sizes
         self.record = record_zeros(self.steps, n_neurons, n_slots, network.n_in, n_out, self.dtype, self.segment)
-        self.saves = gradient and self.segment < steps
+        self.of_gradient, self.saves = gradient, gradient and self.segment < steps
         self.saved: dict[int, State] = {}  # before every segment
         self.left: State | None = None  # by the last call of roll_out, where it ended within a segment
         self.changed = False  # whether an experiment changed the state within a segment, or the step
         self.reached = 0  # the step after the last call of roll_out
+        self.before = 0  # steps of the episodes that were over when the record was begun
         self.kept = 0  # first step of the segment whose state variables are in the record
         self.begun = self.whole = False  # whether episodes were begun; whether the record holds them to its end
         self.watched = network if finite else None
@@ -126,7 +127,16 @@ class Block:
         with tried.calling(self.of_task):
             self.module.start(self.keys, self.parameters, self.task_state)
         self.t, self.reached, self.saved, self.left, self.changed = 0, 0, {}, None, False
-        self.begun, self.whole = True, False
+        self.begun, self.whole, self.before = True, False, 0
+
+    def go_round(self) -> None:
+        """Begin the record anew with the step that comes next; row 0 and `t` = 0 then stand for it.
+
+        Raises:
+            InputError: the block was made for a gradient, which is that of whole episodes.
+        """
+        require(not self.of_gradient, "a block whose record begins anew", "made with gradient=False", "one with")
+        self.before, self.t, self.reached, self.left, self.whole = self.before + self.t, 0, 0, None, False
 
     def roll_out(
         self, weights: Weights, log_std: np.ndarray, steps: int | None = None, hold: int = 1, mean_norm: float = np.inf
@@ -157,16 +167,17 @@ class Block:
             )
             with tried.calling(self.of_task):
                 self.module.roll_out(
-                    self.t, self.keys, weights, self.state, self.parameters, self.encoder, self.task_state,
-                    log_std, self.n_spread, int(hold), float(mean_norm), self.rows(self.t, last), trace,
+                    self.before + self.t, self.keys, weights, self.state, self.parameters, self.encoder,
+                    self.task_state, log_std, self.n_spread, int(hold), float(mean_norm), self.rows(self.t, last),
+                    trace,
                 )  # fmt: skip
-            tried.require_sound(self.of_task, self.trace, self.t, last)
+            tried.require_sound(self.of_task, self.trace, self.t, last, self.before)
             self.kept, self.t = self.t - self.t % self.segment, last
         self.reached, self.whole = self.t, self.t == self.steps
         within = self.saves and self.t % self.segment and self.t < self.steps
         self.left = copy_of(self.state) if within else None
         if self.watched is not None:
-            tried.require_finite(self.watched, self.state, self.t)
+            tried.require_finite(self.watched, self.state, self.before + self.t)
 
     def _end(self, steps: int | None) -> int:
         """The step after so many more."""
@@ -272,8 +283,13 @@ class Block:
     def _require_replay(self, weights: Weights) -> None:
         """Whether weights and record fit; the record will be whole."""
         self._require_weights(weights)
+        self._require_from_start()
         forms.require_form("record", self.record, Record, self.forms[Record])
         self.whole = True
+
+    def _require_from_start(self) -> None:
+        rule = "of a block that holds the episodes from their start"
+        require(self.before == 0, "a record that is gone through again", rule, f"one from step {self.before} on")
 
     def back(self, weights: Weights, g_y: np.ndarray, g_z: np.ndarray, gamma: float, detach_reset: bool) -> Gradient:
         """The adjoint of the recorded roll-out: g_y (T, n_out, 8) is dL/dy, g_z (N,) is dL/dz of every spike.
@@ -314,6 +330,7 @@ class Block:
         """g_y and g_z in the block's precision; InputError unless the arguments of `back` fit."""
         self._require_weights(weights)
         forms.require_form("record", self.record, Record, self.forms[Record])
+        self._require_from_start()
         require(self.whole, "a block", "rolled out to its end before a gradient is asked for", f"one at step {self.t}")
         require_number("gamma", gamma, 0.0)
         require_flag("detach_reset", detach_reset)

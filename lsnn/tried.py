@@ -51,10 +51,13 @@ def _gist(message: str) -> str:
     return f"{told[0] if told else 'nothing'}" + (f", at: {code}" if code else "")
 
 
-def require_sound(task: TaskForm, trace: Trace, first: int, last: int) -> None:
+def require_sound(task: TaskForm, trace: Trace, first: int, last: int, before: int = 0) -> None:
     """Raise InputError if a task has given what is no number, or a weight below 0, in steps first..last - 1.
 
     Not where the action was none before: that is for those who look after the network.
+
+    Args:
+        before: steps of the episodes that were over when the trace was begun.
     """
     weight = trace.target_weight[first:last]
     looked_at: dict[str, tuple[np.ndarray, Callable[[np.ndarray], np.ndarray], str]] = {
@@ -65,9 +68,9 @@ def require_sound(task: TaskForm, trace: Trace, first: int, last: int) -> None:
     for name, (values, sound, rule) in looked_at.items():
         if not (fits := sound(values)).all():
             t, lane = np.argwhere(~fits)[0][:2]
-            _refuse(task, trace, name, rule, values[~fits][0], first + int(t), int(lane))
+            _refuse(task, trace, name, rule, values[~fits][0], first + int(t), int(lane), before)
     if not (fits := np.isfinite(trace.observation)).all():
-        _refuse(task, trace, "observation", "finite", trace.observation[~fits][0], last, slice(None))
+        _refuse(task, trace, "observation", "finite", trace.observation[~fits][0], last, slice(None), before)
 
 
 def require_finite(network: Network, state: State, t: int) -> None:
@@ -100,7 +103,9 @@ def _is_weight(values: np.ndarray) -> np.ndarray:
     return np.isfinite(values) & (values >= 0)
 
 
-def _refuse(task: TaskForm, trace: Trace, name: str, rule: str, value: float, t: int, lane: int | slice) -> None:
+def _refuse(
+    task: TaskForm, trace: Trace, name: str, rule: str, value: float, t: int, lane: int | slice, before: int
+) -> None:
     if np.isfinite(trace.action[: t + 1, lane]).all():
-        when = f"at step {t}" if name != "observation" else f"before step {t}"
+        when = f"at step {before + t}" if name != "observation" else f"before step {before + t}"
         raise InputError(f"{_file(task)}: the {name} must be {rule}, got {value} {when}")

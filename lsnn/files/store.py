@@ -14,7 +14,7 @@ import math
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +35,7 @@ SCHEMA_VERSIONS = {  # of each kind of file: those that are read here, of which 
     "sweep": (2,),
     "agent": (1,),
     "circuit": (1,),
+    "record": (1,),
 }
 RESULT_SCHEMA_VERSION = SCHEMA_VERSIONS["result"][-1]
 
@@ -53,9 +54,18 @@ def write_atomically(path: str | Path, overwrite: bool = True, folder: int | Non
 
     Arguments and errors are those of `lsnn.files.whole.writing`.
     """
+    with write_at_length(path, overwrite, folder) as (file, _):
+        yield file
+
+
+@contextmanager
+def write_at_length(
+    path: str | Path, overwrite: bool = True, folder: int | None = None
+) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
+    """As `write_atomically`, for what is written over a long time: also yields what raises once writing has failed."""
     with writing(path, overwrite, folder) as sink:
         with h5py.File(sink, "w", libver=("v110", "v110"), userblock_size=sealed.SEAL_BYTES) as file:
-            yield file
+            yield file, sink.raise_failure
             fix_text(file)
         sink.raise_failure()
         digest = sealed.seal(sink)
@@ -144,7 +154,7 @@ def open_for_reading(path: str | Path, kind: str) -> Iterator[h5py.File]:
     Raises InputError for whatever is not such a file, and for damage met while the block reads.
     """
     with sealed.open_sealed(path) as file, readable(str(path)):
-        _check_root(file, kind)
+        check_root(file, kind)
         yield file
 
 
@@ -159,7 +169,8 @@ def schema_of(kind: str) -> int:
     return SCHEMA_VERSIONS[kind][-1]
 
 
-def _check_root(file: h5py.File, kind: str) -> None:
+def check_root(file: h5py.File, kind: str) -> None:
+    """InputError unless it is a file of this kind, of a schema that is read here."""
     found = read_attribute(file, "kind", str)
     if found != kind:
         raise InputError(f"{file.filename}: must be a {kind} file, got a {found} file")

@@ -7,7 +7,7 @@ threshold of its step, before the reset.
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas
@@ -19,6 +19,7 @@ from lsnn.files.network_file import network_sha256
 from lsnn.network import Network
 from lsnn.neurons import ALIF
 from lsnn.simulation.frozen import groups_with, population_names, variables_of
+from lsnn.simulation.state import positions
 from lsnn.task import Task
 from lsnn.validation import path_of, require, require_flag, require_kind
 
@@ -27,19 +28,43 @@ class Spikes:
     """Spikes of cells in some episodes, in order of episode, time and cell.
 
     Attributes:
-        episode, time_ms, cell: of each spike, (S,) int32. kinds: population (or kind) of each cell, (cells,).
-        n_episodes, duration_ms: how many episodes, of how many ms.
+        kinds: population (or kind) of each cell, (cells,). n_episodes, duration_ms: how many episodes, of how many ms.
     """
 
     def __init__(
         self, rows: np.ndarray, n_episodes: int, duration_ms: int, kinds: np.ndarray, axis: str, told: str
     ) -> None:
-        self.episode, self.time_ms, self.cell = rows  # (3, S)
+        self._rows = rows  # (3, S)
         self.n_episodes, self.duration_ms, self.kinds = n_episodes, duration_ms, kinds
         self._axis, self._told = axis, told
 
+    @property
+    def rows(self) -> np.ndarray:
+        """Episode, time in ms and cell of each spike, (3, S) int32."""
+        return self._rows
+
+    @property
+    def episode(self) -> np.ndarray:
+        """Episode of each spike, (S,) int32."""
+        return self.rows[0]
+
+    @property
+    def time_ms(self) -> np.ndarray:
+        """When each spike was, (S,) int32."""
+        return self.rows[1]
+
+    @property
+    def cell(self) -> np.ndarray:
+        """Whose each spike was, (S,) int32."""
+        return self.rows[2]
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How many each cell had, (cells,)."""
+        return np.bincount(self.cell, minlength=len(self.kinds))
+
     def __len__(self) -> int:
-        return len(self.cell)
+        return int(self.rows.shape[1])
 
     def __repr__(self) -> str:
         rates = ", ".join(f"{kind} {rate:.1f} Hz" for kind, rate in self.rates_hz().items())
@@ -48,14 +73,15 @@ class Spikes:
     def rates_hz(self) -> pandas.Series:
         """Mean rate of each population (or kind), in Hz."""
         seconds = self.n_episodes * self.duration_ms / 1000
-        count = np.bincount(self.cell, minlength=len(self.kinds)) / max(seconds, 1e-9)
+        count = self.counts / max(seconds, 1e-9)
         found = pandas.Series(count, name="rate_hz").groupby(self.kinds, sort=False).mean()
         return found.rename_axis(self._told)
 
     def to_pandas(self) -> pandas.DataFrame:
         """A row a spike: episode, time_ms, neuron (or cell), population (or kind)."""
-        columns = {"episode": self.episode, "time_ms": self.time_ms, self._axis: self.cell}
-        frame = pandas.DataFrame({**columns, self._told: self.kinds[self.cell]})
+        episode, time_ms, cell = self.rows
+        columns = {"episode": episode, "time_ms": time_ms, self._axis: cell}
+        frame = pandas.DataFrame({**columns, self._told: self.kinds[cell]})
         frame.attrs["units"] = {"episode": "1", "time_ms": "ms", self._axis: "1", self._told: "1"}
         return frame
 
@@ -69,12 +95,17 @@ class Spikes:
         rule = f"of at most {LARGEST_SPIKES} numbers; use to_pandas()"
         require(np.prod(shape, dtype=float) <= LARGEST_SPIKES, "spikes as an array", rule, shape)
         dense = np.zeros(shape, bool)
-        dense[self.episode, self.time_ms, self.cell] = True
+        dense[tuple(self.rows)] = True
+        return self._named(dense)
+
+    def _named(self, dense: Any) -> xarray.DataArray:
+        """Truths (episode, time, cell) with their axes."""
         coordinates = {
-            "episode": np.arange(shape[0]), "time": time_axis(shape[1]), self._axis: np.arange(shape[2]),
-            self._told: (self._axis, self.kinds),
+            "episode": np.arange(self.n_episodes), "time": time_axis(self.duration_ms),
+            self._axis: np.arange(len(self.kinds)), self._told: (self._axis, self.kinds),
         }  # fmt: skip
-        return xarray.DataArray(dense, coordinates, ("episode", "time", self._axis), "spikes", {"units": "1"})
+        variable = xarray.Variable(("episode", "time", self._axis), dense, {"units": "1"})
+        return xarray.Dataset({"spikes": variable}, coordinates)["spikes"]
 
 
 class Kept(NamedTuple):
@@ -89,6 +120,24 @@ class Kept(NamedTuple):
     task_state: np.ndarray  # (E, T + 1, n_state)
     state: Mapping[str, np.ndarray]  # (E, T, neurons that have it)
 
+    def of(self, chosen: np.ndarray) -> "Kept":
+        """Some of the episodes, in this order."""
+        arrays = {name: getattr(self, name)[chosen] for name in OF_EPISODES}
+        rows = {name: _rows_of(getattr(self, name), chosen) for name in ("spikes", "input_spikes")}
+        return Kept(**rows, **arrays, state={name: values[chosen] for name, values in self.state.items()})
+
+
+OF_EPISODES = ("action", "reward", "acted", "readout", "task_state")
+
+
+def _rows_of(rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """The spikes of some episodes, which count from 0."""
+    first, end = (np.searchsorted(rows[0], chosen, side) for side in ("left", "right"))
+    parts = [
+        np.vstack([np.full(b - a, i, np.int32), rows[1:, a:b]]) for i, (a, b) in enumerate(zip(first, end, strict=True))
+    ]
+    return np.concatenate([np.empty((3, 0), np.int32), *parts], axis=1)
+
 
 def joined(parts: Sequence[Kept]) -> Kept:
     """Episodes after episodes."""
@@ -98,8 +147,7 @@ def joined(parts: Sequence[Kept]) -> Kept:
         name: np.concatenate([getattr(part, name) + by for part, by in zip(parts, shift, strict=True)], axis=1)
         for name in ("spikes", "input_spikes")
     }
-    rest = ("action", "reward", "acted", "readout", "task_state")
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in rest}
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in OF_EPISODES}
     state = {name: np.concatenate([part.state[name] for part in parts]) for name in parts[0].state}
     return Kept(**spikes, **arrays, state=state)
 
@@ -121,7 +169,7 @@ class SimulationRecord:
         state = ", ".join(self._kept.state) or "no state variable"
         return (
             f"<record of {self.n_episodes} episodes of {self.duration_ms} ms of {self.task.name}: "
-            f"{self._kept.spikes.shape[1]} spikes, {state}>"
+            f"{len(self.spikes)} spikes, {state}>"
         )
 
     def followed_by(self, others: "Sequence[SimulationRecord]") -> "SimulationRecord":
@@ -131,8 +179,31 @@ class SimulationRecord:
             rule = "of the same network, task, duration and recorded variables"
             require(other._kind() == self._kind(), "a record that follows", rule, other)
         keys = np.concatenate([self.keys, *(other.keys for other in others)])
-        kept = joined([self._kept, *(other._kept for other in others)])
+        kept = joined([each._some(np.arange(each.n_episodes)) for each in (self, *others)])
         return SimulationRecord(self.task, self.network, keys, kept, self._channels)
+
+    def part(self, episodes: Any) -> "SimulationRecord":
+        """The record of some episodes, in memory: numbers, a slice or a mask; they are counted from 0 again."""
+        chosen, _ = positions("episodes", episodes, self.n_episodes)
+        require(len(chosen) > 0, "episodes", "at least one of them", episodes)
+        return SimulationRecord(self.task, self.network, self.keys[chosen], self._some(chosen), self._channels)
+
+    def _some(self, chosen: np.ndarray) -> Kept:
+        """What was recorded of some episodes, in memory."""
+        return self._kept.of(chosen)
+
+    def _portions(self) -> Iterator[Kept]:
+        """What was recorded, in portions of episodes that are gone through one by one."""
+        yield self._kept
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file that it is read from, if it is; what was read stays."""
 
     def _kind(self) -> tuple[Any, ...]:
         """What has to be the same of records that are joined."""
@@ -177,12 +248,12 @@ class SimulationRecord:
         found.name, found.attrs = "threshold", {"units": "unit of v"}
         return found.transpose("episode", "time", "neuron")
 
-    def _array(self, name: str, values: np.ndarray, axis: str | None = None, labels: Any = None) -> xarray.DataArray:
+    def _array(self, name: str, values: Any, axis: str | None = None, labels: Any = None) -> xarray.DataArray:
         dimensions, coordinates = ["episode", "time"], self._coordinates(values.shape[1])
         if axis is not None:
             dimensions.append(axis)
             coordinates[axis] = np.arange(values.shape[2]) if labels is None else labels
-        return xarray.DataArray(values, coordinates, dimensions, name)
+        return xarray.Dataset({name: xarray.Variable(dimensions, values)}, coordinates)[name]
 
     def _coordinates(self, steps: int) -> dict[str, Any]:
         return {"episode": np.arange(self.n_episodes), "time": time_axis(steps)}
@@ -225,7 +296,14 @@ class SimulationRecord:
         family = getattr(self.task, "family", None)
         if family is None:
             raise InputError(f"task {self.task.name} carries no family, which would say what a trial is")
-        table = family.table(self.task, self._kept.task_state, self._kept)  # a trace: action, reward, acted
+        tables: list[np.ndarray] = []
+        first = 0
+        for kept in self._portions():
+            part = family.table(self.task, kept.task_state, kept)  # a trace: action, reward, acted
+            part["episode"] += first
+            tables.append(part)
+            first += len(kept.reward)
+        table = np.concatenate(tables)
         frame = pandas.DataFrame({name: np.ascontiguousarray(table[name]) for name in table.dtype.names})
         units, descriptions = family.units_of(table)
         frame.attrs = {"units": units, "descriptions": descriptions}
@@ -240,7 +318,7 @@ class SimulationRecord:
         known = getattr(getattr(self.task, "family", None), "recordings", {})
         require(isinstance(name, str) and name in known, "recording", f"one of {', '.join(known) or 'none'}", name)
         one = known[name]
-        values = np.asarray(one.of(self.task, self._kept.task_state, self._kept))
+        values = np.concatenate([np.asarray(one.of(self.task, k.task_state, k)) for k in self._portions()])
         found = self._array(name, values, "number" if values.ndim == 3 else None, list(one.labels) or None)
         return found.assign_attrs(units=one.unit, description=one.description)
 

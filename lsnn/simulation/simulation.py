@@ -1,7 +1,8 @@
 """Episodes of a task under a frozen network: `lsnn.Simulation` and `lsnn.simulate`."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import RLock
 from typing import Any, NoReturn
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from lsnn.blocks import Block, Threads
 from lsnn.errors import InputError
+from lsnn.files.whole import refuse_inputs
 from lsnn.forecast import require_memory
 from lsnn.forms import form_of_task, parameters_of, require_task
 from lsnn.gym_blocks import EnvironmentTask, silence
@@ -20,7 +22,7 @@ from lsnn.simulation.frozen import FrozenNetwork, groups_with, network_in, varia
 from lsnn.simulation.record import Kept, SimulationRecord, joined
 from lsnn.simulation.state import StateView, positions
 from lsnn.task import Task
-from lsnn.validation import is_integer, keys_of, numbers_of, require, require_flag, require_integer
+from lsnn.validation import is_integer, keys_of, numbers_of, path_of, require, require_flag, require_integer
 
 MOST_THREADS = 1024
 SEGMENT = 64  # steps of which state variables are held where none is recorded
@@ -348,21 +350,51 @@ def steps_of(duration: Any) -> int:
 def simulate(
     network: FrozenNetwork | Network, task: Task, episodes: int = 100, seed: int = 0, *, record: Sequence[str] = (),
     sampled: bool = False, duration_ms: int | None = None, threads: int = 1, keys: np.ndarray | None = None,
+    record_to: str | Path | None = None, overwrite: bool = False,
 ) -> SimulationRecord:  # fmt: skip
-    """Run episodes from start to end and return what they left; arguments as for `Simulation`.
+    """Run episodes from start to end and return what they left; other arguments as for `Simulation`.
 
-    Block after block is run and let go, so that as many episodes can be run as what they leave has room.
+    Block after block is run and let go, so that as many episodes can be run as what they leave has room. With
+    `record_to` no more than a piece of time of one block is in memory: for what is too long or too much for it.
+
+    Args:
+        record_to: a file that all is recorded to, for `lsnn.open_record`; it appears whole or not at all. What comes
+            back reads it. overwrite: whether one that exists is replaced.
+
+    Raises:
+        InputError: as of `Simulation`, or no place for a file. StoreError: it could not be written.
     """
     require_integer("threads", threads, 1, MOST_THREADS)
+    require_flag("overwrite", overwrite)
     whole, size = keys_of_episodes(episodes, seed, keys), LANES * threads
     names = recorded_variables(network_in(network)[0], record)
-    ways: dict[str, Any] = {"record": names, "sampled": sampled, "duration_ms": duration_ms, "threads": threads}
+    ways: dict[str, Any] = {"record": names, "sampled": sampled, "threads": threads}
+    if record_to is not None:
+        return _recorded_to(path_of("record_to", record_to), network, task, whole, seed, duration_ms, ways, overwrite)
+    ways["duration_ms"] = duration_ms
     portions = [whole[first : first + size] for first in range(0, len(whole), size)]
     first = Simulation(network, task, keys=portions[0], **ways)
     require_memory(f"what {len(whole)} episodes of {first.duration_ms} ms leave", 2 * len(portions) * first.left_bytes)
     left = first.run().record
     del first
     return left.followed_by([Simulation(network, task, keys=part, **ways).run().record for part in portions[1:]])
+
+
+def _recorded_to(
+    path: Path, network: FrozenNetwork | Network, task: Task, keys: np.ndarray, seed: int, duration_ms: int | None,
+    ways: Mapping[str, Any], overwrite: bool,
+) -> SimulationRecord:  # fmt: skip
+    """A record that is written while it comes about."""
+    from lsnn.simulation.record_file import FiledRecord, write_record
+
+    def make(chosen: np.ndarray, steps: int) -> Simulation:
+        return Simulation(network, task, keys=chosen, duration_ms=steps, **ways)
+
+    if isinstance(network, FrozenNetwork) and network.path is not None:
+        refuse_inputs(path, [network.path])
+    known = int(seed) if is_integer(seed) and 0 <= seed < 2**63 else 0  # not looked at where keys are given
+    write_record(path, make, keys, task, duration_ms, ways["threads"], known, overwrite)
+    return FiledRecord(path, task)
 
 
 def keys_of_episodes(episodes: int, seed: int, keys: np.ndarray | None) -> np.ndarray:
