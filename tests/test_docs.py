@@ -309,6 +309,7 @@ def test_a_network_is_run_from_python(tmp_path, monkeypatch, capsys):
     assert names["voltage"].shape == (101, 250) and names["adaptive"].shape == (101, n_adaptive)
     assert names["highest"] > names["network"].network.config.b0
     assert names["further"].history.iteration.tolist() == [0, 1, 2] and names["place"].sizes["number"] == 2
+    assert names["stretch"].shape == (101, 250) and names["few"].n_episodes == 2 < names["long"].n_episodes
     assert names["simulation"].t == 2000 == names["simulation"].record.duration_ms
     assert names["truncated"] is False and "Hz" in capsys.readouterr().out
 
