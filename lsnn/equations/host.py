@@ -100,9 +100,10 @@ class HostModel:
     def refractory_steps(self, dt: float, given: Values) -> np.ndarray:
         """Steps from a spike to the next that is possible, as Brian2 counts them."""
         (seconds,) = self._rows(lambda *arguments: (self._own("refractory")(*arguments),), dt, given)
-        if not (seconds <= LONGEST_REFRACTORY_S).all():
+        within = (seconds >= 0) & (seconds <= LONGEST_REFRACTORY_S)
+        if not within.all():
             place = f"neuron model {self.model.name!r}, refractory, {self.model.refractory!r}"
-            raise InputError(f"{place}: must be at most {LONGEST_REFRACTORY_S:g} s, is {seconds.max():g} s")
+            raise InputError(f"{place}: must be from 0 to {LONGEST_REFRACTORY_S:g} s, is {seconds[~within][0]:g} s")
         return np.floor(seconds / dt + 1e-3)
 
     def effect(self, dt: float, given: Values) -> np.ndarray:

@@ -462,6 +462,8 @@ def _values(reader: _Reader, equations: Equations, parameters: tuple[str, ...]) 
             refuse(model, "parameters", line, f"must be a number with a unit, but has {name!r}")
         if not (value.is_extended_real and value.is_finite):
             refuse(model, "parameters", line, f"must be a finite number, is {value}")
+        if equations[row.name].dim is second.dim and value < 0:
+            refuse(model, "parameters", line, "must be at least 0, since it is a time")
         values[row.name] = float(value)
     for name in parameters:
         if name in values or name in model.given:

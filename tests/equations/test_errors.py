@@ -132,6 +132,14 @@ CASES = {
         EXPONENTIAL._replace(kept=False), "'dI/dt = -I/tau_s : 1': 'I' is cleared each step",
     ),
     "unit of the scale": (SOUND._replace(scale="1"), "scale, '1': '1' has the unit 1, must have V"),
+    "negative time constant": (
+        SOUND._replace(parameters=(Parameter("tau_a", "-20", "ms", "", ""),)),
+        r"parameters, 'tau_a = -20 ms': must be at least 0, since it is a time",
+    ),
+    "negative refractory time": (
+        SOUND._replace(parameters=(Parameter("t_ref", "-2", "ms", "", ""),)),
+        r"parameters, 't_ref = -2 ms': must be at least 0, since it is a time",
+    ),
     "scale that changes": (SOUND._replace(scale="v"), "scale, 'v': must be made of parameters and numbers"),
     "refractory condition": (SOUND._replace(refractory="v > 5*mV"), "refractory, 'v > 5.mV': .*must have s"),
     "refractory period that changes": (

@@ -132,8 +132,9 @@ def test_strings_of_any_form_mean_the_same_to_brian2():
     [
         (("w", "len"), "no variable may be called 'len': Brian2 has another use"),
         (("w", "self"), "no variable may be called 'self': Brian2 has another use"),
-        (('t_ref"', '1e9*second"'), "refractory, '1e9.second': must be at most 10000 s"),
-        (('t_ref"', '1e300*second"'), "refractory, .*must be at most 10000 s"),
+        (('t_ref"', '1e9*second"'), "refractory, '1e9.second': must be from 0 to 10000 s"),
+        (('t_ref"', '1e300*second"'), "refractory, .*must be from 0 to 10000 s"),
+        (('t_ref"', '-2*ms"'), "refractory, '-2.ms': must be from 0 to 10000 s, is -0.002 s"),
     ],
 )
 def test_what_brian2_cannot_run_is_refused(change, words):
