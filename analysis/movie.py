@@ -92,17 +92,21 @@ def file_of(out: Path) -> Path:
 
 
 @styled
-def write_movie(result_path: str | Path, out: Path, overwrite: bool = True) -> Path:
+def write_movie(result_path: str | Path, out: Path, overwrite: bool = True, episode: int | None = None) -> Path:
     """Write the movie of a result file of `lsnn test`; returns its path.
 
+    Args:
+        episode: which one, of those recorded; None: that with most time round its first visit.
+
     Raises:
-        ResultError: the file holds no recording. StoreError: the movie cannot be written.
+        ResultError: the file holds no recording. InputError: it has none of the episode. StoreError: the movie cannot
+            be written.
     """
     target = file_of(out)
     with matplotlib.rc_context({"animation.ffmpeg_path": ffmpeg()}):
         with open_result(result_path) as result:
             result.require("frozen")
-            figure, stage = draw_stage(result)
+            figure, stage = draw_stage(result, episode)
         content = filmed(figure, stage, target)
     return write_whole(target, content, overwrite)
 
@@ -125,14 +129,14 @@ def filmed(figure: Figure, stage: Stage, target: Path) -> bytes:
         raise StoreError(target, f"it is made in the folder for temporary files: {last}") from error
 
 
-def draw_stage(result: Result) -> tuple[Figure, Stage]:
+def draw_stage(result: Result, episode: int | None = None) -> tuple[Figure, Stage]:
     """The still parts, and the pieces that move."""
     frozen, network = result.conditions["frozen"], result.network
     if result.task != "water-maze":
         raise ResultError(f"{result.path}: a movie is made of swim paths in the water maze, not of {result.task}")
     if not frozen.has_recording:
         raise ResultError(f"{result.path}: /frozen needs spikes and traces for a movie, has none (lsnn test --record)")
-    window = window_of_first_visit(frozen, frozen.traces)
+    window = window_of_first_visit(frozen, frozen.traces, episode)
     darks = darks_of(frozen, window, network)
     through = "its first visit and the dark" if darks else "its first visit"
     figure = new_figure(11, 6.4, f"One episode through {through}, weights frozen")

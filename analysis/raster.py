@@ -10,6 +10,7 @@ from xarray import Dataset
 
 from analysis.maze import path_of, radius_of, trials_of
 from analysis.style import BLUE, DARK, GREEN, GREY, ORANGE, PALE, PINK, VERMILLION, add_footer, new_figure, styled
+from lsnn.errors import InputError
 from lsnn.files.about import Network
 from lsnn.files.conditions import SpikeTrains
 from lsnn.files.reading import ResultError, place
@@ -57,13 +58,22 @@ def first_visit(result: Result) -> Figure:
     return add_footer(figure, result, n)
 
 
-def window_of_first_visit(condition: Condition, traces: Dataset) -> Window:
-    """The stored window with most time around the first visit of its episode; ResultError when none holds one."""
-    trials = trials_of(condition)
+def window_of_first_visit(condition: Condition, traces: Dataset, episode: int | None = None) -> Window:
+    """The stored window with most time around the first visit of its episode, or that of one episode.
+
+    Raises:
+        ResultError: none holds one. InputError: the episode was not recorded, or never visits.
+    """
+    trials, recorded = trials_of(condition), sorted(set(traces.episode.values.tolist()))
+    if episode is not None and episode not in recorded:
+        rule = f"must be a recorded episode of {place(condition.group)} ({', '.join(map(str, recorded))})"
+        raise InputError(f"--episode {rule}, got {episode}")
     best: tuple[int, Window] | None = None
     starts = zip(traces.episode.values.tolist(), traces.start_ms.values.tolist(), strict=True)
-    for index, (episode, start) in enumerate(starts):
-        rows = trials.episode == episode
+    for index, (number, start) in enumerate(starts):
+        rows = trials.episode == number
+        if episode not in (None, number):
+            continue
         visits = np.sort((trials.start_ms + trials.latency_ms)[rows & trials.found])
         stop = start + traces.sizes["row"]
         if not len(visits) or not start < visits[0] < stop:
@@ -72,9 +82,11 @@ def window_of_first_visit(condition: Condition, traces: Dataset) -> Window:
         released = releases[releases > moment][:1].tolist() or [moment]  # it may stay out of the pool for long
         last = min(int(stop), max(moment + AFTER_MS, released[0] + RETURN_MS))
         first = max(int(start), moment - BEFORE_MS)
-        window = Window(index, int(episode), first, last, moment, visits, releases)
+        window = Window(index, int(number), first, last, moment, visits, releases)
         if best is None or last - first > best[0]:
             best = (last - first, window)
+    if best is None and episode is not None:
+        raise InputError(f"--episode must be one that visits the platform in the stored time, got {episode}")
     if best is None:
         raise ResultError(f"{place(condition.group)}/traces: no window holds the first visit of its episode")
     return best[1]

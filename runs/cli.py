@@ -353,6 +353,9 @@ def report(
 def movie(
     result: Annotated[Path, typer.Argument(help="A result file of `lsnn test`.")],
     out: Annotated[Path, typer.Option(help="The .mp4 or .gif to write; no suffix: MP4 if ffmpeg is there, else GIF.")],
+    episode: Annotated[
+        int | None, typer.Option(help="A recorded episode; default: that with most time round its first visit.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Film a frozen episode round its first visit: swim path, spikes, thresholds by preferred place, value."""
@@ -361,7 +364,7 @@ def movie(
     from lsnn.progress import say
 
     output_file(file_of(out), overwrite, [result])
-    say(f"movie: {write_movie(result, out, overwrite)}")
+    say(f"movie: {write_movie(result, out, overwrite, episode)}")
 
 
 @main.command()

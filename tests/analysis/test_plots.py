@@ -12,6 +12,7 @@ from analysis.pages.water_maze.paths import episode_at, swim_paths
 from analysis.plots import TRIALS_SHOWN, by_trial, comparison, learning_curve, running_mean
 from analysis.raster import first_visit, platform_found_first, window_of_first_visit
 from analysis.style import png
+from lsnn.errors import InputError
 from lsnn.files.reading import ResultError
 from lsnn.files.results import Result
 
@@ -119,6 +120,14 @@ def test_raster_shows_every_spike_around_the_visit(result):
     first = (trials.episode == window.episode) & (trials.trial == 0)
     assert window.find_ms == (trials.start_ms + trials.latency_ms)[first]
     assert window.start_ms < window.find_ms < window.stop_ms
+
+
+def test_an_episode_may_be_chosen_among_those_recorded(result):
+    frozen = result.conditions["frozen"]
+    for episode in sorted(set(frozen.traces.episode.values.tolist())):
+        assert window_of_first_visit(frozen, frozen.traces, episode).episode == episode
+    with pytest.raises(InputError, match="--episode must be a recorded episode of .*, got 999"):
+        window_of_first_visit(frozen, frozen.traces, 999)
 
 
 def test_raster_sorts_thresholds_by_what_the_find_raised(result):
