@@ -221,6 +221,10 @@ def test(
         Path | None, typer.Option(help="The file NAME.py that defines the network's task, where it has one of its own.")
     ] = None,
     task_changed: TaskChanged = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="task.key=value: in another task than that of its meta-training; repeatable."),
+    ] = None,
     beside: Annotated[
         list[Path] | None,
         typer.Option(help="An agent file (lsnn train --agent) to test on the same episodes; repeatable."),
@@ -233,15 +237,20 @@ def test(
     overwrite: Overwrite = False,
 ) -> None:
     """Test a frozen network on episodes it never met, beside its controls and the family's baselines."""
+    from lsnn.errors import InputError
     from lsnn.files.folders import output_file
     from runs.output.headline import print_headline
     from runs.testing.conditions import chosen_conditions
     from runs.testing.run import recorded_episodes, run_test
-    from tasks.experiment import open_network
+    from tasks.experiment import in_another_task, open_network
 
     threads, checked_seed, episodes = _checked_threads(threads), _checked_seed(seed), _checked_episodes(episodes)
     recorded = recorded_episodes(record)
     file, experiment = open_network(network, task, task_changed)
+    if settings and beside:
+        raise InputError("--set and --beside exclude each other: an agent is tested in the task of its meta-training")
+    if settings:
+        experiment = in_another_task(network, file, experiment, settings)
     names = chosen_conditions(condition or [], experiment.task)
     output_file(out, overwrite, [network, *([task] if task else []), *(beside or [])])
     agents: list[Any] = []

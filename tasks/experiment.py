@@ -184,6 +184,21 @@ def open_network(
     return file, experiment
 
 
+def in_another_task(path: Any, file: NetworkFile, experiment: Experiment, settings: Iterable[str]) -> Experiment:
+    """The experiment of a network file with keys of the task changed, for a test of the network as it is.
+
+    Raises:
+        InputError: a setting of another section or of a bad value, or a task that the network does not fit.
+    """
+    given = list(settings)
+    with advising_of(experiment.task, given):
+        mapping = changed(experiment.as_mapping(), given, ("task",))
+        found = experiment_of(mapping, family_of(experiment.task))
+    check_block(found)
+    check_fit(path, file, found)
+    return found
+
+
 def changed_from(file: NetworkFile, experiment: Experiment) -> str | None:
     """The hash that the file of the task had in meta-training, where it is another one now."""
     stored = str(file.config["task"].get("sha256", ""))

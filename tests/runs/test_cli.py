@@ -72,6 +72,33 @@ def test_train_test_report(tmp_path):
     assert (tmp_path / "report" / "report.html").stat().st_size > 10_000
 
 
+def test_a_network_is_tested_in_another_task_than_its_own(folder, tmp_path):
+    settings = ["--set", "task.duration_ms=120", "--set", "task.platform_radius=0.6"]
+    words = ["--condition", "frozen", "--episodes", 8, *settings, "--out", tmp_path / "r.h5"]
+    tested = lsnn("test", folder / "network.lsnn.h5", *words)
+    assert tested.exit_code == 0, tested.output
+    with Result(tmp_path / "r.h5") as result:
+        task = result.provenance.config["task"]
+        assert (task["duration_ms"], task["platform_radius"]) == (120, 0.6)
+        assert result.conditions["frozen"].trials["end_ms"].max() == 120
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--set", "network.beta=0"), "--set must be section.key=value with a section of task, got 'network.beta=0'"),
+        (("--set", "task.duration_ms=-1"), "duration_ms"),
+        (("--set", "task.encoder.reward_cells=1"), "must have input cells"),
+        (("--set", "task.no_such=1"), "no_such"),
+        (("--set", "task.duration_ms=100", "--beside", "agent.h5"), "--set and --beside exclude each other"),
+    ],
+)
+def test_a_task_that_does_not_fit_is_refused(folder, tmp_path, words, message):
+    tested = lsnn("test", folder / "network.lsnn.h5", *words, "--out", tmp_path / "r.h5")
+    assert tested.exit_code == 2 and message in tested.output and "Traceback" not in tested.output
+    assert not (tmp_path / "r.h5").exists()
+
+
 def test_train_with_a_model_of_ones_own(tmp_path):
     (tmp_path / "leaky.toml").write_text(TEXT)
     run = tmp_path / "run"
