@@ -172,10 +172,14 @@ def simulate(models: Sequence[PlainModel], drives: Sequence[np.ndarray]) -> list
         x = [{name: np.zeros((steps, LANES)) for name in p.host.variables} for p in models]
         z = np.zeros((len(models), steps, LANES), bool)
 
-        def arrive(t: br.Quantity) -> None:
-            step = round(t / clock.dt)
+        def arrive(step: int) -> None:
             for plain, drive, variable in zip(models, drives, into, strict=True):
                 variable[:] = (variable if plain.model.kept else 0.0) + drive[step]
+
+        def synapses(t: br.Quantity) -> None:
+            """What a step begins with has come in the one before, before its resets, as Brian2's own synapses do it."""
+            if (step := round(t / clock.dt) + 1) < steps:
+                arrive(step)
 
         def record(t: br.Quantity) -> None:
             step = round(t / clock.dt)
@@ -185,9 +189,10 @@ def simulate(models: Sequence[PlainModel], drives: Sequence[np.ndarray]) -> list
                 z[i, step, space[: space[-1]]] = True
 
         operations = [
-            br.NetworkOperation(arrive, when="start", clock=clock),
+            br.NetworkOperation(synapses, when="synapses", clock=clock),
             br.NetworkOperation(record, when="after_thresholds", clock=clock),
         ]
+        arrive(0)
         with np.errstate(all="ignore"):
             br.Network(groups, operations).run(steps * clock.dt, namespace={})
     finally:
