@@ -10,7 +10,8 @@
     [initial]
     v = "E_L"
 
-Keys not given take the defaults of `NeuronModel`. A network of such neurons keeps the whole text in its configuration.
+A rate neuron has `output = "tanh(v)"` in place of threshold, reset and scale. Keys not given take the defaults of
+`NeuronModel`. A network of such neurons keeps the whole text in its configuration.
 """
 
 import json
@@ -20,7 +21,7 @@ from typing import Any
 
 from lsnn.errors import InputError
 from lsnn.files.small import read_small
-from lsnn.neurons import MODELS, OF_NETWORK, NeuronModel, Parameter, model_named
+from lsnn.neurons import MODELS, OF_NETWORK, OF_SPIKES, NeuronModel, Parameter, is_told, model_named
 
 MOST_CHARACTERS = 50_000
 MOST_BYTES = 4 * MOST_CHARACTERS
@@ -66,7 +67,7 @@ def as_json(models: Iterable[NeuronModel]) -> str:
     """Every string and number of the models that a simulation depends on, as a network file keeps them."""
     rows = [{row.name: f"{row.value}*{row.unit}" for row in model.parameters} for model in models]
     texts = [model._asdict() | {"parameters": row} for model, row in zip(models, rows, strict=True)]
-    return json.dumps([{key: value for key, value in text.items() if key not in OF_NETWORK} for text in texts])
+    return json.dumps([{key: value for key, value in text.items() if is_told(key, value)} for text in texts])
 
 
 def _parsed(text: str) -> NeuronModel:
@@ -76,15 +77,31 @@ def _parsed(text: str) -> NeuronModel:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"neuron model: no TOML: {error}") from error
+    sends = "output" in values
     for key in REQUIRED:
-        if key not in values:
-            raise InputError(f"neuron model: {key!r} is missing; needed: {', '.join(REQUIRED)}")
+        if key not in values and not (sends and key in OF_SPIKES):
+            rule = f"needed: {', '.join(REQUIRED)}; output may stand in place of threshold and reset"
+            raise InputError(f"neuron model: {key!r} is missing; {rule}")
+    _require_no_spikes(values)
     plain = {key: _checked(key, value) for key, value in values.items() if key not in TABLES}
     if plain["name"] in MODELS:
         raise InputError(f"neuron model: name must not be that of a model that is there, got {plain['name']!r}")
+    if sends:
+        plain |= {"threshold": "", "reset": ""}
     tables = {key: _table(key, values.get(key, {})) for key in TABLES}
     rows = tuple(Parameter(name, *_value_and_unit(entry), name, "ours") for name, entry in tables["parameters"])
     return NeuronModel(**plain, parameters=rows, initial=tables["initial"])
+
+
+def _require_no_spikes(values: Mapping[str, Any]) -> None:
+    """InputError for an output that is empty, or stands beside what belongs to spikes."""
+    if "output" not in values:
+        return
+    if isinstance(values["output"], str) and not values["output"].strip():
+        raise InputError("neuron model: output must be an expression such as 'tanh(v)', got ''")
+    for key in OF_SPIKES:
+        if key in values:
+            raise InputError(f"neuron model: {key} must be left out beside output: such a neuron has no spikes")
 
 
 def _checked(key: str, value: Any) -> Any:

@@ -23,13 +23,14 @@ class NeuronModel(NamedTuple):
     """A point neuron as Brian2 runs it, and what learning needs to know besides.
 
     The threshold 'lhs > rhs' gives u = (lhs - rhs)/scale, the argument of the surrogate derivative
-    dz/du = gamma psi(u/width), whose peak gamma is the damping.
+    dz/du = gamma psi(u/width), whose peak gamma is the damping. A model with an `output` has neither threshold nor
+    reset: it sends that number each step in place of a spike, and what is said of spikes counts for nothing.
     """
 
     name: str
     equations: str
-    threshold: str
-    reset: str
+    threshold: str  # '' with an output
+    reset: str  # likewise
     method: str  # of integration: exact, exponential_euler or euler
     scale: str = "b0"  # in the unit of the threshold; a synapse of effect 1 lifts lhs by it at most
     refractory: str = "t_ref"  # a time, made of parameters
@@ -43,14 +44,21 @@ class NeuronModel(NamedTuple):
     learnt: tuple[str, ...] = ()  # parameters of which the adjoint takes the gradient, too; the spikes are the same
     given: tuple[str, ...] = ()  # parameters that the network holds for each neuron, beyond those of GIVEN
     driven: tuple[str, ...] = ()  # declared as parameters, and given anew each step from outside
+    output: str = ""  # a pure number that the neuron sends each step, made of its variables and parameters
 
     @property
     def ports(self) -> tuple[str, ...]:
         """The variables that synapses add to."""
         return tuple(name.strip() for name in self.synaptic.split(",") if name.strip())
 
+    @property
+    def sends(self) -> bool:
+        """Whether it sends a number each step, not spikes."""
+        return bool(self.output)
+
 
 OF_NETWORK = ("learnt", "given", "driven")  # fields that a network fills: no file holds them
+OF_SPIKES = ("threshold", "reset", "refractory", "scale", "surrogate", "width")  # of no meaning beside an output
 # Parameters that the configuration of the network holds, and their units.
 GIVEN = {"b0": "1", "beta": "1", "tau_m": "second", "tau_a": "second", "t_ref": "second"}
 
@@ -228,6 +236,11 @@ ADEX = NeuronModel(
 )
 
 MODELS = {model.name: model for model in (LIF, ALIF, EXPONENTIAL, SFA, TWO_TIME_CONSTANTS, IZHIKEVICH, ADEX)}
+
+
+def is_told(key: str, value: object) -> bool:
+    """Whether a file tells a field of a model: not what a network fills, nor an output where there is none."""
+    return key not in OF_NETWORK and (key != "output" or value != "")
 
 
 def model_named(name: str) -> NeuronModel:

@@ -17,6 +17,9 @@ Where the reset of a spike depends on what arrives in its step (`Parsed.late_res
 that has arrived; backwards it then comes last, and hands what it did, z_bar, to the step before.
 
 In the code u is called distance, since a model may have a variable u.
+
+A model with an output sends that in place of a spike. It has no reset, u is the output itself, and u_bar is what the
+output did beyond the neuron.
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,12 +39,12 @@ from lsnn.neurons import NeuronModel
 PLACES = {
     "integrate": "equations", "before_step": "equations", "constants_of_step": "equations",
     "crosses": "threshold", "distance": "threshold", "constants_at_threshold": "threshold",
-    "before_threshold": "threshold",
+    "before_threshold": "threshold", "output": "output",
 }  # fmt: skip
-REACHED, SLOPE, DISTANCE_BAR, THROUGH_RESET, GAMMA = (
-    Internal(name, real=True) for name in ("reached", "slope", "distance_bar", "through_reset", "gamma")
+REACHED, SLOPE, DISTANCE_BAR, OUTPUT_BAR, THROUGH_RESET, GAMMA = (
+    Internal(name, real=True) for name in ("reached", "slope", "distance_bar", "output_bar", "through_reset", "gamma")
 )
-INTERNAL = (SPIKE, HELD, REACHED, SLOPE, DISTANCE_BAR, THROUGH_RESET, GAMMA)
+INTERNAL = (SPIKE, HELD, REACHED, SLOPE, DISTANCE_BAR, OUTPUT_BAR, THROUGH_RESET, GAMMA)
 
 
 class Pointwise(NamedTuple):
@@ -58,7 +61,7 @@ class Functions(NamedTuple):
 
     integrate: Pointwise
     crosses: Pointwise  # lhs and rhs of the threshold
-    distance: Pointwise  # u
+    distance: Pointwise  # u, or the output
     reset: Pointwise
     distance_bar: Pointwise
     before_reset: Pointwise
@@ -85,11 +88,12 @@ def pointwise_functions(
     driven = map(symbol, model.driven)
     function = _Maker(model, Constants([*x.values(), *current.values(), *driven, *bars.values(), *INTERNAL]))
     u = (parsed.lhs - parsed.rhs) / parsed.scale
-    with named(model, "threshold", model.threshold):
+    u_bar = OUTPUT_BAR if model.sends else DISTANCE_BAR
+    with named(model, *(("output", model.output) if model.sends else ("threshold", model.threshold))):
         du = {name: u.diff(s) for name, s in x.items()}
         _require_computable(du.values())
     late = parsed.late_reset
-    at_threshold = {bars[name].name: DISTANCE_BAR * du[name] for name in x}
+    at_threshold = {bars[name].name: u_bar * du[name] for name in x}
     before_reset = {
         bars[name].name: select(SPIKE, function.chain("reset", bars, x | parsed.reset, s), bars[name])
         + (0 if late else at_threshold[bars[name].name])
@@ -101,17 +105,17 @@ def pointwise_functions(
     forward = (
         function("integrate", "State variables one integration step later.", {safe(name): step[name] for name in x}),
         function("crosses", "Where the threshold is crossed.", {"lhs": parsed.lhs, "rhs": parsed.rhs}),
-        function("distance", "u, the distance from the threshold in units of the scale.", {"distance": u}),
+        _u(function, u),
         function("reset", "State variables that a spike changes.", {
             safe(name): select(SPIKE, value, x[name]) for name, value in parsed.reset.items()
         }),
     )  # fmt: skip
-    where = "before the reset" if late else "at the threshold"
+    where = "before the reset" if late else "at the output" if model.sends else "at the threshold"
     functions = Functions(
         *forward,
         function("distance_bar", "dL/du by what the spike did: reached beyond the neuron, and its reset.", {
             "distance_bar": SLOPE * (REACHED + (0 if late else jumped))
-        }),
+        } if not model.sends else {}),
         function("before_reset", f"dL/dx {where}, where it is not dL/dx after the reset.", _changed(before_reset)),
         function("before_step", "dL/dx before an integration step, and dL/d(current) if it is cleared.", before_step),
         function("before_threshold", "dL/dx at the threshold.", _changed(before_threshold)),
@@ -121,22 +125,31 @@ def pointwise_functions(
     return functions, function.constants
 
 
+def _u(function: "_Maker", u: Expression) -> Pointwise:
+    """The output of a model that has one, else the distance from its threshold."""
+    if function.model.sends:
+        return function("output", "What the neuron sends.", {"output": u})
+    return function("distance", "u, the distance from the threshold in units of the scale.", {"distance": u})
+
+
 def _of_constants(
     function: "_Maker", late: bool, bars: Mapping[str, sympy.Symbol], integrate: Pointwise, _: Pointwise,
     distance: Pointwise, reset: Pointwise,
 ) -> tuple[Pointwise, Pointwise, Pointwise]:  # fmt: skip
     """What the threshold with its reset, a late reset and a step add to the gradient of the constants that learn."""
     at_threshold, of_reset, of_step = {}, {}, {}
+    (u,) = distance.results.values()
     for c in learnt_constants(function.model, function.constants):
         through_reset = function.chain("reset", {name: bars[name] for name in reset.results}, reset.results, c)
-        through_distance = DISTANCE_BAR * distance.results["distance"].diff(c)
+        through_distance = (OUTPUT_BAR if function.model.sends else DISTANCE_BAR) * u.diff(c)
         name = bar_of_constant(c)
         at_threshold[name] = through_distance + (0 if late else through_reset)
         of_reset[f"{name}_step"] = through_reset if late else sympy.Integer(0)
         of_step[f"{name}_step"] = function.chain("equations", bars, integrate.results, c)
-    doc, and_reset = "dL/dc of the constants that learn, ", "" if late else " and reset"
+    doc, by = "dL/dc of the constants that learn, ", "by threshold" if late else "by threshold and reset"
+    by = "by the output" if function.model.sends else by
     return (
-        function("constants_at_threshold", f"{doc}by threshold{and_reset}.", _not_zero(at_threshold)),
+        function("constants_at_threshold", f"{doc}{by}.", _not_zero(at_threshold)),
         function("constants_of_reset", doc + "by the reset.", _not_zero(of_reset)),
         function("constants_of_step", doc + "by an integration step.", _not_zero(of_step)),
     )
@@ -194,7 +207,8 @@ class _Maker(NamedTuple):
 
     def _named(self, place: str, variable: str) -> AbstractContextManager:
         model = self.model
-        lines = {"threshold": model.threshold, "reset": model.reset, "equations": line_of(model, variable)}
+        lines = {"threshold": model.threshold, "reset": model.reset, "output": model.output}
+        lines["equations"] = line_of(model, variable)
         return named(model, place, lines[place])
 
 

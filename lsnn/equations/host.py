@@ -72,7 +72,12 @@ class HostModel:
     def n_extra(self) -> int:
         """Slots of a neuron beyond that of its membrane."""
         own = len(self.variables) - 1 + len(self._own("RECORDED"))
-        return own + sum(len(self._further(name)) for name in ("FLAGS", "ARRIVED", "DRIVEN"))
+        return own + self.model.sends + sum(len(self._further(name)) for name in ("FLAGS", "ARRIVED", "DRIVEN"))
+
+    @property
+    def sent(self) -> int | None:
+        """How many slots of a neuron, beyond that of its membrane, come before what it sends; None: it spikes."""
+        return self._own("SENT") if self.model.sends else None
 
     def constants(self, dt: float, given: Values) -> np.ndarray:
         """Constants of the compiled code, (n_constants, n); given: parameters that the network holds."""
@@ -107,9 +112,15 @@ class HostModel:
         return np.floor(seconds / dt + 1e-3)
 
     def effect(self, dt: float, given: Values) -> np.ndarray:
-        """The weight that lifts lhs of the threshold by one scale at most, when a neuron at rest gets one spike."""
+        """The weight that lifts lhs of the threshold by one scale at most, when a neuron at rest gets one spike.
+
+        With an output: that moves the output by 1 at most, to first order.
+        """
         response = self._response(dt, given)
         if not (np.isfinite(response) & (response > 0)).all():
+            if self.model.sends:
+                place = f"neuron model {self.model.name!r}, output, {self.model.output!r}"
+                raise InputError(f"{place}: synapses must move it from where the neuron starts")
             self._refuse_start(dt, given)
             place = f"neuron model {self.model.name!r}, synaptic, {self.model.synaptic!r}"
             raise InputError(f"{place}: synapses must reach the threshold from rest")
@@ -158,7 +169,7 @@ class HostModel:
         return found
 
     def _response(self, dt: float, given: Values) -> np.ndarray:
-        """The largest du after a spike of weight dw, over dw; (n,)."""
+        """The largest du after a spike of weight dw, over dw; (n,). u may be an output, which has no threshold."""
         names, synaptic = [safe(name) for name in self.variables], safe(self.model.synaptic)
         start = self.initial(dt, given).astype(complex)
         values = dict(zip(self._own("CONSTANTS"), self.constants(dt, given), strict=True))
@@ -169,8 +180,9 @@ class HostModel:
             with np.errstate(over="ignore", invalid="ignore"):  # beyond the threshold, where nothing resets it
                 for _ in range(self.model.substeps):
                     values |= zip(names, self._call("integrate", values), strict=True)
-                (u,) = self._call("distance", values)
-            below = below & (np.real(u) <= 0)  # where it spikes by itself: the response up to there
+                (u,) = self._call("output" if self.model.sends else "distance", values)
+            if not self.model.sends:
+                below = below & (np.real(u) <= 0)  # where it spikes by itself: the response up to there
             largest = np.where(below, np.maximum(largest, np.abs(np.imag(u)) / KICK), largest)
             if synaptic not in names:
                 values[synaptic] = 0.0

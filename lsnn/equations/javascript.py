@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from lsnn.equations import source_of
+from lsnn.errors import InputError
 from lsnn.neurons import NeuronModel
 
 FORWARD = ("integrate", "crosses", "reset", "update")  # the functions of a model that a step needs
@@ -37,6 +38,9 @@ def javascript_of(models: Iterable[NeuronModel]) -> str:
 
 
 def _model(model: NeuronModel) -> str:
+    if model.sends:
+        rule = "a page runs neurons that spike alone, and this model sends numbers"
+        raise InputError(f"neuron model {model.name!r}, output, {model.output!r}: {rule}")
     tree = ast.parse(source_of(model))
     wanted = {f"{name}_{model.name}" for name in FORWARD}
     found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in wanted]

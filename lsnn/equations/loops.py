@@ -41,6 +41,8 @@ def _used(lines: Sequence[str]) -> list[str]:
 
 def forward_loop(w: Written) -> str:
     """A step."""
+    if w.model.sends:
+        return _sending_loop(w)
     f, names = w.functions, w.names
     plus, minus = ({name: _added(sign, w.initial.get(name)) for name in names} for sign in "+-")
     integrate, reset = assign(w, f.integrate), assign(w, f.reset)
@@ -72,6 +74,32 @@ def forward_loop(w: Written) -> str:
     arguments = "group, slot, ring, cells, state, x, spikes, blocked"
     order = "reset, integrate, threshold" if late else "integrate, threshold, reset"
     doc = f"One step of a group: {order}. x, spikes, blocked: this step's rows of the record."
+    return _loop(f"update_{w.model.name}", arguments, doc, ["n_neurons = spikes.shape[0]"], body)
+
+
+def _sending_loop(w: Written) -> str:
+    """A step of a model with an output; a neuron that an experiment silences, by its refractory count, sends 0."""
+    f, names = w.functions, w.names
+    plus, minus = ({name: _added(sign, w.initial.get(name)) for name in names} for sign in "+-")
+    integrate = assign(w, f.integrate)
+    body = [
+        *_constants_of(w, (f.integrate, f.distance), w.initial.values()),
+        *(f"{name} = load(state.x, {w.place(i)}){plus[name]}" for i, name in enumerate(names)),
+        *_arrivals(w),
+        *(f"{safe(name)} = load(x, {w.slot(safe(name), 'given')})" for name in w.model.driven),
+        *(f"store(x, {w.slot(safe(name), 'before')}, {safe(name)})" for name in w.recorded),
+        "refractory = load(state.refractory, k)",
+        "held = refractory > 0.0",
+        *(integrate if w.model.substeps == 1 else [f"for _ in range({w.model.substeps}):", *indented(1, integrate)]),
+        *(f"store(x, {w.place(i)}, {name})" for i, name in enumerate(names)),
+        f"store(x, {offset('extra', w.sent)}, where(held, 0.0, {call(w, f.distance)}))",
+        "spikes[k] = 0",
+        "blocked[k] = to_bits(held)",
+        *(f"store(state.x, {w.place(i)}, {name}{minus[name]})" for i, name in enumerate(names)),
+        "store(state.refractory, k, where(held, refractory - 1.0, 0.0))",
+    ]
+    arguments = "group, slot, ring, cells, state, x, spikes, blocked"
+    doc = "One step of a group: integrate, output. x, spikes, blocked: this step's rows of the record."
     return _loop(f"update_{w.model.name}", arguments, doc, ["n_neurons = spikes.shape[0]"], body)
 
 
@@ -108,14 +136,33 @@ def _added(sign: str, term: str | None) -> str:
     return f" {'-' if sign == '+' else '+'} {term[1:]}" if term.startswith("-") else f" {sign} {term}"
 
 
+def _state_of_record(w: Written) -> list[str]:
+    """State variables at the recorded threshold or output, and where the neuron could not fire."""
+    variables = [f"{name} = load(x, {w.place(i)})" for i, name in enumerate(w.names)]
+    return [*variables, "held = from_bits(blocked[k])"]
+
+
 def _slope_of_record(w: Written) -> list[str]:
     """The surrogate derivative at the recorded threshold."""
     distance = w.functions.distance
     slope = call(w, distance._replace(name="slope", arguments=(*distance.arguments, GAMMA)))
+    return [*_state_of_record(w), f"slope = where(held, 0.0, {slope})"]
+
+
+BEYOND = "beyond_threshold(k, row, weights, adjoint, slot * n_neurons, g_spikes, n_out)"
+
+
+def _fired_back(w: Written) -> list[str]:
+    """What the spike, or the output, of a recorded step did beyond the neuron."""
+    if w.model.sends:
+        return [*_state_of_record(w), f"output_bar = where(held, 0.0, {BEYOND})"]
     return [
-        *(f"{name} = load(x, {w.place(i)})" for i, name in enumerate(w.names)),
-        "held = from_bits(blocked[k])",
-        f"slope = where(held, 0.0, {slope})",
+        *_slope_of_record(w),
+        "reached = spread(x, 0.0)",
+        "if to_bits(slope > 0.0):",
+        f"    reached = {BEYOND}",
+        *([f"    reached = reached + load(adjoint.x, {w.slot(SPIKED)})"] if w.parsed.late_reset else []),
+        "spike = from_bits(spikes[k])",
     ]
 
 
@@ -125,6 +172,8 @@ RECORDED = ("cells, x = weights.cells, record.x[row]", "blocked = record.blocked
 def needs_loop(w: Written) -> str:
     """Which lanes need their adjoint."""
     body = [*_constants_of(w, (w.functions.distance,)), *_slope_of_record(w), "needed[k] = to_bits(slope > 0.0)"]
+    if w.model.sends:
+        body = ["needed[k] = 255"]
     doc = "Lanes of a group whose surrogate derivative is not zero in a recorded step, as bits."
     return _loop(f"needs_of_{w.model.name}", "group, row, weights, record, gamma, needed", doc, RECORDED, body)
 
@@ -139,12 +188,7 @@ def adjoint_loop(w: Written) -> str:
     used = (f.distance, f.distance_bar, f.before_reset, f.before_step, *late, *again, *learning)
     body = [
         *_constants_of(w, used),
-        *_slope_of_record(w),
-        "reached = spread(x, 0.0)",
-        "if to_bits(slope > 0.0):",
-        "    reached = beyond_threshold(k, row, weights, adjoint, slot * n_neurons, g_spikes, n_out)",
-        *([f"    reached = reached + load(adjoint.x, {w.slot(SPIKED)})"] if w.parsed.late_reset else []),
-        "spike = from_bits(spikes[k])",
+        *_fired_back(w),
         *(f"{name} = load(adjoint.x, {w.place(i)})" for i, name in enumerate(bars)),
         *assign(w, f.distance_bar),
         *assign(w, f.constants_at_threshold),

@@ -7,8 +7,8 @@ FUNCTIONS = ("absolute", "clip", "cos", "exp", "exprel", "exprel_slope", "log", 
 WORDS = """
     adjoint arriving at base beyond_threshold blocked byte cells closed count_refractory distance end extra
     fast_sigmoid first from_bits g_spikes gamma gaussian group held j jump k load n n_neurons n_out needed njit np
-    range reached record refractory ring row share slope slot special spike spiked spikes spread state store
-    through_reset to_bits triangle weights x gradient
+    output output_bar range reached record refractory ring row share slope slot special spike spiked spikes spread
+    state store through_reset to_bits triangle weights x gradient
 """
 RESERVED = {*WORDS.split(), *FUNCTIONS}
 

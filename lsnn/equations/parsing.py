@@ -47,8 +47,8 @@ FLAGS = {"constant", "unless refractory"}
 COMPARISONS: dict[type, str] = {ast.Gt: ">", ast.Lt: ">", ast.GtE: ">=", ast.LtE: ">="}  # once the larger side is left
 TAKEN = frozenset(  # Brian2's own names in a group of neurons and its synapses, and those that `lsnn.brian` adds
     "codeobj_class equations event_codes events indices lastspike len method_choice namespace not_refractory order "
-    "place resetter self start state_updater stop subexpression_updater thresholder user_equations variables weight "
-    "when".split()
+    "output_sent place resetter self start state_updater stop subexpression_updater thresholder user_equations "
+    "variables weight when".split()
 ) | frozenset(dir(NeuronGroup))
 OWN = {"clip": clip, "_exprel": exprel, "_log": log, "_power": power, "sqrt": sympy.sqrt}  # not SymPy's, by name
 MOST_LINES, MOST_IN_ALL = 100, 20_000  # of the equations or the reset
@@ -64,9 +64,9 @@ class Parsed(NamedTuple):
     cleared: tuple[str, ...]  # those of them that are cleared once used
     parameters: tuple[str, ...]
     defaults: dict[str, float]  # values of the parameters that the network does not give, SI
-    lhs: Expression
+    lhs: Expression  # of the threshold; the output, if there is one, and rhs is 0
     rhs: Expression
-    comparison: str  # > or >=
+    comparison: str  # > or >=; '' with an output
     scale: Expression
     reset: dict[str, Expression]  # of the state variables that a spike changes
     refractory: Expression  # seconds
@@ -119,19 +119,13 @@ def parse(model: NeuronModel) -> Parsed:
     known = _known_names(equations, states)
     substitutions, sizes = _check_equations(model, equations, known)
     reader = _Reader(model, known, substitutions, sizes)
-    lhs, rhs, comparison, dimension = _threshold(reader)
-    scale = reader.read("scale", model.scale, model.scale, dimension)
     reset = _reset(reader, statements, states)
     parameters = tuple(
         name for name, equation in equations.items()
         if equation.type == PARAMETER and name not in (*states, *cleared, *model.driven)
     )  # fmt: skip
     initial = {name: _initial(reader, name, text, states, parameters) for name, text in model.initial}
-    refractory = reader.read("refractory", model.refractory, model.refractory, second.dim)
-    _require_constant(model, "refractory", model.refractory, refractory, parameters)
-    _require_constant(model, "scale", model.scale, scale, parameters)
-    if scale.is_zero:
-        refuse(model, "scale", model.scale, "must be > 0")
+    lhs, rhs, comparison, scale, refractory = (_sending if model.sends else _spiking)(reader, equations, parameters)
     _check_driven(model, equations, states)
     _check_cleared(model, cleared, lhs - rhs, reset)
     defaults = _values(reader, equations, parameters)
@@ -350,7 +344,34 @@ def _check_equations(
     return substitutions, sizes
 
 
-# Threshold, reset, values
+# Threshold, reset, output, values
+
+Fires = tuple[Expression, Expression, str, Expression, Expression]  # lhs, rhs, comparison, scale, refractory
+
+
+def _spiking(reader: _Reader, equations: Equations, parameters: tuple[str, ...]) -> Fires:
+    model = reader.model
+    lhs, rhs, comparison, dimension = _threshold(reader)
+    scale = reader.read("scale", model.scale, model.scale, dimension)
+    refractory = reader.read("refractory", model.refractory, model.refractory, second.dim)
+    _require_constant(model, "refractory", model.refractory, refractory, parameters)
+    _require_constant(model, "scale", model.scale, scale, parameters)
+    if scale.is_zero:
+        refuse(model, "scale", model.scale, "must be > 0")
+    return lhs, rhs, comparison, scale, refractory
+
+
+def _sending(reader: _Reader, equations: Equations, parameters: tuple[str, ...]) -> Fires:
+    """The output as lhs over a scale of 1, of a model that says nothing of spikes."""
+    model, zero = reader.model, sympy.Integer(0)
+    for place, text in (("threshold", model.threshold), ("reset", model.reset)):
+        if text.strip():
+            refuse(model, place, text, "must be left out beside an output: such a neuron has no spikes")
+    for name, equation in equations.items():
+        if "unless refractory" in equation.flags:
+            refuse(model, "equations", line_of(model, name), "a neuron with an output is never refractory")
+    output = reader.read("output", model.output, model.output, DIMENSIONLESS)
+    return output, zero, "", sympy.Integer(1), zero
 
 
 def _threshold(reader: _Reader) -> tuple[Expression, Expression, str, Any]:
@@ -439,7 +460,8 @@ def _check_cleared(model: NeuronModel, cleared: tuple[str, ...], distance: Expre
         if any(value.has(symbol(name)) for value in reset.values()):
             refuse(model, "reset", model.reset, f"must not use {name!r}, which synapses add to in the same step")
         if distance.has(symbol(name)):
-            refuse(model, "threshold", model.threshold, f"must not use {name!r}, which is cleared once used")
+            place, text = ("output", model.output) if model.sends else ("threshold", model.threshold)
+            refuse(model, place, text, f"must not use {name!r}, which is cleared once used")
 
 
 def _check_driven(model: NeuronModel, equations: Equations, states: tuple[str, ...]) -> None:

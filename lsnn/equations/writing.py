@@ -46,7 +46,11 @@ def _written(model: NeuronModel) -> str:
     _check_learnt(model, parsed)
     functions, constants = pointwise_functions(model, parsed, integration_step(model, parsed))
     if all(s.name not in parsed.variables for s in functions.distance.arguments):
-        refuse(model, "threshold", model.threshold, "must depend on a state variable")
+        place, text = ("output", model.output) if model.sends else ("threshold", model.threshold)
+        refuse(model, place, text, "must depend on a state variable")
+    if model.sends and (ports := conductances(parsed)):
+        rule = f"synapses add to {ports[0]!r}, a conductance, which numbers of any sign could make negative"
+        refuse(model, "output", model.output, rule)
     initial = {safe(name): kernel(constants.hoist(value)) for name, value in parsed.initial.items() if value != 0}
     w = Written(
         model, parsed, functions, constants, initial, _recorded(model, parsed, functions), _arrived(parsed, functions)
@@ -97,16 +101,19 @@ def _arrived(parsed: Parsed, functions: Functions) -> tuple[str, ...]:
 def _heading(model: NeuronModel) -> str:
     rows = [line.strip() for line in model.equations.splitlines() if line.strip()]
     reset = [line.strip() for line in re.split(r"[;\n]", model.reset) if line.strip()]
+    fires = [f"output      {model.output}"] if model.sends else [
+        f"threshold   {model.threshold}",
+        *(f"{'reset' if i == 0 else '     '}       {statement}" for i, statement in enumerate(reset)),
+    ]  # fmt: skip
     lines = [
         f"Neuron model {model.name!r}, written by lsnn.equations from its Brian2 equations; numbers in SI units.",
         "",
         *(f"    {row}" for row in rows),
         "",
-        f"    threshold   {model.threshold}",
-        *(f"    {'reset' if i == 0 else '     '}       {statement}" for i, statement in enumerate(reset)),
+        *(f"    {line}" for line in fires),
         f"    method      {model.method}, {model.substeps} a step",
         f"    synapses    {_ports_told(model)}",
-        f"    surrogate   {model.surrogate}, scale {model.scale}, width {model.width:g}",
+        *([] if model.sends else [f"    surrogate   {model.surrogate}, scale {model.scale}, width {model.width:g}"]),
     ]
     text = "\n".join(lines).replace("\\", "\\\\").replace('"', '\\"')  # a model's text is never code
     return f'"""{text}\n"""'
@@ -130,7 +137,7 @@ def _imports(body: str) -> str:
         "from lsnn.kernels.adjoint import beyond_threshold, share",
         "from lsnn.kernels.forward import arriving",
         *([f"from lsnn.kernels.functions import {used(FROM_FUNCTIONS)}"] if used(FROM_FUNCTIONS) else []),
-        f"from lsnn.kernels.neuron import {used(FROM_NEURON)}",
+        *([f"from lsnn.kernels.neuron import {used(FROM_NEURON)}"] if used(FROM_NEURON) else []),
         f"from lsnn.kernels.simd import {used(FROM_SIMD)}",
     ])  # fmt: skip
 
@@ -156,7 +163,10 @@ def _further(w: Written) -> list[str]:
     """Slots that only some models have."""
     parts = {"FLAGS": w.flags, "ARRIVED": w.arrived, "DRIVEN": w.model.driven}
     docs = {"FLAGS": "of the last step", "ARRIVED": "before the reset", "DRIVEN": "given in the record of a step"}
-    return [f"{name}_{w.model.name} = {part!r}  # {docs[name]}" for name, part in parts.items() if part]
+    further = [f"{name}_{w.model.name} = {part!r}  # {docs[name]}" for name, part in parts.items() if part]
+    if w.model.sends:
+        further.append(f"SENT_{w.model.name} = {w.sent}  # slots of a neuron beyond its membrane, before what it sends")
+    return further
 
 
 def _host_functions(w: Written) -> str:
@@ -222,6 +232,8 @@ def _pointwise(w: Written, function: Pointwise) -> str:
 
 
 def _crosses(w: Written) -> str:
+    if w.model.sends:
+        return ""
     function = w.functions.crosses
     first, (lhs, rhs) = lines_of(function)
     line = f"return {lhs} {w.parsed.comparison} {rhs}"
@@ -229,6 +241,8 @@ def _crosses(w: Written) -> str:
 
 
 def _slope(w: Written) -> str:
+    if w.model.sends:
+        return ""
     distance = w.functions.distance
     line = f"return {w.model.surrogate}({call(w, distance)}, {1 / w.model.width!r}, gamma)"
     doc = f"dz/du, the surrogate derivative ({w.model.surrogate})."

@@ -16,6 +16,7 @@ from lsnn.neurons import NeuronModel
 
 LINE = 108
 SPIKED, CLOSED = "spiked", "closed"
+OUTPUT_SENT = "output sent"
 
 
 class Written(NamedTuple):
@@ -45,7 +46,13 @@ class Written(NamedTuple):
         """All slots of a neuron by name."""
         recorded = [f"{safe(name)} before" for name in self.recorded]
         arrived = [f"{safe(name)} arrived" for name in self.arrived]
-        return [*self.names, *self.flags, *recorded, *arrived, *(f"{safe(name)} given" for name in self.model.driven)]
+        given = [f"{safe(name)} given" for name in self.model.driven]
+        return [*self.names, *self.flags, *recorded, *arrived, *[OUTPUT_SENT] * self.model.sends, *given]
+
+    @property
+    def sent(self) -> int:
+        """How many slots of a group beyond the membranes come before what it sends."""
+        return self.slots.index(OUTPUT_SENT) - 1
 
     def slot(self, name: str, what: str = "") -> str:
         """The slot of a variable, or of what it was before the step, before the reset, or is given as."""

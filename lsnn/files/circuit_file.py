@@ -110,7 +110,7 @@ def _population_text(p: Population) -> dict[str, Any]:
         "model": None,
     }
     if isinstance(p.model, NeuronModel):
-        found["model"] = p.model._asdict()
+        found["model"] = {key: value for key, value in p.model._asdict().items() if key != "output"}  # none has one
         found["drive"] = {name: float(steps.seconds) for name, steps in p.drive.items()}
     found["source"] = type(p.source).__name__ if p.source else None
     period = p.source.period if isinstance(p.source, Times) else None
@@ -298,7 +298,7 @@ def _readout(group: h5py.Group, parts: dict[str, Any]) -> Readout | None:
 def _model(place: str, parts: dict[str, Any]) -> NeuronModel:
     """A neuron model of its strings and numbers, which are checked when it is written."""
     kinds = {name: (int, float) if kind is float else kind for name, kind in KINDS.items()}
-    plain: dict[str, Any] = {name: _field(parts, place, name, kind) for name, kind in kinds.items()}
+    plain: dict[str, Any] = {name: _field(parts, place, name, kind) for name, kind in kinds.items() if name != "output"}
     plain |= {name: _texts(parts, place, name) for name in OF_NETWORK}
     rows = [_texts({"row": row}, f"{place}parameters.", "row") for row in _field(parts, place, "parameters", list)]
     starts = [_texts({"row": row}, f"{place}initial.", "row") for row in _field(parts, place, "initial", list)]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from lsnn.equations.host import host_model
 from lsnn.network import NetworkConfig
-from lsnn.neurons import OF_NETWORK, NeuronModel
+from lsnn.neurons import NeuronModel, is_told
 
 INPUT, INPUT_KIND, NEURON_KIND = "input", "input spikes", "neurons"
 _GIVEN = {  # parameters that the network gives: field of the configuration where it has one value, unit, meaning
@@ -96,8 +96,8 @@ def unit_of(model: NeuronModel, name: str) -> str:
 
 def model_texts(model: NeuronModel) -> dict[str, Any]:
     """Attributes of a model: its strings, and the variables that synapses add to."""
-    left_out = ("name", "parameters", *OF_NETWORK)
-    texts = {key: value for key, value in model._asdict().items() if key not in left_out}
+    left_out = ("name", "parameters")
+    texts = {key: value for key, value in model._asdict().items() if key not in left_out and is_told(key, value)}
     port, kept = texts.pop("synaptic"), texts.pop("kept")
     return texts | {
         "initial": json.dumps(dict(model.initial)),
