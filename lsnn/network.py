@@ -13,7 +13,7 @@ from lsnn.kernels.layout import FULL, PLAIN, Cells, Readout, Weights, read_only
 from lsnn.neuron_files import model_of
 from lsnn.neurons import LIF, NeuronModel
 from lsnn.parameters import TAU_OUT, has_parameter, parameters_learnt
-from lsnn.populations import Group, cells_of, effect_of, group_of, parameter_of, slots_of, variables_of
+from lsnn.populations import Group, cells_of, effect_of, group_of, parameter_of, sent_of, slots_of, variables_of
 from lsnn.rows import is_full, most_in_tile, rows_of, tiled
 from lsnn.validation import precision_of, require, require_array, require_integer, require_kind, size_of
 from lsnn.wiring import Synapses, Wiring, draw_pairs, require_synapses, require_wiring, synapses_of_pairs
@@ -245,6 +245,14 @@ class Network:
     def variables(self) -> list[dict[str, slice]]:
         """Where `layout.Record.x` holds the state variables of each group of neurons, by name."""
         return variables_of(self.groups)
+
+    def sent(self) -> list[slice | None]:
+        """Where `layout.Record.x` holds what each group of neurons sends each step; None of one that spikes."""
+        return sent_of(self.groups)
+
+    def sends(self) -> np.ndarray:
+        """Neurons that send numbers each step and never spike, (N,) bool."""
+        return np.concatenate([np.full(group.size, group.model.model.sends) for group in self.groups])
 
     def variable_at(self, slot: int) -> tuple[str, int] | None:
         """Name of the state variable in a slot, and whose it is (number of the neuron); None: the adjoint's alone."""

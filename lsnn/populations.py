@@ -90,6 +90,16 @@ def variables_of(groups: Sequence[Group]) -> list[dict[str, slice]]:
     return found
 
 
+def sent_of(groups: Sequence[Group]) -> list[slice | None]:
+    """The slots of what each group sends; None of one that spikes."""
+    found: list[slice | None] = []
+    for group, slots in zip(groups, slots_of(groups), strict=True):
+        before = group.model.sent
+        start = slots.start + (before or 0) * group.size
+        found.append(None if before is None else slice(start, start + group.size))
+    return found
+
+
 def effect_of(groups: Sequence[Group], dt: float) -> np.ndarray:
     """The weight that lifts each neuron by one scale at most, (N,)."""
     return np.concatenate([group.model.effect(dt, group.given) for group in groups])

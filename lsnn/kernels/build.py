@@ -19,10 +19,22 @@ Models = tuple[NeuronModel, ...]
 LSNN: Models = (LIF, ALIF)
 
 TASK = "from lsnn.kernels.null_task import begin, draw, encode, observe, target, transition\n"
-NEURONS = "from lsnn.kernels.null_neurons import adjoint_of_neurons, needs_of_neurons, update_neurons\n"
+NEURONS = """from lsnn.kernels.null_neurons import (
+    adjoint_of_neurons,
+    credit_numbers,
+    credit_numbers_read,
+    needs_of_neurons,
+    send_numbers,
+    update_neurons,
+)
+"""
+NUMBERS = "from lsnn.kernels.numbers import credit_group, credit_readout, send_group\n"
 STEP = "from lsnn.kernels.step import scratch_of, step\n"
 STEPS = "from lsnn.kernels.step import scratch_of, step, step_back\n"
 UPDATE = "slot, ring, cells, state, x, spikes, blocked"
+SEND = "base, weights, state, x, y"
+CREDIT = "tile, base, row, weights, record, adjoint, gradient"
+CREDIT_READ = "row, record, weights, adjoint, gradient"
 NEEDS = "row, weights, record, gamma, needed"
 ADJOINT = "slot, ring, row, weights, record, adjoint, gradient, g_spikes, gamma, through_reset"
 
@@ -42,13 +54,28 @@ def _each_group(function: str, models: Models, arguments: str) -> str:
     return f'\n\n@njit(error_model="numpy")\ndef {function}_neurons({arguments}):\n{"".join(calls)}\n\n'
 
 
+def _of_numbers(models: Models) -> str:
+    """The functions that carry what neurons with an output send; they do nothing where all neurons spike."""
+    functions = (
+        ("send_numbers", "send_group", SEND),
+        ("credit_numbers", "credit_group", CREDIT),
+        ("credit_numbers_read", "credit_readout", CREDIT_READ),
+    )
+    senders = [(i, model.name) for i, model in enumerate(models) if model.sends]
+    text = NUMBERS if senders else ""
+    for name, of_group, arguments in functions:
+        calls = [f"    {of_group}({i}, SENT_{model}, {arguments})\n" for i, model in senders] or ["    pass\n"]
+        text += f"\n\n@njit(forceinline=True)\ndef {name}({arguments}):\n{''.join(calls)}\n\n"
+    return text
+
+
 def _network(models: Models) -> str:
     """The neurons of a network and its step, as text."""
     neurons = "\n\n".join(source_of(model) for model in dict.fromkeys(models))
     loops = {"update": UPDATE, "needs_of": NEEDS, "adjoint_of": ADJOINT}
     calls = "".join(_each_group(name, models, arguments) for name, arguments in loops.items())
     planes = f"PLANES = {planes_of(models)}"
-    return neurons + calls + _template("step.py", (NEURONS, ""), ("PLANES = 1", planes))
+    return neurons + calls + _of_numbers(models) + _template("step.py", (NEURONS, ""), ("PLANES = 1", planes))
 
 
 def planes_of(models: Models) -> int:

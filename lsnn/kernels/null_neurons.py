@@ -10,6 +10,24 @@ def update_neurons(slot, ring, cells, state, x, spikes, blocked):
 
 
 @njit
+def send_numbers(base, weights, state, x, y):
+    """What neurons with an output send in a step; see `numbers.send_group`."""
+    raise NotImplementedError
+
+
+@njit
+def credit_numbers(tile, base, row, weights, record, adjoint, gradient):
+    """What they sent adds to the gradient of their synapses onto a tile; see `numbers.credit_group`."""
+    raise NotImplementedError
+
+
+@njit
+def credit_numbers_read(row, record, weights, adjoint, gradient):
+    """Likewise of the readout; see `numbers.credit_readout`."""
+    raise NotImplementedError
+
+
+@njit
 def needs_of_neurons(row, weights, record, gamma, needed):
     """Lanes of every neuron whose surrogate derivative is not zero, as bits; needed (N,) int64."""
     raise NotImplementedError

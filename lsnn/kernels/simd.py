@@ -150,6 +150,56 @@ def store(typingctx, array, index, lanes):
 
 
 @intrinsic
+def add_eight(typingctx, array, index, lanes):
+    """array.flat[index + l] += lane l, for all eight."""
+    _require_one_row(array, written=True)
+
+    def codegen(context, builder, signature, args):
+        array_type = signature.args[0]
+        _element_pointer(context, builder, array_type, args[0], builder.add(args[1], ir.Constant(args[1].type, 7)))
+        first = _element_pointer(context, builder, array_type, args[0], args[1])
+        pointer, alignment = builder.bitcast(first, _vector(array_type.dtype).as_pointer()), _alignment(array_type)
+        value = builder.load(pointer)
+        value.align = alignment
+        builder.store(builder.fadd(value, args[2]), pointer).align = alignment
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, lanes), codegen
+
+
+def _halved(builder, a, b, width):
+    """Two vectors as one: of each, numbers and those `width` places on are added, and stand side by side."""
+    first = [lane if not lane & width else lane - width + LANES for lane in range(LANES)]
+    places = [ir.Constant(ir.VectorType(ir.IntType(32), LANES), [p + shift for p in first]) for shift in (0, width)]
+    return builder.fadd(*(builder.shuffle_vector(a, b, part) for part in places))
+
+
+@intrinsic
+def sums_of(typingctx, a, b, c, d, e, f, g, h):
+    """The sums over the lanes of eight lanes: that of a is lane 0, that of b lane 1, and so on."""
+
+    def codegen(context, builder, signature, args):
+        for width in (1, 2, 4):
+            args = [_halved(builder, x, y, width) for x, y in zip(args[::2], args[1::2], strict=True)]
+        return args[0]
+
+    return a(a, b, c, d, e, f, g, h), codegen
+
+
+@intrinsic
+def total(typingctx, lanes):
+    """The sum over the lanes, added up as in `sums_of`."""
+
+    def codegen(context, builder, signature, args):
+        value = args[0]
+        for width in (1, 2, 4):
+            value = _halved(builder, value, value, width)
+        return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+
+    return lanes.dtype(lanes), codegen
+
+
+@intrinsic
 def spread(typingctx, array, number):
     """Eight copies of a number, in the precision of an array."""
 

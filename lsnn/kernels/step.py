@@ -10,7 +10,14 @@ from lsnn.kernels.adjoint import adjoint_of_readout, credit, gather_tile
 from lsnn.kernels.forward import listed, read_out, send
 from lsnn.kernels.full import credit_all, gather_all, send_all, turn
 from lsnn.kernels.layout import FULL, PLAIN, TILED
-from lsnn.kernels.null_neurons import adjoint_of_neurons, needs_of_neurons, update_neurons
+from lsnn.kernels.null_neurons import (
+    adjoint_of_neurons,
+    credit_numbers,
+    credit_numbers_read,
+    needs_of_neurons,
+    send_numbers,
+    update_neurons,
+)
 from lsnn.kernels.simd import at
 
 PLANES = 1  # the greatest number of ports of a model: each has rows of its own in the delay ring
@@ -46,6 +53,7 @@ def step(t, row, weights, state, record, scratch):
         send(weights.inputs, record.input_spikes[row], inputs, n_inputs, base, state.pending)
         send(weights.recurrent, spikes, cells, n_cells, base, state.pending)
     read_out(weights.readout, spikes, state.r, record.y[row])
+    send_numbers(base, weights, state, record.x[row], record.y[row])
 
 
 @njit(error_model="numpy")
@@ -59,6 +67,9 @@ def step_back(t, row, weights, record, g_y, g_z, gamma, through_reset, adjoint, 
     slot, spikes = t % ring, record.spikes[row]
     base = slot * record.spikes.shape[1]
     adjoint_of_readout(row, weights.readout, g_y, spikes, adjoint, gradient.readout, gradient.bias)
+    credit_numbers_read(row, record, weights, adjoint, gradient)
+    for tile in range(n_tiles(weights)):
+        credit_numbers(tile, base, row, weights, record, adjoint, gradient)
     inputs, cells, needed = scratch
     from_inputs, from_neurons = weights.inputs_back, weights.recurrent_back
     form, n_needed = at(from_neurons.form, 0), 0
