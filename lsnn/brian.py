@@ -7,6 +7,9 @@ Brian2's order within a step is start, groups, thresholds, synapses, resets, end
   resets      v and b jump, by amounts that the decay of the next step turns into -B[t] z[t] and (1-rho) z[t]
   end         the readout, to which the spikes of step t were added at once, is recorded as r[t]
 
+A neuron with an output sends it each step, as an event of its own; with Brian2's delay 0 it, too, arrives at t+1. A
+longer delay would need what was sent earlier, and is refused.
+
 Eight episodes run side by side as eight copies of the network in the same groups, as in a `Block`.
 """
 
@@ -34,8 +37,10 @@ from lsnn.network import Network
 from lsnn.neurons import NeuronModel
 from lsnn.populations import Group
 from lsnn.task import Task
+from lsnn.validation import require
 
 READOUT = "dr/dt = -r/tau_out : 1"
+SENT, SEND = "output_sent", "send"  # what a neuron with an output sends, and the event that it does
 COMPILER_FLAGS = ("-w", "-O2", "-std=c++11")  # no fast mathematics: every rounding as written
 
 
@@ -78,7 +83,7 @@ class _Population(NamedTuple):
     group: br.NeuronGroup
     neurons: slice  # which of the network's
     slots: dict[str, slice]  # where `layout.Record.x` holds each state variable
-    spikes: br.SpikeMonitor
+    spikes: br.SpikeMonitor | None  # None of neurons that send numbers
     states: br.StateMonitor
 
 
@@ -87,6 +92,7 @@ class Simulation:
 
     def __init__(self, network: Network, cells: br.NeuronGroup, physics: Physics = FROZEN):
         self.network, self.physics, self.clock = network, physics, cells.clock
+        _require_one_step(network, physics)
         self.weight = network.signed_theta() * network.effect()
         self.populations = self._populations()
         tau_out = {"tau_out": float(network.tau_out_ms) * br.ms}
@@ -96,7 +102,9 @@ class Simulation:
         self.output = br.StateMonitor(self.readout, "r", record=True, when="end", clock=self.clock)
         self.net = br.Network(cells, self.readout, self.output)
         for population in self.populations:
-            self.net.add(population.group, population.spikes, population.states)
+            self.net.add(population.group, population.states)
+            if population.spikes is not None:
+                self.net.add(population.spikes)
             self.net.add(self._read_out(population))
             joined = [self._inputs(cells, population)]
             joined += [self._recurrent(source, population) for source in self.populations]
@@ -125,13 +133,17 @@ class Simulation:
         """A population for each group of the network that has neurons."""
         network = self.network
         models = self.physics.models or network.config.models
-        groups = zip(models, network.groups, network.variables(), strict=True)
-        return [self._population(*each) for each in groups if each[1].size]
+        sent = ({} if slots is None else {SENT: slots} for slots in network.sent())
+        groups = zip(models, network.groups, network.variables(), sent, strict=True)
+        found = [(model, group, slots | further) for model, group, slots, further in groups]
+        return [self._population(*each) for each in found if each[1].size]
 
     def _population(self, model: NeuronModel, neurons: Group, slots: dict[str, slice]) -> _Population:
-        physics = self.physics
+        physics, equations = self.physics, model.equations
+        if model.sends:
+            equations += f"\n{SENT} = {' '.join(model.output.split())} : 1"
         group = br.NeuronGroup(
-            LANES * neurons.size, model.equations, **strings_of(model), method=integrator(model), clock=self.clock,
+            LANES * neurons.size, equations, **strings_of(model), method=integrator(model), clock=self.clock,
             namespace=dict(physics.namespace),
         )  # fmt: skip
         for name, values in self._parameters(model, neurons).items():
@@ -143,7 +155,8 @@ class Simulation:
         if not model.kept:
             group.run_regularly(f"{model.synaptic} *= 0", when="before_synapses", clock=self.clock)
         states = br.StateMonitor(group, list(slots), record=True, when="after_thresholds", clock=self.clock)
-        return _Population(model, group, neurons.neurons, slots, br.SpikeMonitor(group), states)
+        spikes = None if model.sends else br.SpikeMonitor(group)
+        return _Population(model, group, neurons.neurons, slots, spikes, states)
 
     def _parameters(self, model: NeuronModel, neurons: Group) -> dict[str, Any]:
         """Values of the parameters in a model's equations; `place` numbers the neurons of all copies."""
@@ -157,7 +170,7 @@ class Simulation:
         return values
 
     def _join(
-        self, source: Any, n_source: int, target: _Population, chosen: np.ndarray, first: int
+        self, source: Any, n_source: int, target: _Population, chosen: np.ndarray, first: int, sends: bool = False
     ) -> br.Synapses | None:
         """The chosen synapses of the network, from its sources first, first + 1, .. onto a population; None: none."""
         if not chosen.any():
@@ -168,8 +181,8 @@ class Simulation:
         dimension = br.Equations(target.model.equations)[synaptic].dim
         synapses = br.Synapses(
             source, target.group, br.Equations([SingleEquation(PARAMETER, "weight", dimension, flags=["constant"])]),
-            on_pre=self.physics.on_pre or f"{synaptic}_post += weight", clock=self.clock,
-            namespace=dict(self.physics.namespace),
+            on_pre=self.physics.on_pre or f"{synaptic}_post += {_sent(sends)}", clock=self.clock,
+            namespace=dict(self.physics.namespace), on_event=_event(sends),
         )  # fmt: skip
         synapses.connect(i=_copies(pre, n_source), j=_copies(post, n_target))
         synapses.weight_ = np.tile(self.weight[chosen], LANES)
@@ -184,7 +197,7 @@ class Simulation:
         first, last = (self.network.n_in + end for end in (source.neurons.start, source.neurons.stop))
         sources = self.network.synapses.source
         chosen = self._onto(target) & (sources >= first) & (sources < last)
-        return self._join(source.group, last - first, target, chosen, first)
+        return self._join(source.group, last - first, target, chosen, first, source.model.sends)
 
     def _onto(self, target: _Population) -> np.ndarray:
         targets = self.network.synapses.target
@@ -194,9 +207,11 @@ class Simulation:
         """All-to-all onto the readout, acting in the step of the spike."""
         weight = self.network.readout[population.neurons]
         pre, post = np.indices(weight.shape).reshape(2, -1)
+        sends = population.model.sends
         synapses = br.Synapses(
-            population.group, self.readout, "weight : 1 (constant)", on_pre="r_post += weight", clock=self.clock
-        )
+            population.group, self.readout, "weight : 1 (constant)", on_pre=f"r_post += {_sent(sends)}",
+            clock=self.clock, on_event=_event(sends),
+        )  # fmt: skip
         synapses.connect(i=_copies(pre, len(weight)), j=_copies(post, self.network.n_out))
         synapses.weight = np.tile(weight.ravel(), LANES)
         return synapses
@@ -204,19 +219,40 @@ class Simulation:
     def _spike_bits(self, population: _Population, steps: int) -> np.ndarray:
         """(T, neurons of the population) uint8."""
         dense = np.zeros((steps, len(population.group)), bool)
+        if population.spikes is None:
+            return np.zeros((steps, population.neurons.stop - population.neurons.start), np.uint8)
         dense[np.rint(population.spikes.t / self.clock.dt).astype(int), population.spikes.i[:]] = True
         return np.packbits(dense.reshape(steps, LANES, -1), axis=1, bitorder="little")[:, 0]
 
 
-def strings_of(model: NeuronModel) -> dict[str, str]:
+def strings_of(model: NeuronModel) -> dict[str, Any]:
     """Threshold, reset and refractory period as Brian2 can run them: each condition in one line, without space before.
 
     The reset has `v = -(-(w))` for `v = w`, the same number to the bit: after `v = w` Brian2's numpy target has one
     array under both names, so that `w *= 0.5` would change v as well. It has `v *= (0.5 - 0.2)` for `v *= 0.5 - 0.2`,
     of which Brian2 would check the units as those of v * 0.5 - 0.2.
     """
+    if model.sends:
+        return {"events": {SEND: f"{SENT} == {SENT}"}}  # always: it sends in every step
     conditions = {name: " ".join(getattr(model, name).split()) for name in ("threshold", "refractory")}
     return {**conditions, "reset": _reset_of(model)}
+
+
+def _sent(sends: bool) -> str:
+    """What a synapse adds: its weight for a spike, times the number for one that is sent."""
+    return f"weight*{SENT}_pre" if sends else "weight"
+
+
+def _event(sends: bool) -> str:
+    return SEND if sends else "spike"
+
+
+def _require_one_step(network: Network, physics: Physics) -> None:
+    """InputError for what Brian2 cannot do with neurons that send numbers."""
+    if network.sends().any():
+        delay = network.ring - 1
+        require(delay == 1, "network.d_max_ms", "1 for neurons with an output to run in Brian2", delay)
+        require(not physics.on_pre, "on_pre", "left out where neurons have an output", physics.on_pre)
 
 
 def _reset_of(model: NeuronModel) -> str:

@@ -95,7 +95,9 @@ class MetaLearner(OuterLoop):
         if self.out_of_range and self.iteration + 1 >= guards.AT_ONCE:
             raise guards.no_beginning(self.iteration + 1, self.out_of_range)
         self.watch = guards.followed(self.watch, signs, fault)
-        row |= {"gradient_norm": signs.gradient_norm, **guards.counted(fault), "rate_hz": float(self.rate_hz.mean())}
+        row |= {"gradient_norm": signs.gradient_norm, **guards.counted(fault)}
+        if signs.rate_hz is not None:
+            row["rate_hz"] = signs.rate_hz
         self._follow()
         if np.isfinite(row["return"]):
             acted = float(np.mean([block.acted.mean() for block in rolled]))
@@ -169,7 +171,7 @@ class MetaLearner(OuterLoop):
         """A step of the optimiser and of DEEP R, or what the guards want instead; what was seen, and the fault."""
         learning = self.learning
         signs = guards.Signs(
-            guards.finite_norm(gradient), float(self.rate_hz.mean()), row.get("std", np.nan), row["return"], self.finite
+            guards.finite_norm(gradient), self._mean_rate(), row.get("std", np.nan), row["return"], self.finite
         )
         limits = guards.Limits(learning.exploded_norm, self.network.config.refractory_ms, learning.min_std)
         fault, where = guards.fault_of(signs, limits, self.watch), ""
@@ -184,6 +186,11 @@ class MetaLearner(OuterLoop):
             if fault in ("not_finite", "exploded"):
                 self._calm_down()
         return signs, fault
+
+    def _mean_rate(self) -> float | None:
+        """Mean firing rate of the neurons that spike, Hz; None where all send numbers."""
+        spiking = ~self.network.sends()
+        return float(self.rate_hz[spiking].mean()) if spiking.any() else None
 
     def _first_out_of_range(self, gradient: Arrays) -> str:
         """The first state variable that is NaN or infinite in the roll-outs of this iteration, in words."""

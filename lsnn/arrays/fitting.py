@@ -141,6 +141,9 @@ def fit(
         require_flag(name, flag)
     require(isinstance(loss, str) and loss in LOSSES, "loss", f"one of {LOSSES}", loss)
     require(isinstance(over, str) and over in OVERS, "over", f"one of {OVERS}", over)
+    spiking = not (isinstance(of.network, Network) and of.network.sends().any())
+    rule = "0, and the loss another than 'rates', where neurons send numbers: they have no firing rate"
+    require(spiking or (rate_weight == 0 and loss != "rates"), "rate_weight", rule, rate_weight)
     whole = data_of(of, inputs, targets, loss, currents=currents)
     data, held_out = split(whole, validation, of, loss, seed, currents)
     require(patience is None or held_out is not None, "patience", "None without validation", patience)

@@ -89,6 +89,8 @@ class Population:
                 require(not getattr(self, key), f"{key} of {self.name}", rule, getattr(self, key))
         else:
             require_kind(f"model of {self.name}", self.model, NeuronModel)
+            rule = "one that spikes: neurons with an output stand in networks for tasks alone (NetworkConfig)"
+            require(not getattr(self.model, "output", ""), f"model of {self.name}", rule, self.model)
             require(self.source is None, f"source of {self.name}", "None: neurons spike of themselves", self.source)
 
     @property

@@ -117,6 +117,7 @@ def shard_gradient(
             block.record.y[:, columns], target, block.trace.target_weight, target_weight, statistics.decisions
         )
     g_z = rate_gradient(statistics.rate_hz, learning.rate_target_hz, learning.rate_weight, statistics.seconds)
+    g_z = np.where(network.sends(), 0.0, g_z)  # a neuron that sends numbers has no rate to be pulled
     c = network.config
     return ShardGradient(block.back(weights, g_y, g_z, c.surrogate_gamma, c.detach_reset), g_log_std, log_likelihood)
 

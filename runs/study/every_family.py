@@ -21,6 +21,7 @@ from runs.study.subject import (
     BRIEF,
     NEVER,
     SEGMENT,
+    SPIKES,
     Act,
     Findings,
     Item,
@@ -36,6 +37,7 @@ from runs.study.subject import (
     slots_of,
     study_keys,
     whole_blocks,
+    with_sent,
 )
 from runs.testing.result_file import seen
 
@@ -441,7 +443,7 @@ def decoding(subject: Subject, seed: int, lags_ms: tuple[int, ...] = LAGS_MS) ->
                        axes + f"neuron that has it): {name} at the threshold of the step")
             for name in subject.kept
         },
-        "spikes": Item(rates, "1/ms", axes + "neuron): spikes up to the step through an exponential filter"),
+        "spikes": Item(with_sent(subject.network, rates, x), "1/ms", axes + SPIKES),
         "latent": Item(asked.latent, hidden.unit, "(animal, number): what is to be read; NaN = none"),
     }  # fmt: skip
     labels = list(hidden.labels_of(subject.task))

@@ -17,6 +17,7 @@ NEVER = np.iinfo(np.int64).max
 SEGMENT = 256  # steps of which state variables are kept where an experiment reads none of them
 ALIF = "alif"
 
+SPIKES = "neuron): spikes up to the step through an exponential filter, or the output of a neuron that has one"
 BRIEF = ("v", "refractory", "pending", "r")  # what every model has, gone within tens of ms
 
 Plan = Callable[[Block, slice], None]  # rolls a begun block out to its end; the slice says which episodes it holds
@@ -166,6 +167,17 @@ def slots_of(network: Network, names: Sequence[str]) -> np.ndarray:
     n, groups = network.config.n_neurons, network.variables()
     parts = [group[name] for name in names for group in groups if name in group and group[name].start >= n]
     return np.concatenate([np.empty(0, int), *(np.arange(part.start, part.stop) for part in parts)])
+
+
+def with_sent(network: Network, spikes: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Filtered spikes (..., N) with, in place of those of neurons with an output, what they send in that step.
+
+    x: (..., slots) as recorded.
+    """
+    for group, slots in zip(network.groups, network.sent(), strict=True):
+        if slots is not None:
+            spikes[..., group.neurons] = x[..., slots]
+    return spikes
 
 
 def place_of(state: State, name: str, network: Network) -> tuple[np.ndarray, Any]:

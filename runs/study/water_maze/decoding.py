@@ -7,7 +7,7 @@ import numpy as np
 from lsnn.blocks import Block
 from lsnn.kernels.simd import LANES
 from lsnn.seeds import Study
-from runs.study.subject import Findings, Item, Subject, run_blocks, slots_of, study_keys
+from runs.study.subject import SPIKES, Findings, Item, Subject, run_blocks, slots_of, study_keys, with_sent
 from tasks.water_maze.dynamics import DARK, ON_PLATFORM, PLATFORM_X, PLATFORM_Y, PROBE_STEP, WAIT, WALL, X, Y
 
 LAGS_MS = (10, 25, 50, 100, 200, 400, 800, 1200)
@@ -56,7 +56,7 @@ def decoding(subject: Subject, seed: int, lags_ms: tuple[int, ...] = LAGS_MS) ->
             )
             for name in subject.kept
         },
-        "spikes": Item(spikes, "1/ms", shape + "neuron): spikes up to the step through an exponential filter"),
+        "spikes": Item(with_sent(subject.network, spikes, x), "1/ms", shape + SPIKES),
         "place": Item(place, "pool radius", shape + "2): the animal's own place"),
         "platform": Item(platform, "pool radius", "(animal, 2): centre of the platform; NaN without a visit"),
     }
