@@ -56,7 +56,9 @@ class ConditionWriter:
         self.value = network.columns("value") if "value" in network.outputs else None
         kept = recordings_of(task.family) | (VALUE if self.value is not None else {})
         self.recordings = RecordingWriter(group, kept)
-        self.spikes = SpikeRecording(group, network, WINDOW_MS + getattr(task, "dark_ms", 0)) if spikes else None
+        kept_ms = WINDOW_MS + getattr(task, "dark_ms", 0)
+        none_spikes = network.sends().all()  # so that no page or movie shows rows without spikes as if they were silent
+        self.spikes = SpikeRecording(group, network, kept_ms) if spikes and not none_spikes else None
 
     @property
     def trials(self) -> np.ndarray:

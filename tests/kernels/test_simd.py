@@ -6,7 +6,7 @@ from numba import njit
 from numba.core.errors import TypingError
 
 from lsnn.kernels import neuron, simd
-from lsnn.kernels.simd import add_to, at, load, put, spread, store
+from lsnn.kernels.simd import add_eight, add_to, at, load, put, spread, store, sums_of, total
 
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 X = np.concatenate([np.linspace(-80, 80, 5000), np.linspace(-1, 1, 3000)])
@@ -48,6 +48,25 @@ def test_clip_is_numpys(dtype):
     np.testing.assert_array_equal(lane_by_lane(bounded, X.astype(dtype)), np.clip(X.astype(dtype), -0.25, 3.0))
 
 
+@both_dtypes
+def test_sums_over_lanes_are_added_up_in_one_order(dtype):
+    """Of eight groups of whole numbers, lane k is the sum of group k; added to eight numbers that begin anywhere."""
+
+    @njit
+    def evaluate(x, found, each):
+        groups = load(x, 0), load(x, 1), load(x, 2), load(x, 3), load(x, 4), load(x, 5), load(x, 6), load(x, 7)
+        add_eight(found, 3, sums_of(*groups))
+        for k in range(8):
+            each[k] = total(load(x, k))
+
+    x = np.random.default_rng(2).integers(-999, 999, (8, 8)).astype(dtype)
+    found, each = np.full(16, 0.5, dtype), np.zeros(8, dtype)
+    evaluate(x, found, each)
+    np.testing.assert_array_equal(found[3:11], x.sum(axis=1) + dtype(0.5))
+    np.testing.assert_array_equal(each, x.sum(axis=1))
+    assert (found[:3] == 0.5).all() and (found[11:] == 0.5).all()
+
+
 @pytest.mark.parametrize(
     ("name", "psi"),
     [
@@ -71,11 +90,15 @@ def touched(operation: str, checked: bool = True):
         "at": lambda x, i: at(x, i),
         "put": lambda x, i: put(x, i, x[0]),
         "add_to": lambda x, i: add_to(x, i, x[0]),
+        "add_eight": lambda x, i: add_eight(x, i, spread(x, 1.0)),
     }
     return njit(boundscheck=checked)(accesses[operation])
 
 
-@pytest.mark.parametrize(("operation", "count"), [("load", 3), ("store", 3), ("at", 24), ("put", 24), ("add_to", 24)])
+@pytest.mark.parametrize(
+    ("operation", "count"),
+    [("load", 3), ("store", 3), ("at", 24), ("put", 24), ("add_to", 24), ("add_eight", 17)],
+)
 def test_where_bounds_are_checked_no_access_leaves_the_array(operation, count):
     """Numba checks its own indexing alone; what lies beside the array would be read or written in silence."""
     room = np.arange(64, dtype=np.float32)
@@ -89,14 +112,14 @@ def test_where_bounds_are_checked_no_access_leaves_the_array(operation, count):
     np.testing.assert_array_equal(room, before)
 
 
-@pytest.mark.parametrize("operation", ["load", "store", "at", "put", "add_to"])
+@pytest.mark.parametrize("operation", ["load", "store", "at", "put", "add_to", "add_eight"])
 def test_an_array_that_is_not_one_row_is_refused_when_the_function_is_compiled(operation):
     for x in (np.zeros((8, 6), np.float32)[:, ::2], np.zeros((8, 3), np.float32).T):
         with pytest.raises(TypingError, match="must be a C-contiguous array"):
             touched(operation, checked=False)(x, 0)
 
 
-@pytest.mark.parametrize("operation", ["store", "put", "add_to"])
+@pytest.mark.parametrize("operation", ["store", "put", "add_to", "add_eight"])
 def test_an_array_that_cannot_be_written_to_is_refused_when_the_function_is_compiled(operation):
     x = np.zeros((3, 8), np.float32)
     x.setflags(write=False)
