@@ -12,7 +12,7 @@ from lsnn.network import NetworkConfig, build_network
 from tests.kernels.autodiff import dense, spike
 
 DT, STEPS, N_IN, N_OUT = 0.001, 60, 7, 2
-PLAIN = (Path(__file__).parents[2] / "runs" / "rate.toml").read_text()
+PLAIN = (Path(__file__).parents[2] / "runs" / "examples" / "rate.toml").read_text()
 ADAPTING = """
 name = "adapting"
 equations = '''

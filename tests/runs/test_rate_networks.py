@@ -15,7 +15,7 @@ from lsnn.neuron_files import model_of
 from runs.cli import main
 from tests.runs.tiny import FREE, assert_same_run, trained
 
-RATE = (Path(__file__).parents[2] / "runs" / "rate.toml").read_text()
+RATE = (Path(__file__).parents[2] / "runs" / "examples" / "rate.toml").read_text()
 ALONE = (
     *FREE, "network.n_excitatory=0", "network.n_inhibitory=0", "network.n_adaptive=16", "network.recurrent_gain=0.1",
     "network.readout_gain=0.3", f"network.adaptive_model={json.dumps(RATE)}", "learning.exploded_norm=1000",
@@ -38,7 +38,7 @@ def test_it_learns_and_its_file_holds_the_model(folder):
     assert (file.history["gradient_norm"] > 0).all() and not file.history["not_finite"].any()
     assert not file.history["silent"].any()
     with h5py.File(folder / "network.lsnn.h5") as opened:
-        assert opened["network/models/rate"].attrs["output"] == "tanh(v)"
+        assert opened["network/models/rate"].attrs["output"] == b"tanh(v)"
 
 
 def test_the_same_bits_on_two_threads(folder, tmp_path):
