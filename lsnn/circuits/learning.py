@@ -28,6 +28,7 @@ from lsnn.validation import require
 WEIGHT, DELAY, PARAMETER, INITIAL = "weight", "delay", "parameter", "initial"
 READOUT, BIAS, TAU = "readout", "bias", "tau"
 BY_LOGARITHM = (PARAMETER, TAU)
+FURTHEST = np.log(LearningConfig().parameter_range)  # logarithm of the greatest factor, whoever learns
 
 
 class CircuitLearner:
@@ -53,7 +54,7 @@ class CircuitLearner:
         return self.values
 
     def with_arrays(self, arrays: Arrays) -> "CircuitLearner":
-        """The circuit with such arrays in place of its own; a weight beyond the sign that is held counts as 0."""
+        """The circuit with such arrays in place of its own; what is beyond a sign or a range counts as at its end."""
         return CircuitLearner(self.start, {name: self._within(name, np.array(arrays[name])) for name in self.units})
 
     def copied(self) -> "CircuitLearner":
@@ -121,7 +122,9 @@ class CircuitLearner:
         return _projection(self.start, name).source in self.start.cells
 
     def _within(self, name: str, array: np.ndarray) -> np.ndarray:
-        """Weights of their sign, delays within their bounds."""
+        """Weights of their sign, delays and factors within their bounds."""
+        if name.partition("/")[0] in BY_LOGARITHM:
+            return np.clip(array, -FURTHEST, FURTHEST)
         if name.startswith(DELAY + "/"):
             unit, label = self.units[name], name.partition("/")[2]
             assert unit is not None

@@ -96,3 +96,5 @@ def test_a_circuit_is_a_layer_whose_parameters_are_what_learns():
     torch.optim.SGD(layer.parameters(), lr=1e6).step()
     moved = layer.network()
     assert isinstance(moved, lsnn.Circuit) and moved.weight["again"].min() == 0
+    factor = np.concatenate([moved.parameters["E"]["tau_m"] / made.parameters["E"]["tau_m"], [moved.tau / made.tau]])
+    assert 0.0999 < factor.min() and factor.max() < 10.001
