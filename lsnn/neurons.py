@@ -45,6 +45,7 @@ class NeuronModel(NamedTuple):
     given: tuple[str, ...] = ()  # parameters that the network holds for each neuron, beyond those of GIVEN
     driven: tuple[str, ...] = ()  # declared as parameters, and given anew each step from outside
     output: str = ""  # a pure number that the neuron sends each step, made of its variables and parameters
+    scored: tuple[str, ...] = ()  # state variables that a loss is taken of; the spikes are the same
 
     @property
     def ports(self) -> tuple[str, ...]:
@@ -57,7 +58,7 @@ class NeuronModel(NamedTuple):
         return bool(self.output)
 
 
-OF_NETWORK = ("learnt", "given", "driven")  # fields that a network fills: no file holds them
+OF_NETWORK = ("learnt", "given", "driven", "scored")  # fields that a network fills: no file holds them
 OF_SPIKES = ("threshold", "reset", "refractory", "scale", "surrogate", "width")  # of no meaning beside an output
 # Parameters that the configuration of the network holds, and their units.
 GIVEN = {"b0": "1", "beta": "1", "tau_m": "second", "tau_a": "second", "t_ref": "second"}

@@ -50,7 +50,8 @@ def data_of(
     network: Learner, inputs: Any, targets: Any, loss: LossName, name: str = "", currents: bool = False
 ) -> Data:
     """Samples and targets that fit the network and the loss; InputError, which names them, unless they do."""
-    require(network.n_out > 0 or loss == "rates", "loss", "rates, since the network has no readout", loss)
+    rule = "rates, since the network has no readout (of= names a population whose membranes stand for one)"
+    require(network.n_out > 0 or loss == "rates", "loss", rule, loss)
     given = network.inputs(f"{name}inputs", inputs, currents)
     targets_of = {"cross_entropy": _labels, "squared_error": _traces, "rates": _rates}[loss]
     return Data(given, targets_of(network, f"{name}targets", targets, given.shape))

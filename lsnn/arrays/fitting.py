@@ -85,6 +85,7 @@ def fit(
     *,
     loss: LossName = "cross_entropy",
     over: Over = "mean",
+    of: str | None = None,
     currents: bool = False,
     epochs: int = 20,
     batch: int = 64,
@@ -116,6 +117,8 @@ def fit(
             `squared_error`; of `rates`, the rate of each neuron in Hz, (neurons,).
         loss: cross-entropy of a softmax over the readout's mean, maximum or last value (`over`), squared error, or how
             far each neuron's mean rate over the samples of a batch is from its target.
+        of: a population of a circuit whose membranes stand for the readout: a class or a trace a neuron. Membranes are
+            those at the threshold, in the scale of the threshold (at the start, b0 of `alif`); the readout stays.
         currents: whether inputs are numbers of any size, which go through the input weights as spikes of that size.
         epochs: in all, those of `resume` included. batch: samples a step of the optimiser.
         learning_rate: of Adam, in normalised weights, in a circuit in the mean size of the weights of a projection; it
@@ -133,7 +136,7 @@ def fit(
     Raises:
         InputError: an argument that breaks its rule. DivergedError: a loss or gradient that is not finite.
     """
-    of = learner_of(network)
+    learner = learner_of(network, of)
     _require_settings(epochs, batch, learning_rate, final_learning_rate, patience, rate_hz, rate_weight, seed, threads)
     require_number("average_rate", average_rate, 1e-9, 1.0)
     require_number("weight_decay", weight_decay, 0.0, 1e6)
@@ -141,19 +144,19 @@ def fit(
         require_flag(name, flag)
     require(isinstance(loss, str) and loss in LOSSES, "loss", f"one of {LOSSES}", loss)
     require(isinstance(over, str) and over in OVERS, "over", f"one of {OVERS}", over)
-    spiking = not (isinstance(of.network, Network) and of.network.sends().any())
+    spiking = not (isinstance(learner.network, Network) and learner.network.sends().any())
     rule = "0, and the loss another than 'rates', where neurons send numbers: they have no firing rate"
     require(spiking or (rate_weight == 0 and loss != "rates"), "rate_weight", rule, rate_weight)
-    whole = data_of(of, inputs, targets, loss, currents=currents)
-    data, held_out = split(whole, validation, of, loss, seed, currents)
+    whole = data_of(learner, inputs, targets, loss, currents=currents)
+    data, held_out = split(whole, validation, learner, loss, seed, currents)
     require(patience is None or held_out is not None, "patience", "None without validation", patience)
     learning = LearningConfig(
         learning_rate=float(learning_rate), final_learning_rate=float(final_learning_rate or learning_rate / 10),
         rate_target_hz=float(rate_hz), rate_weight=float(rate_weight), input_rate=float(not only_readout),
         recurrent_rate=float(not only_readout), average_rate=float(average_rate), weight_decay=float(weight_decay),
     )  # fmt: skip
-    fitting = _Fitting(of, data, held_out, learning, min(int(batch), len(data.targets)), int(seed),
-                       Threads(int(threads)), loss, over, currents)  # fmt: skip
+    fitting = _Fitting(learner, data, held_out, learning, min(int(batch), len(data.targets)), int(seed),
+                       Threads(int(threads)), loss, over, of, currents)  # fmt: skip
     state = fitting.begun(resume)
     try:
         with meter() as shown:
@@ -181,11 +184,11 @@ class _Fitting:
 
     def __init__(
         self, network: Learner, data: Data, held_out: Data | None, learning: LearningConfig, batch: int, seed: int,
-        threads: Threads, loss: LossName, over: Over, currents: bool,
+        threads: Threads, loss: LossName, over: Over, of: str | None, currents: bool,
     ) -> None:  # fmt: skip
         self.start, self.data, self.held_out, self.learning = network, data, held_out, learning
-        self.batch, self.seed, self.threads, self.loss, self.over, self.currents = (
-            batch, seed, threads, loss, over, currents,
+        self.batch, self.seed, self.threads, self.loss, self.over, self.of, self.currents = (
+            batch, seed, threads, loss, over, of, currents,
         )  # fmt: skip
         steps = data.inputs.shape[1]
         self.seconds = steps * network.dt
@@ -203,6 +206,7 @@ class _Fitting:
         return {
             "network": self.start.sha256, "inputs": inputs, "targets": targets,
             "validation": self.held_out and self.held_out.sha256, "loss": self.loss, "over": self.over,
+            "of": self.of,
             "currents": self.currents, "batch": self.batch, "learning_rate": c.learning_rate,
             "final_learning_rate": c.final_learning_rate, "rate_hz": c.rate_target_hz, "rate_weight": c.rate_weight,
             "only_readout": c.input_rate == 0, "average_rate": c.average_rate, "weight_decay": c.weight_decay,
@@ -217,7 +221,7 @@ class _Fitting:
             return _State(network, self.start, np.inf, 0, dict(network.arrays()), Adam(), [], made_of)
         require(isinstance(resume, Fit), "resume", "what lsnn.fit has left", resume)
         old: _State = resume.state
-        other = [name for name, value in made_of.items() if value != old.made_of[name]]
+        other = [name for name, value in made_of.items() if value != old.made_of.get(name)]
         rule = "what an earlier call with the same arguments has left (to learn with others, fit its network)"
         require(not other, "resume", rule, f"one with another {', '.join(other)}")
         return old

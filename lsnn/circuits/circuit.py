@@ -42,6 +42,7 @@ class Circuit(LaidOut):
                 inputs as well.
             samples: how many, where no input says so. record: names of state variables to be recorded.
             dtype: precision, float64 by default. gradient: whether `Run.gradient` will be asked for.
+            scored: pairs of population and state variable that a loss is taken of, for `Run.gradient(d_state=...)`.
 
         Raises:
             InputError: an argument does not fit. DivergedError: a state variable left the range of numbers.

@@ -11,6 +11,7 @@ readout, bias, tau           weights times 1 - kappa, by which a spike lifts the
 
 import copy
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from lsnn.circuits.circuit import Circuit
 from lsnn.circuits.driving import Drive, drive_of
 from lsnn.circuits.running import CircuitGradients, Run
+from lsnn.circuits.scored import with_scored
 from lsnn.files.circuit_file import circuit_sha256
 from lsnn.kernels.layout import Weights
 from lsnn.kernels.simd import LANES
@@ -36,12 +38,18 @@ class CircuitLearner:
 
     Args:
         start: the circuit as it began. arrays: what learns, in its units; None: as at the start.
+        of: a population whose membranes at the threshold stand for the readout, in the scale of its threshold at the
+            start; None: the readout itself.
     """
 
-    def __init__(self, start: Circuit, arrays: Arrays | None = None) -> None:
+    def __init__(self, start: Circuit, arrays: Arrays | None = None, of: str | None = None) -> None:
         self.start, self.dt, self.n_neurons, self.n_out, self.n_in = (
             start, start.dt, start.n_neurons, start.n_out, start.n_in,
         )  # fmt: skip
+        self.of = of
+        if of is not None:
+            require(isinstance(of, str) and of in start.neurons, "of", f"one of {', '.join(start.neurons)}", of)
+            self.n_out = start.population(of).size
         if arrays is None:
             start.require_sound()
         self.units = units_of(start)
@@ -55,11 +63,12 @@ class CircuitLearner:
 
     def with_arrays(self, arrays: Arrays) -> "CircuitLearner":
         """The circuit with such arrays in place of its own; what is beyond a sign or a range counts as at its end."""
-        return CircuitLearner(self.start, {name: self._within(name, np.array(arrays[name])) for name in self.units})
+        within = {name: self._within(name, np.array(arrays[name])) for name in self.units}
+        return CircuitLearner(self.start, within, self.of)
 
     def copied(self) -> "CircuitLearner":
         """One whose learning leaves the other alone."""
-        return CircuitLearner(self.start, {name: array.copy() for name, array in self.values.items()})
+        return CircuitLearner(self.start, {name: array.copy() for name, array in self.values.items()}, self.of)
 
     @property
     def network(self) -> Circuit:
@@ -134,7 +143,20 @@ class CircuitLearner:
 
     def held(self, dtype: Any = np.float64) -> "Held":
         """The circuit as it is now, for the passes of a batch."""
-        return Held(self.network)
+        return Held(with_scored(self.network, [] if self.of is None else [self.membrane]))
+
+    @property
+    def membrane(self) -> tuple[str, str]:
+        """The population of `of`, and its membrane."""
+        assert self.of is not None
+        return self.of, self.start.host(self.of).variables[0]
+
+    @cached_property
+    def scale(self) -> np.ndarray:
+        """The scale of the thresholds of `of` at the start, (n,)."""
+        assert self.of is not None
+        group = self.start.groups[list(self.start.neurons).index(self.of)]
+        return self.start.host(self.of).scale(self.dt, group.given)
 
     def passes(
         self, samples: int, steps: int, currents: bool, dtype: Any = np.float64, of_inputs: bool = False
@@ -183,15 +205,27 @@ class CircuitPass:
         self.g_inputs = np.zeros((0, learner.n_in, LANES))
 
     def forward(self, held: Held, drive: Drive) -> tuple[np.ndarray, np.ndarray]:
-        """The readout (T, n_out, n) of n samples, and the spikes of each neuron, (N,)."""
+        """The readout (T, n_out, n) of n samples, or what stands for it, and the spikes of each neuron, (N,)."""
+        if self.learner.of is not None:
+            return self._membranes(held, drive)
         self.run = Run(held.circuit, drive, (), self.dtype, True, self.of_inputs, held.weights)
         return self.run.outputs.transpose(1, 2, 0).astype(float), self.run.counts()
+
+    def _membranes(self, held: Held, drive: Drive) -> tuple[np.ndarray, np.ndarray]:
+        place = self.learner.membrane
+        self.run = Run(held.circuit, drive, place[1:], self.dtype, True, self.of_inputs, held.weights)
+        y = (self.run.state(*place) / self.learner.scale).transpose(1, 2, 0)
+        return y.astype(float), self.run.counts()
 
     def back(self, held: Held, g_y: np.ndarray, g_z: np.ndarray) -> Arrays:
         """The gradient by what learns of dL/dy (T, n_out, n) and dL/d(every spike), (N,)."""
         assert self.run is not None
         c = held.circuit
-        found = self.run.gradient(g_y.transpose(2, 0, 1), {name: g_z[cells] for name, cells in c.neurons.items()})
+        d_spike, slope = {name: g_z[cells] for name, cells in c.neurons.items()}, g_y.transpose(2, 0, 1)
+        if self.learner.of is None:
+            found = self.run.gradient(slope, d_spike)
+        else:
+            found = self.run.gradient(None, d_spike, {self.learner.membrane: slope / self.learner.scale})
         if self.of_inputs and c.cells:
             self.g_inputs = np.concatenate([found.inputs[name] for name in c.cells], axis=2).transpose(1, 2, 0)
         return self.learner.in_units(c, found)

@@ -10,6 +10,7 @@ from lsnn.arrays.spikes import eights, packed
 from lsnn.blocks import in_order_of_network
 from lsnn.circuits.driving import Drive, drive_of
 from lsnn.circuits.laid_out import LaidOut, Values
+from lsnn.circuits.scored import Scored, places_of, with_scored
 from lsnn.circuits.sent import Sent
 from lsnn.errors import DivergedError, InputError
 from lsnn.kernels.build import network_module
@@ -154,12 +155,18 @@ class Run:
             raise InputError(f"{variable!r} of {population!r} was not recorded ({known} was): {rule}")
         return self._states[population, variable]
 
-    def gradient(self, d_outputs: Any = None, d_spike: Mapping[str, Any] | None = None) -> CircuitGradients:
+    def gradient(
+        self,
+        d_outputs: Any = None,
+        d_spike: Mapping[str, Any] | None = None,
+        d_state: Mapping[Scored, Any] | None = None,
+    ) -> CircuitGradients:
         """The exact gradient by the adjoint, with the spike's derivative replaced by the surrogate's.
 
         Args:
             d_outputs: dL/d(outputs), (samples, steps, outputs). d_spike: dL/d(every spike) of populations by name,
-                a number a neuron, such as that of a rate.
+                a number a neuron, such as that of a rate. d_state: dL/d(state variable at the threshold) by pairs of
+                population and variable, (samples, steps, n), of those that the run names in `scored`.
 
         Raises:
             InputError: a run without gradient=True, or arrays of another shape.
@@ -173,14 +180,33 @@ class Run:
             require(name in circuit.neurons, "d_spike", f"of populations among {', '.join(circuit.neurons)}", name)
             what = f"d_spike[{name!r}]"
             g_z[circuit.neurons[name]] = _finite(what, numbers_of(what, values, (circuit.population(name).size,)))
+        g_x = self._of_states(d_state or {})
         of_inputs = {name: np.zeros(v.shape, self.dtype) for name, v in self.drive.spikes.items() if self._of_inputs}
         found = [
-            self._back(part, chosen, g_y[chosen], g_z, of_inputs) for part, chosen in enumerate(eights(self.samples))
+            self._back(part, chosen, g_y[chosen], g_z, g_x, of_inputs)
+            for part, chosen in enumerate(eights(self.samples))
         ]
         columns: list[Any] = [sum(column) for column in zip(*found, strict=True)]
         return _named(circuit, _Sums(*columns), of_inputs)
 
-    def _back(self, part: int, chosen: np.ndarray, g_y: np.ndarray, g_z: np.ndarray, of_inputs: Values) -> "_Sums":
+    def _of_states(self, given: Mapping[Scored, Any]) -> dict[Scored, np.ndarray]:
+        """dL/d(state variable), (samples, steps, n), of all that a loss may be taken of."""
+        known = {key: self.circuit.population(key[0]).size for key in places_of(self.circuit)}
+        for key in given:
+            require(key in known, "d_state", f"of pairs of population and variable among {[*known]}, see scored", key)
+        shape, found = (self.samples, self.steps), {}
+        for key, size in known.items():
+            values = given.get(key, 0.0)
+            own = (
+                np.zeros((*shape, size)) if key not in given else numbers_of(f"d_state[{key}]", values, (*shape, size))
+            )
+            found[key] = _finite(f"d_state[{key}]", own)
+        return found
+
+    def _back(
+        self, part: int, chosen: np.ndarray, g_y: np.ndarray, g_z: np.ndarray, g_x: Mapping[Scored, np.ndarray],
+        of_inputs: Values,
+    ) -> "_Sums":  # fmt: skip
         circuit, weights, n = self.circuit, self._weights, len(chosen)
         learns = any(p.learnt for p in circuit.populations)
         gradient = gradient_zeros(weights, circuit.n_slots if learns else 0)
@@ -193,6 +219,9 @@ class Run:
         of_numbers = np.zeros(len(weights.inputs.weight))
         for start, (first, last) in reversed(list(zip(self._starts[part], self._parts(), strict=True))):
             record = self._again(part, chosen, start, first, last)
+            for key, slots in places_of(circuit).items():
+                record.x[:, slots] = 0
+                record.x[:, slots, :n] = g_x[key][chosen, first:last].transpose(1, 2, 0)
             self._module.back(
                 first, weights, record, lanes[first:last], g_z, self.dtype.type(circuit.gamma), through_reset, adjoint,
                 gradient,
@@ -303,7 +332,7 @@ def _of_synapses(circuit: LaidOut, g: np.ndarray) -> tuple[Values, Values]:
 def run(
     circuit: LaidOut, steps: int | None = None, inputs: Any = None, driven: Mapping[tuple[str, str], Any] | None = None,
     samples: int | None = None, record: Sequence[str] = (), seed: int = 0, dtype: Any = np.float64,
-    gradient: bool = False, currents: bool = False,
+    gradient: bool = False, currents: bool = False, scored: Sequence[Scored] = (),
 ) -> Run:  # fmt: skip
     """Run a circuit from its start: see `Circuit.run`."""
     require_flag("gradient", gradient)
@@ -315,4 +344,5 @@ def run(
     for name in record:
         rule = f"of state variables among {', '.join(circuit.state_names)}"
         require(name in circuit.state_names, "record", rule, name)
-    return Run(circuit, drive_of(circuit, inputs, driven, samples, steps, seed, currents), record, dtype, gradient)
+    drive = drive_of(circuit, inputs, driven, samples, steps, seed, currents)
+    return Run(with_scored(circuit, scored), drive, record, dtype, gradient)

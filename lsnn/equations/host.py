@@ -60,6 +60,11 @@ class HostModel:
         """Variables whose values the record of a step holds when it begins, in the last slots."""
         return self._further("DRIVEN")
 
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Variables of which the record of a step holds a loss's dL/dx backwards, in the slots before those driven."""
+        return self._further("SCORED")
+
     def _further(self, name: str) -> tuple[str, ...]:
         return getattr(self.module, f"{name}_{self.model.name}", ())
 
@@ -72,7 +77,8 @@ class HostModel:
     def n_extra(self) -> int:
         """Slots of a neuron beyond that of its membrane."""
         own = len(self.variables) - 1 + len(self._own("RECORDED"))
-        return own + self.model.sends + sum(len(self._further(name)) for name in ("FLAGS", "ARRIVED", "DRIVEN"))
+        own += sum(len(self._further(name)) for name in ("FLAGS", "ARRIVED", "SCORED", "DRIVEN"))
+        return own + self.model.sends
 
     @property
     def sent(self) -> int | None:

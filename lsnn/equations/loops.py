@@ -194,6 +194,7 @@ def adjoint_loop(w: Written) -> str:
         *assign(w, f.constants_at_threshold),
         *([] if w.parsed.late_reset else assign(w, f.before_reset)),
         *assign(w, f.before_threshold),
+        *(f"{name} = {name} + load(x, {slot})" for name, slot in _scored(w)),
         *_steps_back(w),
         *_late_reset_back(w),
         *_credit_constants(w),
@@ -208,6 +209,11 @@ def adjoint_loop(w: Written) -> str:
     arguments = "group, slot, ring, row, weights, record, adjoint, gradient, g_spikes, gamma, through_reset"
     doc = "One step of a group backwards; g_spikes: dL/dz of every spike of a neuron beyond its effects."
     return _loop(f"adjoint_of_{w.model.name}", arguments, doc, before, body)
+
+
+def _scored(w: Written) -> list[tuple[str, str]]:
+    """dL/dx of the variables that a loss is taken of, as the code calls it, and the slot of what the loss adds."""
+    return [(bar(name).name, w.slot(safe(name), "scored")) for name in w.model.scored]
 
 
 def _share(w: Written) -> list[str]:

@@ -161,8 +161,11 @@ def _description(w: Written) -> str:
 
 def _further(w: Written) -> list[str]:
     """Slots that only some models have."""
-    parts = {"FLAGS": w.flags, "ARRIVED": w.arrived, "DRIVEN": w.model.driven}
-    docs = {"FLAGS": "of the last step", "ARRIVED": "before the reset", "DRIVEN": "given in the record of a step"}
+    parts = {"FLAGS": w.flags, "ARRIVED": w.arrived, "SCORED": w.model.scored, "DRIVEN": w.model.driven}
+    docs = {
+        "FLAGS": "of the last step", "ARRIVED": "before the reset", "DRIVEN": "given in the record of a step",
+        "SCORED": "whose dL/dx at the threshold is given in the record of a step, backwards",
+    }  # fmt: skip
     further = [f"{name}_{w.model.name} = {part!r}  # {docs[name]}" for name, part in parts.items() if part]
     if w.model.sends:
         further.append(f"SENT_{w.model.name} = {w.sent}  # slots of a neuron beyond its membrane, before what it sends")

@@ -46,8 +46,10 @@ class Written(NamedTuple):
         """All slots of a neuron by name."""
         recorded = [f"{safe(name)} before" for name in self.recorded]
         arrived = [f"{safe(name)} arrived" for name in self.arrived]
+        scored = [f"{safe(name)} scored" for name in self.model.scored]
         given = [f"{safe(name)} given" for name in self.model.driven]
-        return [*self.names, *self.flags, *recorded, *arrived, *[OUTPUT_SENT] * self.model.sends, *given]
+        sent = [OUTPUT_SENT] * self.model.sends
+        return [*self.names, *self.flags, *recorded, *arrived, *sent, *scored, *given]
 
     @property
     def sent(self) -> int:
@@ -55,7 +57,7 @@ class Written(NamedTuple):
         return self.slots.index(OUTPUT_SENT) - 1
 
     def slot(self, name: str, what: str = "") -> str:
-        """The slot of a variable, or of what it was before the step, before the reset, or is given as."""
+        """The slot of a variable, or of what it was before the step, before the reset, is given as, or of its dL/dx."""
         return self.place(self.slots.index(f"{name} {what}" if what else name))
 
     def place(self, i: int) -> str:

@@ -32,6 +32,7 @@ from lsnn.neurons import OF_NETWORK, NeuronModel, Parameter
 from lsnn.validation import require_integer
 
 KIND, ROW = "circuit", 5  # texts in a row of a model's parameters
+NONE_HAS = "output", "scored"  # fields of a model: circuits spike, and what a loss is taken of is of a run
 TABLES = ("parameters", "initial")
 NUMBER, MAYBE = (int, float), (int, float, type(None))
 
@@ -110,7 +111,7 @@ def _population_text(p: Population) -> dict[str, Any]:
         "model": None,
     }
     if isinstance(p.model, NeuronModel):
-        found["model"] = {key: value for key, value in p.model._asdict().items() if key != "output"}  # none has one
+        found["model"] = {key: value for key, value in p.model._asdict().items() if key not in NONE_HAS}
         found["drive"] = {name: float(steps.seconds) for name, steps in p.drive.items()}
     found["source"] = type(p.source).__name__ if p.source else None
     period = p.source.period if isinstance(p.source, Times) else None
@@ -299,7 +300,7 @@ def _model(place: str, parts: dict[str, Any]) -> NeuronModel:
     """A neuron model of its strings and numbers, which are checked when it is written."""
     kinds = {name: (int, float) if kind is float else kind for name, kind in KINDS.items()}
     plain: dict[str, Any] = {name: _field(parts, place, name, kind) for name, kind in kinds.items() if name != "output"}
-    plain |= {name: _texts(parts, place, name) for name in OF_NETWORK}
+    plain |= {name: _texts(parts, place, name) for name in OF_NETWORK if name not in NONE_HAS}
     rows = [_texts({"row": row}, f"{place}parameters.", "row") for row in _field(parts, place, "parameters", list)]
     starts = [_texts({"row": row}, f"{place}initial.", "row") for row in _field(parts, place, "initial", list)]
     for row, length in [*((row, ROW) for row in rows), *((row, 2) for row in starts)]:

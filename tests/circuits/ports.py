@@ -155,8 +155,11 @@ RESET = {
 VARIABLES = {"jumping": ("v", "w"), "holding": ("v",), "gated": ("v", "g_e", "g_i"), "mixed": ("v", "g")}
 
 
-def graph(made: Circuit, learnt: dict, x: np.ndarray, drive: np.ndarray, d_y: np.ndarray):
-    """The loss sum(d_y y) + 0.01 sum(z) under input spikes x (E, T, N_IN), and all spikes, (T, E, n) a population."""
+def graph(made: Circuit, learnt: dict, x: np.ndarray, drive: np.ndarray, d_y: np.ndarray, d_x=None):
+    """The loss sum(d_y y) + 0.01 sum(z) under input spikes x (E, T, N_IN), and all spikes, (T, E, n) a population.
+
+    d_x: by population and variable (E, T, n), for a loss of sum(d_x x) more, x at the threshold.
+    """
     depth = 1 + max(int(s.delay.max()) for s in made.synapses.values())
     delays = learnt.get("delay", {})
     dense = {p.label: _dense(made, p, learnt["weight"][p.label], depth, delays.get(p.label)) for p in made.projections}
@@ -166,11 +169,12 @@ def graph(made: Circuit, learnt: dict, x: np.ndarray, drive: np.ndarray, d_y: np
 
     def advance(carry, at_t):
         states, arrived, closed, refractory, history, r = carry
-        x_t, drive_t, c_t = at_t
+        x_t, drive_t, c_t, d_t = at_t
         spikes, loss = {"x": x_t}, 0.0
         for name in names:
             free = refractory[name] <= 0
             states[name] = MOVE[name](states[name], p[name], arrived[name], drive_t, free)
+            loss += sum((d * states[name][v]).sum() for (of, v), d in d_t.items() if of == name)
             u = (states[name]["v"] - p[name].theta) / p[name].theta
             spikes[name] = spike(u, GAMMA) * free
             fired = spikes[name] > 0
@@ -194,6 +198,7 @@ def graph(made: Circuit, learnt: dict, x: np.ndarray, drive: np.ndarray, d_y: np
     history = {name: jnp.zeros((depth, episodes, n)) for name, n in {"x": N_IN, **dict.fromkeys(names, SIZE)}.items()}
     closed = {name: zeros[name] > 0 for name in names}
     over = tuple(jnp.moveaxis(jnp.asarray(a, float), 1, 0) for a in (x, drive, d_y))
+    over = *over, {key: jnp.moveaxis(jnp.asarray(d), 1, 0) for key, d in (d_x or {}).items()}
     start = (starts, arrived, closed, dict(zeros), history, jnp.zeros((episodes, N_OUT)))
     losses, spikes = jax.lax.scan(advance, start, over)[1]
     return losses.sum(), spikes

@@ -136,6 +136,48 @@ def test_traces_and_rates_are_followed(made):
     assert rates.iloc[-1] < 0.7 * rates.iloc[0]
 
 
+def test_membranes_stand_for_the_readout(made):
+    """A trace a neuron in the scale of the threshold, and the classes of the first neurons; the readout stays."""
+    ways = {"of": "E", "batch": 10, "learning_rate": 0.05} | WAYS
+    traces = np.broadcast_to(np.linspace(-0.5, 0.5, 12), (SAMPLES, STEPS, 12))
+    run = made.run(inputs=SPIKES, record=("v",))
+    followed = lsnn.fit(made, SPIKES, traces, loss="squared_error", epochs=12, average_rate=1.0, **ways)
+    once = lsnn.fit(made, SPIKES, traces, loss="squared_error", epochs=1, average_rate=1.0, **ways | {"batch": 100})
+    apart = ((run.state("E", "v") / 0.02 - traces) ** 2).sum(2).mean()
+    assert once.history.loss[0] == pytest.approx(apart)
+    assert followed.history.loss.iloc[-1] < 0.8 * followed.history.loss.iloc[0]
+    np.testing.assert_array_equal(followed.network.readout_weight, made.readout_weight)
+    named = lsnn.fit(made, SPIKES, LABELS, over="max", epochs=12, validation=0.2, **ways)
+    assert named.history.loss.iloc[-1] < 0.9 * named.history.loss.iloc[0] and isinstance(named.network, lsnn.Circuit)
+    bare = lsnn.Circuit(made.populations, made.projections, dt=1 * lsnn.ms)
+    assert len(lsnn.fit(bare, SPIKES, LABELS, over="last", epochs=1, **ways).history) == 1
+    with pytest.raises(InputError, match="another targets, of"):
+        lsnn.fit(made, SPIKES, traces[..., :2], loss="squared_error", epochs=13, resume=followed, average_rate=1.0,
+                 **ways | {"of": None})  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["weight/x_to_E", "parameter/E/tau_m", "initial/E/v"])
+def test_the_gradient_of_membranes_is_that_of_central_differences_where_no_spike_moves(name):
+    learner = CircuitLearner(circuit(gamma=0.0), of="E")
+    traces = np.random.default_rng(3).standard_normal((STEPS, 12, 8))
+    drive = learner.inputs("inputs", SPIKES[:8], False)
+
+    def loss(array):
+        own = learner.with_arrays(learner.arrays() | {name: array})
+        each = own.passes(8, STEPS, False)[0]
+        scored = losses.squared_error(each.forward(own.held(), drive)[0], traces)
+        return scored.loss.sum(), lambda: each.back(own.held(), scored.slope, np.zeros(12))[name]
+
+    start = learner.arrays()[name]
+    found = loss(start)[1]()
+    for place in list(np.ndindex(start.shape))[:12]:
+        step = np.zeros_like(start)
+        step[place] = 1e-6
+        slope = (loss(start + step)[0] - loss(start - step)[0]) / 2e-6
+        np.testing.assert_allclose(found[place], slope, rtol=1e-5, atol=1e-6)
+    assert np.abs(found).max() > 0.1
+
+
 def test_currents_go_through_the_synapses_and_are_learnt_from(made):
     g = np.random.default_rng(4)
     currents = np.zeros((40, STEPS, CELLS)) + g.uniform(0, 0.5, (40, 1, CELLS))
@@ -169,6 +211,9 @@ def test_the_public_gradient_has_the_inputs_too(made):
         ({"validation": (SPIKES[:, :5], LABELS)}, "validation inputs must be of 24 steps"),
         ({"validation": ({"z": SPIKES}, LABELS)}, "validation inputs must be of input cells"),
         ({"network": lsnn.Circuit}, "network must be"),
+        ({"of": "x"}, "of must be one of E"),
+        ({"of": ["E"]}, "of must be one of E"),
+        ({"of": "E", "targets": LABELS + 12}, "targets must be a label in 0..11"),
         ({"loss": "rates", "targets": np.ones(13)}, "a rate in Hz of each of 12 neurons"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 
 from lsnn.circuits import running
 from lsnn.circuits.driving import drive_of
+from lsnn.errors import InputError
 from tests.circuits import ports
 from tests.comparing import assert_close
 
@@ -83,6 +84,64 @@ def test_numbers_in_place_of_spikes_and_their_gradients_are_those_of_the_graph(c
         for name, weight in found.weight.items():
             compare(weight, np.asarray(of["weight"][name]), 1.0, name)
     assert len(run._ends) > 3 and np.abs(of_inputs).max() > 0
+
+
+SCORED = (("jumping", "v"), ("jumping", "w"), ("holding", "v"), ("gated", "v"), ("gated", "g_i"), ("mixed", "v"),
+          ("mixed", "g"))  # fmt: skip
+
+
+def test_losses_of_state_variables_have_the_gradient_of_the_graph(case, monkeypatch):
+    """Of membranes that synapses add to, that are held and that are reset late, and of what stands beside them."""
+    made, x, drive, d_y = case
+    x, drive, d_y = x[:3, :60], drive[:3, :60], d_y[:3, :60]
+    g = np.random.default_rng(5)
+    d_x = {key: g.standard_normal((3, 60, ports.SIZE)) for key in SCORED}
+    learnt = jax.tree.map(jnp.asarray, values_of(made))
+    of = jax.jit(jax.grad(lambda values: ports.graph(made, values, x, drive, d_y, d_x)[0]))(learnt)
+    ones = dict.fromkeys(ports.MODELS, np.full(ports.SIZE, 0.01))
+    given = {"inputs": x, "driven": {("jumping", "drive"): drive}, "gradient": True}
+    plain = made.run(**given)
+    for most in (running.MOST_BYTES, 100_000):
+        monkeypatch.setattr(running, "MOST_BYTES", most)
+        run = made.run(**given, scored=SCORED)
+        found = run.gradient(d_y, ones, d_x)
+        for name, weight in found.weight.items():
+            compare(weight, np.asarray(of["weight"][name]), 1.0, name)
+        for population in ports.MODELS:
+            for kind in ("parameters", "initial"):
+                for name, values in getattr(found, kind)[population].items():
+                    unit = getattr(made, kind)[population][name]
+                    compare(values, np.asarray(of[kind][population][name]), unit, name)
+        np.testing.assert_array_equal(run.spikes("mixed"), plain.spikes("mixed"))
+    assert len(run._ends) > 2
+    without, bare = run.gradient(d_y, ones), plain.gradient(d_y, ones)
+    np.testing.assert_allclose(without.weight["x_to_gated_g_e"], bare.weight["x_to_gated_g_e"], rtol=1e-12)
+    assert not np.allclose(found.weight["x_to_gated_g_e"], bare.weight["x_to_gated_g_e"])
+
+
+@pytest.mark.parametrize(
+    ("scored", "message"),
+    [
+        ("v", "a list of pairs"),
+        ([("gated", "w")], "pairs of population and state"),
+        ([("x", "v")], "pairs of"),
+        ([3], ""),
+    ],
+)
+def test_what_is_no_state_variable_of_a_population_is_named(case, scored, message):
+    with pytest.raises(InputError, match=f"scored must be {message}"):
+        case[0].run(inputs=case[1], scored=scored)
+
+
+def test_slopes_of_what_was_not_scored_are_named(case):
+    run = case[0].run(inputs=case[1], driven={("jumping", "drive"): case[2]}, gradient=True, scored=[("gated", "v")])
+    for d_state, message in (
+        ({("gated", "g_e"): 0}, "d_state must be of pairs"),
+        ({("gated", "v"): np.zeros(3)}, r"d_state\[\('gated', 'v'\)\] must be numbers of shape"),
+        ({("gated", "v"): np.full((SAMPLES, STEPS, ports.SIZE), np.nan)}, r"d_state\[.* must be finite"),
+    ):
+        with pytest.raises(InputError, match=message):
+            run.gradient(d_state=d_state)
 
 
 def compare(found, expected, unit, name):

@@ -1,6 +1,6 @@
 """Numbers of a small run, to be held against those of the same run compiled for another processor.
 
-    python -m tests.kernels.across_cpus FILE.npz
+python -m tests.kernels.across_cpus FILE.npz
 """
 
 import sys
@@ -10,6 +10,7 @@ import numpy as np
 import lsnn
 import tasks
 from lsnn.arrays.blocks import ArrayBlock
+from lsnn.kernels.build import network_module
 from lsnn.kernels.draws import uniform_of
 from lsnn.learning.optimiser import Adam
 from lsnn.meta import new_network
@@ -73,12 +74,25 @@ def fitted():
             "loss": run.history["loss"].to_numpy()}  # fmt: skip
 
 
+def trained():
+    """Weights after two iterations of meta-training."""
+    ways = {"network": {"n_excitatory": 20, "n_inhibitory": 5, "n_adaptive": 10}, "learning": {"episodes": 16}}
+    task = tasks.load("water-maze", duration_ms=150)
+    return {"theta": lsnn.train(task, iterations=2, seed=1, **ways, progress=False).network.network.synapses.theta}
+
+
+def machine(network):
+    """Whether this process makes code with fused operations of vectors, which not every processor has."""
+    code = "".join(network_module(network.config.models).replay.inspect_asm().values())
+    return {"fused": np.array("vfmadd" in code)}
+
+
 def main() -> None:
     """Write all of it to a file."""
     network = lsnn.load(PRETRAINED)
     parts = {"draws": drawn(), "built": built(), "replayed": replayed(network.network),
              "mean policy": swum(network, False), "sampled policy": swum(network, True), "Adam": stepped(),
-             "fit": fitted()}  # fmt: skip
+             "fit": fitted(), "training": trained(), "machine": machine(network.network)}  # fmt: skip
     np.savez(sys.argv[1], **{f"{part}/{name}": array for part, found in parts.items() for name, array in found.items()})
 
 
