@@ -158,7 +158,7 @@ def test_membranes_stand_for_the_readout(made):
 
 @pytest.mark.parametrize("name", ["weight/x_to_E", "parameter/E/tau_m", "initial/E/v"])
 def test_the_gradient_of_membranes_is_that_of_central_differences_where_no_spike_moves(name):
-    learner = CircuitLearner(circuit(gamma=0.0), of="E")
+    learner = CircuitLearner(circuit(gamma=1e-12), of="E")
     traces = np.random.default_rng(3).standard_normal((STEPS, 12, 8))
     drive = learner.inputs("inputs", SPIKES[:8], False)
 

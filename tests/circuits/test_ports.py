@@ -130,7 +130,7 @@ def test_losses_of_state_variables_have_the_gradient_of_the_graph(case, monkeypa
 )
 def test_what_is_no_state_variable_of_a_population_is_named(case, scored, message):
     with pytest.raises(InputError, match=f"scored must be {message}"):
-        case[0].run(inputs=case[1], scored=scored)
+        case[0].run(inputs=case[1], driven={("jumping", "drive"): case[2]}, scored=scored)
 
 
 def test_slopes_of_what_was_not_scored_are_named(case):
