@@ -19,7 +19,8 @@ import lsnn
 import tasks
 
 ROOT = Path(__file__).parents[2]
-FEWEST = {"blocks": 4000, "families": 4500, "environments": 200, "circuits": 300}  # attacks, so that none goes missing unseen
+# Attacks of a group at least, so that none goes missing unseen
+FEWEST = {"blocks": 4000, "families": 4500, "environments": 200, "circuits": 300}
 SAFE = {  # compiled functions that use no array, or bound every index by its length
     "tasks.gym_task": {"begin", "observe", "transition", "target"},
     "tasks.water_maze.dynamics": {"platform_of_trial", "cue_of"},
