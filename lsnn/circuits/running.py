@@ -5,10 +5,13 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas
+import xarray
 
 from lsnn.arrays.spikes import eights, packed
 from lsnn.blocks import in_order_of_network
 from lsnn.circuits.driving import Drive, drive_of
+from lsnn.circuits.frames import dataset_of, table_of
 from lsnn.circuits.laid_out import LaidOut, Values
 from lsnn.circuits.scored import Scored, places_of, with_scored
 from lsnn.circuits.sent import Sent
@@ -154,6 +157,19 @@ class Run:
             rule = f"run(..., record=({variable!r},)) records it, if it is one"
             raise InputError(f"{variable!r} of {population!r} was not recorded ({known} was): {rule}")
         return self._states[population, variable]
+
+    @property
+    def recorded(self) -> dict[tuple[str, str], np.ndarray]:
+        """The state variables that were recorded, (samples, steps, n) in SI units, by population and variable."""
+        return dict(self._states)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Readout, spikes (`spikes_E`) and recorded state variables (`v_E`) with named axes and units, time in ms."""
+        return dataset_of(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """A row a spike: sample, time_ms, population, neuron."""
+        return table_of(self)
 
     def gradient(
         self,

@@ -136,6 +136,19 @@ def test_traces_and_rates_are_followed(made):
     assert rates.iloc[-1] < 0.7 * rates.iloc[0]
 
 
+def test_a_run_has_named_axes_and_units(made):
+    run = made.run(inputs=SPIKES, record=("v",))
+    whole, table = run.to_xarray(), run.to_pandas()
+    np.testing.assert_array_equal(whole["spikes_E"], run.spikes("E"))
+    np.testing.assert_array_equal(whole["v_E"], run.state("E", "v"))
+    np.testing.assert_array_equal(whole["readout"], run.outputs)
+    assert whole["v_E"].dims == ("sample", "time", "neuron_E") and whole["v_E"].attrs["units"] == "1"
+    assert whole["time"].attrs["units"] == "ms" and float(whole["time"][-1]) == STEPS - 1
+    own = table[table["population"] == "E"]
+    assert len(own) == run.spikes("E").sum() > 0 and len(table) == len(own) + SPIKES.sum()
+    assert run.spikes("E")[own["sample"], own["time_ms"].round().astype(int), own["neuron"]].all()
+
+
 def test_membranes_stand_for_the_readout(made):
     """A trace a neuron in the scale of the threshold, and the classes of the first neurons; the readout stays."""
     ways = {"of": "E", "batch": 10, "learning_rate": 0.05} | WAYS

@@ -5,7 +5,10 @@ import pytest
 
 from lsnn.arrays.blocks import ArrayBlock
 from lsnn.circuits.three_populations import circuit_of
+from lsnn.learning.rates import spike_counts
+from lsnn.meta import new_network
 from lsnn.network import NetworkConfig, build_network
+from tasks.experiment import preset
 from tests.comparing import assert_close
 
 STEPS = 120
@@ -41,6 +44,20 @@ def test_gradients_of_the_weights_are_the_same_bits(both):
     ours = np.concatenate([found.weight[name] for name in circuit.weight])[circuit.order]
     np.testing.assert_array_equal(ours, np.concatenate([gradient.inputs, gradient.recurrent]))
     assert_close(found.readout_weight, (1 - network.kappa()) * gradient.readout.sum(-1, dtype=float))
+
+
+@pytest.mark.parametrize("name", ["compact", "bellec2018"])
+def test_presets_are_circuits_to_the_same_bits(name):
+    """Delays, Dale's law and time constants drawn for each neuron, at their full size."""
+    made = preset("water-maze", name)
+    network = new_network(made.task, made.network, made.learning, 3)
+    x = np.random.default_rng(6).random((8, 80, network.n_in)) < 0.05
+    block, circuit = ArrayBlock(network, 80), circuit_of(network)
+    y = block.forward(network.weights(), x)
+    run = circuit.run(inputs=x, dtype=np.float32)
+    assert np.bitwise_count(block.record.spikes).sum() > 500
+    np.testing.assert_array_equal(run.outputs.transpose(1, 2, 0), y)
+    np.testing.assert_array_equal(run.counts(), spike_counts(block.record.spikes))
 
 
 def test_repr_says_what_it_is_made_of(both):
