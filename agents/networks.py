@@ -35,10 +35,23 @@ class Core(Protocol):
     def unroll(self, x: Array) -> Array:
         """A whole episode: x (N, H) to (N, H)."""
 
+    def states(self, x: Array) -> Array:
+        """What it is in after each decision of a whole episode: x (N, H) to (N, S)."""
+
 
 def scanned(core: Core, x: Array) -> Array:
     """An episode decision by decision: x (N, H) to (N, H)."""
     return jax.lax.scan(lambda state, each: core.step(state, each), core.start(), x)[1]  # a bound method has no hash
+
+
+def carried(core: Core, x: Array) -> Array:
+    """The state after each decision of an episode, one part after the other: x (N, H) to (N, S)."""
+
+    def step(state: Any, each: Array) -> tuple[Any, Array]:
+        state, _ = core.step(state, each)
+        return state, jnp.concatenate(jax.tree.leaves(state))
+
+    return jax.lax.scan(step, core.start(), x)[1]
 
 
 class Gated(eqx.Module):
@@ -59,6 +72,9 @@ class Gated(eqx.Module):
     def unroll(self, x: Array) -> Array:
         return scanned(self, x)
 
+    def states(self, x: Array) -> Array:
+        return carried(self, x)
+
 
 class LongShort(eqx.Module):
     """LSTM (Hochreiter & Schmidhuber 1997)."""
@@ -78,6 +94,9 @@ class LongShort(eqx.Module):
 
     def unroll(self, x: Array) -> Array:
         return scanned(self, x)
+
+    def states(self, x: Array) -> Array:
+        return carried(self, x)
 
 
 class Rate(eqx.Module):
@@ -105,6 +124,9 @@ class Rate(eqx.Module):
 
     def unroll(self, x: Array) -> Array:
         return scanned(self, x)
+
+    def states(self, x: Array) -> Array:
+        return carried(self, x)
 
 
 class Layer(eqx.Module):
@@ -170,10 +192,14 @@ class Transformer(eqx.Module):
         return (t + 1, jnp.stack(kept)), self.norm(x)
 
     def unroll(self, x: Array) -> Array:
+        return jax.vmap(self.norm)(self.states(x))
+
+    def states(self, x: Array) -> Array:
+        """The residual stream behind the last layer, at the token of each decision."""
         x = x + positions(self.decisions, self.units)[: len(x)]
         for layer in self.layers:
             x = layer.whole(x)
-        return jax.vmap(self.norm)(x)
+        return x
 
 
 def positions(count: int, units: int) -> Array:
@@ -207,6 +233,14 @@ class Agent(eqx.Module):
     def unroll(self, inputs: Array) -> Array:
         """A whole episode: inputs (N, n_inputs) to readouts (N, n_out)."""
         return jax.vmap(self.readout)(self.core.unroll(jax.vmap(self._entered)(inputs)))
+
+    def states(self, inputs: Array) -> Array:
+        """What its core is in after each decision of an episode: inputs (N, n_inputs) to (N, S).
+
+        The hidden vector of a GRU or rate network, hidden vector and cells of an LSTM, the residual stream of a
+        transformer behind its last layer.
+        """
+        return self.core.states(jax.vmap(self._entered)(inputs))
 
 
 def inputs_of(task: Task) -> int:

@@ -1,5 +1,6 @@
 """Episodes of an agent: it sees, decides, and the task goes on, many episodes side by side."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import agents.backend  # noqa: F401  # isort: skip
@@ -68,20 +69,42 @@ def play(
     Args:
         sampled: whether actions are drawn from the policy; else its mean, or its most likely choice.
     """
+    choose = compiled(experiment.task.dynamics, experiment.task.action_kind).choose
+    state = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (len(keys), *leaf.shape)), agent.start())
+    policy = policy_of(experiment, agent, sampled)
+
+    def act(run: Episodes, n: int) -> None:
+        nonlocal state
+        state, run.readout[:, n] = _step(agent, state, run.inputs[:, n])
+        choose(keys, n, np.ascontiguousarray(run.readout[:, n].T)[None], *policy, run.action[:, n])
+
+    return _gone_through(experiment, keys, act, keep_states)
+
+
+def replayed(experiment: AgentExperiment, keys: NDArray[np.uint64], actions: NDArray[np.float64]) -> Episodes:
+    """The episodes of these keys (E,) under given actions (E, N, n_action), with their states; readouts are 0."""
+
+    def act(run: Episodes, n: int) -> None:
+        run.action[:, n] = actions[:, n]
+
+    return _gone_through(experiment, keys, act, keep_states=True)
+
+
+def _gone_through(
+    experiment: AgentExperiment, keys: NDArray[np.uint64], act: Callable[[Episodes, int], None], keep_states: bool
+) -> Episodes:
+    """The episodes of these keys (E,); act: fills readout and action of decision n, whose inputs are there."""
     task, k = experiment.task, experiment.decision_ms
     form, run = form_of_task(task), empty(experiment, len(keys), keep_states)
     functions, parameters = compiled(task.dynamics, task.action_kind), task.parameters()
     states, observed = np.zeros((len(keys), task.n_state)), np.zeros((len(keys), task.n_observation))
-    state = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (len(keys), *leaf.shape)), agent.start())
-    policy, wanted = policy_of(experiment, agent, sampled), np.zeros(task.n_target)
+    wanted = np.zeros(task.n_target)
     with calling(form):
         functions.begin(keys, parameters, states, observed)
         for n in range(experiment.decisions):
             steps = slice(n * k, min((n + 1) * k, task.duration_ms))
             run.inputs[:, n] = _inputs(experiment, run, n, observed)
-            state, readout = _step(agent, state, run.inputs[:, n])
-            run.readout[:, n] = readout
-            functions.choose(keys, n, np.ascontiguousarray(run.readout[:, n].T)[None], *policy, run.action[:, n])
+            act(run, n)
             functions.decide(
                 keys, n * k, run.action[:, n], parameters, states, observed, run.states[:, steps], run.reward[:, steps],
                 run.acted[:, steps], run.terminated[:, steps], wanted, run.target_weight[:, n], run.target[:, n],

@@ -68,6 +68,7 @@ class Study(IntEnum):
     PLASTIC_RIVALS = 34
     PLASTIC_TASKS = 35
     ORDER = 40
+    SIMILARITY = 41
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:

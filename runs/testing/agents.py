@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from agents.config import AgentExperiment
 from agents.files import AgentFile, agent_sha256, load_agent
 from agents.networks import n_parameters, state_size
 from agents.playing import played_by
@@ -57,7 +56,7 @@ def opened(paths: Sequence[Path], task: Any, own_file: Path | None = None, task_
     """
     files = [load_agent(path, own_file, task_changed) for path in paths]
     for path, file in zip(paths, files, strict=True):
-        _require_same_task(path, file.experiment, task)
+        require_same_task(path, file.experiment.task, task)
     kinds = [file.experiment.agent.kind for file in files]
     found: list[Beside] = []
     for file, kind in zip(files, kinds, strict=True):
@@ -67,18 +66,22 @@ def opened(paths: Sequence[Path], task: Any, own_file: Path | None = None, task_
     return found
 
 
-def _require_same_task(path: Path, experiment: AgentExperiment, task: Any) -> None:
-    own = experiment.task
+def require_same_task(path: Path, own: Any, task: Any, said: str = "--beside must be an agent") -> None:
+    """InputError unless a learner's own task is this one, its encoder's cells aside.
+
+    Args:
+        said: what a message says that it must be.
+    """
     if type(own) is not type(task):
-        raise InputError(f"{path}: --beside must be an agent of {task.name}, got one of {own.name}")
+        raise InputError(f"{path}: {said} of {task.name}, got one of {own.name}")
     config, wanted = (vars(each) for each in (own, task))
     for key in (key for key in config if key not in UNLIKE):
         if config[key] != wanted.get(key):
-            rule = f"--beside must be an agent of the network's task, with {key} {wanted.get(key)!r}"
+            rule = f"{said} of the network's task, with {key} {wanted.get(key)!r}"
             raise InputError(f"{path}: {rule}, got {config[key]!r}")
     ranges = [tuple(getattr(each.encoder, end, None) for end in ("low", "high")) for each in (own, task)]
     if ranges[0] != ranges[1]:
-        raise InputError(f"{path}: --beside must have the range of the network's encoder, {ranges[1]}, got {ranges[0]}")
+        raise InputError(f"{path}: {said} with the range of the network's encoder, {ranges[1]}, got {ranges[0]}")
 
 
 def held_baselines(task: Any, beside: Sequence[Beside]) -> dict[str, tuple[Baseline, int]]:

@@ -55,9 +55,18 @@ def moments(phi: Array, y: Array) -> Moments:
 
 def ridge(phi: Array, y: Array, penalty: float) -> Array:
     """phi_t . w with w = (sum phi phi^T + penalty I)^-1 sum phi y, (E, K)."""
+    return np.sum(phi * ridge_weights(phi, y, penalty), axis=-1)
+
+
+def ridge_weights(phi: Array, y: Array, penalty: float) -> Array:
+    """The w of ridge before each sample, (E, K, p)."""
     m = moments(phi, y)
-    w = np.linalg.solve(m.square + penalty * np.eye(phi.shape[-1]), m.cross[..., None])[..., 0]
-    return np.sum(phi * w, axis=-1)
+    return np.linalg.solve(m.square + penalty * np.eye(phi.shape[-1]), m.cross[..., None])[..., 0]
+
+
+def best_penalty(phi: Array, y: Array) -> float:
+    """The penalty of ridge of the least squared error over all samples."""
+    return float(min(_RIDGES, key=lambda penalty: float(np.mean((ridge(phi, y, penalty) - y) ** 2))))
 
 
 def least_squares(phi: Array, y: Array) -> Array:
@@ -151,8 +160,7 @@ def fit(task: Regression, x: Array, y: Array) -> dict[str, Callable[[Array, Arra
     are episodes to tune and to train on, not those of a test.
     """
     phi = basis(task.function, x)
-
-    penalty = min(_RIDGES, key=lambda penalty: float(np.mean((ridge(phi, y, penalty) - y) ** 2)))
+    penalty = best_penalty(phi, y)
     found: dict[str, Callable[[Array, Array], Array]] = {"zero": lambda x, y: np.zeros_like(y)}
     for k, size in _best_step_sizes(phi, y).items():
         found[f"gradient_descent_{k}"] = partial(_descended, task.function, k, size)
