@@ -130,6 +130,8 @@ def judged(way: Estimate) -> str:
     """Words for how far learners of two kinds are on the way from untrained ones to two seeds of a kind."""
     if not np.isfinite([way.low, way.high]).all():
         return "undecided"
+    if way.high < 0:
+        return "less alike than untrained learners"
     if way.low <= 0:
         return "undecided" if way.high >= 1 else "not shown to be more alike than untrained learners"
     return (

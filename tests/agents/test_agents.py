@@ -22,7 +22,7 @@ from agents.learner import AgentLearner
 from agents.losses import Batch, advantages_of, decision_returns, loss_of, normalised
 from agents.matching import matched
 from agents.networks import Rate, n_parameters, named, new_agent, positions, state_size
-from agents.playing import play, played_by, trace_of
+from agents.playing import play, played_by, replayed, trace_of
 from lsnn.errors import DivergedError, InputError
 from lsnn.files.network_file import load_network
 from lsnn.learning import ppo
@@ -61,6 +61,32 @@ def test_decision_by_decision_is_the_whole_episode_at_once(kind):
         state, y = agent.step(state, each)
         one_by_one.append(y)
     np.testing.assert_allclose(agent.unroll(x), np.stack(one_by_one), rtol=0, atol=1e-6)
+
+
+@kinds
+def test_states_are_what_its_core_carries_or_its_residual_stream(kind):
+    experiment = small(Induction(), kind)
+    agent = new_agent(experiment, 1)
+    x, state, carried = inputs_for(experiment, agent), agent.start(), []
+    for each in x:
+        state, _ = agent.step(state, each)
+        carried.append(np.concatenate(jax.tree.leaves(state)) if kind != "transformer" else state)
+    states = agent.states(x)
+    if kind == "transformer":
+        np.testing.assert_allclose(
+            jax.vmap(lambda h: agent.readout(agent.core.norm(h)))(states), agent.unroll(x), atol=1e-6
+        )
+    else:
+        np.testing.assert_allclose(states, np.stack(carried), rtol=0, atol=1e-6)
+
+
+def test_actions_played_again_lead_to_the_same_episodes():
+    experiment = small(Bandit(), units=4)
+    agent = new_agent(experiment, 1)
+    run = play(experiment, agent, KEYS, sampled=True, keep_states=True)
+    again = replayed(experiment, KEYS, run.action)
+    for name in ("inputs", "reward", "acted", "states"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(run, name))
 
 
 @kinds

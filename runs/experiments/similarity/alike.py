@@ -158,6 +158,7 @@ def components(pair: Pair, inputs: np.ndarray) -> Pair:
     one, other = (each.reshape(-1, each.shape[2]) for each in beyond_input(pair, inputs))
     covariance = one.T @ other
     vectors = np.linalg.eigh(covariance + covariance.T)[1][:, ::-1][:, :COMPONENTS]
+    vectors = np.pad(vectors, ((0, 0), (0, COMPONENTS - vectors.shape[1])))  # a state of fewer numbers
     sides = scaled(pair)
     return sides[0] @ vectors, sides[1] @ vectors
 
