@@ -9,12 +9,12 @@ from analysis.similarity.measures import (
     BETWEEN,
     CEILING,
     GROUPS,
-    NULL,
     Means,
     Measured,
     all_means,
     estimates,
     moduli_of,
+    untrained,
 )
 from analysis.style import png
 from analysis.verdict import interval
@@ -40,13 +40,7 @@ def describe(path: Path) -> str:
     if measured.influence is not None:
         lines += ["", *_of_influence(measured)]
     found = all_means(measured)
-    lines += [
-        "",
-        *_of_pairs(found),
-        _of_shuffled(measured),
-        "",
-        *(verdict(name, means) for name, means in found.items()),
-    ]
+    lines += ["", *_of_pairs(found), _of_shuffled(measured), "", *verdicts(found)]
     return "\n".join(lines)
 
 
@@ -113,15 +107,19 @@ def _of_shuffled(measured: Measured) -> str:
     return f"CKA beyond the input with shuffled episodes: at most {np.nanmax(np.abs(matrix)):.2f} of any pair"
 
 
-def verdict(name: str, means: Means) -> str:
-    """What a measure says of learners of different kinds, in a sentence with its uncertainty."""
-    between, null, ceiling = (means[each] for each in (BETWEEN, NULL, CEILING))
-    if not between.n:
-        return f"{name}: there is one kind of learner alone; nothing is said of kinds."
-    apart = f"{name}: of two kinds {interval(between, 2)}, untrained {interval(null, 2)}"
+def verdicts(found: dict[str, Means]) -> list[str]:
+    """What every measure says of learners of different kinds, in a sentence each with its uncertainty."""
+    told = [verdict(name, means, pairs) for name, means in found.items() for pairs in BETWEEN if means[pairs].n]
+    return told or ["there is one kind of learner alone; nothing is said of kinds"]
+
+
+def verdict(name: str, means: Means, pairs: str) -> str:
+    """A sentence of one measure and one group of pairs."""
+    between, null, ceiling = (means[each] for each in (pairs, untrained(pairs), CEILING))
+    apart = f"{name}, {pairs}: {interval(between, 2)}, untrained {interval(null, 2)}"
     if not ceiling.n:
         return f"{apart}; no kind has two seeds, so there is no ceiling."
-    way = means.way()
+    way = means.way(pairs)
     told = f"{interval(way, 2)} of the way from untrained learners to two seeds of a kind"
     return f"{apart}, two seeds of a kind {interval(ceiling, 2)}: {judged(way)} ({told})."
 

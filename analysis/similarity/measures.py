@@ -58,12 +58,17 @@ class Pairs(NamedTuple):
 GROUPS = {
     "spiking network and agent": Pairs(True, spiking=True),
     "agents of two kinds": Pairs(True, spiking=False),
-    "all of two kinds": Pairs(True),
     "two seeds of a kind": Pairs(False),
-    "two kinds, untrained": Pairs(True, trained=False),
-    "two seeds, untrained": Pairs(False, trained=False),
+    "spiking network and agent, untrained": Pairs(True, trained=False, spiking=True),
+    "agents of two kinds, untrained": Pairs(True, trained=False, spiking=False),
+    "two seeds of a kind, untrained": Pairs(False, trained=False),
 }
-BETWEEN, CEILING, NULL = "all of two kinds", "two seeds of a kind", "two kinds, untrained"
+BETWEEN, CEILING = ("spiking network and agent", "agents of two kinds"), "two seeds of a kind"
+
+
+def untrained(name: str) -> str:
+    """The group of the same pairs without training."""
+    return f"{name}, untrained"
 
 
 class Measured:
@@ -239,9 +244,9 @@ class Means(NamedTuple):
         at = list(GROUPS).index(name)
         return bounded(self.value[at], self.resampled[:, at], self.pairs[at])
 
-    def way(self, name: str = BETWEEN) -> Estimate:
-        """How far a group is on the way from untrained learners, 0, to two seeds of a kind, 1."""
-        at, low, high = (list(GROUPS).index(each) for each in (name, NULL, CEILING))
+    def way(self, name: str) -> Estimate:
+        """How far a group is on the way from the same pairs untrained, 0, to two seeds of a kind, 1."""
+        at, low, high = (list(GROUPS).index(each) for each in (name, untrained(name), CEILING))
 
         def share(means: Array) -> Array:
             return _over(means[..., at] - means[..., low], means[..., high] - means[..., low])

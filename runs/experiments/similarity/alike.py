@@ -86,11 +86,11 @@ def decoded(states: Sequence[np.ndarray], known: np.ndarray, classes: bool) -> t
     target = known[:half].reshape(-1, known.shape[2])
     features = [_rows(each, half) for each in states]
     own = [_fitted(first, target, half) for first, _ in features]
-    read = np.concatenate([one.predict(first) for one, (first, _) in zip(own, features, strict=True)], axis=1)
+    read = np.concatenate([_read(one, first) for one, (first, _) in zip(own, features, strict=True)], axis=1)
     error = np.empty((len(states), len(states), len(known) - half))
     for j, (first, second) in enumerate(features):
-        guesses = np.split(_fitted(first, read, half).predict(second), len(states), axis=1)
-        guesses[j] = own[j].predict(second)
+        guesses = np.split(_read(_fitted(first, read, half), second), len(states), axis=1)
+        guesses[j] = _read(own[j], second)
         for i, guess in enumerate(guesses):
             error[i, j] = _errors(guess.reshape(known[half:].shape), known[half:], classes)
     away = np.ones(known[half:].shape[:2]) if classes else ((known[half:] - target.mean(axis=0)) ** 2).sum(axis=2)
@@ -114,6 +114,11 @@ def _fitted(features: np.ndarray, target: np.ndarray, episodes: int) -> Ridge:
         warnings.simplefilter("ignore", LinAlgWarning)
         found: Ridge = search.fit(features, target.reshape(len(target), -1), groups=groups).best_estimator_
     return found
+
+
+def _read(decoder: Ridge, features: np.ndarray) -> np.ndarray:
+    """What a decoder makes of rows, (rows, q), of one number too."""
+    return np.asarray(decoder.predict(features)).reshape(len(features), -1)
 
 
 def _errors(guess: np.ndarray, known: np.ndarray, classes: bool) -> np.ndarray:
