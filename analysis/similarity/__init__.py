@@ -11,9 +11,7 @@ from analysis.similarity.measures import (
     GROUPS,
     Means,
     Measured,
-    all_means,
     estimates,
-    moduli_of,
     untrained,
 )
 from analysis.style import png
@@ -25,22 +23,15 @@ from lsnn.files.whole import write_whole
 SHOWN_MODULI = 3
 
 
-def write_figure(path: Path, out: Path) -> Path:
-    """Draw the experiment in a file; returns where the PNG stands."""
-    with open_result(path) as result:
-        write_whole(out, png(similarity_figure(result)))
-    return out
-
-
-def describe(path: Path) -> str:
-    """The table and the verdict, for a terminal."""
+def show(path: Path, figure: Path) -> str:
+    """Draw the experiment in a file as a PNG; returns the table and the verdict, for a terminal."""
     with open_result(path) as result:
         measured = Measured(result)
+        write_whole(figure, png(similarity_figure(result, measured)))
     lines = _of_learners(measured)
     if measured.influence is not None:
         lines += ["", *_of_influence(measured)]
-    found = all_means(measured)
-    lines += ["", *_of_pairs(found), _of_shuffled(measured), "", *verdicts(found)]
+    lines += ["", *_of_pairs(measured.means), _of_shuffled(measured), "", *verdicts(measured.means)]
     return "\n".join(lines)
 
 
@@ -50,7 +41,7 @@ def _of_learners(measured: Measured) -> list[str]:
     lines = [f"learner | decoded from its state, {what}: trained, untrained, shuffled | time constants in decisions"]
     own = estimates(lambda weights: measured.own_decoding(weights).ravel(), len(measured.beside))
     decoded, shuffled = own[: 2 * measured.count], own[2 * measured.count :]
-    moduli = moduli_of(measured)
+    moduli = measured.spectra
     for number, each in enumerate(measured.learners):
         read = [interval(one, 2) for one in (decoded[number], decoded[measured.count + number], shuffled[number])]
         slow = ", ".join(_as_time(one) for one in moduli[number][:SHOWN_MODULI])

@@ -6,19 +6,31 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.similarity.measures import GROUPS, Array, Means, Measured, all_means, moduli_of
-from analysis.style import BLUE, DARK, GREEN, PALE, PINK, SILVER, SKY, VERMILLION, add_footer, new_figure, styled
+from analysis.similarity.measures import GROUPS, Array, Means, Measured
+from analysis.style import (
+    BLUE,
+    DARK,
+    GREEN,
+    ORANGE,
+    PALE,
+    PINK,
+    SILVER,
+    SKY,
+    VERMILLION,
+    add_footer,
+    new_figure,
+    styled,
+)
 from lsnn.files.results import Result
 
-COLOURS = {"spiking": VERMILLION, "gru": BLUE, "lstm": SKY, "rate": GREEN, "transformer": PINK}
+COLOURS = {"spiking": VERMILLION, "gru": BLUE, "lstm": SKY, "rate": GREEN, "transformer": PINK, "rate_neurons": ORANGE}
 OF_MEASURES = (SILVER, DARK, BLUE, VERMILLION)
 NUMBERS_UP_TO = 14  # rows of a matrix in which the numbers are legible
 
 
 @styled
-def similarity_figure(result: Result) -> Figure:
+def similarity_figure(result: Result, measured: Measured) -> Figure:
     """Above: CKA, cross-decoding and, of regression, influence of all pairs; below: spectra, and means over pairs."""
-    measured = Measured(result)
     labels = [each.label for each in measured.learners]
     figure = new_figure(17 if measured.influence else 13, 12, f"Alike once trained? {measured.family}")
     above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1))
@@ -33,7 +45,7 @@ def similarity_figure(result: Result) -> Figure:
         _draw_influences(panels[2], measured, labels)
     left, right = below.subplots(1, 2)
     _draw_spectra(left, measured, labels)
-    _draw_means(right, all_means(measured))
+    _draw_means(right, measured.means)
     episodes = measured.block * len(measured.alignment)
     return add_footer(
         figure, result, f"n = {count} networks, {episodes} episodes; bars: 95 %, networks and episodes resampled"
@@ -65,7 +77,7 @@ def _draw_matrix(axes: Axes, matrix: Array, rows: Sequence[str], columns: Sequen
 
 def _draw_spectra(axes: Axes, measured: Measured, labels: Sequence[str]) -> None:
     """A dot an eigenvalue, with its interval; untrained ones beside."""
-    found = moduli_of(measured)
+    found = measured.spectra
     for number, each in enumerate(measured.learners):
         for at, colour, row in ((-0.14, COLOURS[each.kind], number), (0.2, SILVER, measured.count + number)):
             value, low, high = np.array([one[:3] for one in found[row]]).T

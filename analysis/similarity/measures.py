@@ -31,7 +31,8 @@ from lsnn.seeds import RESAMPLED_NETWORKS
 
 Array = NDArray[np.float64]
 
-KINDS = {"spiking": "spiking", "gru": "GRU", "lstm": "LSTM", "rate": "rate", "transformer": "transformer"}
+KINDS = {"spiking": "spiking", "gru": "GRU", "lstm": "LSTM", "rate": "rate", "transformer": "transformer",
+         "rate_neurons": "rate neurons"}  # fmt: skip
 LARGEST_BLOCK = Rule(1, 1000, whole=True)
 
 
@@ -138,6 +139,18 @@ class Measured:
         same, following = (np.einsum("b,lbij->lij", weights, each) for each in (self.same, self.next))
         fitted = following @ np.linalg.pinv(same, rcond=1e-6, hermitian=True)
         return -np.sort(-np.abs(np.linalg.eigvals(fitted)), axis=1)
+
+    @cached_property
+    def means(self) -> "dict[str, Means]":
+        """Means over pairs of every measure, by its name."""
+        return all_means(self)
+
+    @cached_property
+    def spectra(self) -> list[list[Estimate]]:
+        """Moduli of the eigenvalues of every learner's fitted dynamics, the untrained behind the trained."""
+        width = self.same.shape[2]
+        flat = estimates(lambda weights: self.moduli(weights).ravel(), len(self.alignment))
+        return [flat[first : first + width] for first in range(0, len(flat), width)]
 
     @cached_property
     def of_kind(self) -> Array:
@@ -283,13 +296,6 @@ def all_means(measured: Measured) -> dict[str, Means]:
     if measured.influence is not None:
         found["influence"] = means_of(measured, measured.influences, measured.influence.episodes)
     return found
-
-
-def moduli_of(measured: Measured) -> list[list[Estimate]]:
-    """Of the eigenvalues of every learner's fitted dynamics, the untrained behind the trained."""
-    width = measured.same.shape[2]
-    flat = estimates(lambda weights: measured.moduli(weights).ravel(), len(measured.alignment))
-    return [flat[first : first + width] for first in range(0, len(flat), width)]
 
 
 def bounded(value: float, resampled: Array, n: int) -> Estimate:

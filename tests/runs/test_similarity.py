@@ -189,7 +189,7 @@ def test_file_table_and_figure(folder):
         one, other = (file[f"influence/{name}"][:] for name in ("one", "other"))
         assert one.shape == (6, 3, 5, 5) and np.any(one[0] != other[0])
         np.testing.assert_array_equal(one[1], other[1])  # an agent has no noise
-    told = analysis.describe(folder / "similarity.h5")
+    told = analysis.show(folder / "similarity.h5", folder / "again.png")
     for words in (
         "spiking 4 |",
         "GRU 2 |",

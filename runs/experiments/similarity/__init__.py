@@ -26,7 +26,7 @@ STEP = 0.2  # by which an example's y is moved up and down
 
 
 def experiment(
-    learners: Annotated[list[Path], typer.Argument(help="Network files and agent files of one task, two or more.")],
+    networks: Annotated[list[Path], typer.Argument(help="Network files and agent files of one task, two or more.")],
     out: Folder,
     episodes: Annotated[int, typer.Option(help="The same for every learner, a multiple of 16.")] = 128,
     repeats: Annotated[int, typer.Option(help="Passes of spiking networks with other noise, an even number.")] = 4,
@@ -38,4 +38,4 @@ def experiment(
     """Compare trained learners of all kinds: influence of examples, states, what they know, dynamics."""
     from runs.experiments.similarity.measuring import run
 
-    run(Asked(out, episodes, seed, threads, overwrite), learners, repeats, influence_episodes)
+    run(Asked(out, episodes, seed, threads, overwrite), networks, repeats, influence_episodes)

@@ -73,5 +73,5 @@ def influence_of_learner(
 
         return answers
 
-    passes = noise if learner.spiking else noise[:1]
+    passes = noise if learner.noisy else noise[:1]
     return np.array([influence_of(answers_with(keys), world.task, y, step) for keys in passes])

@@ -23,12 +23,12 @@ from runs.testing.agents import require_same_task
 from tasks.experiment import Experiment, open_network
 from tasks.family import family_of
 
-SPIKING = "spiking"
+SPIKING, RATE_NEURONS = "spiking", "rate_neurons"
 AT_ONCE = 256  # episodes of a spiking network in memory
 
 
 class Learner(NamedTuple):
-    """A learner, and where it comes from; kind: of an agent, or SPIKING."""
+    """A learner, and where it comes from; kind: of an agent, SPIKING or RATE_NEURONS."""
 
     path: Path
     kind: str
@@ -49,8 +49,8 @@ class Learner(NamedTuple):
         return network_sha256(self.body) if isinstance(self.body, Network) else agent_sha256(self.body)
 
     @property
-    def spiking(self) -> bool:
-        """Whether it has noise of its own."""
+    def noisy(self) -> bool:
+        """Whether its input has noise."""
         return isinstance(self.body, Network)
 
 
@@ -60,9 +60,9 @@ def opened(paths: Sequence[Path]) -> list[Learner]:
     Raises:
         InputError: fewer than two, a file of neither kind, a task that is none of FAMILIES or not that of the first.
     """
-    if len(paths) < 2:
-        raise InputError(f"similarity must be given two learners or more, got {len(paths)}")
     found = [_opened(path) for path in paths]
+    if len(found) < 2:
+        raise InputError(f"similarity must be given two learners or more, got {len(found)}")
     for each in found:
         if each.task.name not in FAMILIES:
             raise InputError(f"{each.path}: must be a learner of {', '.join(FAMILIES)}, got one of {each.task.name}")
@@ -77,7 +77,8 @@ def _opened(path: Path) -> Learner:
         agent = load_agent(path)
         return Learner(path, agent.experiment.agent.kind, agent.seed, agent.command, agent.experiment, agent.agent)
     file, experiment = open_network(path)
-    return Learner(path, SPIKING, file.seed, file.command, experiment, file.network)
+    kind = RATE_NEURONS if file.network.sends().all() else SPIKING
+    return Learner(path, kind, file.seed, file.command, experiment, file.network)
 
 
 def _require_same_decisions(each: Learner) -> None:

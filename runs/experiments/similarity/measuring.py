@@ -28,7 +28,7 @@ def run(asked: Asked, paths: list[Path], repeats: int, influence_episodes: int) 
     Raises:
         InputError: a bad number, learners that do not belong together, or a folder that holds these files already.
     """
-    from analysis.similarity import describe, write_figure
+    from analysis.similarity import show
 
     _check(asked, repeats, influence_episodes)
     trained = opened(paths)
@@ -40,8 +40,8 @@ def run(asked: Asked, paths: list[Path], repeats: int, influence_episodes: int) 
             learners = [*trained, *map(with_random_weights, trained)]
             for done, what in _measure(file, learners, keys, asked, repeats, influence_episodes):
                 shown.show(done, what)
-        write_figure(result, figure)
-    say(f"{describe(result)}\nresult: {result}\nfigure: {figure}")
+        told = show(result, figure)
+    say(f"{told}\nresult: {result}\nfigure: {figure}")
 
 
 def _check(asked: Asked, repeats: int, influence_episodes: int) -> None:
@@ -104,7 +104,7 @@ def _measure(
 
 def _states(learner: Learner, world: World, noise: np.ndarray, threads: int) -> Pair:
     """States with one half of the repeats and with the other, each a mean over its repeats."""
-    if not learner.spiking:
+    if not learner.noisy:
         once = states_of(learner, world, noise[0], threads)
         return once, once
     half = len(noise) // 2
