@@ -114,6 +114,26 @@ def _gone_through(
     return run
 
 
+def states_under(agent: Agent, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`Agent.states` of E episodes: inputs (E, N, n_inputs) to (E, N, S)."""
+    return np.asarray(_states(agent, inputs))
+
+
+def readouts_under(agent: Agent, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Readouts of E episodes: inputs (E, N, n_inputs) to (E, N, n_out)."""
+    return np.asarray(_readouts(agent, inputs))
+
+
+@eqx.filter_jit
+def _states(agent: Agent, inputs: Any) -> Any:
+    return jax.vmap(agent.states)(inputs)
+
+
+@eqx.filter_jit
+def _readouts(agent: Agent, inputs: Any) -> Any:
+    return jax.vmap(agent.unroll)(inputs)
+
+
 def policy_of(experiment: AgentExperiment, agent: Agent, sampled: bool) -> tuple[NDArray[np.float64], int, float]:
     """Log std, numbers of it that are read out, and greatest norm of the mean, as `lsnn.kernels.policy` has them."""
     task, learning = experiment.task, experiment.learning

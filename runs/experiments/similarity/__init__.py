@@ -21,9 +21,6 @@ import typer
 
 from runs.experiments.options import Asked, Folder, Overwrite, Seed, Threads
 
-NAME = "similarity"
-STEP = 0.2  # by which an example's y is moved up and down
-
 
 def experiment(
     networks: Annotated[list[Path], typer.Argument(help="Network files and agent files of one task, two or more.")],

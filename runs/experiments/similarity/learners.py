@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import agents.backend  # noqa: F401  # isort: skip
-import equinox as eqx
-import jax
 import numpy as np
 
 from agents.config import AgentExperiment
 from agents.files import agent_sha256, load_agent
 from agents.networks import Agent, new_agent
+from agents.playing import readouts_under, states_under
 from lsnn import Simulation
 from lsnn.errors import InputError
 from lsnn.files import store
@@ -109,7 +107,7 @@ def states_of(learner: Learner, world: World, noise: np.ndarray, threads: int) -
         noise: (E,) uint64, keys of the input's noise of a spiking network.
     """
     if not isinstance(learner.body, Network):
-        return np.asarray(_states(learner.body, world.inputs))
+        return states_under(learner.body, world.inputs)
     parts = [
         _led(learner.body, world, world.starts[part], noise[part], threads, keep=True)[0]
         for part in _parts(len(noise))
@@ -122,7 +120,7 @@ def answers_of(
 ) -> np.ndarray:
     """The answer at each decision, (E, N), under inputs and starts like those of a world."""
     if not isinstance(learner.body, Network):
-        return np.asarray(_answers(learner.body, inputs))[..., 0].astype(float)
+        return readouts_under(learner.body, inputs)[..., 0].astype(float)
     parts = [
         _led(learner.body, world, starts[part], noise[part], threads, keep=False)[1] for part in _parts(len(noise))
     ]
@@ -131,16 +129,6 @@ def answers_of(
 
 def _parts(count: int) -> list[slice]:
     return [slice(first, first + AT_ONCE) for first in range(0, count, AT_ONCE)]
-
-
-@eqx.filter_jit
-def _states(agent: Agent, inputs: Any) -> Any:
-    return jax.vmap(agent.states)(inputs)
-
-
-@eqx.filter_jit
-def _answers(agent: Agent, inputs: Any) -> Any:
-    return jax.vmap(agent.unroll)(inputs)
 
 
 def _led(

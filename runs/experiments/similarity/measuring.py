@@ -14,12 +14,14 @@ from lsnn.files.folders import alone_in, output_folder
 from lsnn.progress import meter, say
 from lsnn.seeds import STUDY_BRANCH, Study, episode_keys
 from runs.experiments.options import Asked, check_numbers
-from runs.experiments.similarity import NAME, STEP
 from runs.experiments.similarity.alike import BLOCK, Pair, alignment, beyond_input, decoded, moments_of, scaled
 from runs.experiments.similarity.influence import RULES, influence_of_learner, influence_of_rules
 from runs.experiments.similarity.learners import Learner, opened, states_of, with_random_weights
 from runs.experiments.similarity.worlds import World, world_of
 from runs.output.command import command_line
+
+NAME = "similarity"
+STEP = 0.2  # by which an example's y is moved up and down
 
 
 def run(asked: Asked, paths: list[Path], repeats: int, influence_episodes: int) -> None:
