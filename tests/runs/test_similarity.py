@@ -210,7 +210,8 @@ def test_means_over_pairs_by_hand(folder):
     matrix[3, 4] = matrix[4, 3] = 0.2
     found = measures.means_of(measured, lambda weights: matrix, 2)
     values = [
-        found[name].value for name in ("spiking network and agent", "two seeds of a kind", "two kinds, untrained")
+        found[name].value
+        for name in ("spiking network and agent", "two seeds of a kind", "spiking network and agent, untrained")
     ]
     np.testing.assert_allclose(values, (0.6, 0.9, 0.1))
     assert found["agents of two kinds"].n == 0
