@@ -61,7 +61,8 @@ def ridge(phi: Array, y: Array, penalty: float) -> Array:
 def ridge_weights(phi: Array, y: Array, penalty: float) -> Array:
     """The w of ridge before each sample, (E, K, p)."""
     m = moments(phi, y)
-    return np.linalg.solve(m.square + penalty * np.eye(phi.shape[-1]), m.cross[..., None])[..., 0]
+    w: Array = np.linalg.solve(m.square + penalty * np.eye(phi.shape[-1]), m.cross[..., None]).astype(np.float64)
+    return w[..., 0]
 
 
 def best_penalty(phi: Array, y: Array) -> float:
