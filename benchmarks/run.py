@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks import workloads
 from benchmarks.machine import machine, pin_to_cores
-from benchmarks.report import figure, table, unmeasured
+from benchmarks.report import figure, missed, table, unmeasured
 from benchmarks.workloads import SECTIONS, Bench
 from lsnn.files.scratch import scratch_folder
 from lsnn.files.whole import write_whole
@@ -73,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write_whole(options.out / "table.md", table(results).encode())
     figure(results, options.out / "figure.png")
     print(table(results))
+    for line in missed(results):
+        print(f"missed: {line}")
     for name in bench.disagreeing:
         print(f"{name}: does not agree with the engine", file=sys.stderr)
     for name in unmeasured(results):

@@ -152,6 +152,7 @@ def models(problem: Problem, dtype) -> dict[str, Callable[[], Runtime]]:
     return {
         "runtime": lambda: Runtime(problem),
         "standalone": lambda: Standalone(problem, 0, np.float64, strict),
+        "standalone_float32": lambda: Standalone(problem, 0, np.float32, strict),
         "standalone_threads": lambda: Standalone(problem, 2, np.float64, strict),
         "standalone_threads_float32": lambda: Standalone(problem, 2, np.float32, strict),
     }

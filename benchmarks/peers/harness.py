@@ -1,7 +1,8 @@
 """A simulator in a process of its own: `python -m benchmarks.peers.harness jax_scan dense --problem FILE ...`.
 
 Built and warmed up first, so that compilation counts nowhere; then forward and forward + BPTT are timed. The last
-line printed is a JSON object; spikes and gradients go to a file, for the driver to compare.
+line printed is a JSON object; spikes and gradients go to a file, for the driver to compare. With `--serve` the process
+stays: each line that it reads, `forward` or `gradient`, it answers with the seconds of one such run.
 """
 
 import argparse
@@ -9,7 +10,7 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -52,25 +53,30 @@ def forget_peak() -> None:
         return
 
 
-def timed(function: Callable[[], Any], repeats: int) -> list[float]:
-    """Seconds of each of several calls."""
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        result = function()
-        seconds.append(result if isinstance(result, Seconds) else time.perf_counter() - start)
+def once(function: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds of a call, and what it returned."""
+    start = time.perf_counter()
+    result = function()
+    return (result if isinstance(result, Seconds) else time.perf_counter() - start), result
+
+
+def timed(function: Callable[[], Any], repeats: int, limit_s: float = float("inf")) -> list[float]:
+    """Seconds of each of several calls; of fewer, but at least one, once they have taken the limit."""
+    seconds: list[float] = []
+    while len(seconds) < repeats and (not seconds or sum(seconds) < limit_s):
+        seconds.append(once(function)[0])
     return seconds
 
 
-def measure(model: Model, repeats: int, bare_mb: float) -> dict[str, Any]:
+def measure(model: Model, repeats: int, limit_s: float, bare_mb: float) -> dict[str, Any]:
     """Timings and peak memory of a model, warmed up first."""
     model.forward()
     has_gradient = model.gradient() is not None
     forget_peak()
-    result: dict[str, Any] = {"forward_s": timed(model.forward, repeats)}
+    result: dict[str, Any] = {"forward_s": timed(model.forward, repeats, limit_s)}
     result["forward_peak_mb"] = memory_mb("VmHWM") - bare_mb
     if has_gradient:
-        result["gradient_s"] = timed(model.gradient, repeats)
+        result["gradient_s"] = timed(model.gradient, repeats, limit_s)
         result["peak_mb"] = memory_mb("VmHWM") - bare_mb
     return result
 
@@ -81,26 +87,58 @@ def outcome(model: Model) -> dict[str, np.ndarray]:
     return found | {"spikes": episodes_together(np.asarray(model.spikes()))}
 
 
-def main(arguments: list[str]) -> int:
-    """Load the problem, build the simulator, time it or only run it."""
-    bare_mb = memory_mb("VmRSS")
+def serve(model: Model, lines: Iterable[str]) -> None:
+    """Warm up, say so, and time what each line names."""
+    model.forward()
+    model.gradient()
+    print("ready", flush=True)
+    for line in lines:
+        print(once(getattr(model, line.strip()))[0], flush=True)
+
+
+def built(options: argparse.Namespace, problem: Problem, dtype: type) -> Model:
+    """The simulator asked for, in one process or several."""
+    if options.processes > 1:
+        halves = importlib.import_module("benchmarks.peers.halves")
+        return halves.Processes(options.module, options.variant, problem, dtype, options.processes)
+    module = importlib.import_module(f"benchmarks.peers.{options.module}")
+    return module.models(problem, dtype)[options.variant]()
+
+
+def options_of(arguments: list[str]) -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="benchmarks.peers.harness")
     parser.add_argument("module")
     parser.add_argument("variant")
     parser.add_argument("--problem", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=None, help="where spikes and gradients go; not with --serve")
     parser.add_argument("--repeats", type=int, default=0, help="0: only run it, in float64")
+    parser.add_argument("--limit-s", type=float, default=float("inf"), help="seconds after which no repeat begins")
     parser.add_argument("--blocks", type=int, default=None)
     parser.add_argument("--steps", type=int, default=None)
-    options = parser.parse_args(arguments)
+    parser.add_argument("--processes", type=int, default=1, help="of one core each, the episodes dealt out")
+    parser.add_argument("--serve", action="store_true", help="run what is asked for, line by line, in float32")
+    return parser.parse_args(arguments)
 
+
+def main(arguments: list[str]) -> int:
+    """Load the problem, build the simulator, time it or only run it."""
+    bare_mb = memory_mb("VmRSS")
+    options = options_of(arguments)
     problem: Problem = load(options.problem)
     problem = problem.head(options.blocks or len(problem.input_bits), options.steps or problem.steps)
-    dtype = np.float32 if options.repeats else np.float64
-    module = importlib.import_module(f"benchmarks.peers.{options.module}")
+    dtype = np.float32 if options.repeats or options.serve else np.float64
+    importlib.import_module(f"benchmarks.peers.{options.module}")
     imported_mb = memory_mb("VmRSS") - bare_mb
-    model = module.models(problem, dtype)[options.variant]()
-    result = measure(model, options.repeats, bare_mb) | {"imported_mb": imported_mb} if options.repeats else {}
+    model = built(options, problem, dtype)
+    if options.serve:
+        serve(model, sys.stdin)
+        return 0
+    result: dict[str, Any] = {}
+    if options.repeats:
+        result = measure(model, options.repeats, options.limit_s, bare_mb) | {"imported_mb": imported_mb}
+        if options.processes > 1:  # whose memory is not seen from here
+            result = {key: value for key, value in result.items() if not key.endswith("_mb")}
     found = outcome(model)
     np.savez(options.out, allow_pickle=False, **found)
     print(json.dumps(result | getattr(model, "facts", {})))

@@ -4,7 +4,8 @@
 steps by one slice of weights a delay; `delay_pending` sends every spike at once to the currents of the next d_max
 steps (the same sum, but the history need not be kept for the backward pass); `delay_gather` reads the spike history
 at the synapses alone, padded to the largest fan-in, and once more in the backward pass, for what it reads does not
-fit into memory. The input currents of all steps are computed before the scan.
+fit into memory. The input currents of all steps are computed before the scan, their readout after it; but for
+`delay_gather`, dL/dW, too, is one product for all steps after the scan backwards, and not a sum that the scan carries.
 """
 
 from abc import ABC, abstractmethod
@@ -79,28 +80,43 @@ class Network(ABC):
         self.weights = {"readout": jnp.asarray(problem.readout, dtype), "bias": jnp.asarray(problem.bias, dtype)}
         self.weights |= {name: jnp.asarray(w) for name, w in self.initial_weights().items()}
         self._run = jax.jit(self.run)
-        self._loss_gradient = jax.jit(jax.grad(lambda weights, x: jnp.sum(self.g * self.run(weights, x)[1])))
+        self._loss_gradient = jax.jit(self.loss_gradient)
         self.facts = {"versions": {"jax": jax.__version__}}
 
-    def run(self, weights, x):
-        """Spikes (T, E, N) and readout y (T, E, n_out)."""
+    def spikes_of(self, weights, currents):
+        """Spikes of all steps, (T, E, N) or (T, N, E), from the currents that the inputs cause."""
         problem = self.problem
         shape = (problem.n_neurons, problem.episodes) if self.batch_last else (problem.episodes, problem.n_neurons)
         rest = jnp.zeros(shape, self.dtype)
-        kappa = jnp.asarray(problem.kappa, self.dtype)
 
         def advance(carry, from_input):
-            neurons, line, r = carry
+            neurons, line = carry
             current, line = self.arriving(weights, line, from_input)
             neurons = step_neurons(self.constants, problem.gamma, problem.refractory, neurons, current)
-            z = neurons[3]
-            r = kappa * r + (z.T if self.batch_last else z) @ weights["readout"]
-            return (neurons, self.sent(weights, line, z), r), (z.astype(bool), r)
+            return (neurons, self.sent(weights, line, neurons[3])), neurons[3]
 
         neurons = (rest, rest, jnp.zeros(shape, jnp.int32), rest)
-        start = (neurons, self.empty_line(shape), jnp.zeros((problem.episodes, problem.n_out), self.dtype))
-        z, r = jax.lax.scan(self.remembering(advance), start, self.input_currents(weights, x))[1]
-        return z, r + weights["bias"]
+        return jax.lax.scan(self.remembering(advance), (neurons, self.empty_line(shape)), currents)[1]
+
+    def read_out(self, weights, z):
+        """y (T, E, n_out)."""
+        kappa = jnp.asarray(self.problem.kappa, self.dtype)
+        driven = (z.transpose(0, 2, 1) if self.batch_last else z) @ weights["readout"]
+
+        def leak(r, now):
+            r = kappa * r + now
+            return r, r
+
+        return jax.lax.scan(leak, jnp.zeros_like(driven[0]), driven)[1] + weights["bias"]
+
+    def run(self, weights, x):
+        """Spikes as `spikes_of` and readout y (T, E, n_out)."""
+        z = self.spikes_of(weights, self.input_currents(weights, x))
+        return z, self.read_out(weights, z)
+
+    def loss_gradient(self, weights, x):
+        """dL/d(weights) in the form's own layout."""
+        return jax.grad(lambda weights: jnp.sum(self.g * self.run(weights, x)[1]))(weights)
 
     def remembering(self, advance):
         """What of a step is kept for the backward pass: all that JAX wants to keep."""
@@ -144,6 +160,24 @@ class Slices(Network):
         padded = jnp.concatenate([jnp.zeros((d_max, *x.shape[1:]), x.dtype), x])
         late = [padded[d_max - d : d_max - d + len(x)] for d in range(1, d_max + 1)]
         return jnp.concatenate(late, axis=-1) @ weights["inputs"].reshape(-1, self.problem.n_neurons)
+
+    def loss_gradient(self, weights, x):
+        """dL/dI of all steps by JAX, the recurrent weights held; then dL/dW = sum over t of z[t-d] dL/dI[t]."""
+
+        def loss(currents, readout, bias):
+            z = self.spikes_of(weights, currents)
+            return jnp.sum(self.g * self.read_out({"readout": readout, "bias": bias}, z)), z
+
+        grad = jax.grad(loss, argnums=(0, 1, 2), has_aux=True)
+        (g, *others), z = grad(self.input_currents(weights, x), weights["readout"], weights["bias"])
+        found = {name: self.product(before, g) for name, before in (("inputs", x), ("recurrent", z))}
+        return found | dict(zip(("readout", "bias"), others, strict=True))
+
+    def product(self, before, g):
+        """sum over t and episodes of before[t-d] g[t] for each delay, (d_max, n_pre, N)."""
+        steps = len(g)
+        delays = range(1, self.problem.d_max + 1)
+        return jnp.stack([jnp.einsum("tep,ten->pn", before[: steps - d], g[d:]) for d in delays])
 
 
 class Dense(Slices):

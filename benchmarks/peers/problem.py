@@ -93,8 +93,7 @@ class Problem(NamedTuple):
 
     def without_delays(self) -> "Problem":
         """The nearest problem for a simulator that knows only a delay of one step."""
-        one = [part._replace(delay=np.ones_like(part.delay)) for part in (self.inputs, self.recurrent)]
-        return self._replace(inputs=one[0], recurrent=one[1], d_max=1)
+        return self._replace(inputs=at_once(self.inputs), recurrent=at_once(self.recurrent), d_max=1)
 
     def input_spikes(self, dtype) -> np.ndarray:
         """(T, E, n_in) of 0 and 1."""
@@ -111,6 +110,12 @@ class Problem(NamedTuple):
         fields |= {f"recurrent_{name}": array for name, array in self.recurrent._asdict().items()}
         fields |= {name: value for name, value in self._asdict().items() if name not in ("inputs", "recurrent")}
         np.savez(path, **fields)
+
+
+def at_once(synapses: Synapses) -> Synapses:
+    """The same with a delay of one step each, sorted again."""
+    order = np.lexsort((synapses.post, synapses.pre))
+    return Synapses(*(array[order] for array in synapses))._replace(delay=np.ones_like(synapses.delay))
 
 
 def load(path: Path) -> Problem:
