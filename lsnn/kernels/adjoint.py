@@ -9,7 +9,19 @@ from numba import njit
 
 from lsnn.kernels.forward import AHEAD, fetch_row
 from lsnn.kernels.layout import PLAIN
-from lsnn.kernels.simd import LANES, add_to, at, fetch, from_bits, load, multiply_add, spread, store, where
+from lsnn.kernels.simd import (
+    LANES,
+    add_scattered,
+    add_to,
+    at,
+    fetch,
+    from_bits,
+    load,
+    multiply_add,
+    spread,
+    store,
+    where,
+)
 
 
 @njit(error_model="numpy", forceinline=True)  # a call would cost a tenth of the backward pass
@@ -51,8 +63,13 @@ def credit(rows, bits, cells, count, tile, base, current, gradient):
         byte, first, end = at(bits, i), at(rows.start, row + i), at(rows.start, row + i + 1)
         for lane in range(LANES):
             if byte & (1 << lane):
-                for s in range(first, end):
+                s = first
+                while s + LANES <= end:
+                    add_scattered(gradient, s, current, base * LANES + lane, rows.offset)
+                    s += LANES
+                while s < end:
                     add_to(gradient, s, at(current, (base + at(rows.offset, s)) * LANES + lane))
+                    s += 1
 
 
 @njit(forceinline=True)

@@ -5,9 +5,9 @@ for each of eight episodes, `Mask` one truth value each. Both live in registers;
 episodes is an array whose last axis is the lane, and `load(array, n)` reads the n-th group of eight in C order.
 The element type follows the array (float32 or float64), so one source serves both precisions.
 
-`load`, `store`, `at`, `put` and `add_to` reach memory as if an array were one row: it must be C-contiguous, which is
-checked when a function is compiled. Whether an index lies within it is checked where numba checks bounds, too
-(`NUMBA_BOUNDSCHECK=1`, for tests), and nowhere else.
+`load`, `store`, `at`, `put`, `add_to` and `add_scattered` reach memory as if an array were one row: it must be
+C-contiguous, which is checked when a function is compiled. Whether an index lies within it is checked where numba
+checks bounds, too (`NUMBA_BOUNDSCHECK=1`, for tests), and nowhere else.
 """
 
 import math
@@ -243,6 +243,59 @@ def add_to(typingctx, array, index, value):
         return context.get_dummy_value()
 
     return types.void(array, types.intp, array.dtype), codegen
+
+
+@intrinsic
+def add_scattered(typingctx, array, index, source, first, places):
+    """array.flat[k] += source.flat[first + 8 places.flat[k]] for k = index .. index + 7: one lane of eight groups."""
+    _require_one_row(array, written=True)
+    _require_one_row(source)
+    _require_one_row(places)
+
+    def codegen(context, builder, signature, args):
+        array_type, _, source_type, _, places_type = signature.args
+        target = _neighbours(context, builder, array_type, args[0], args[1], _vector(array_type.dtype))
+        numbers = ir.VectorType(ir.IntType(places_type.dtype.bitwidth), LANES)
+        places = builder.load(_neighbours(context, builder, places_type, args[4], args[1], numbers))
+        places.align = places_type.dtype.bitwidth // 8
+        found = _scattered(context, builder, source_type, args[2], args[3], places)
+        sums = builder.load(target)
+        sums.align = _alignment(array_type)
+        builder.store(builder.fadd(sums, found), target).align = _alignment(array_type)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, source, types.intp, places), codegen
+
+
+def _neighbours(context, builder, array_type, array, index, vector):
+    """A pointer to eight numbers of an array from an index on."""
+    first = _element_pointer(context, builder, array_type, array, index)
+    if context.enable_boundscheck:
+        _element_pointer(context, builder, array_type, array, builder.add(index, ir.Constant(index.type, LANES - 1)))
+    return builder.bitcast(first, vector.as_pointer())
+
+
+def _scattered(context, builder, array_type, array, first, places):
+    """The numbers of an array at first + 8 places."""
+    if context.enable_boundscheck:
+        for lane in range(LANES):
+            place = builder.sext(builder.extract_element(places, ir.Constant(ir.IntType(32), lane)), first.type)
+            index = builder.add(first, builder.mul(place, ir.Constant(first.type, LANES)))
+            _element_pointer(context, builder, array_type, array, index)
+    element, vector, wide = _element(array_type.dtype), _vector(array_type.dtype), ir.VectorType(ir.IntType(64), LANES)
+    base = builder.ptrtoint(
+        builder.gep(context.make_array(array_type)(context, builder, array).data, [first]), wide.element
+    )
+    step = ir.Constant(wide, [LANES * _alignment(array_type)] * LANES)
+    pointers = ir.VectorType(element.as_pointer(), LANES)
+    where_from = builder.add(_splat(builder, base, wide), builder.mul(builder.sext(places, wide), step))
+    number, mask = ir.IntType(32), ir.VectorType(ir.IntType(1), LANES)
+    function_type = ir.FunctionType(vector, [pointers, number, mask, vector])
+    bits = 8 * _alignment(array_type)
+    name = f"llvm.masked.gather.v{LANES}f{bits}.v{LANES}p0f{bits}"
+    function = cgutils.get_or_insert_function(builder.module, function_type, name)
+    of = [builder.inttoptr(where_from, pointers), number(_alignment(array_type)), ir.Constant(mask, [1] * LANES)]
+    return builder.call(function, [*of, ir.Constant(vector, ir.Undefined)])
 
 
 @intrinsic

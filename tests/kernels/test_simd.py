@@ -6,7 +6,7 @@ from numba import njit
 from numba.core.errors import TypingError
 
 from lsnn.kernels import neuron, simd
-from lsnn.kernels.simd import add_eight, add_to, at, load, put, spread, store, sums_of, total
+from lsnn.kernels.simd import add_eight, add_scattered, add_to, at, load, put, spread, store, sums_of, total
 
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 X = np.concatenate([np.linspace(-80, 80, 5000), np.linspace(-1, 1, 3000)])
@@ -82,6 +82,20 @@ def test_surrogates_have_their_shape_width_and_height(name, psi):
     np.testing.assert_allclose(lane_by_lane(scaled, u), 0.3 * psi(u / 2), rtol=1e-14, atol=1e-300)
 
 
+PLACES = np.array([2, 0, 2, 1, 1, 0, 2, 0, 1, 2, 0], np.int32)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scattered_numbers_are_added_to_neighbours_as_one_by_one(dtype):
+    generator = np.random.default_rng(0)
+    source, x = generator.standard_normal((3, 8)).astype(dtype), generator.standard_normal(11).astype(dtype)
+    for lane in (0, 3, 7):
+        expected = x.copy()
+        expected[2:10] += source[PLACES[2:10], lane]
+        njit(lambda x, source, lane: add_scattered(x, 2, source, lane, PLACES))(x, source, lane)
+        np.testing.assert_array_equal(x, expected)
+
+
 def touched(operation: str, checked: bool = True):
     """One access to an array at an index, compiled with a check of bounds."""
     accesses = {
@@ -91,14 +105,20 @@ def touched(operation: str, checked: bool = True):
         "put": lambda x, i: put(x, i, x[0]),
         "add_to": lambda x, i: add_to(x, i, x[0]),
         "add_eight": lambda x, i: add_eight(x, i, spread(x, 1.0)),
+        "add_scattered": lambda x, i: add_scattered(x, i, x, 0, np.zeros(32, np.int32)),
+        "add_scattered from": lambda x, i: add_scattered(x, 0, x, i, np.zeros(8, np.int32)),
+        "add_scattered by": lambda x, i: add_scattered(x, 0, x, 0, np.full(8, i, np.int32)),
     }
     return njit(boundscheck=checked)(accesses[operation])
 
 
-@pytest.mark.parametrize(
-    ("operation", "count"),
-    [("load", 3), ("store", 3), ("at", 24), ("put", 24), ("add_to", 24), ("add_eight", 17)],
-)
+COUNTS = {
+    "load": 3, "store": 3, "at": 24, "put": 24, "add_to": 24, "add_eight": 17, "add_scattered": 17, "add_scattered from": 24,
+    "add_scattered by": 3,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("operation", "count"), COUNTS.items())
 def test_where_bounds_are_checked_no_access_leaves_the_array(operation, count):
     """Numba checks its own indexing alone; what lies beside the array would be read or written in silence."""
     room = np.arange(64, dtype=np.float32)
@@ -106,20 +126,20 @@ def test_where_bounds_are_checked_no_access_leaves_the_array(operation, count):
     for index in (0, count - 1):
         access(x, index)
     before = room.copy()
-    for index in (-1, count, 2**40):
+    for index in (-1, count, 2**30):
         with pytest.raises(IndexError, match="index is out of bounds"):
             access(x, index)
     np.testing.assert_array_equal(room, before)
 
 
-@pytest.mark.parametrize("operation", ["load", "store", "at", "put", "add_to", "add_eight"])
+@pytest.mark.parametrize("operation", ["load", "store", "at", "put", "add_to", "add_eight", "add_scattered"])
 def test_an_array_that_is_not_one_row_is_refused_when_the_function_is_compiled(operation):
     for x in (np.zeros((8, 6), np.float32)[:, ::2], np.zeros((8, 3), np.float32).T):
         with pytest.raises(TypingError, match="must be a C-contiguous array"):
             touched(operation, checked=False)(x, 0)
 
 
-@pytest.mark.parametrize("operation", ["store", "put", "add_to", "add_eight"])
+@pytest.mark.parametrize("operation", ["store", "put", "add_to", "add_eight", "add_scattered"])
 def test_an_array_that_cannot_be_written_to_is_refused_when_the_function_is_compiled(operation):
     x = np.zeros((3, 8), np.float32)
     x.setflags(write=False)
