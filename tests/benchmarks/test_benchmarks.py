@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import agreement
+from benchmarks import agreement, scale_on_paper
 from benchmarks.growth import roofline_ns, stream_back, stream_forward
 from benchmarks.meta_training import summary
 from benchmarks.pairing import FailedError, in_turn, kept
@@ -177,6 +177,15 @@ def test_the_table_marks_what_is_missed_and_the_figure_is_drawn(tmp_path):
     assert missed(results) == ["W1.ratio_delays is 18, asked >= 30 (W1, fastest peer that honours the delays / engine)"]
     figure(results, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 5000
+
+
+def test_on_paper_cores_help_until_each_has_a_block_and_a_gpu_waits_for_its_steps():
+    results = {"threads": {"one": {"gradient_median_s": 0.8}, "two": {"gradient_median_s": 0.4}}}
+    speed = scale_on_paper.cores(results, np.array([1, 2, 64, 128]))
+    np.testing.assert_allclose(speed / speed[0], [1, 2, 64, 64])
+    assert scale_on_paper.measured(results) == pytest.approx(speed[1]) == pytest.approx(64 * 2000 / 0.4)
+    np.testing.assert_allclose(scale_on_paper.gpu(np.array([1.0, 64.0])), [1e5, 64e5])
+    assert np.isnan(scale_on_paper.gpu(np.array([1e6]))).all()
 
 
 def test_an_unknown_section_ends_with_code_2(capsys):

@@ -113,8 +113,8 @@ def touched(operation: str, checked: bool = True):
 
 
 COUNTS = {
-    "load": 3, "store": 3, "at": 24, "put": 24, "add_to": 24, "add_eight": 17, "add_scattered": 17, "add_scattered from": 24,
-    "add_scattered by": 3,
+    "load": 3, "store": 3, "at": 24, "put": 24, "add_to": 24, "add_eight": 17,
+    "add_scattered": 17, "add_scattered from": 24, "add_scattered by": 3,
 }  # fmt: skip
 
 
