@@ -4,7 +4,6 @@ Numbers are those of SI base units (volt, second, ampere, ...), as inside Brian2
 """
 
 import ast
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,7 +38,7 @@ from lsnn.equations import advice, texts
 from lsnn.equations.symbols import DIFFERENTIABLE, Expression, clip, exprel, log, power
 from lsnn.equations.texts import NAMES, Size, TextError
 from lsnn.errors import InputError
-from lsnn.neurons import GIVEN, NeuronModel, Parameter
+from lsnn.neurons import GIVEN, NeuronModel
 
 DT = sympy.Symbol("dt", real=True, positive=True)
 TRUTH_VALUES = (Relational, BooleanFunction, BooleanAtom)
@@ -294,18 +293,15 @@ def numbers(expression: Expression, exponents: Mapping[sympy.Symbol, Expression]
 
 def exponents_of(model: NeuronModel) -> dict[sympy.Symbol, Expression]:
     """Values of the model's own parameters that have no unit."""
-    return {symbol(row.name): sympy.Float(float(row.value)) for row in model.parameters if _is_plain(row)}
+    return {
+        symbol(row.name): sympy.Float(float(row.value))
+        for row in model.parameters
+        if texts.is_plain(row.value, row.unit)
+    }
 
 
 def _sizes_of(model: NeuronModel) -> dict[str, Size]:
-    return {row.name: Size(value=float(row.value)) for row in model.parameters if _is_plain(row)}
-
-
-def _is_plain(row: Parameter) -> bool:
-    try:
-        return row.unit == "1" and math.isfinite(float(row.value))
-    except ValueError:
-        return False
+    return {row.name: Size(value=float(row.value)) for row in model.parameters if texts.is_plain(row.value, row.unit)}
 
 
 def _is_power(part: Expression) -> bool:

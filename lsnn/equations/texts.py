@@ -217,3 +217,11 @@ def _is_whole(node: ast.expr) -> bool:
 def kept_as_written(text: str) -> str:
     """A sound expression with _exprel, _log and _power for exprel, log, square roots and powers that are not whole."""
     return ast.unparse(_Kept().visit(tree_of(text)))
+
+
+def is_plain(value: str, unit: str) -> bool:
+    """Whether the value of a parameter is a finite number without a unit."""
+    try:
+        return unit == "1" and math.isfinite(float(value))
+    except ValueError:
+        return False
