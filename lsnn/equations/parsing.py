@@ -293,15 +293,11 @@ def numbers(expression: Expression, exponents: Mapping[sympy.Symbol, Expression]
 
 def exponents_of(model: NeuronModel) -> dict[sympy.Symbol, Expression]:
     """Values of the model's own parameters that have no unit."""
-    return {
-        symbol(row.name): sympy.Float(float(row.value))
-        for row in model.parameters
-        if texts.is_plain(row.value, row.unit)
-    }
+    return {symbol(row.name): sympy.Float(float(row.value)) for row in model.parameters if texts.is_plain(row)}
 
 
 def _sizes_of(model: NeuronModel) -> dict[str, Size]:
-    return {row.name: Size(value=float(row.value)) for row in model.parameters if texts.is_plain(row.value, row.unit)}
+    return {row.name: Size(value=float(row.value)) for row in model.parameters if texts.is_plain(row)}
 
 
 def _is_power(part: Expression) -> bool:

@@ -14,6 +14,7 @@ from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.core.namespace import DEFAULT_UNITS
 
 from lsnn.equations import advice
+from lsnn.neurons import Parameter
 
 MOST_CHARACTERS, MOST_NODES, MOST_LEVELS, MOST_TERMS, LARGEST_POWER = 2000, 500, 100, 300, 32
 TOO_LONG = "too long or nested too deeply"
@@ -219,9 +220,9 @@ def kept_as_written(text: str) -> str:
     return ast.unparse(_Kept().visit(tree_of(text)))
 
 
-def is_plain(value: str, unit: str) -> bool:
+def is_plain(row: Parameter) -> bool:
     """Whether the value of a parameter is a finite number without a unit."""
     try:
-        return unit == "1" and math.isfinite(float(value))
+        return row.unit == "1" and math.isfinite(float(row.value))
     except ValueError:
         return False
