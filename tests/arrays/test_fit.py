@@ -112,7 +112,7 @@ def test_the_readouts_gradient_is_that_of_central_differences():
     spikes, labels = samples(11)
     network = created().network
     data = Data(spikes, labels)
-    learner, ways = NetworkLearner(network), (LearningConfig(), 16, 0, Threads(1), "cross_entropy", "mean", False)
+    learner, ways = NetworkLearner(network), (LearningConfig(), 16, 0, Threads(1), "cross_entropy", "mean", None, False)
     fitting = _Fitting(learner, data, None, *ways)
     gradient = fitting.summed(learner, data).gradient
     for array, name in ((network.readout, "readout"), (network.bias, "bias")):

@@ -37,7 +37,10 @@ def attacked(group: str) -> tuple[int, list[str], str]:
     return run.returncode, run.stdout.splitlines() or [""], run.stderr[-2000:]
 
 
-@pytest.mark.parametrize("group", FEWEST)
+LONG = ("circuits",)  # of the long tests, since what it calls is compiled for it alone
+
+
+@pytest.mark.parametrize("group", [pytest.param(group, marks=[pytest.mark.long] * (group in LONG)) for group in FEWEST])
 def test_wrong_arguments_are_refused_and_others_work(group):
     status, (*told, end), error = attacked(group)
     assert status == 0 and end == "end", f"ended after {end!r}\n{error}"

@@ -90,6 +90,7 @@ SCORED = (("jumping", "v"), ("jumping", "w"), ("holding", "v"), ("gated", "v"), 
           ("mixed", "g"))  # fmt: skip
 
 
+@pytest.mark.long
 def test_losses_of_state_variables_have_the_gradient_of_the_graph(case, monkeypatch):
     """Of membranes that synapses add to, that are held and that are reset late, and of what stands beside them."""
     made, x, drive, d_y = case

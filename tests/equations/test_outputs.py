@@ -30,7 +30,13 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module", params=CASES.values(), ids=list(CASES))
+SHORT = ("beside spikes, full", "adapting, beside spikes")  # the others are of the long tests
+
+
+@pytest.fixture(
+    scope="module", ids=list(CASES),
+    params=[pytest.param(case, marks=[pytest.mark.long] * (name not in SHORT)) for name, case in CASES.items()],
+)  # fmt: skip
 def both(request):
     """Network, and readout, record, gradient of the compiled code beside readout and gradient of the graph."""
     network, inputs = rates.network_of(**request.param), rates.inputs_of()
@@ -57,7 +63,9 @@ def test_the_gradient_is_that_of_autodiff(both):
         assert_close(found[name], gradient, rtol=1e-6, atol=1e-9 * scale, err_msg=name)
 
 
-@pytest.mark.parametrize("text", [rates.PLAIN, rates.ADAPTING], ids=["plain", "adapting"])
+@pytest.mark.parametrize(
+    "text", [pytest.param(rates.PLAIN, marks=pytest.mark.long), rates.ADAPTING], ids=["plain", "adapting"]
+)
 def test_finite_differences_hold_for_the_whole_gradient(text):
     """Nothing is replaced by a surrogate: central differences in random directions, in float64, to 1e-7."""
     network, inputs = rates.network_of(text, learnt=None), rates.inputs_of()
