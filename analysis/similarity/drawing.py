@@ -33,7 +33,8 @@ def similarity_figure(result: Result, measured: Measured) -> Figure:
     """Above: CKA, cross-decoding and, of regression, influence of all pairs; below: spectra, and means over pairs."""
     labels = [each.label for each in measured.learners]
     figure = new_figure(17 if measured.influence else 13, 12, f"Alike once trained? {measured.family}")
-    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+    grid = figure.add_gridspec(2, 1, height_ratios=(1.15, 1))
+    above, below = (figure.add_subfigure(grid[row]) for row in range(2))
     panels = np.atleast_1d(above.subplots(1, 3 if measured.influence else 2))
     ones, count = np.ones, measured.count
     _draw_matrix(panels[0], measured.cka_beyond(ones(len(measured.alignment)))[:count, :count], labels, labels)

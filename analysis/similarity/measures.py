@@ -5,6 +5,7 @@ too. Intervals (95 %) are of resampled episodes and, in means over pairs, of net
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -84,7 +85,7 @@ class Measured:
         self.learners = _learners(result)
         self.family = checked_label(f"{result.path}: family", json_attribute(file, "family", dict).get("name"))
         self.count = count = len(self.learners)
-        shape = (None, 2 * count, 2 * count)
+        shape: tuple[int | None, ...] = (None, 2 * count, 2 * count)
         self.block = int(number_attribute(file, "block", LARGEST_BLOCK))
         self.alignment = array(file, "alignment", shape, FINITE)
         self.beyond = array(file, "alignment_beyond", (len(self.alignment), *shape[1:]), FINITE)
@@ -169,7 +170,7 @@ class Measured:
 def _cka(alignment: Array, own: Array, weights: Array) -> Array:
     """Sums of HSIC over the root of those of either learner with itself, (L, L)."""
     size = np.sqrt(np.maximum(np.diag(np.tensordot(weights, own, 1)), 0))
-    return _over(np.tensordot(weights, alignment, 1), np.outer(size, size))
+    return _over(np.asarray(np.tensordot(weights, alignment, 1), float), np.outer(size, size))
 
 
 def _over(above: Array, below: Array) -> Array:
@@ -246,14 +247,15 @@ def _influence(result: Result, count: int) -> Influence:
 # Means over pairs
 
 
-class Means(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Means:
     """Means over the pairs of each of GROUPS: as measured, (groups,), and resampled, (RESAMPLES, groups)."""
 
     value: Array
     resampled: Array
     pairs: tuple[int, ...]  # of networks, in each group
 
-    def __getitem__(self, name: str) -> Estimate:  # type: ignore[override]
+    def __getitem__(self, name: str) -> Estimate:
         at = list(GROUPS).index(name)
         return bounded(self.value[at], self.resampled[:, at], self.pairs[at])
 

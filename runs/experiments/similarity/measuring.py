@@ -111,13 +111,15 @@ def _states(learner: Learner, world: World, noise: np.ndarray, threads: int) -> 
         return once, once
     half = len(noise) // 2
     one, other = (
-        sum(states_of(learner, world, keys, threads) for keys in part) / half for part in (noise[:half], noise[half:])
+        np.mean([states_of(learner, world, keys, threads) for keys in part], axis=0)
+        for part in (noise[:half], noise[half:])
     )
     return one, other
 
 
 def _put_influences(file: h5py.File, world: World, keys: np.ndarray, influences: list[np.ndarray]) -> None:
-    rules = influence_of_rules(world.task, *world.task.examples(keys), STEP)
+    x, y = world.task.examples(keys)
+    rules = influence_of_rules(world.task, x, y, STEP)
     group = file.create_group("influence")
     group.attrs["rules"] = list(RULES)
     axes = "(., episode, answer, example)"
