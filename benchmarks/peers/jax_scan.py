@@ -4,8 +4,9 @@
 steps by one slice of weights a delay; `delay_pending` sends every spike at once to the currents of the next d_max
 steps (the same sum, but the history need not be kept for the backward pass); `delay_gather` reads the spike history
 at the synapses alone, padded to the largest fan-in, and once more in the backward pass, for what it reads does not
-fit into memory. The input currents of all steps are computed before the scan, their readout after it; but for
-`delay_gather`, dL/dW, too, is one product for all steps after the scan backwards, and not a sum that the scan carries.
+fit into memory. The input currents of all steps are computed before the scan, their readout after it;
+with slices for delays dL/dW, too, is one product for all steps after the scan backwards, and not a sum that the scan
+carries.
 """
 
 from abc import ABC, abstractmethod
@@ -181,7 +182,9 @@ class Slices(Network):
 
 
 class Dense(Slices):
-    """Without delays: one matrix."""
+    """Without delays: one matrix, whose gradient the scan carries, which is the faster way for one."""
+
+    loss_gradient = Network.loss_gradient
 
     def empty_line(self, shape):
         """The spikes of the last step."""
