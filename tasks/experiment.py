@@ -107,19 +107,20 @@ def _encoder_of(values: object, beside: str) -> Encoder:
     return from_mapping(known[kind], rest, "task.encoder")
 
 
-def overridden(experiment: Experiment, settings: Iterable[str]) -> Experiment:
+def overridden(experiment: Experiment, settings: Iterable[str], sections: Sequence[str] = SECTIONS) -> Experiment:
     """The experiment with some keys changed.
 
     Args:
         settings: "section.key=value", the value in JSON or a bare text; "task.encoder.kind=..." comes first and
             starts that encoder from its defaults.
+        sections: of which keys may be changed.
 
     Raises:
         InputError: not of that form, an unknown key, or a value that breaks its rule.
     """
     given = list(settings)
     with advising_of(experiment.task, given):
-        return experiment_of(changed(experiment.as_mapping(), given, SECTIONS), family_of(experiment.task))
+        return experiment_of(changed(experiment.as_mapping(), given, sections), family_of(experiment.task))
 
 
 def advising_of(task: Any, settings: Iterable[str]) -> AbstractContextManager[None]:
@@ -190,10 +191,7 @@ def in_another_task(path: Any, file: NetworkFile, experiment: Experiment, settin
     Raises:
         InputError: a setting of another section or of a bad value, or a task that the network does not fit.
     """
-    given = list(settings)
-    with advising_of(experiment.task, given):
-        mapping = changed(experiment.as_mapping(), given, ("task",))
-        found = experiment_of(mapping, family_of(experiment.task))
+    found = overridden(experiment, settings, ("task",))
     check_block(found)
     check_fit(path, file, found)
     return found
