@@ -14,7 +14,16 @@ from lsnn.errors import InputError
 from lsnn.kernels.layout import FULL, PLAIN, TILED, Cells, Readout, Rows, Weights
 from lsnn.network import Network
 from lsnn.task import Encoder, Task
-from lsnn.validation import numbers_of, precision_of, require, require_array, require_integer, require_kind, size_of
+from lsnn.validation import (
+    numbers_of,
+    offers,
+    precision_of,
+    require,
+    require_array,
+    require_integer,
+    require_kind,
+    size_of,
+)
 
 Form = dict[str, tuple[tuple[int, ...], np.dtype]]  # of a named tuple of arrays: shape and type of each
 
@@ -165,9 +174,9 @@ def form_of_task(task: Task) -> TaskForm:
     Raises:
         InputError: it is none, or its parts do not fit together.
     """
-    require(isinstance(task, Task), "task", "a task (lsnn/task.py)", task)
+    require(offers(task, Task), "task", "a task (lsnn/task.py)", task)
     encoder = task.encoder
-    require(isinstance(encoder, Encoder), "encoder of the task", "an encoder (lsnn/task.py)", encoder)
+    require(offers(encoder, Encoder), "encoder of the task", "an encoder (lsnn/task.py)", encoder)
     require_integer("duration_ms of the task", task.duration_ms, 1)
     require(task.loss in LOSSES, "loss of the task", f"one of {LOSSES}", task.loss)
     _require_module("dynamics of the task", task.dynamics, ("begin", "observe", "target", "transition"))

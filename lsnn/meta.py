@@ -6,13 +6,14 @@ network's state, which starts from zero with the episode and is carried from tri
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from lsnn import guards
 from lsnn.blocks import Threads
 from lsnn.errors import InputError
+from lsnn.kernels.layout import Weights
 from lsnn.kernels.simd import LANES
 from lsnn.learning import calls, descent
 from lsnn.learning import parameters as learnt
@@ -35,6 +36,13 @@ def new_network(task: Task, config: NetworkConfig, learning: LearningConfig, see
     branch = np.random.SeedSequence(seed, spawn_key=(NETWORK_BRANCH,))
     log_std = np.full(task.n_action if task.action_kind == "gaussian" else 0, np.log(learning.initial_std))
     return build_network(config, task.encoder.n_inputs, outputs_of(task, learning), log_std, branch)
+
+
+class Present(NamedTuple):
+    """A network as blocks are given it."""
+
+    weights: Weights
+    network: Network  # without its synapses
 
 
 class MetaLearner(OuterLoop):
@@ -82,14 +90,15 @@ class MetaLearner(OuterLoop):
 
     def step(self) -> dict[str, float]:
         """One iteration; returns its row of the history."""
-        task = self.present_task()
+        task, present = self.present_task(), self._present()
         self.threads.begin()
-        rolled, shards = zip(*self._roll_out(task), strict=True)
+        rolled, shards = zip(*self._roll_out(task, present), strict=True)
         row, self.finite = self._measure(task, rolled), all(block.finite for block in rolled)
         for epoch in range(self.learning.epochs):
             if epoch > 0:
-                shards = self._replay()
-            signs, fault = self._update(self._gradient(shards), row)
+                present = self._present()
+                shards = self._replay(present)
+            signs, fault = self._update(self._gradient(shards, present), row)
             if fault:
                 break
         if self.out_of_range and self.iteration + 1 >= guards.AT_ONCE:
@@ -123,21 +132,21 @@ class MetaLearner(OuterLoop):
         if self.out_of_range:
             raise guards.no_beginning(self.iteration, self.out_of_range)
 
-    def _roll_out(self, task: Task) -> list[tuple[calls.Rolled, Prepared]]:
+    def _present(self) -> Present:
+        """The network as blocks are given it, until its next step."""
+        return Present(self.network.weights(), calls.bare(self.network))
+
+    def _roll_out(self, task: Task, present: Present) -> list[tuple[calls.Rolled, Prepared]]:
         keys = episode_keys(self.seed, TRAIN_BRANCH, self.iteration, self.learning.episodes).reshape(-1, LANES)
         log_std = self.network.log_std if self.task.action_kind == "gaussian" else np.zeros(1)
         run = partial(
-            calls.rolled_and_summed_up, learning=self.learning, task=task, weights=self.network.weights(),
-            log_std=log_std, hold=self.learning.hold_ms, mean_norm=self.learning.mean_norm or np.inf,
-            network=calls.bare(self.network),
+            calls.rolled_and_summed_up, learning=self.learning, task=task, log_std=log_std,
+            hold=self.learning.hold_ms, mean_norm=self.learning.mean_norm or np.inf, **present._asdict(),
         )  # fmt: skip
         return self.threads.map(run, self.blocks, list(keys))
 
-    def _replay(self) -> list[Prepared]:
-        network = calls.bare(self.network)
-        run = partial(
-            calls.replayed_and_summed_up, weights=self.network.weights(), network=network, learning=self.learning
-        )
+    def _replay(self, present: Present) -> list[Prepared]:
+        run = partial(calls.replayed_and_summed_up, learning=self.learning, **present._asdict())
         return self.threads.map(run, self.blocks)
 
     def _measure(self, task: Task, rolled: Sequence[calls.Rolled]) -> dict[str, float]:
@@ -149,23 +158,22 @@ class MetaLearner(OuterLoop):
             row["std"] = float(np.exp(self.network.log_std + added).mean())
         return row | measured(task, reward, acted)
 
-    def _gradient(self, shards: Sequence[Prepared]) -> Arrays:
-        """Gradient of the batch."""
+    def _gradient(self, shards: Sequence[Prepared], present: Present) -> Arrays:
+        """Gradient of the batch; present: the network of the roll-out or replay."""
         if not any(shard.decisions for shard in shards):
             raise InputError(
                 f"duration_ms of {self.task.name} must leave a step that counts (lsnn/task.py), got "
                 f"{self.task.duration_ms}: in no episode was anything decided or taught before the last step"
             )
-        network, learning = calls.bare(self.network), self.learning
-        statistics = batch_statistics(shards, self.task.duration_ms, network.config.dt_ms)
+        statistics = batch_statistics(shards, self.task.duration_ms, self.network.config.dt_ms)
         self.rate_hz = statistics.rate_hz
         run = partial(
-            calls.gradient, weights=self.network.weights(), statistics=statistics, network=network, learning=learning,
-            target_weight=self.target_weight(), loss=self.task.loss,
+            calls.gradient, statistics=statistics, learning=self.learning, target_weight=self.target_weight(),
+            loss=self.task.loss, **present._asdict(),
         )  # fmt: skip
         parts = self.threads.map(run, self.blocks)
         found = [descent.by_what_learns(self.network, part.weights) | {"log_std": part.log_std} for part in parts]
-        return added_up(found, learning.shard_norm)
+        return added_up(found, self.learning.shard_norm)
 
     def _update(self, gradient: Arrays, row: dict[str, float]) -> tuple[guards.Signs, str]:
         """A step of the optimiser and of DEEP R, or what the guards want instead; what was seen, and the fault."""

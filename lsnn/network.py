@@ -16,7 +16,7 @@ from lsnn.parameters import TAU_OUT, has_parameter, parameters_learnt
 from lsnn.populations import Group, cells_of, effect_of, group_of, parameter_of, sent_of, slots_of, variables_of
 from lsnn.rows import is_full, most_in_tile, rows_of, tiled
 from lsnn.validation import precision_of, require, require_array, require_integer, require_kind, size_of
-from lsnn.wiring import Synapses, Wiring, draw_pairs, require_synapses, require_wiring, synapses_of_pairs
+from lsnn.wiring import Synapses, Wiring, draw_pairs, require_synapses, synapses_of_pairs
 
 MOST_CELLS = 10_000_000  # neurons, or cells of input or of the readout: more than any memory has room for
 
@@ -296,7 +296,7 @@ class Network:
     def check(self) -> None:
         """Raise InputError unless the parts of the network fit each other."""
         n, n_out = self.config.n_neurons, size_of(self.bias)
-        require_wiring(self.wiring)
+        require_synapses(self.wiring, self.synapses)
         rule = f"of {n} neurons and delays up to {self.config.d_max_ms} steps, as the configuration has it"
         fits = (self.wiring.n_neurons, self.wiring.d_max) == (n, self.config.d_max_ms)
         require(fits, "wiring of the network", rule, self.wiring)
@@ -309,7 +309,6 @@ class Network:
             require_array(f"learnt[{name!r}] of the network", values, shape, np.dtype(float), False, False)
         rule = f"of {n_out} columns, those of the readout"
         require(sum(self.outputs.values()) == n_out, "outputs of the network", rule, self.outputs)
-        require_synapses(self.wiring, self.synapses)
 
     def weights(self, dtype=np.float32) -> Weights:
         """The network as the kernels see it, in a precision; read-only.

@@ -1,6 +1,7 @@
 """The neurons of a network in groups of one model each, as the kernels see them."""
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -76,8 +77,8 @@ def gradients_of_parameters(
 
 def slots_of(groups: Sequence[Group]) -> list[slice]:
     """The slots of each group beyond those of the membranes."""
-    ends = groups[-1].neurons.stop + np.cumsum([0, *(group.model.n_extra * group.size for group in groups)])
-    return [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    ends = list(accumulate((group.model.n_extra * group.size for group in groups), initial=groups[-1].neurons.stop))
+    return [slice(a, b) for a, b in pairwise(ends)]
 
 
 def variables_of(groups: Sequence[Group]) -> list[dict[str, slice]]:

@@ -62,6 +62,11 @@ def require_kind(name: str, value: object, kind: type) -> None:
     require(isinstance(value, kind), name, f"of class {kind.__name__}", value)
 
 
+def offers(value: object, protocol: type) -> bool:
+    """Whether it has all that a protocol names: `isinstance`, many times faster."""
+    return all(hasattr(value, name) for name in vars(protocol) if not name.startswith("_"))
+
+
 def path_of(name: str, value: object) -> Path:
     """The path; InputError unless it is a text or a path."""
     require(isinstance(value, str | Path), name, "a path", value)

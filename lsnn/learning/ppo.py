@@ -9,7 +9,7 @@ import numpy as np
 
 
 def gaussian_log_likelihood(action: np.ndarray, mean: np.ndarray, log_std: np.ndarray) -> np.ndarray:
-    """log N(action; mean, exp(log_std)), summed over the action's axis 1; all (T, A, 8)."""
+    """log N(action; mean, exp(log_std)), summed over the action's axis 1; (T, A, 8), log_std or one that broadcasts."""
     z = (action - mean) * np.exp(-log_std)
     return np.sum(-0.5 * z * z - log_std - 0.5 * np.log(2 * np.pi), axis=1)
 

@@ -137,10 +137,10 @@ def _require_fit(block, prepared, old, statistics, network, target_weight, loss)
 
 def _policy_gradient(block, a_t, old, statistics, network, learning, g_y):
     """Policy and value gradient, written into g_y (T, n_out, 8); returns those of the log std and the likelihood."""
-    y, acted = block.record.y[:-1].astype(float), block.trace.acted[:-1]
+    y, acted = _column_by_column(block.record.y[:-1]), block.trace.acted[:-1]
     value, columns = network.columns("value").start, network.columns("action")
     g_y[:-1, value] = ppo.value_gradient(y[:, value], a_t + y[:, value], learning.value_weight, statistics.decisions)
-    action = block.trace.action[:-1].transpose(0, 2, 1)
+    action = _column_by_column(block.trace.action[:-1].transpose(0, 2, 1))
     log_std = _log_spread(y, network)
     if log_std is None:
         log_likelihood = ppo.categorical_log_likelihood(action[:, 0], y[:, columns])
@@ -163,12 +163,18 @@ def _policy_gradient(block, a_t, old, statistics, network, learning, g_y):
     g_spread = -weight * score_spread - bonus
     if "spread" in network.outputs:
         g_y[:-1, network.columns("spread")] = g_spread
-    return g_spread.sum(axis=(0, 2)), chosen
+    return np.ascontiguousarray(g_spread).sum(axis=(0, 2)), chosen
+
+
+def _column_by_column(values: np.ndarray) -> np.ndarray:
+    """The values (T, n, 8) in double precision, a column's numbers side by side in memory, as all sums over columns
+    and all results then are: half the time."""
+    return np.ascontiguousarray(values.transpose(1, 0, 2), float).transpose(1, 0, 2)
 
 
 def _log_spread(y: np.ndarray, network: Network) -> np.ndarray | None:
-    """Log std of a Gaussian policy at every step, (T, n_action, 8); None for a categorical one."""
+    """Log std of a Gaussian policy, (T, n_action, 8), or (1, n_action, 1) of all steps; None: a categorical one."""
     if len(network.log_std) == 0:
         return None
-    log_std = np.broadcast_to(network.log_std[:, None], (len(y), len(network.log_std), LANES))
+    log_std = network.log_std[None, :, None]
     return log_std + y[:, network.columns("spread")] if "spread" in network.outputs else log_std

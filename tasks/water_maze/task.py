@@ -29,7 +29,7 @@ def latency_metrics(found: NDArray[np.bool_], acted: NDArray[np.bool_]) -> dict[
         found: (episodes, steps), a visit in this step.
         acted: (episodes, steps), the animal searched in this step (it did not rest).
     """
-    trial: NDArray[np.int64] = np.cumsum(found, axis=1) - found
+    trial: NDArray[np.int32] = np.cumsum(found, axis=1, dtype=np.int32) - found
     measures = {"visits": float(np.count_nonzero(found) / len(found))}
     for name, chosen in (("first", trial == 0), ("second", trial == 1), ("later", trial > 1)):
         steps, visits = int(np.count_nonzero(acted & chosen)), int(np.count_nonzero(found & chosen))
