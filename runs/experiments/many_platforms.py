@@ -54,7 +54,7 @@ def experiment(
 
 def has_several(task: Any) -> bool:
     """Whether a task is a water maze with several platforms."""
-    return bool(task.name == "water-maze" and task.platforms > 1)
+    return bool(task.name == "water-maze" and task.cued)
 
 
 def _measure(file: "h5py.File", opened: "list[Opened]", keys: "np.ndarray", threads: int) -> Iterator[None]:
@@ -83,7 +83,7 @@ def _measure(file: "h5py.File", opened: "list[Opened]", keys: "np.ndarray", thre
 
 def with_platforms(task: Any, number: int) -> Any:
     """The maze with so many platforms in every episode."""
-    return replace(task, platforms=max(number, 2), platforms_min=number)
+    return replace(task, platforms=number, platforms_min=None)
 
 
 def _put_baselines(group: "h5py.Group", task: Any, keys: "np.ndarray", numbers: Sequence[int]) -> None:
@@ -115,7 +115,7 @@ def _reached(network: "Network", task: Any, keys: "np.ndarray", threads: int) ->
     from tasks.water_maze.dynamics import GOAL, PLACES, RADIUS
 
     found = np.full((2, len(keys)), NOT_RUN)
-    for at in range(2 if task.platforms_min > 1 else 0):
+    for at in range(2 if task.platforms > 1 else 0):
         before, path, others = after_a_cue(network, task, keys, threads, at)
         rows = np.flatnonzero(others >= 0)
         places, goals = before[:, PLACES:].reshape(len(keys), -1, 2), before[:, GOAL].astype(int)

@@ -173,7 +173,7 @@ def swim(baseline: str, keys: ArrayLike, task: WaterMaze, circle: float = 0.58, 
     known = (*BASELINES, *BLIND_TO_CUES)
     require(baseline in known, "baseline", f"one of {', '.join(known)}", baseline)
     require_kind("task", task, WaterMaze)
-    several = task.platforms > 1 or baseline in BASELINES
+    several = task.cued or baseline in BASELINES
     require(several, "task", f"one of several platforms for the baseline {baseline}", task)
     require_number("circle", circle, 0.0, 1.0)
     require_integer("hold_ms", hold_ms, 1)

@@ -238,7 +238,7 @@ def begin(key, parameters, state):
 def observe(state, parameters, observation):
     """x, y, on-platform, wall contact; in the dark the corner (1, 1), which lies outside the pool, and no flag.
 
-    With several platforms a flag a cue follows, up for so long after the release.
+    With several platforms a flag a cue follows, up for so long after the release; on a platform reached before as well.
     """
     dark = state[WAIT] > 0.0 and state[ON_PLATFORM] == 0.0
     observation[0] = 1.0 if dark else state[X]
@@ -248,7 +248,7 @@ def observe(state, parameters, observation):
     if _many(state):
         observation[MAZE_OBSERVATION:] = 0.0
         cue = MAZE_OBSERVATION + int(state[CUE])
-        shown = state[WAIT] == 0.0 and state[SINCE] < parameters[CUE_STEPS]
+        shown = not dark and state[SINCE] < parameters[CUE_STEPS]
         if shown and MAZE_OBSERVATION <= cue < observation.shape[0]:
             observation[cue] = 1.0
 

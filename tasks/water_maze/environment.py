@@ -34,7 +34,7 @@ platform stays where it is for an episode, so whoever remembers the first visit 
 | 3   | ran into the wall in the step before | 0   | 1   | flag              |
 
 In the dark (`dark_ms`) the observation is (1, 1, 0, 0), a place outside the pool. With several platforms four flags
-follow, one a cue: that of the trial's platform is 1 for `cue_ms` after the release.
+follow, one a cue: that of the trial's platform is 1 for `cue_ms` of swimming, on a platform reached before as well.
 `info` holds `key` (uint64, the episode's), `platform` (x, y of the platform) and `trial` (number of releases - 1).
 
 ## Transition Dynamics

@@ -89,8 +89,8 @@ def play(name: str, task: WaterMaze, keys: np.ndarray, hold_ms: int = 1) -> Play
 
 
 def several(task: WaterMaze) -> bool:
-    """Whether episodes may have more than one platform."""
-    return task.platforms > 1
+    """Whether a cue tells which of several platforms a trial has."""
+    return task.cued
 
 
 def a_stroke(task: WaterMaze) -> int:

@@ -107,7 +107,12 @@ class WaterMaze:
     platforms_min: int | None = parameter(
         None, "an episode's number is uniform from it to `platforms`; none = always that", unit="platforms"
     )
-    cue_ms: int = parameter(20, "time from release for which the cue of the trial's platform is shown", unit="ms")
+    cue_ms: int = parameter(
+        20,
+        "swimming time from release for which the cue of the trial's platform is shown; where the platform is reached "
+        "before, on it as well",
+        unit="ms",
+    )
     probe_ms: int = parameter(-1, "time from which the platform is gone; -1 = never", unit="ms")
     rotation_degrees: float = parameter(
         0.0, "an episode's actions are turned by a fixed angle, uniform in +- this (motor adaptation)", unit="degrees"
@@ -133,14 +138,19 @@ class WaterMaze:
     renamed = {"blank_ms": "dark_ms"}  # keys of older files
 
     @property
+    def cued(self) -> bool:
+        """Whether a cue tells the platform of a trial: of several, or of one that is shown to cells for cues."""
+        return self.platforms > 1 or isinstance(self.encoder, CuedPlaceCells)
+
+    @property
     def n_state(self) -> int:
-        """Numbers of a state: more with several platforms."""
-        return N_STATE_MANY if self.platforms > 1 else N_STATE
+        """Numbers of a state: more with cues."""
+        return N_STATE_MANY if self.cued else N_STATE
 
     @property
     def n_observation(self) -> int:
-        """Numbers of an observation: those of the place and, with several platforms, a flag a cue."""
-        return MAZE_OBSERVATION + (MOST_PLATFORMS if self.platforms > 1 else 0)
+        """Numbers of an observation: those of the place and, with cues, a flag a cue."""
+        return MAZE_OBSERVATION + (MOST_PLATFORMS if self.cued else 0)
 
     def __post_init__(self) -> None:
         self._check_platforms()
@@ -163,11 +173,11 @@ class WaterMaze:
             require_integer("platforms_min", self.platforms_min, 1, self.platforms)
         require_integer("cue_ms", self.cue_ms, 1)
         require_integer("distinct_platforms", self.distinct_platforms, 0, MOST_PLACES)
-        rule = "0 with several platforms, or with one that moves"
-        alone = self.distinct_platforms == 0 or (self.platforms == 1 and self.reversal_ms < 0)
+        rule = "0 with several platforms or cues, or with one that moves"
+        alone = self.distinct_platforms == 0 or not (self.cued or self.reversal_ms >= 0)
         require(alone, "distinct_platforms", rule, self.distinct_platforms)
-        alone = self.platforms == 1 or self.reversal_ms < 0
-        require(alone, "reversal_ms", "-1 with several platforms, of which none moves", self.reversal_ms)
+        alone = not self.cued or self.reversal_ms < 0
+        require(alone, "reversal_ms", "-1 with several platforms or cues, of which none moves", self.reversal_ms)
 
     def _check_geometry(self) -> None:
         require_number("platform_radius", self.platform_radius, 1e-3, 0.9)
@@ -254,7 +264,7 @@ class WaterMaze:
                 self.no_dark,
                 lowest("platforms"),
                 self.platforms,
-                self.cue_ms,
+                self.cue_ms if self.cued else 0,
                 self.distinct_platforms,
             ],
             dtype=np.float64,

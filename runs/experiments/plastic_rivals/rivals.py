@@ -107,7 +107,7 @@ def own_maze(path: Path, experiment: Experiment) -> WaterMaze:
     task = experiment.task
     if not isinstance(task, WaterMaze):
         raise InputError(f"{path}: must be a network for {WaterMaze.name}, got {task.name}")
-    if task.platforms > 1 or task.rotation_degrees > 0:
+    if task.cued or task.rotation_degrees > 0:
         raise InputError(f"{path}: must be a network of one platform whose actions are not turned")
     return replace(task, dark_ms=0, dark_ms_min=None, no_dark=0.0)
 

@@ -83,7 +83,7 @@ function release(key, state) {
 // The state before step 0.
 function begin(key, p) {
   const stepped = step_key(key, 0, TASK_EPISODE);
-  const state = new Float64Array(p[PLATFORMS_HIGH] > 1 ? N_STATE_MANY : N_STATE);
+  const state = new Float64Array(p[CUE_STEPS] > 0 ? N_STATE_MANY : N_STATE);
   [state[PLATFORM_X], state[PLATFORM_Y]] = p[DISTINCT] > 0 ? distinct_place(key, p) : platform_place(stepped, 0, p);
   state[START_RADIUS] = between(p[START_RADIUS_LOW], p[START_RADIUS_HIGH], uniform_of(stepped, 2));
   state[ROTATION] = p[MAX_ROTATION] * (2 * uniform_of(stepped, 3) - 1);
@@ -101,12 +101,12 @@ function begin(key, p) {
 }
 
 // x, y, on-platform, wall contact; in the dark the corner (1, 1), which lies outside the pool, and no flag. With several
-// platforms a flag a cue, up for so long after the release.
+// platforms a flag a cue, up for so long after the release; on a platform reached before as well.
 function observe(state, p) {
   const dark = state[WAIT] > 0 && state[ON_PLATFORM] === 0;
   const place = [dark ? 1 : state[X], dark ? 1 : state[Y], state[ON_PLATFORM], state[WALL]];
   if (!many(state)) return place;
-  const shown = state[WAIT] === 0 && state[SINCE] < p[CUE_STEPS];
+  const shown = !dark && state[SINCE] < p[CUE_STEPS];
   return [...place, ...Array.from({ length: MOST_PLATFORMS }, (_, cue) => (shown && cue === state[CUE] ? 1 : 0))];
 }
 
