@@ -15,7 +15,9 @@ appears whole or not at all.
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +27,7 @@ import numpy as np
 import xarray
 
 from lsnn.configuration import from_mapping, to_mapping
-from lsnn.errors import InputError
+from lsnn.errors import InputError, StoreError
 from lsnn.files import store
 from lsnn.files.network_group import put_network, read_network
 from lsnn.files.rules import group_of, require, require_only
@@ -90,9 +92,10 @@ def write_record(
     if duration_ms is not None:
         require_integer("duration_ms", duration_ms, 1, MOST_STEPS)
     steps = int(duration_ms or task.duration_ms)
-    piece = _piece(len(first._blocks) * first._blocks[0].nbytes, threads, steps)
+    piece = piece_of(threads * len(first._blocks) * first._blocks[0].nbytes, steps)
     with store.write_at_length(path, overwrite) as (file, look):
-        made = _begun(file, first, keys, task, steps, piece, seed, look)
+        command = f"lsnn.simulate(episodes={len(keys)}, seed={seed})"
+        made = _begun(file, first, keys, task, steps, piece, seed, command, look)
         size = LANES * threads
         for start in range(0, len(keys), size):
             simulation = make(keys[start : start + size], piece)
@@ -100,23 +103,99 @@ def write_record(
                 count = min(piece, steps - step)
                 simulation.run(count)
                 _put(made, simulation, start, step, count)
-        for name, counts in made.counts.items():
-            store.put(file, f"{name.removesuffix('s')}_count", counts, "1", f"{name} of each cell in all episodes")
+        _put_counts(made)
 
 
-def _piece(step_bytes: int, threads: int, steps: int) -> int:
-    """Steps that are recorded before they are written."""
-    return int(min(steps, max(1, MOST_BYTES // (threads * step_bytes))))
+class Filing:
+    """The file of a simulation that records while it runs: it appears when the last step was written.
+
+    Args:
+        path: of the file. simulation: before its first step. steps: of an episode. piece: steps that its blocks hold.
+
+    Attributes:
+        end: the step after those that the blocks hold.
+
+    Raises:
+        InputError: no place for a file.
+    """
+
+    def __init__(self, path: Path, simulation: Any, steps: int, piece: int, seed: int, overwrite: bool) -> None:
+        self.path, self.steps, self.piece, self._written, self.end = path, steps, piece, 0, piece
+        self._stack, self._task = ExitStack(), simulation.task
+        self._is_open = self._is_whole = False
+        keys = simulation.keys
+        with ExitStack() as stack:
+            file, look = stack.enter_context(store.write_at_length(path, overwrite))
+            command = f"lsnn.Simulation(episodes={len(keys)}, seed={seed})"
+            self._made = _begun(file, simulation, keys, simulation.task, steps, piece, seed, command, look)
+            self._stack, self._is_open = stack.pop_all(), True
+
+    def follow(self, simulation: Any) -> None:
+        """Write what was run, if it is all that the blocks hold, and let the records begin anew.
+
+        Raises:
+            StoreError: the file could not be written. InputError: it was dropped after such an error.
+        """
+        if self._is_whole:
+            return
+        require_of_caller(self._is_open, "a simulation", "made anew after its file could not be written", self.path)
+        if simulation.t < self.end:
+            return
+        try:
+            _put(self._made, simulation, 0, self._written, self.end - self._written)
+            self._written, self.end = self.end, min(self.steps, self.end + self.piece)
+            if self._written == self.steps:
+                self._finish(simulation.task)
+        except BaseException:
+            self._is_open = False
+            if not self._stack.__exit__(*sys.exc_info()):
+                raise
+
+    def _finish(self, task: Task) -> None:
+        """The task as it is at the end, and the file whole."""
+        self._task = task
+        for name, source in (("task", task), ("encoder", task.encoder)):
+            self._made.file[name][...] = parameters_of(name, source)
+        _put_counts(self._made)
+        self._is_open = False
+        self._stack.close()
+        self._is_whole = True
+
+    def record(self, t: int) -> "FiledRecord":
+        """The record, once it is whole; t: time that is over."""
+        rule = f"run to its end before its record is read, for its file appears then ({self.steps} ms)"
+        require_of_caller(self._is_whole, "a simulation", rule, f"one at {t} ms")
+        return FiledRecord(self.path, self._task)
+
+    def drop(self) -> None:
+        """Leave nothing of a file that is not whole."""
+        if self._is_open:
+            self._is_open = False
+            with suppress(_Dropped, StoreError), self._stack:
+                raise _Dropped
+
+
+class _Dropped(Exception):
+    """What ends a file that shall not appear."""
+
+
+def _put_counts(made: _Made) -> None:
+    for name, counts in made.counts.items():
+        store.put(made.file, f"{name.removesuffix('s')}_count", counts, "1", f"{name} of each cell in all episodes")
+
+
+def piece_of(step_bytes: int, steps: int) -> int:
+    """Steps that are recorded before they are written; step_bytes: what all that runs at once holds of a step."""
+    return int(min(steps, max(1, MOST_BYTES // step_bytes)))
 
 
 def _begun(
-    file: h5py.File, simulation: Any, keys: np.ndarray, task: Task, steps: int, piece: int, seed: int,
+    file: h5py.File, simulation: Any, keys: np.ndarray, task: Task, steps: int, piece: int, seed: int, command: str,
     look: Callable[[], None],
 ) -> _Made:  # fmt: skip
     """The file with all but what is recorded."""
     network: Network = simulation.network
     config = {"task": {"name": task.name, "dynamics": task.dynamics}, "network": to_mapping(network.config)}
-    command = f"lsnn.simulate(episodes={len(keys)}, seed={seed})"
     store.write_attributes(file, store.provenance(KIND, config, seed, command))
     channels = json.dumps([list(each) for each in task.encoder.channels])
     cells = {"neurons": network.config.n_neurons, "input_cells": network.n_in}

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import finalize
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from lsnn.simulation.record import Kept, SimulationRecord, joined
 from lsnn.simulation.state import StateView, positions
 from lsnn.task import Task
 from lsnn.validation import is_integer, keys_of, numbers_of, path_of, require, require_flag, require_integer
+
+if TYPE_CHECKING:
+    from lsnn.simulation.record_file import Filing
 
 MOST_THREADS = 1024
 SEGMENT = 64  # steps of which state variables are held where none is recorded
@@ -52,23 +56,28 @@ class Simulation:
         duration_ms: how long the episodes can be run; none = the task's own.
         threads: how many run at once.
         keys: (E,) uint64, of the episodes, in place of their number and seed.
+        record_to: a file that all is recorded to while it runs, in bounded memory, for `lsnn.open_record`; it appears
+            whole when the last step was run, or not at all. `record` reads it then.
+        overwrite: whether a file that exists is replaced.
 
     Raises:
         InputError: an argument breaks its rule, the network has not the inputs and readouts of the task, or so many
-            episodes of such a length do not fit into memory.
+            episodes of such a length do not fit into memory; or no place for a file.
     """
 
     __slots__ = (
         "_keys", "_network", "_task", "_recorded", "_duration_ms", "_policy", "_weights", "_threads", "_blocks",
-        "_state", "_lock", "__weakref__",
+        "_state", "_lock", "_filing", "__weakref__",
     )  # fmt: skip
 
     def __init__(
         self, network: FrozenNetwork | Network, task: Task, episodes: int = LANES, seed: int = 0, *,
         record: Sequence[str] = (), sampled: bool = False, duration_ms: int | None = None, threads: int = 1,
-        keys: np.ndarray | None = None,
+        keys: np.ndarray | None = None, record_to: str | Path | None = None, overwrite: bool = False,
     ) -> None:  # fmt: skip
         self._keys = keys_of_episodes(episodes, seed, keys)
+        require_flag("overwrite", overwrite)
+        place = None if record_to is None else _place_of(record_to, network)
         self._network, policy = network_in(network)
         if isinstance(task, EnvironmentTask):
             raise InputError(f"task {task.name}: an environment of Gymnasium's is run by `lsnn test`, not from here")
@@ -86,27 +95,47 @@ class Simulation:
             "mean_norm": policy.mean_norm if sampled else np.inf,
         }  # fmt: skip
         self._weights, self._threads, self._lock = self.network.weights(), Threads(threads), RLock()
-        self._blocks = self._made_blocks()
+        piece = self._duration_ms if place is None else self._piece()
+        self._blocks = self._made_blocks(piece)
+        self._filing: Filing | None = None
         for block, part in zip(self._blocks, self._by_block(self.keys), strict=True):
             block.begin(task, part)
         self._state = StateView(self.network, self._blocks, len(self.keys), self._at_rest)
+        if place is not None:
+            self._filing = self._begin_file(place, piece, _known(seed), overwrite)
 
     def _by_block(self, keys: np.ndarray) -> np.ndarray:
         """The keys (blocks, 8), the last one as often as need be."""
         return np.concatenate([keys, np.repeat(keys[-1:], -len(keys) % LANES)]).reshape(-1, LANES)
 
-    def _made_blocks(self) -> list[Block]:
-        """The blocks of all episodes; InputError where there is no memory for them."""
-        ways: dict[str, Any] = {
-            "segment": 0 if self._recorded else SEGMENT, "keep_states": True, "gradient": False, "finite": True
-        }  # fmt: skip
+    def _block(self, steps: int) -> Block:
+        """One whose record has room for so many steps."""
+        segment = 0 if self._recorded else SEGMENT
+        return Block(self._task, self._network, steps, keep_states=True, segment=segment, gradient=False, finite=True)
+
+    def _piece(self) -> int:
+        """Steps that are held before they are written."""
+        from lsnn.simulation.record_file import piece_of
+
+        return piece_of(-(-len(self._keys) // LANES) * self._block(1).nbytes, self._duration_ms)
+
+    def _begin_file(self, place: Path, piece: int, seed: int, overwrite: bool) -> "Filing":
+        """The file of the record; it is dropped with the simulation, unless it was completed."""
+        from lsnn.simulation.record_file import Filing
+
+        filing = Filing(place, self, self._duration_ms, piece, seed, overwrite)
+        finalize(self, filing.drop)
+        return filing
+
+    def _made_blocks(self, steps: int) -> list[Block]:
+        """The blocks of all episodes, with room for so many steps; InputError where there is no memory for them."""
         count = -(-len(self._keys) // LANES)
-        what = f"{LANES * count} episodes of {self._duration_ms} ms, side by side,"
+        what = f"{LANES * count} episodes of {steps} ms, side by side,"
         blocks: list[Block] = []
         try:
-            blocks.append(Block(self._task, self._network, self._duration_ms, **ways))
+            blocks.append(self._block(steps))
             require_memory(what, count * blocks[0].nbytes)
-            blocks += [Block(self._task, self._network, self._duration_ms, **ways) for _ in range(count - 1)]
+            blocks += [self._block(steps) for _ in range(count - 1)]
         except MemoryError as error:
             raise InputError(f"{what} do not fit into memory: {error}") from error
         return blocks
@@ -153,7 +182,7 @@ class Simulation:
     @property
     def t(self) -> int:
         """Time that is over, in ms; the state is that before the step of this number."""
-        return min(int(block.t) for block in self._blocks)
+        return min(map(self._steps_over, self._blocks))
 
     def run(self, duration: Any = None) -> "Simulation":
         """Go on for so long (a number in ms, or a Brian2 quantity), by default to the end; returns itself.
@@ -170,21 +199,27 @@ class Simulation:
             require(steps <= left, "steps", rule, steps)
             end = self.t + steps
             while True:
-                now = min(end, self.t + PIECE)
+                now = min(end, self.t + PIECE, self._filing.end if self._filing else end)
                 self._threads.map(lambda block: self._go_on(block, now, look), self._blocks)  # noqa: B023
+                if self._filing is not None:
+                    self._filing.follow(self)
                 if now == end:
                     return self
+
+    def _steps_over(self, block: Block) -> int:
+        """Steps of its episodes that are over."""
+        return int(block.t + (block.before if self._filing else 0))
 
     def _go_on(self, block: Block, end: int, look: Callable[[], None]) -> None:
         """Take a block to a step, unless Ctrl-C was pressed."""
         look()
-        block.roll_out(self._weights, steps=max(0, end - block.t), **self._policy)
+        block.roll_out(self._weights, steps=max(0, end - self._steps_over(block)), **self._policy)
 
     @contextmanager
     def _at_rest(self) -> Iterator[None]:
         """Nobody else runs or changes the simulation; InputError where its episodes have come to different times."""
         with self._lock:
-            ends = sorted({int(block.t) for block in self._blocks})
+            ends = sorted(set(map(self._steps_over, self._blocks)))
             rule = "at one time; a run was broken off, so run() it on first"
             require(len(ends) == 1, "the episodes of the simulation", rule, ends)
             yield
@@ -284,8 +319,10 @@ class Simulation:
         """What was recorded so far; it stays as it is when the simulation goes on.
 
         Raises:
-            InputError: nothing was run yet.
+            InputError: nothing was run yet; or it goes to a file, and not all was run yet.
         """
+        if self._filing is not None:
+            return self._filing.record(self.t)
         require(self.t > 0, "a simulation", "run before its record is asked for", f"one at {self.t} ms")
         counts = [LANES] * (len(self._blocks) - 1) + [self.n_episodes - LANES * (len(self._blocks) - 1)]
         with self._at_rest():
@@ -310,6 +347,19 @@ class Simulation:
             task_state=trace.task_state[: t + 1, :count].swapaxes(0, 1).copy(),
             state=state,
         )
+
+
+def _place_of(record_to: str | Path, network: FrozenNetwork | Network) -> Path:
+    """Where a record is written; InputError if that is the file of the network."""
+    place = path_of("record_to", record_to)
+    if isinstance(network, FrozenNetwork) and network.path is not None:
+        refuse_inputs(place, [network.path])
+    return place
+
+
+def _known(seed: Any) -> int:
+    """The seed as a file names it; it is not looked at where keys are given."""
+    return int(seed) if is_integer(seed) and 0 <= seed < 2**63 else 0
 
 
 def rows_of(bits: np.ndarray, count: int) -> np.ndarray:
@@ -370,7 +420,8 @@ def simulate(
     names = recorded_variables(network_in(network)[0], record)
     ways: dict[str, Any] = {"record": names, "sampled": sampled, "threads": threads}
     if record_to is not None:
-        return _recorded_to(path_of("record_to", record_to), network, task, whole, seed, duration_ms, ways, overwrite)
+        place = _place_of(record_to, network)
+        return _recorded_to(place, network, task, whole, _known(seed), duration_ms, ways, overwrite)
     ways["duration_ms"] = duration_ms
     portions = [whole[first : first + size] for first in range(0, len(whole), size)]
     first = Simulation(network, task, keys=portions[0], **ways)
@@ -390,10 +441,7 @@ def _recorded_to(
     def make(chosen: np.ndarray, steps: int) -> Simulation:
         return Simulation(network, task, keys=chosen, duration_ms=steps, **ways)
 
-    if isinstance(network, FrozenNetwork) and network.path is not None:
-        refuse_inputs(path, [network.path])
-    known = int(seed) if is_integer(seed) and 0 <= seed < 2**63 else 0  # not looked at where keys are given
-    write_record(path, make, keys, task, duration_ms, ways["threads"], known, overwrite)
+    write_record(path, make, keys, task, duration_ms, ways["threads"], seed, overwrite)
     return FiledRecord(path, task)
 
 

@@ -1,5 +1,6 @@
 """Records straight to a file: the same as in memory, in bounded memory, whole or not at all, read where asked for."""
 
+import gc
 import pickle
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def path(tmp_path_factory, network, task):
     """Of a record that was written in pieces of 40 steps."""
     found = tmp_path_factory.mktemp("record") / "run.h5"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record_file, "_piece", lambda *_: 40)
+        patch.setattr(record_file, "piece_of", lambda *_: 40)
         record = lsnn.simulate(network, task, EPISODES, seed=3, record=VARIABLES, record_to=found)
     record.close()
     return found
@@ -138,7 +139,7 @@ def test_a_record_that_fails_leaves_nothing(tmp_path, network, task, monkeypatch
     target.write_bytes(b"mine")
     with pytest.raises(InputError, match="must not exist yet"):
         lsnn.simulate(network, task, 2, record_to=target)
-    monkeypatch.setattr(record_file, "_piece", lambda *_: 40)
+    monkeypatch.setattr(record_file, "piece_of", lambda *_: 40)
     put, calls = record_file._put, []
 
     def broken(*arguments):
@@ -156,7 +157,7 @@ def test_a_record_that_fails_leaves_nothing(tmp_path, network, task, monkeypatch
 
 
 def test_a_full_disk_ends_the_run_where_it_is_met(tmp_path, network, task, monkeypatch):
-    monkeypatch.setattr(record_file, "_piece", lambda *_: 10)
+    monkeypatch.setattr(record_file, "piece_of", lambda *_: 10)
     runs = []
 
     def full(self, data):
@@ -208,6 +209,89 @@ def test_a_block_whose_record_began_anew_goes_on_as_before(network, task):
         whole.go_round()
     with pytest.raises(InputError, match="holds the episodes from their start"):
         part.replay(network.network.weights())
+
+
+def in_pieces(patch, steps=40):
+    patch.setattr(record_file, "piece_of", lambda *_: steps)
+
+
+def test_a_simulation_records_to_a_file_while_it_is_stopped_and_changed(tmp_path, network, task, monkeypatch):
+    target = tmp_path / "run.h5"
+
+    def gone_through(**ways):
+        simulation = lsnn.Simulation(network, task, EPISODES, seed=3, record=VARIABLES, **ways)
+        for part in (7, 0, 60):
+            simulation.run(part)
+        simulation.state["b"][:, "adaptive"] = 0
+        simulation.swap("v", 0, 9)
+        simulation.change_task(tasks.load("water-maze", duration_ms=150, platform_radius=0.3))
+        assert not target.exists()
+        return simulation.run()
+
+    in_pieces(monkeypatch)
+    held = gone_through().record
+    simulation = gone_through(record_to=target)
+    with simulation.record as filed:
+        assert simulation.t == 150 and filed.path == target and list(tmp_path.iterdir()) == [target]
+        xarray.testing.assert_identical(filed.to_xarray().load(), held.to_xarray())
+        xarray.testing.assert_identical(filed.task_state, held.task_state)
+        pandas.testing.assert_frame_equal(filed.trials, held.trials)
+        pandas.testing.assert_series_equal(filed.spikes.rates_hz(), held.spikes.rates_hz())
+    simulation.run()  # there is nothing more to run
+    with pytest.raises(InputError, match="another file than the input"):
+        lsnn.Simulation(network, task, 2, record_to=PRETRAINED, overwrite=True)
+    with pytest.raises(InputError, match="must not exist yet"):
+        lsnn.Simulation(network, task, 2, record_to=target)
+
+
+def test_a_simulation_that_is_not_run_to_its_end_leaves_no_file(tmp_path, network, task, monkeypatch):
+    in_pieces(monkeypatch)
+    target = tmp_path / "run.h5"
+    target.write_bytes(b"mine")
+    simulation = lsnn.Simulation(network, task, 2, record_to=target, overwrite=True).run(100)
+    with pytest.raises(InputError, match=r"run to its end before its record is read.*received 'one at 100 ms'"):
+        simulation.record  # noqa: B018
+    assert len(list(tmp_path.iterdir())) == 2
+    del simulation
+    gc.collect()
+    assert target.read_bytes() == b"mine" and list(tmp_path.iterdir()) == [target]
+
+
+def test_ctrl_c_in_a_simulation_leaves_its_file_to_go_on_with(tmp_path, network, task, held, monkeypatch):
+    in_pieces(monkeypatch)
+    target, rolled, roll_out = tmp_path / "run.h5", [], Block.roll_out
+
+    def broken(self, *arguments, **ways):
+        rolled.append(1)
+        if len(rolled) == 4:  # the second block in the second piece
+            raise KeyboardInterrupt
+        roll_out(self, *arguments, **ways)
+
+    monkeypatch.setattr(Block, "roll_out", broken)
+    simulation = lsnn.Simulation(network, task, EPISODES, seed=3, record=VARIABLES, record_to=target)
+    with pytest.raises(KeyboardInterrupt):
+        simulation.run()
+    assert simulation.t == 40 and simulation.run(20).t == 60
+    with simulation.run().record as filed:
+        xarray.testing.assert_identical(filed.to_xarray().load(), held.to_xarray())
+
+
+def test_a_simulation_on_a_full_disk_ends_and_stays_ended(tmp_path, network, task, monkeypatch):
+    in_pieces(monkeypatch, 10)
+    simulation = lsnn.Simulation(network, task, 2, record=("v",), record_to=tmp_path / "run.h5")
+
+    def full(self, data):
+        self.failure = OSError(28, "No space left on device")
+        return memoryview(data).nbytes
+
+    monkeypatch.setattr(Sink, "write", full)
+    with pytest.raises(StoreError, match="No space left"):
+        simulation.run()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match="made anew after its file could not be written"):
+        simulation.run()
+    with pytest.raises(InputError, match="run to its end before its record is read"):
+        simulation.record  # noqa: B018
 
 
 LONG = """
