@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from lsnn.files.results import open_result as open_result
     from lsnn.files.saving import load as load
     from lsnn.files.saving import save as save
+    from lsnn.simulation.opening import open_record as open_record
     from lsnn.simulation.record import SimulationRecord as SimulationRecord
-    from lsnn.simulation.record_file import open_record as open_record
     from lsnn.simulation.simulation import Simulation as Simulation
     from lsnn.simulation.simulation import simulate as simulate
     from lsnn.training import train as train
@@ -47,7 +47,7 @@ PUBLIC = {
     "load": "lsnn.files.saving",
     "ms": "brian2",
     "normal": "lsnn.circuits.values",
-    "open_record": "lsnn.simulation.record_file",
+    "open_record": "lsnn.simulation.opening",
     "open_result": "lsnn.files.results",
     "save": "lsnn.files.saving",
     "second": "brian2",

@@ -341,7 +341,9 @@ def test_a_circuit_of_the_guide_is_taught(tmp_path, monkeypatch, capsys):
     names: dict[str, Any] = {}
     for block in python_blocks(CIRCUITS):
         exec(compile(block, str(CIRCUITS), "exec"), names)
-    assert names["accuracy"] > 0.8 and "(360,) (30,) (60, 20, 12)" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert names["accuracy"] > 0.8 and "(360,) (30,) (60, 20, 12)" in told and "(101, 30) (100, 30)" in told
+    np.testing.assert_array_equal(names["part"], names["stretch"][:100])
 
 
 def test_a_graph_of_the_guide_goes_to_nir_and_back(tmp_path, monkeypatch, capsys):

@@ -2,7 +2,8 @@
 
 parts.py, values.py      Population, Projection, Readout; values with units, drawn ones among them
 laid_out.py              the parts checked, numbered and laid out for the kernels
-running.py, circuit.py   a circuit on arrays, forwards and backwards: lsnn.Circuit
+passage.py, running.py, circuit.py   a circuit on arrays, forwards and backwards: lsnn.Circuit
+run_file.py              runs straight to a file, and from there
 driving.py, sources.py, sent.py   what it is given: spikes, values of driven variables, numbers in place of spikes
 learning.py              a circuit as lsnn.fit and the bridges meet it
 three_populations.py     the network for tasks as a circuit: lsnn.circuit_of

@@ -30,7 +30,7 @@ class Circuit(LaidOut):
         InputError: parts that do not fit each other, values in another unit or of another sign than their port takes.
     """
 
-    def run(self, steps: int | None = None, **how: Any) -> Run:
+    def run(self, steps: int | None = None, **how: Any) -> Any:
         """Run it from its start, eight samples side by side.
 
         Args:
@@ -43,15 +43,21 @@ class Circuit(LaidOut):
             samples: how many, where no input says so. record: names of state variables to be recorded.
             dtype: precision, float64 by default. gradient: whether `Run.gradient` will be asked for.
             scored: pairs of population and state variable that a loss is taken of, for `Run.gradient(d_state=...)`.
+            record_to: a file that all is recorded to while it runs, in bounded memory, for `lsnn.open_record`; it
+                appears whole or not at all. What comes back reads it. overwrite: whether one that exists is replaced.
+
+        Returns:
+            A `lsnn.circuits.running.Run`; with `record_to` a `lsnn.circuits.run_file.FiledRun`.
 
         Raises:
-            InputError: an argument does not fit. DivergedError: a state variable left the range of numbers.
+            InputError: an argument does not fit, or no place for a file. StoreError: it could not be written.
+            DivergedError: a state variable left the range of numbers.
         """
         return run(self, steps, **how)
 
     def __call__(self, inputs: Any, currents: bool = False, seed: int = 0) -> xarray.DataArray:
         """The readout under inputs: (sample, time, output), time in ms. Arguments and errors are those of `run`."""
-        y = self.run(inputs=inputs, currents=currents, seed=seed).outputs
+        y: np.ndarray = self.run(inputs=inputs, currents=currents, seed=seed).outputs
         time = xarray.DataArray(np.arange(y.shape[1]) * 1000 * self.dt, dims="time", attrs={"units": "ms"})
         return xarray.DataArray(y, {"time": time}, ("sample", "time", "output"), "readout", {"units": "1"})
 

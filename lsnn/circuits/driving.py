@@ -1,6 +1,6 @@
 """What a circuit is given in a run: spikes or numbers of its input cells, and values of driven variables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,37 @@ from lsnn.validation import require, require_integer
 MOST_STEPS = 2**31 - 1
 
 
+class Own:
+    """What cells have of themselves, (samples, steps, n), made anew of what is asked for, to the same bits.
+
+    Args:
+        shape: samples, steps, n. make: what one sample has from a step to another, (steps, n).
+        alike: whether all samples have the same.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int, int], make: Callable[[int, int, int], np.ndarray], alike: bool = False
+    ) -> None:
+        self.shape, self._make, self._alike = shape, make, alike
+
+    def __getitem__(self, key: tuple[np.ndarray, slice]) -> np.ndarray:
+        """That of some samples in a slice of time."""
+        chosen, time = key
+        return np.stack([self._make(int(sample), *time.indices(self.shape[1])[:2]) for sample in chosen])
+
+    def whole(self) -> np.ndarray:
+        """All of it."""
+        if self._alike:
+            return np.broadcast_to(self._make(0, 0, self.shape[1]), self.shape)
+        return self[np.arange(self.shape[0]), slice(None)]
+
+
 @dataclass(frozen=True)
 class Drive:
     """What some samples are given in each step."""
 
-    spikes: dict[str, np.ndarray]  # of every population of input cells, (samples, T, n): bool, or numbers for currents
-    driven: dict[tuple[str, str], np.ndarray]  # of every driven variable of a population, (samples, T, n)
+    spikes: dict[str, Any]  # of every population of input cells, (samples, T, n): bool, or numbers for currents
+    driven: dict[tuple[str, str], Any]  # of every driven variable of a population, (samples, T, n)
     shape: tuple[int, int]  # samples, steps
     currents: bool = False
 
@@ -41,13 +66,14 @@ class Drive:
 
 def drive_of(
     circuit: LaidOut, inputs: Any, driven: Mapping[tuple[str, str], Any] | None = None, samples: int | None = None,
-    steps: int | None = None, seed: int = 0, currents: bool = False, name: str = "inputs",
+    steps: int | None = None, seed: int = 0, currents: bool = False, name: str = "inputs", lazily: bool = False,
 ) -> Drive:  # fmt: skip
     """What a run is given, checked: see `Circuit.run`.
 
     Args:
         inputs: of one population as they are, or a mapping with values of input cells by name and of driven variables
             by (population, variable). name: of the argument.
+        lazily: whether what cells have of themselves is made when a part of time asks for it (`Own`).
     """
     circuit.require_sound()
     given, others = _parted(circuit, inputs, name)
@@ -58,11 +84,16 @@ def drive_of(
     shapes = [array.shape for array in arrays.values()] + [s for s in map(_shape, others.values()) if len(s) == 3]
     samples, steps = _lengths(shapes, samples, steps)
     widths = sum(p.size for p in circuit.populations)
-    require_memory(f"{samples} samples of {steps} steps", float(samples) * steps * (widths + 8 * circuit.n_out))
-    own = {key: _own_spikes(circuit, key, samples, steps, seed) for key in circuit.cells if key not in arrays}
+    if not lazily:
+        require_memory(f"{samples} samples of {steps} steps", float(samples) * steps * (widths + 8 * circuit.n_out))
     kind = np.dtype(float) if currents else np.dtype(bool)
-    spikes = {key: (arrays | own)[key].astype(kind, copy=False) for key in circuit.cells}
-    return Drive(spikes, _driven(circuit, others, samples, steps, name), (samples, steps), currents)
+    spikes: dict[str, Any] = {}
+    for key in circuit.cells:
+        own = None if key in arrays else _own_spikes(circuit, key, samples, steps, seed, kind)
+        spikes[key] = arrays[key].astype(kind, copy=False) if own is None else own if lazily else own.whole()
+    driven_by = _driven(circuit, others, samples, steps, name)
+    whole = {key: v if lazily or not isinstance(v, Own) else v.whole() for key, v in driven_by.items()}
+    return Drive(spikes, whole, (samples, steps), currents)
 
 
 def _parted(circuit: LaidOut, inputs: Any, name: str) -> tuple[dict[str, Any], dict[tuple[str, str], Any]]:
@@ -105,38 +136,42 @@ def _lengths(shapes: Sequence[tuple[int, ...]], samples: int | None, steps: int 
     return int(samples), int(steps)
 
 
-def _own_spikes(circuit: LaidOut, name: str, samples: int, steps: int, seed: int) -> np.ndarray:
-    """Spikes that input cells have of themselves."""
-    p = circuit.population(name)
-    found = np.zeros((samples, steps, p.size), bool)
-    if isinstance(p.source, Times):
-        found[:] = spikes_at(p.source, steps, p.size, circuit.dt)
-    elif isinstance(p.source, Rates):
-        generator = np.random.default_rng([int(seed), list(circuit.cells).index(name)])
-        found[:] = generator.random(found.shape) < p.source.hertz * circuit.dt
-    else:
+def _own_spikes(circuit: LaidOut, name: str, samples: int, steps: int, seed: int, kind: np.dtype) -> Own:
+    """Spikes that input cells have of themselves, as numbers of a kind."""
+    p, dt, place = circuit.population(name), circuit.dt, list(circuit.cells).index(name)
+    source = p.source
+
+    def at_times(sample: int, first: int, last: int) -> np.ndarray:
+        assert isinstance(source, Times)
+        return spikes_at(source, first, last, p.size, dt).astype(kind, copy=False)
+
+    def drawn(sample: int, first: int, last: int) -> np.ndarray:
+        assert isinstance(source, Rates)
+        bits = np.random.PCG64(np.random.SeedSequence([int(seed), place]))
+        bits.advance((sample * steps + first) * p.size)  # a draw a cell and step
+        return (np.random.Generator(bits).random((last - first, p.size)) < source.hertz * dt).astype(kind, copy=False)
+
+    if not isinstance(source, Times | Rates):
         raise InputError(f"inputs must hold the spikes of {name}, which has none of itself")
-    return found
+    return Own((samples, steps, p.size), at_times if isinstance(source, Times) else drawn)
 
 
-def spikes_at(times: Times, steps: int, size: int, dt: float) -> np.ndarray:
-    """Spikes at given times as (steps, n) bool: each in the step that its time falls into, as Brian2 has it."""
-    found = np.zeros((steps, size), bool)
-    step = np.floor((times.seconds + 1e-3 * dt) / dt).astype(np.int64)
-    if times.period is not None:
+def spikes_at(times: Times, first: int, last: int, size: int, dt: float) -> np.ndarray:
+    """Spikes at given times from a step to another as (steps, n) bool: each in the step that its time falls into."""
+    found = np.zeros((last - first, size), bool)
+    step, cells = np.floor((times.seconds + 1e-3 * dt) / dt).astype(np.int64), times.cells
+    if times.period is not None and len(step):
         every = int(round(times.period / dt))
-        again = np.arange(-(-steps // every))[:, None] * every
-        step, cells = (again + step).ravel(), np.tile(times.cells, len(again))
-    else:
-        cells = times.cells
-    within = step < steps
-    found[step[within], cells[within]] = True
+        again = np.arange(max(0, (first - int(step.max())) // every), -(-last // every))[:, None] * every
+        step, cells = (again + step).ravel(), np.tile(cells, len(again))
+    within = (step >= first) & (step < last)
+    found[step[within] - first, cells[within]] = True
     return found
 
 
 def _driven(
     circuit: LaidOut, given: Mapping[tuple[str, str], Any], samples: int, steps: int, name: str
-) -> dict[tuple[str, str], np.ndarray]:
+) -> dict[tuple[str, str], Any]:
     """Values of all driven variables, (samples, steps, n) each."""
     names = [(p, variable) for p in circuit.neurons for variable in circuit.driven(p)]
     for key in given:
@@ -144,13 +179,13 @@ def _driven(
     return {key: _driven_by(circuit, key, given.get(key), samples, steps) for key in names}
 
 
-def _driven_by(circuit: LaidOut, key: tuple[str, str], values: Any, samples: int, steps: int) -> np.ndarray:
+def _driven_by(circuit: LaidOut, key: tuple[str, str], values: Any, samples: int, steps: int) -> Any:
     p, shape = circuit.population(key[0]), (samples, steps, circuit.population(key[0]).size)
     if values is None:
         own = p.drive.get(key[1])
         require(own is not None, "driven", f"complete: {key[1]} of {key[0]} has no values", list(p.drive))
         assert own is not None
-        return np.broadcast_to(own.at(circuit.dt * np.arange(steps), p.size), shape)
+        return Own(shape, lambda sample, first, last: own.at(circuit.dt * np.arange(first, last), p.size), True)
     dimension = equations_of(p)[key[1]].dim
     generator = np.random.default_rng(0)
     whole = len(_shape(values)) != 2

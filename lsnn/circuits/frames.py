@@ -1,5 +1,6 @@
 """What a run of a circuit left, with named axes and units."""
 
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -7,18 +8,23 @@ import pandas
 import xarray
 
 from lsnn.circuits.laid_out import LaidOut, equations_of
+from lsnn.errors import InputError
 
 
 class Left(Protocol):
-    """A run of a circuit (`lsnn.circuits.running.Run`)."""
+    """A run of a circuit (`lsnn.circuits.running.Run`, or one in a file)."""
 
     circuit: LaidOut
-    outputs: np.ndarray
     samples: int
     steps: int
     dt: float
 
-    def spikes(self, population: str) -> np.ndarray:
+    @property
+    def outputs(self) -> Any:
+        """The readout, (samples, steps, outputs)."""
+        ...
+
+    def spikes(self, population: str) -> Any:
         """(samples, steps, n) bool."""
         ...
 
@@ -27,7 +33,7 @@ class Left(Protocol):
         ...
 
     @property
-    def recorded(self) -> dict[tuple[str, str], np.ndarray]:
+    def recorded(self) -> Mapping[tuple[str, str], Any]:
         """State variables that were recorded, by population and variable."""
         ...
 
@@ -59,6 +65,14 @@ def table_of(run: Left) -> pandas.DataFrame:
     table = pandas.concat(parts, ignore_index=True)
     table.attrs["units"] = {"sample": "1", "time_ms": "ms", "population": "1", "neuron": "1"}
     return table
+
+
+def require_recorded(states: Collection[tuple[str, str]], population: str, variable: str) -> None:
+    """InputError unless a state variable of a population is among those that were recorded."""
+    if (population, variable) not in states:
+        known = ", ".join(f"{variable} of {p}" for p, variable in states) or "no state variable"
+        rule = f"run(..., record=({variable!r},)) records it, if it is one"
+        raise InputError(f"{variable!r} of {population!r} was not recorded ({known} was): {rule}")
 
 
 def unit_of(circuit: LaidOut, population: str, variable: str) -> str:

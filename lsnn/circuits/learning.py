@@ -20,7 +20,7 @@ from lsnn.circuits.circuit import Circuit
 from lsnn.circuits.driving import Drive, drive_of
 from lsnn.circuits.running import CircuitGradients, Run
 from lsnn.circuits.scored import with_scored
-from lsnn.files.circuit_file import circuit_sha256
+from lsnn.files.circuit_group import circuit_sha256
 from lsnn.kernels.layout import Weights
 from lsnn.kernels.simd import LANES
 from lsnn.learning.config import LearningConfig

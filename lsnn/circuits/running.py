@@ -1,31 +1,27 @@
 """A circuit on arrays: eight samples side by side, forwards and backwards, in parts of time that fit into memory."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import ModuleType
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas
 import xarray
 
-from lsnn.arrays.spikes import eights, packed
+from lsnn.arrays.spikes import eights
 from lsnn.blocks import in_order_of_network
 from lsnn.circuits.driving import Drive, drive_of
-from lsnn.circuits.frames import dataset_of, table_of
+from lsnn.circuits.frames import dataset_of, require_recorded, table_of
 from lsnn.circuits.laid_out import LaidOut, Values
+from lsnn.circuits.passage import Passage
+from lsnn.circuits.run_file import FiledRun, write_run
 from lsnn.circuits.scored import Scored, places_of, with_scored
-from lsnn.circuits.sent import Sent
-from lsnn.errors import DivergedError, InputError
-from lsnn.kernels.build import network_module
-from lsnn.kernels.layout import Gradient, Record, State, Weights, adjoint_zeros, gradient_zeros, record_zeros
+from lsnn.kernels.layout import Gradient, Record, State, Weights, adjoint_zeros, gradient_zeros
 from lsnn.kernels.simd import LANES
 from lsnn.learning.rates import spike_counts
 from lsnn.populations import gradients_of_parameters
 from lsnn.readout import gradient_of_kappa
-from lsnn.validation import numbers_of, precision_of, require, require_flag, require_integer
-
-MOST_BYTES = 64 * 2**20  # of the state variables in a part of time
-NEVER = 1e30  # steps for which a lane without a sample is refractory
+from lsnn.validation import numbers_of, path_of, require, require_flag, require_integer
 
 
 class CircuitGradients(NamedTuple):
@@ -41,25 +37,21 @@ class CircuitGradients(NamedTuple):
     inputs: Values  # by population of input cells, (samples, steps, n); empty unless it was asked for
 
 
-class Run:
+class Run(Passage):
     """What a circuit did: `lsnn.Circuit.run` returns it.
 
     Attributes:
         outputs: the readout, (samples, steps, outputs). steps, samples, dt: of the run.
     """
 
+    outputs: np.ndarray
+
     def __init__(
         self, circuit: LaidOut, drive: Drive, names: Sequence[str], dtype: Any, gradient: bool,
         of_inputs: bool = False, weights_of: Callable[[Any, int], Weights] | None = None,
     ) -> None:  # fmt: skip
-        (samples, steps), self.circuit, self.drive, self.dt = drive.shape, circuit, drive, circuit.dt
-        self.samples, self.steps, self.dtype, self._of_inputs = samples, steps, precision_of(dtype), of_inputs
-        planes = 2 * circuit.planes * circuit.n_neurons if drive.currents or of_inputs else 0
-        rows = max(1, MOST_BYTES // ((circuit.n_slots + planes) * LANES * self.dtype.itemsize))
-        self._room = min(rows, steps) if planes else 0  # of the delay ring
-        self._weights = (weights_of or circuit.weights)(self.dtype, self._room)
-        ring = circuit.ring + self._room
-        self._sent = Sent(self._weights.inputs, circuit.n_neurons, ring, circuit.planes) if planes else None
+        super().__init__(circuit, drive, dtype, of_inputs, weights_of)
+        samples, steps = drive.shape
         self._starts: list[list[State]] = []
         self._held = -1, -1  # eight samples and first step of what the record holds
         self._keeps, self._names = gradient, tuple(names)
@@ -69,66 +61,25 @@ class Run:
             (p, name): np.zeros((samples, steps, slots[name].stop - slots[name].start), self.dtype)
             for p, slots in circuit.variables.items() for name in names if name in slots
         }  # fmt: skip
-        self._ends = [*range(0, steps, rows), steps]
-        self._record = record_zeros(
-            min(rows, steps), circuit.n_neurons, circuit.n_slots, circuit.n_in, circuit.n_out, self.dtype
-        )
         for part, chosen in enumerate(eights(samples)):
             self._forward(part, chosen)
 
-    @property
-    def _module(self) -> ModuleType:  # not kept, so that a run can be pickled
-        return network_module(self.circuit.models)
-
-    def _parts(self) -> Iterator[tuple[int, int]]:
-        return zip(self._ends[:-1], self._ends[1:], strict=True)
-
-    def _rows(self, chosen: np.ndarray, first: int, last: int, state: State) -> Record:
-        """The record of a part of time, with what it is given written into it, or into what is under way."""
-        record = Record(*(array[: last - first] for array in self._record))
-        circuit, n = self.circuit, len(chosen)
-        if self.drive.currents:
-            assert self._sent is not None
-            self._sent.send(self._numbers(chosen, first, last), first, state.pending)
-        else:
-            for name, cells in circuit.cells.items():
-                record.input_spikes[:, cells] = packed(self.drive.spikes[name][chosen, first:last])
-        for (name, variable), values in self.drive.driven.items():
-            part = values[chosen, first:last].transpose(1, 2, 0)
-            record.x[:, circuit.driven(name)[variable], :n] = part
-        return record
-
-    def _numbers(self, chosen: np.ndarray, first: int, last: int) -> np.ndarray:
-        """Inputs that are numbers, (T, n_in, 8)."""
-        found = np.zeros((last - first, self.circuit.n_in, LANES), self.dtype)
-        for name, cells in self.circuit.cells.items():
-            found[:, cells, : len(chosen)] = self.drive.spikes[name][chosen, first:last].transpose(1, 2, 0)
-        return found
-
     def _forward(self, part: int, chosen: np.ndarray) -> None:
         circuit, n = self.circuit, len(chosen)
-        state = circuit.start(self.dtype, self._room)
-        state.refractory[:, n:] = NEVER  # lanes without a sample never spike
-        self._starts.append([])
-        for first, last in self._parts():
+        starts: list[State] = []
+        self._starts.append(starts)
+
+        def keep(state: State) -> None:
             if self._keeps:
-                self._starts[-1].append(State(*(array.copy() for array in state)))
-            record = self._rows(chosen, first, last, state)
-            self._module.replay(first, self._weights, state, record)
+                starts.append(State(*(array.copy() for array in state)))
+
+        for first, last, record in self.forward(chosen, keep):
             self._held = part, first
             self._bits[part, first:last] = record.spikes
             self.outputs[chosen, first:last] = record.y[..., :n].transpose(2, 0, 1)
             for (name, variable), found in self._states.items():
                 slots = circuit.variables[name][variable]
                 found[chosen, first:last] = record.x[:, slots, :n].transpose(2, 0, 1)
-            self._require_finite(state, n, last)
-
-    def _require_finite(self, state: State, n: int, step: int) -> None:
-        for name, variables in self.circuit.variables.items():
-            for variable, slots in variables.items():
-                if not np.isfinite(state.x[slots, :n]).all():
-                    when = f"by step {step} ({1000 * step * self.dt:g} ms): a smaller dt may help"
-                    raise DivergedError(f"{variable} of population {name} is not finite {when}")
 
     def spikes(self, population: str) -> np.ndarray:
         """The spikes of a population, (samples, steps, n) bool."""
@@ -152,10 +103,7 @@ class Run:
 
     def state(self, population: str, variable: str) -> np.ndarray:
         """A state variable at the threshold, (samples, steps, n) in SI units, if it was recorded."""
-        if (population, variable) not in self._states:
-            known = ", ".join(f"{variable} of {p}" for p, variable in self._states) or "no state variable"
-            rule = f"run(..., record=({variable!r},)) records it, if it is one"
-            raise InputError(f"{variable!r} of {population!r} was not recorded ({known} was): {rule}")
+        require_recorded(self._states, population, variable)
         return self._states[population, variable]
 
     @property
@@ -349,10 +297,11 @@ def run(
     circuit: LaidOut, steps: int | None = None, inputs: Any = None, driven: Mapping[tuple[str, str], Any] | None = None,
     samples: int | None = None, record: Sequence[str] = (), seed: int = 0, dtype: Any = np.float64,
     gradient: bool = False, currents: bool = False, scored: Sequence[Scored] = (),
-) -> Run:  # fmt: skip
+    record_to: str | Path | None = None, overwrite: bool = False,
+) -> Run | FiledRun:  # fmt: skip
     """Run a circuit from its start: see `Circuit.run`."""
-    require_flag("gradient", gradient)
-    require_flag("currents", currents)
+    for name, flag in (("gradient", gradient), ("currents", currents), ("overwrite", overwrite)):
+        require_flag(name, flag)
     require_integer("seed", seed, 0, 2**63 - 1)
     for name, value in (("driven", driven), ("record", record)):
         kinds = (Mapping, type(None)) if name == "driven" else (list, tuple)
@@ -360,5 +309,11 @@ def run(
     for name in record:
         rule = f"of state variables among {', '.join(circuit.state_names)}"
         require(name in circuit.state_names, "record", rule, name)
-    drive = drive_of(circuit, inputs, driven, samples, steps, seed, currents)
-    return Run(with_scored(circuit, scored), drive, record, dtype, gradient)
+    place = None if record_to is None else path_of("record_to", record_to)
+    drive = drive_of(circuit, inputs, driven, samples, steps, seed, currents, lazily=place is not None)
+    if place is None:
+        return Run(with_scored(circuit, scored), drive, record, dtype, gradient)
+    require(not gradient, "gradient", "False with record_to: a file holds what happened, not the way back", gradient)
+    require(not len(scored), "scored", "empty with record_to, which goes with no gradient", scored)
+    write_run(place, circuit, drive, record, dtype, int(seed), overwrite)
+    return FiledRun(place, circuit)

@@ -25,6 +25,7 @@ from lsnn.circuits.namespaces import quantity
 from lsnn.circuits.parts import Population, Projection, Rates, Readout, Steps, Times
 from lsnn.errors import InputError
 from lsnn.files import store
+from lsnn.files.circuit_group import NONE_HAS, circuit_sha256, put_circuit
 from lsnn.files.rules import group_of, require, require_only
 from lsnn.network import MOST_CELLS
 from lsnn.neuron_files import KINDS
@@ -32,14 +33,8 @@ from lsnn.neurons import OF_NETWORK, NeuronModel, Parameter
 from lsnn.validation import require_integer
 
 KIND, ROW = "circuit", 5  # texts in a row of a model's parameters
-NONE_HAS = "output", "scored"  # fields of a model: circuits spike, and what a loss is taken of is of a run
 TABLES = ("parameters", "initial")
 NUMBER, MAYBE = (int, float), (int, float, type(None))
-
-
-def circuit_sha256(c: Circuit) -> str:
-    """SHA-256 of all that a circuit computes with."""
-    return _checksum(_text(c), _arrays(c))
 
 
 def save_circuit(path: Path, c: Circuit) -> None:
@@ -49,103 +44,31 @@ def save_circuit(path: Path, c: Circuit) -> None:
         InputError: no place for a file, or values that do not fit it. StoreError: it could not be written.
     """
     c.weights()  # InputError for values that were changed to what does not fit
-    text, arrays = _text(c), _arrays(c)
     with store.write_atomically(path) as file:
         store.write_attributes(file, store.provenance(KIND, {}, 0, "lsnn.save"))
-        group = file.create_group(KIND)
-        store.write_attributes(group, {"parts": text, "checksum": _checksum(text, arrays)})
-        for name, array in arrays.items():
-            store.put(group, name, array, "SI", name.rpartition("/")[2])
+        put_circuit(file.create_group(KIND), c)
 
 
 def load_circuit(path: Path) -> Circuit:
     """Read a circuit file; InputError for what is none, is damaged or breaks a rule, with file, place and rule."""
     with store.open_for_reading(path, KIND) as file:
-        group = group_of(file, KIND)
-        require_only(group, ("populations", "projections", "readout"), ("parts", "checksum"))
-        text = store.read_attribute(group, "parts", str)
-        try:
-            c = _circuit(group, _json(text))
-        except InputError as error:
-            if str(error).startswith(file.filename):
-                raise
-            raise InputError(f"{file.filename}: {group.name}: {error}") from error
-        stored, found = store.read_attribute(group, "checksum", str), _checksum(_text(c), _arrays(c))
-        require(group, "@checksum", stored == found, f"that of its parts and data sets, {found}", stored)
-        return c
+        return read_circuit(file)
 
 
-def _checksum(text: str, arrays: Mapping[str, np.ndarray]) -> str:
-    return store.checksum({**arrays, "@parts": np.frombuffer(text.encode(), np.uint8)})
-
-
-# Out of a circuit
-
-
-def _text(c: Circuit) -> str:
-    """All of a circuit that is no array."""
-    parts = {
-        "dt": c.dt, "gamma": c.gamma, "detach_reset": c.detach_reset,
-        "populations": [_population_text(p) for p in c.populations],
-        "projections": [
-            {
-                "source": p.source, "target": p.target, "port": c.port_of(p), "name": p.label,
-                "learn": p.learn if isinstance(p.learn, bool) else list(p.learn), "longest": c.longest.get(p.label),
-            }
-            for p in c.projections
-        ],
-        "readout": c.readout and {
-            "source": list(c.readout.sources), "outputs": int(c.readout.outputs), "tau": c.tau,
-            "learnt": list(c.readout.learnt),
-        },
-    }  # fmt: skip
-    return json.dumps(parts, sort_keys=True)
-
-
-def _population_text(p: Population) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "name": p.name,
-        "size": int(p.size),
-        "sign": None if p.sign is None else int(p.sign),
-        "learnt": list(p.learnt),
-        "model": None,
-    }
-    if isinstance(p.model, NeuronModel):
-        found["model"] = {key: value for key, value in p.model._asdict().items() if key not in NONE_HAS}
-        found["drive"] = {name: float(steps.seconds) for name, steps in p.drive.items()}
-    found["source"] = type(p.source).__name__ if p.source else None
-    period = p.source.period if isinstance(p.source, Times) else None
-    found["period"] = period.item() if isinstance(period, np.generic) else period
-    return found
-
-
-def _arrays(c: Circuit) -> dict[str, np.ndarray]:
-    """All arrays of a circuit, by their places in the file."""
-    found: dict[str, np.ndarray] = {}
-    for i, p in enumerate(c.populations):
-        at = f"populations/{i}"
-        found |= {f"{at}/parameters/{name}": values for name, values in c.parameters.get(p.name, {}).items()}
-        found |= {f"{at}/initial/{name}": values for name, values in c.initial.get(p.name, {}).items()}
-        found |= {f"{at}/drive/{name}": np.asarray(steps.values, float) for name, steps in p.drive.items()}
-        if isinstance(p.source, Times):
-            found |= {f"{at}/cells": np.asarray(p.source.cells, np.int64), f"{at}/seconds": p.source.seconds}
-        elif isinstance(p.source, Rates):
-            found[f"{at}/hertz"] = p.source.hertz
-    for i, each in enumerate(c.projections):
-        pre, post, delay = c.synapses[each.label]
-        columns = {
-            "pre": pre,
-            "post": post,
-            "delay": c.delay.get(each.label, delay * c.dt),
-            "weight": c.weight[each.label],
-        }
-        found |= {f"projections/{i}/{name}": values for name, values in columns.items()}
-    if c.readout:
-        found |= {"readout/weight": c.readout_weight, "readout/bias": c.bias}
-    return {name: np.asarray(values) for name, values in found.items()}
-
-
-# Into a circuit
+def read_circuit(file: h5py.File) -> Circuit:
+    """The circuit in the group of this name of a file; InputError as of `load_circuit`."""
+    group = group_of(file, KIND)
+    require_only(group, ("populations", "projections", "readout"), ("parts", "checksum"))
+    text = store.read_attribute(group, "parts", str)
+    try:
+        c = _circuit(group, _json(text))
+    except InputError as error:
+        if str(error).startswith(file.filename):
+            raise
+        raise InputError(f"{file.filename}: {group.name}: {error}") from error
+    stored, found = store.read_attribute(group, "checksum", str), circuit_sha256(c)
+    require(group, "@checksum", stored == found, f"that of its parts and data sets, {found}", stored)
+    return c
 
 
 def _json(text: str) -> dict[str, Any]:

@@ -37,6 +37,16 @@ def group_of(parent: h5py.Group, name: str) -> h5py.Group:
     return found
 
 
+def data_set(group: h5py.Group, name: str, kinds: str, shape: tuple[int | None, ...]) -> h5py.Dataset:
+    """A data set that is read later; InputError unless it has these kinds of numbers and this shape."""
+    found = group.get(name)
+    fits = isinstance(found, h5py.Dataset) and found.dtype.kind in kinds and not found.dtype.shape
+    require(group, name, fits, "the form of an array of numbers", getattr(found, "dtype", None))
+    alike = len(found.shape) == len(shape) and all(w in (None, n) for n, w in zip(found.shape, shape, strict=True))
+    require(group, name, alike, f"shape {shape}", found.shape)
+    return found
+
+
 def require_attributes(node: h5py.Group | h5py.Dataset, expected: Mapping[str, Any], rule: str) -> None:
     """Each attribute has its one value; `rule` says whose value that is."""
     for key, value in expected.items():

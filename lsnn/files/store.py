@@ -35,6 +35,7 @@ SCHEMA_VERSIONS = {  # of each kind of file: those that are read here, of which 
     "sweep": (2,),
     "agent": (1,),
     "circuit": (1,),
+    "circuit record": (1,),
     "record": (1,),
 }
 RESULT_SCHEMA_VERSION = SCHEMA_VERSIONS["result"][-1]

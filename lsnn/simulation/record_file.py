@@ -30,7 +30,7 @@ from lsnn.configuration import from_mapping, to_mapping
 from lsnn.errors import InputError, StoreError
 from lsnn.files import store
 from lsnn.files.network_group import put_network, read_network
-from lsnn.files.rules import group_of, require, require_only
+from lsnn.files.rules import data_set, group_of, require, require_only
 from lsnn.files.sealed import open_sealed, readable
 from lsnn.forecast import require_memory
 from lsnn.forms import form_of_task, parameters_of
@@ -41,8 +41,8 @@ from lsnn.simulation.frozen import groups_with, population_names, variables_of
 from lsnn.simulation.record import OF_EPISODES, Kept, SimulationRecord, Spikes
 from lsnn.simulation.stored import Stored, StoredSpikes, rows_of
 from lsnn.task import Task
-from lsnn.validation import path_of, require_integer
 from lsnn.validation import require as require_of_caller
+from lsnn.validation import require_integer
 
 KIND = "record"
 MOST_BYTES = 64 * 2**20  # of what all episodes that run at once hold of it, and of a portion that is read
@@ -317,12 +317,12 @@ class FiledRecord(SimulationRecord):
         arrays = {name: self._bits(name, n, shape) for name, n in zip(BITS, cells, strict=True)}
         for name, (behind, kinds) in OF_TASK.items():
             width = (network.n_out,) if name == "readout" else behind
-            arrays[name] = Stored(_data_set(file, name, kinds, (shape[0], steps + (name == "task_state"), *width)))
+            arrays[name] = Stored(data_set(file, name, kinds, (shape[0], steps + (name == "task_state"), *width)))
         kept = Kept(**arrays, state=_states(group_of(file, "state"), network, shape))  # type: ignore[arg-type]
         super().__init__(self._task_of(config, task), network, keys, kept, self._channels_of(network.n_in))
 
     def _bits(self, name: str, cells: int, shape: tuple[int, int]) -> Stored:
-        return Stored(_data_set(self._file, name, "u", (*shape, -(-cells // 8))), cells)
+        return Stored(data_set(self._file, name, "u", (*shape, -(-cells // 8))), cells)
 
     def _channels_of(self, n_in: int) -> list[tuple[str, int]]:
         """Kinds of input cells, and how many of each."""
@@ -398,21 +398,11 @@ class FiledRecord(SimulationRecord):
             yield Kept(none, none, **part, state={})
 
 
-def _data_set(group: h5py.Group, name: str, kinds: str, shape: tuple[int | None, ...]) -> h5py.Dataset:
-    """A data set that is read later; InputError unless it has these kinds of numbers and this shape."""
-    found = group.get(name)
-    fits = isinstance(found, h5py.Dataset) and found.dtype.kind in kinds and not found.dtype.shape
-    require(group, name, fits, "the form of an array of numbers", getattr(found, "dtype", None))
-    alike = len(found.shape) == len(shape) and all(w in (None, n) for n, w in zip(found.shape, shape, strict=True))
-    require(group, name, alike, f"shape {shape}", found.shape)
-    return found
-
-
 def _states(group: h5py.Group, network: Network, shape: tuple[int, int]) -> dict[str, Any]:
     known = variables_of(network)
     require_only(group, known, ())
     sizes = {name: sum(of.size for of, _ in groups_with(network, name)) for name in known if name in group}
-    return {name: Stored(_data_set(group, name, "f", (*shape, size))) for name, size in sizes.items()}
+    return {name: Stored(data_set(group, name, "f", (*shape, size))) for name, size in sizes.items()}
 
 
 def _taken(values: Any, chosen: np.ndarray) -> np.ndarray:
@@ -420,15 +410,3 @@ def _taken(values: Any, chosen: np.ndarray) -> np.ndarray:
     size = float(np.prod(values.shape[1:], dtype=float)) * len(chosen) * values.dtype.itemsize
     require_memory(f"{len(chosen)} episodes of the record", 2 * size)
     return np.stack([values[episode] for episode in chosen.tolist()])
-
-
-def open_record(path: str | Path, task: Task | None = None) -> FiledRecord:
-    """A record that `lsnn.simulate(..., record_to=path)` has written: `lsnn.open_record`.
-
-    Args:
-        task: the one that was simulated, of `tasks.load`; needed for trials and recordings alone.
-
-    Raises:
-        InputError: what is there is no record, or is damaged, or another task was simulated.
-    """
-    return FiledRecord(path_of("path of a record", path), task)

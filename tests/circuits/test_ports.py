@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lsnn.circuits import running
+from lsnn.circuits import passage, running
 from lsnn.circuits.driving import drive_of
 from lsnn.errors import InputError
 from tests.circuits import ports
@@ -76,8 +76,8 @@ def test_numbers_in_place_of_spikes_and_their_gradients_are_those_of_the_graph(c
     learnt = jax.tree.map(jnp.asarray, values_of(made))
     total = jax.jit(jax.grad(lambda values, x: ports.graph(made, values, x, drive, d_y)[0], argnums=(0, 1)))
     of, of_inputs = total(learnt, jnp.asarray(x))
-    for most in (running.MOST_BYTES, 200_000):
-        monkeypatch.setattr(running, "MOST_BYTES", most)
+    for most in (passage.MOST_BYTES, 200_000):
+        monkeypatch.setattr(passage, "MOST_BYTES", most)
         run = running.Run(made, drives, (), np.float64, gradient=True, of_inputs=True)
         found = run.gradient(d_y, dict.fromkeys(ports.MODELS, ones))
         compare(found.inputs["x"], np.asarray(of_inputs), 1.0, "inputs")
@@ -102,8 +102,8 @@ def test_losses_of_state_variables_have_the_gradient_of_the_graph(case, monkeypa
     ones = dict.fromkeys(ports.MODELS, np.full(ports.SIZE, 0.01))
     given = {"inputs": x, "driven": {("jumping", "drive"): drive}, "gradient": True}
     plain = made.run(**given)
-    for most in (running.MOST_BYTES, 100_000):
-        monkeypatch.setattr(running, "MOST_BYTES", most)
+    for most in (passage.MOST_BYTES, 100_000):
+        monkeypatch.setattr(passage, "MOST_BYTES", most)
         run = made.run(**given, scored=SCORED)
         found = run.gradient(d_y, ones, d_x)
         for name, weight in found.weight.items():
