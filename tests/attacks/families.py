@@ -15,6 +15,7 @@ from tasks.bandit import task as bandit
 from tasks.bandit.baselines import gittins_table, play
 from tasks.encoders import CoordinateCells, FlagCells, GaussianPopulation, PlaceCells, RingCells
 from tasks.environment import BanditEnv, BanditVectorEnv, WaterMazeEnv, WaterMazeVectorEnv
+from tasks.graph_walk import task as graph_walk
 from tasks.harlow import baselines as of_harlow
 from tasks.harlow import task as harlow
 from tasks.induction import task as induction
@@ -38,6 +39,7 @@ FAMILIES: dict[ModuleType, list[Any]] = {
     harlow: [HARLOW],
     store_recall: [STREAM],
     angle_recall: [angle_recall.AngleRecall(2, 1, 3, 2, 1)],
+    graph_walk: [graph_walk.GraphWalk(2, 4, 2, 3, answer_ms=1)],
     induction: [induction.Induction(2, 1, 2, answer_ms=1, dark_ms=1)],
     regression: [
         regression.Regression(name, samples=3, latent_weight=w) for name in regression.FUNCTIONS for w in (0, 1)

@@ -42,6 +42,7 @@ SHORT = {
     "angle-recall": ("task.show_ms=20", "task.dark_ms_min=5", "task.dark_ms=20", "task.cue_ms=20", "task.answer_ms=10"),
     "store-recall": ("task.slot_ms=20", "task.answer_ms=10", "task.delay_max=3", "task.duration_ms=400"),
     "induction": ("task.token_ms=10", "task.answer_ms=5"),
+    "graph-walk": ("task.visit_ms=10", "task.answer_ms=5", "task.visits=20"),
 }
 EPISODES = 12
 every_family = pytest.mark.parametrize("task", SHORT)
