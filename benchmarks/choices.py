@@ -30,7 +30,7 @@ def as_built(start, offset, weight, current, steps, out):
     for t in range(steps):
         base = t % RING * NEURONS
         for i in range(NEURONS):
-            store(out, i, gather(rows, i, base, current))
+            store(out, i, gather(rows, at(start, i), at(start, i + 1), base, current))
 
 
 @njit(error_model="numpy")
