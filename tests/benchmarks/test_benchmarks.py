@@ -192,3 +192,12 @@ def test_an_unknown_section_ends_with_code_2(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["--only", "W9"])
     assert caught.value.code == 2 and "W9" in capsys.readouterr().err
+
+
+def test_every_layout_of_the_backward_sum_runs_and_gives_the_same(monkeypatch, capsys):
+    from benchmarks import choices
+
+    for name, value in (("STEPS", 2), ("REPEATS", 1), ("NEURONS", 40), ("SYNAPSES", 8)):
+        monkeypatch.setattr(choices, name, value)
+    assert choices.main() == 0
+    assert len(json.loads(capsys.readouterr().out)) == 6
