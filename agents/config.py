@@ -14,7 +14,9 @@ from tasks import registry
 from tasks.experiment import advising_of, changed, sections_of, task_of
 from tasks.family import DEFAULT_PRESET, Family, family_of
 
-KINDS = {"gru": "GRU", "lstm": "LSTM", "rate": "rate network", "transformer": "transformer"}
+KINDS = {
+    "gru": "GRU", "lstm": "LSTM", "rate": "rate network", "transformer": "transformer", "tem": "TEM-transformer",
+}  # fmt: skip
 SECTIONS = ("task", "agent", "learning")
 MOST_UNITS, MOST_LAYERS, MOST_DECISIONS = 4096, 16, 100_000
 

@@ -14,12 +14,14 @@ import numpy as np
 from jax import Array
 
 from agents.config import AgentConfig, AgentExperiment
+from agents.tem import Parted, PathAttention, movement_of
 from lsnn.learning.config import outputs_of
 from lsnn.seeds import NETWORK_BRANCH
 from lsnn.task import Task
 
 READOUT_GAIN = 0.1  # of the first readout: answers and values near 0, choices near even
 WIDER = 4  # the hidden layer of a transformer's layer, times its units (Vaswani et al. 2017)
+UNBENT = ("transformer", "tem")  # kinds whose first layer is linear
 LONGEST_WAVE = 10_000.0  # of the code of positions (Vaswani et al. 2017)
 
 
@@ -212,7 +214,7 @@ def positions(count: int, units: int) -> Array:
 class Agent(eqx.Module):
     """A network that acts: inputs (n_inputs,) to a readout (n_out,), and the log std of its policy (n_action,)."""
 
-    first: eqx.nn.Linear
+    first: Any
     core: Any
     readout: eqx.nn.Linear
     log_std: Array
@@ -238,7 +240,7 @@ class Agent(eqx.Module):
         """What its core is in after each decision of an episode: inputs (N, n_inputs) to (N, S).
 
         The hidden vector of a GRU or rate network, hidden vector and cells of an LSTM, the residual stream of a
-        transformer behind its last layer.
+        transformer behind its last layer, the code of position of a TEM-transformer.
         """
         return self.core.states(jax.vmap(self._entered)(inputs))
 
@@ -253,9 +255,20 @@ def core_of(experiment: AgentExperiment, key: Array) -> Core:
     config = experiment.agent
     if config.kind == "transformer":
         return Transformer(config, experiment.decisions, key)
+    if config.kind == "tem":
+        first, end = movement_of(experiment.task) or (0, inputs_of(experiment.task))
+        return PathAttention(end - first, config.units, experiment.decisions, key)
     if config.kind == "rate":
         return Rate(config.units, float(-np.expm1(-experiment.decision_ms / config.tau_ms)), key)
     return (Gated if config.kind == "gru" else LongShort)(config.units, key)
+
+
+def entrance_of(experiment: AgentExperiment, key: Array) -> Any:
+    """The first layer of an experiment's agent."""
+    task, units = experiment.task, experiment.agent.units
+    if experiment.agent.kind == "tem":
+        return Parted(inputs_of(task), movement_of(task), units, key)
+    return eqx.nn.Linear(inputs_of(task), units, dtype=jnp.float32, key=key)
 
 
 def made(experiment: AgentExperiment, key: Array) -> Agent:
@@ -267,8 +280,9 @@ def made(experiment: AgentExperiment, key: Array) -> Agent:
     readout = jax.tree.map(lambda array: READOUT_GAIN * array, readout)
     n_std = task.n_action if task.action_kind == "gaussian" else 0
     return Agent(
-        eqx.nn.Linear(inputs_of(task), units, dtype=jnp.float32, key=keys[0]), core_of(experiment, keys[1]), readout,
-        jnp.full(n_std, np.log(experiment.learning.initial_std), jnp.float32), experiment.agent.kind != "transformer",
+        entrance_of(experiment, keys[0]), core_of(experiment, keys[1]), readout,
+        jnp.full(n_std, np.log(experiment.learning.initial_std), jnp.float32),
+        experiment.agent.kind not in UNBENT,
     )  # fmt: skip
 
 

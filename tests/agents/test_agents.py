@@ -70,9 +70,11 @@ def test_states_are_what_its_core_carries_or_its_residual_stream(kind):
     x, state, carried = inputs_for(experiment, agent), agent.start(), []
     for each in x:
         state, _ = agent.step(state, each)
-        carried.append(np.concatenate(jax.tree.leaves(state)) if kind != "transformer" else state)
+        carried.append(np.concatenate(jax.tree.leaves(state)) if kind not in ("transformer", "tem") else state)
     states = agent.states(x)
-    if kind == "transformer":
+    if kind == "tem":
+        np.testing.assert_allclose(states, [code for _, code, _ in carried], rtol=0, atol=1e-6)
+    elif kind == "transformer":
         np.testing.assert_allclose(
             jax.vmap(lambda h: agent.readout(agent.core.norm(h)))(states), agent.unroll(x), atol=1e-6
         )
@@ -126,7 +128,7 @@ def test_sizes_by_hand():
     ]  # fmt: skip
     layer = 4 * 64 + (9 * 32 + 33 * 8) + 2 * 16
     assert n_parameters(small(task, "transformer")) == first + readout + 2 * layer + 16
-    assert [state_size(small(task, kind)) for kind in KINDS] == [8, 16, 8, 2 * 2 * 12 * 8]
+    assert [state_size(small(task, kind)) for kind in KINDS] == [8, 16, 8, 2 * 2 * 12 * 8, 8 + 2 * 12 * 8]
 
 
 @kinds
