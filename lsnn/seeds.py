@@ -69,6 +69,7 @@ class Study(IntEnum):
     PLASTIC_TASKS = 35
     ORDER = 40
     SIMILARITY = 41
+    GRAPH_WALK = 42
 
 
 def episode_keys(seed: int, branch: int, iteration: int, count: int) -> np.ndarray:

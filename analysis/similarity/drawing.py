@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from analysis.similarity.measures import GROUPS, Array, Means, Measured
 from analysis.style import (
     BLUE,
+    BROWN,
     DARK,
     GREEN,
     ORANGE,
@@ -23,7 +24,8 @@ from analysis.style import (
 )
 from lsnn.files.results import Result
 
-COLOURS = {"spiking": VERMILLION, "gru": BLUE, "lstm": SKY, "rate": GREEN, "transformer": PINK, "rate_neurons": ORANGE}
+COLOURS = {"spiking": VERMILLION, "gru": BLUE, "lstm": SKY, "rate": GREEN, "transformer": PINK, "rate_neurons": ORANGE,
+           "tem": BROWN}  # fmt: skip
 OF_MEASURES = (SILVER, DARK, BLUE, VERMILLION)
 NUMBERS_UP_TO = 14  # rows of a matrix in which the numbers are legible
 

@@ -33,7 +33,7 @@ from lsnn.seeds import RESAMPLED_NETWORKS
 Array = NDArray[np.float64]
 
 KINDS = {"spiking": "spiking", "gru": "GRU", "lstm": "LSTM", "rate": "rate", "transformer": "transformer",
-         "rate_neurons": "rate neurons"}  # fmt: skip
+         "rate_neurons": "rate neurons", "tem": "TEM"}  # fmt: skip
 LARGEST_BLOCK = Rule(1, 1000, whole=True)
 
 

@@ -58,7 +58,7 @@ def opened(paths: Sequence[Path]) -> list[Learner]:
     Raises:
         InputError: fewer than two, a file of neither kind, a task that is none of FAMILIES or not that of the first.
     """
-    found = [_opened(path) for path in paths]
+    found = [open_learner(path) for path in paths]
     if len(found) < 2:
         raise InputError(f"similarity must be given two learners or more, got {len(found)}")
     for each in found:
@@ -70,7 +70,8 @@ def opened(paths: Sequence[Path]) -> list[Learner]:
     return found
 
 
-def _opened(path: Path) -> Learner:
+def open_learner(path: Path) -> Learner:
+    """The learner of a file, a network file or an agent file."""
     if store.kind_of(path) == "agent":
         agent = load_agent(path)
         return Learner(path, agent.experiment.agent.kind, agent.seed, agent.command, agent.experiment, agent.agent)
