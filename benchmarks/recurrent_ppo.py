@@ -5,8 +5,8 @@
 Its `MlpLstmPolicy` with the library's defaults, but for a rollout that is an episode of each of 64 mazes, learnt in
 four minibatches: a third of the time of 16 mazes and minibatches of 64 or 1000. A velocity holds as long as an agent's
 does (`decision_ms` of the family), in which rewards add up and a flag that was on stays on. It sees places and flags as
-numbers. Every few minutes it is tested on 64 mazes of the validation, and after its budget of CPU time once on 512 of the
-test, by its mean action; the oracle and memory decide as rarely on the same mazes.
+numbers. It is tested by its mean action: every few minutes of CPU time on 64 mazes of the validation, and after its
+budget once on 512 of the test, where the oracle and memory decide as rarely.
 """
 
 import argparse
