@@ -93,14 +93,17 @@ def learning_of(task: Task, learning: LearningConfig) -> LearningConfig:
     """How an agent learns where a spiking network learns like this.
 
     Episodes, discounts, curriculum, schedule and exploration stay. Steps are of raw weights in place of normalised
-    ones, smaller where velocities or forces are learnt by reward (larger ones lose in a step what took hundreds);
-    values, which an agent reads out once a decision and not once a step, weigh as in PPO.
+    ones, and values, which an agent reads out once a decision and not once a step, weigh as in PPO. Where velocities or
+    forces are learnt by reward, steps are smaller, each batch is gone through four times, and the curriculum begins at
+    once: with one passage a GRU stays at its easiest level.
     """
-    rate = 1e-3 if task.action_kind == "gaussian" else 3e-3
-    return replace(
+    moves = task.action_kind == "gaussian"
+    rate = 1e-3 if moves else 3e-3
+    own = replace(
         learning, learning_rate=rate, final_learning_rate=0.1 * rate,
         value_weight=0.5, gradient_norm=0.5, exploded_norm=100.0, weight_decay=0.0,
     )  # fmt: skip
+    return replace(own, epochs=4, curriculum_warm_up=0.0) if moves else own
 
 
 def preset(task: str, kind: str, name: str = DEFAULT_PRESET) -> AgentExperiment:
