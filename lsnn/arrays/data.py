@@ -1,13 +1,16 @@
 """Samples with their targets, as `lsnn.fit` takes them."""
 
 import hashlib
+from collections.abc import Callable, ItemsView, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lsnn.arrays.learners import Inputs, Learner
-from lsnn.arrays.losses import LossName
+from lsnn.arrays.losses import LOSSES, Losses
 from lsnn.arrays.spikes import counted
+from lsnn.files.store import checksum
 from lsnn.seeds import FIT_BRANCH
 from lsnn.validation import plain_numbers, require, require_number
 
@@ -16,11 +19,33 @@ LARGEST_TRACE = 1e12  # whose square is added up in single precision
 SLOWEST_HZ = 1e-3
 
 
+@dataclass(frozen=True)
+class Several:
+    """Targets of several readouts by name, each as of `Data.targets`."""
+
+    by_name: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.by_name.values())))
+
+    def __getitem__(self, chosen: Any) -> "Several":
+        return Several({name: array[chosen] for name, array in self.by_name.items()})
+
+    def items(self) -> ItemsView[str, np.ndarray]:
+        """Names and arrays."""
+        return self.by_name.items()
+
+    @property
+    def sha256(self) -> str:
+        """Of all names and numbers."""
+        return checksum(self.by_name)
+
+
 class Data(NamedTuple):
     """Samples with their targets."""
 
     inputs: Inputs  # (S, T, n_in) bool, or float32 for currents; of a circuit its drive
-    targets: np.ndarray  # (S,) int labels, (S, T, n_out) traces or (S, N) rates, the same of all samples
+    targets: Any  # (S,) int labels, (S, T, n_out) traces or (S, N) rates, the same of all samples; or Several
 
     def of(self, chosen: np.ndarray) -> "Data":
         """Some of the samples."""
@@ -46,33 +71,66 @@ def generator_of(seed: int, *place: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(FIT_BRANCH, *place))))
 
 
-def data_of(
-    network: Learner, inputs: Any, targets: Any, loss: LossName, name: str = "", currents: bool = False
-) -> Data:
+def data_of(network: Learner, inputs: Any, targets: Any, loss: Losses, name: str = "", currents: bool = False) -> Data:
     """Samples and targets that fit the network and the loss; InputError, which names them, unless they do."""
     rule = "rates, since the network has no readout (of= names a population whose membranes stand for one)"
     require(network.n_out > 0 or loss == "rates", "loss", rule, loss)
     given = network.inputs(f"{name}inputs", inputs, currents)
-    targets_of = {"cross_entropy": _labels, "squared_error": _traces, "rates": _rates}[loss]
-    return Data(given, targets_of(network, f"{name}targets", targets, given.shape))
+    what = f"{name}targets"
+    if isinstance(targets, Mapping):
+        return Data(given, _by_readout(network, what, targets, loss, given.shape))
+    rule = f"labels by readout, of {', '.join(network.columns)}, or of= must name one of them"
+    require(loss != "cross_entropy" or not network.columns, what, rule, targets)
+    if loss == "rates":
+        return Data(given, _rates(network, what, targets, given.shape))
+    return Data(given, TARGETS[str(loss)](network.n_out, what, targets, given.shape))
 
 
-def _labels(network: Learner, name: str, targets: Any, shape: tuple[int, ...]) -> np.ndarray:
+def require_loss(loss: Any, targets: Any) -> None:
+    """InputError unless it is a loss, or losses of all readouts that targets are given of."""
+    if isinstance(targets, Mapping):
+        each = loss if isinstance(loss, Mapping) else dict.fromkeys(targets, loss)
+        rule = f"one of {(*TARGETS,)}, or one by readout, of {', '.join(map(str, targets))}"
+        sound = set(each) == set(targets) and all(isinstance(one, str) and one in TARGETS for one in each.values())
+        require(sound, "loss", rule, loss)
+    else:
+        require(isinstance(loss, str) and loss in LOSSES, "loss", f"one of {LOSSES}", loss)
+
+
+def _by_readout(
+    network: Learner, name: str, targets: Mapping[str, Any], loss: Losses, shape: tuple[int, ...]
+) -> Several:
+    columns = network.columns
+    known = ", ".join(columns)
+    rule = f"a mapping of readouts among {known}" if columns else "no mapping, as there is no list of readouts"
+    require(bool(targets) and set(targets) <= set(columns), name, rule, list(targets))
+    each = {key: loss if isinstance(loss, str) else loss[key] for key in targets}
+    width = {key: len(range(network.n_out)[columns[key]]) for key in targets}
+    found = {key: TARGETS[each[key]](width[key], f"{name}[{key!r}]", targets[key], shape) for key in targets}
+    return Several(found)
+
+
+def _labels(n_out: int, name: str, targets: Any, shape: tuple[int, ...]) -> np.ndarray:
     array = counted(name, targets)
-    rule = f"a label in 0..{network.n_out - 1} of each of {shape[0]} samples"
+    rule = f"a label in 0..{n_out - 1} of each of {shape[0]} samples"
     require(array.shape == shape[:1], name, rule, array)
-    sound = (array >= 0) & (array < network.n_out) & (array == np.floor(array))
+    sound = (array >= 0) & (array < n_out) & (array == np.floor(array))
     require(bool(sound.all()), name, rule, array[~sound])
     return array.astype(np.int64)
 
 
-def _traces(network: Learner, name: str, targets: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _traces(n_out: int, name: str, targets: Any, shape: tuple[int, ...]) -> np.ndarray:
     array = plain_numbers(name, targets)
-    wanted = (*shape[:2], network.n_out)
+    wanted = (*shape[:2], n_out)
     require(array.shape == wanted, name, f"traces (samples, steps, outputs) = {wanted}", array)
     sound = np.abs(array) <= LARGEST_TRACE
     require(bool(sound.all()), name, f"numbers from -{LARGEST_TRACE:g} to {LARGEST_TRACE:g}", array[~sound])
     return array.astype(float)
+
+
+TARGETS: dict[str, Callable[[int, str, Any, tuple[int, ...]], np.ndarray]] = {  # of outputs
+    "cross_entropy": _labels, "squared_error": _traces,
+}  # fmt: skip
 
 
 def _rates(network: Learner, name: str, targets: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -84,7 +142,7 @@ def _rates(network: Learner, name: str, targets: Any, shape: tuple[int, ...]) ->
 
 
 def split(
-    data: Data, validation: Any, network: Learner, loss: LossName, seed: int, currents: bool = False
+    data: Data, validation: Any, network: Learner, loss: Losses, seed: int, currents: bool = False
 ) -> tuple[Data, Data | None]:
     """Samples to learn from, and those of validation: a share of them, or (inputs, targets) of others.
 

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,10 +11,10 @@ import numpy as np
 import pandas
 
 from lsnn.arrays import losses
-from lsnn.arrays.data import ORDER, Data, data_of, generator_of, split
+from lsnn.arrays.data import ORDER, Data, Several, data_of, generator_of, require_loss, split
 from lsnn.arrays.kinds import learner_of
 from lsnn.arrays.learners import Learner, Pass, through
-from lsnn.arrays.losses import LOSSES, OVERS, LossName, Over, Scored
+from lsnn.arrays.losses import OVERS, Losses, LossName, Over, Scored
 from lsnn.arrays.spikes import eights
 from lsnn.blocks import Threads
 from lsnn.circuits.circuit import Circuit
@@ -83,7 +83,7 @@ def fit(
     inputs: Any,
     targets: Any,
     *,
-    loss: LossName = "cross_entropy",
+    loss: LossName | Mapping[str, LossName] = "cross_entropy",
     over: Over = "mean",
     of: str | None = None,
     currents: bool = False,
@@ -114,11 +114,15 @@ def fit(
         inputs: spikes (samples, steps, cells), zeros and ones; see `lsnn.spikes_from_times` for times. Those of a
             circuit may be a mapping, as of `Circuit.run`, with values of driven variables among them.
         targets: labels (samples,) of `cross_entropy`, 0 to outputs - 1; traces (samples, steps, outputs) of
-            `squared_error`; of `rates`, the rate of each neuron in Hz, (neurons,).
+            `squared_error`; of `rates`, the rate of each neuron in Hz, (neurons,). Of a circuit with a list of readouts
+            a mapping of labels or traces by readout, whose losses are added; readouts that it does not name are left
+            out.
         loss: cross-entropy of a softmax over the readout's mean, maximum or last value (`over`), squared error, or how
-            far each neuron's mean rate over the samples of a batch is from its target.
+            far each neuron's mean rate over the samples of a batch is from its target. Of targets by readout one for
+            all of them, or by readout as well.
         of: a population of a circuit whose membranes stand for the readout: a class or a trace a neuron. Membranes are
-            those at the threshold, in the scale of the threshold (at the start, b0 of `alif`); the readout stays.
+            those at the threshold, in the scale of the threshold (at the start, b0 of `alif`); the readout stays. Or
+            one of a list of readouts, whose loss alone is taken.
         currents: whether inputs are numbers of any size, which go through the input weights as spikes of that size.
         epochs: in all, those of `resume` included. batch: samples a step of the optimiser.
         learning_rate: of Adam, in normalised weights, in a circuit in the mean size of the weights of a projection; it
@@ -142,7 +146,7 @@ def fit(
     require_number("weight_decay", weight_decay, 0.0, 1e6)
     for name, flag in (("progress", progress), ("only_readout", only_readout), ("currents", currents)):
         require_flag(name, flag)
-    require(isinstance(loss, str) and loss in LOSSES, "loss", f"one of {LOSSES}", loss)
+    require_loss(loss, targets)
     require(isinstance(over, str) and over in OVERS, "over", f"one of {OVERS}", over)
     spiking = not (isinstance(learner.network, Network) and learner.network.sends().any())
     rule = "0, and the loss another than 'rates', where neurons send numbers: they have no firing rate"
@@ -184,7 +188,7 @@ class _Fitting:
 
     def __init__(
         self, network: Learner, data: Data, held_out: Data | None, learning: LearningConfig, batch: int, seed: int,
-        threads: Threads, loss: LossName, over: Over, of: str | None, currents: bool,
+        threads: Threads, loss: Losses, over: Over, of: str | None, currents: bool,
     ) -> None:  # fmt: skip
         self.start, self.data, self.held_out, self.learning = network, data, held_out, learning
         self.batch, self.seed, self.threads, self.loss, self.over, self.of, self.currents = (
@@ -192,8 +196,10 @@ class _Fitting:
         )  # fmt: skip
         steps = data.inputs.shape[1]
         self.seconds = steps * network.dt
-        self.score: Callable[[np.ndarray, np.ndarray], Scored] = losses.squared_error
-        if loss == "cross_entropy":
+        self.score: Callable[[np.ndarray, Any], Scored] = losses.squared_error
+        if isinstance(data.targets, Several):
+            self.score = partial(losses.of_several, columns=network.columns, losses=loss, over=over)
+        elif loss == "cross_entropy":
             self.score = partial(losses.cross_entropy, over=over)
         elif loss == "rates":
             self.score = losses.nothing
@@ -291,7 +297,7 @@ class _Fitting:
     def _forward(self, held: Any, data: Data, own: Pass, chosen: np.ndarray) -> tuple[Scored, np.ndarray]:
         """What up to eight samples score, and their spikes of each neuron."""
         y, count = own.forward(held, data.inputs[chosen])
-        return self.score(y, _lanes_last(data.targets[chosen])), count
+        return self.score(y, losses.lanes_last(data.targets[chosen])), count
 
     def _back(
         self, held: Any, samples: int, g_z: np.ndarray, own: Pass, n: int, of: tuple[Scored, np.ndarray]
@@ -303,15 +309,11 @@ class _Fitting:
 
     def _validate(self, network: Learner, data: Data) -> dict[str, float]:
         y, counts = through(network, data.inputs, self.threads, self.currents)
-        scored = self.score(y.transpose(1, 2, 0), _lanes_last(data.targets))
+        scored = self.score(y.transpose(1, 2, 0), losses.lanes_last(data.targets))
         loss = float(scored.loss.mean())
         if self.loss == "rates":
             loss = losses.rates_apart(counts / (len(y) * self.seconds), data.targets[0])
         return {"validation_loss": loss, "validation_accuracy": float(scored.right.mean())}
-
-
-def _lanes_last(targets: np.ndarray) -> np.ndarray:
-    return targets.transpose(1, 2, 0) if targets.ndim == 3 else targets
 
 
 def _require_settings(

@@ -1,6 +1,6 @@
 """What a fit, a gradient or a layer asks of a network, whatever its kind, and the network for tasks as one of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -55,6 +55,7 @@ class Learner(Protocol):
     n_in: int
     n_out: int
     n_neurons: int
+    columns: Mapping[str, slice]  # of several readouts by name, whose targets may be given by name
 
     @property
     def network(self) -> Any:
@@ -114,6 +115,7 @@ class NetworkLearner:
     def __init__(self, network: Network) -> None:
         self.network, self.dt = network, network.config.dt_ms / 1000
         self.n_in, self.n_out, self.n_neurons = network.n_in, network.n_out, network.config.n_neurons
+        self.columns: Mapping[str, slice] = {}
 
     @property
     def sha256(self) -> str:

@@ -3,13 +3,15 @@
 Each loss is a mean over samples. Arrays end with the lane: y (T, n_out, n), the readout of n samples.
 """
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.special import log_softmax, softmax
 
 LossName = Literal["cross_entropy", "squared_error", "rates"]
 Over = Literal["mean", "max", "last"]
+Losses = LossName | Mapping[str, LossName]  # of each of several readouts
 LOSSES, OVERS = ("cross_entropy", "squared_error", "rates"), ("mean", "max", "last")
 
 
@@ -47,6 +49,29 @@ def squared_error(y: np.ndarray, targets: np.ndarray) -> Scored:
     apart = y - targets
     loss = np.sum(apart * apart, axis=1).mean(axis=0)
     return Scored(loss, np.full(y.shape[2], np.nan), 2 * apart / len(y))
+
+
+def of_several(y: np.ndarray, targets: Any, columns: Mapping[str, slice], losses: Losses, over: Over) -> Scored:
+    """The sum of the losses of several readouts; right: the share of those with labels that name the class.
+
+    Args:
+        targets: arrays by name, samples first. columns: of y, by name.
+    """
+    slope, loss, right = np.zeros(y.shape), np.zeros(y.shape[2]), []
+    for name, array in targets.items():
+        if (losses if isinstance(losses, str) else losses[name]) == "cross_entropy":
+            found = cross_entropy(y[:, columns[name]], array, over)
+            right.append(found.right)
+        else:
+            found = squared_error(y[:, columns[name]], lanes_last(array))
+        loss += found.loss
+        slope[:, columns[name]] = found.slope
+    return Scored(loss, np.mean(right, axis=0) if right else np.full(y.shape[2], np.nan), slope)
+
+
+def lanes_last(targets: Any) -> Any:
+    """Traces (n, T, outputs) as (T, outputs, n); labels, and targets by name, as they are."""
+    return targets.transpose(1, 2, 0) if getattr(targets, "ndim", 0) == 3 else targets
 
 
 def nothing(y: np.ndarray, targets: np.ndarray) -> Scored:

@@ -8,6 +8,7 @@ import numpy as np
 from lsnn.bridges.nir_models import package
 from lsnn.bridges.nir_read import Cells, Reading
 from lsnn.circuits.circuit import Circuit
+from lsnn.circuits.laid_out import Read
 from lsnn.circuits.parts import Population, Projection
 from lsnn.circuits.three_populations import circuit_of
 from lsnn.errors import InputError
@@ -110,17 +111,23 @@ class _Graph:
         self.edges += [(source, name), (name, target)]
 
     def _add_outputs(self) -> None:
-        circuit, first = self.circuit, 0
-        if circuit.readout is None:
+        circuit = self.circuit
+        if not circuit.readouts:
             for name in circuit.neurons:
                 size = {"output": np.array([circuit.population(name).size])}
                 output = "output" if len(circuit.neurons) == 1 else f"output_{name}"
                 self.edges.append((name, self._add(output, self.nir.Output(size))))
             return
-        like = np.ones(circuit.n_out)
-        readout = self._add("readout", self.nir.LI(circuit.tau * like, like, circuit.bias.copy()))
-        for name in circuit.readout.sources:
-            last = first + circuit.population(name).size
-            self._join(name, readout, f"{name}_to_readout", circuit.readout_weight[first:last].T.copy(), 0)
+        for read in circuit.reads():
+            self._add_readout(read)
+
+    def _add_readout(self, read: Read) -> None:
+        width, first = read.part.outputs, 0
+        like = np.ones(width)
+        readout = self._add(read.part.name, self.nir.LI(read.tau * like, like, read.bias.copy()))
+        for name in read.part.sources:
+            last = first + self.circuit.population(name).size
+            self._join(name, readout, f"{name}_to_{read.part.name}", read.weight[first:last].T.copy(), 0)
             first = last
-        self.edges.append((readout, self._add("output", self.nir.Output({"output": np.array([circuit.n_out])}))))
+        output = f"output_{read.key}" if read.key else "output"
+        self.edges.append((readout, self._add(output, self.nir.Output({"output": np.array([width])}))))

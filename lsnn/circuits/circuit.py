@@ -16,11 +16,12 @@ class Circuit(LaidOut):
 
     What may be changed between two runs, in SI units: `weight[projection]` (S,), `delay[projection]` (S,)
     of those whose delays learn, `parameters[population][name]` and
-    `initial[population][name]` (size,), `readout_weight` (neurons of its sources, outputs), `bias` (outputs,), `tau`.
+    `initial[population][name]` (size,), `readout_weight` (neurons of its sources, outputs), `bias` (outputs,), `tau`;
+    of a list of readouts each by name, as `readout_weight["value"]`.
     Called on inputs (samples, steps, cells) it gives its readout.
 
     Args:
-        populations, projections, readout: its parts.
+        populations, projections, readout: its parts; a readout, or a list of readouts with names of their own.
         dt: the time step, 1 ms by default.
         seed: of whatever is drawn.
         gamma, detach_reset: of the gradient: damping of the surrogate derivative, and whether the spike of the reset of
@@ -56,16 +57,20 @@ class Circuit(LaidOut):
         return run(self, steps, **how)
 
     def __call__(self, inputs: Any, currents: bool = False, seed: int = 0) -> xarray.DataArray:
-        """The readout under inputs: (sample, time, output), time in ms. Arguments and errors are those of `run`."""
+        """The readout under inputs: (sample, time, output), time in ms. Arguments and errors are those of `run`.
+
+        Outputs of a list of readouts follow each other, and are called `action_0`, `action_1`, `value`.
+        """
         y: np.ndarray = self.run(inputs=inputs, currents=currents, seed=seed).outputs
         time = xarray.DataArray(np.arange(y.shape[1]) * 1000 * self.dt, dims="time", attrs={"units": "ms"})
-        return xarray.DataArray(y, {"time": time}, ("sample", "time", "output"), "readout", {"units": "1"})
+        coordinates = {"time": time} | ({} if self.labels is None else {"output": self.labels})
+        return xarray.DataArray(y, coordinates, ("sample", "time", "output"), "readout", {"units": "1"})
 
     def gradient(self, inputs: Any, slope: Any, currents: bool = False, seed: int = 0) -> CircuitGradients:
         """The gradient of everything, of the inputs as well, for an L of the readout.
 
         Args:
-            inputs, currents, seed: as of `run`. slope: dL/d(readout), (samples, steps, outputs).
+            inputs, currents, seed: as of `run`. slope: dL/d(readout), (samples, steps, outputs), or by readout.
 
         Raises:
             InputError: an argument that does not fit.

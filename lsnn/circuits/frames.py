@@ -9,6 +9,7 @@ import xarray
 
 from lsnn.circuits.laid_out import LaidOut, equations_of
 from lsnn.errors import InputError
+from lsnn.validation import require
 
 
 class Left(Protocol):
@@ -43,10 +44,12 @@ def dataset_of(run: Left) -> xarray.Dataset:
 
     Spikes of a population P are called `spikes_P` with the axis `neuron_P`, a state variable `VARIABLE_P`.
     """
-    coordinates = {
+    coordinates: dict[str, Any] = {
         "sample": np.arange(run.samples),
         "time": ("time", np.arange(run.steps) * 1000 * run.dt, {"units": "ms"}),
     }
+    if run.circuit.labels is not None:
+        coordinates["output"] = run.circuit.labels
     found: dict[str, Any] = {"readout": (("sample", "time", "output"), run.outputs, {"units": "1"})}
     for p in (*run.circuit.cells, *run.circuit.neurons):
         found[f"spikes_{p}"] = (("sample", "time", f"neuron_{p}"), run.spikes(p), {"units": "1"})
@@ -65,6 +68,14 @@ def table_of(run: Left) -> pandas.DataFrame:
     table = pandas.concat(parts, ignore_index=True)
     table.attrs["units"] = {"sample": "1", "time_ms": "ms", "population": "1", "neuron": "1"}
     return table
+
+
+def column_of(circuit: LaidOut, name: Any) -> slice:
+    """The outputs of a readout; InputError if there is none of that name."""
+    columns = circuit.columns
+    known = isinstance(name, str) and name in columns
+    require(known, "readout", f"one of {', '.join(columns) or 'none'}", name)
+    return columns[name]
 
 
 def require_recorded(states: Collection[tuple[str, str]], population: str, variable: str) -> None:

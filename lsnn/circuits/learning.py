@@ -4,13 +4,14 @@ weight/PROJECTION            mean size of its weights at the start (*)
 delay/PROJECTION             mean size of its delays at the start (*); they stay from dt to the longest that is allowed
 parameter/POPULATION/NAME    logarithm of the factor on its value at the start, so that it keeps its sign
 initial/POPULATION/NAME      mean size at the start; of a membrane that starts at 0, the scale of its threshold (*)
-readout, bias, tau           weights times 1 - kappa, by which a spike lifts the readout; as it is; logarithm
+readout, bias, tau           weights times 1 - kappa, by which a spike lifts the readout; as it is; logarithm;
+                             of a list of readouts readout/NAME, bias/NAME, tau/NAME
 
 (*) the nearest power of two, so that what does not move stays the same to the bit.
 """
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -39,17 +40,20 @@ class CircuitLearner:
     Args:
         start: the circuit as it began. arrays: what learns, in its units; None: as at the start.
         of: a population whose membranes at the threshold stand for the readout, in the scale of its threshold at the
-            start; None: the readout itself.
+            start; or one of several readouts; None: the readout itself, all of them in turn.
     """
 
     def __init__(self, start: Circuit, arrays: Arrays | None = None, of: str | None = None) -> None:
         self.start, self.dt, self.n_neurons, self.n_out, self.n_in = (
             start, start.dt, start.n_neurons, start.n_out, start.n_in,
         )  # fmt: skip
-        self.of = of
+        self.of = self.only = None  # a population, or a readout
         if of is not None:
-            require(isinstance(of, str) and of in start.neurons, "of", f"one of {', '.join(start.neurons)}", of)
-            self.n_out = start.population(of).size
+            names = [*start.neurons, *(start.columns if start.is_named else ())]
+            require(isinstance(of, str) and of in names, "of", f"one of {', '.join(names)}", of)
+            self.of, self.only = (of, None) if of in start.neurons else (None, of)
+            self.n_out = start.population(of).size if self.of else len(range(self.n_out)[start.columns[of]])
+        self.columns: Mapping[str, slice] = start.columns if start.is_named and of is None else {}
         if arrays is None:
             start.require_sound()
         self.units = units_of(start)
@@ -64,18 +68,19 @@ class CircuitLearner:
     def with_arrays(self, arrays: Arrays) -> "CircuitLearner":
         """The circuit with such arrays in place of its own; what is beyond a sign or a range counts as at its end."""
         within = {name: self._within(name, np.array(arrays[name])) for name in self.units}
-        return CircuitLearner(self.start, within, self.of)
+        return CircuitLearner(self.start, within, self.of or self.only)
 
     def copied(self) -> "CircuitLearner":
         """One whose learning leaves the other alone."""
-        return CircuitLearner(self.start, {name: array.copy() for name, array in self.values.items()}, self.of)
+        return CircuitLearner(
+            self.start, {name: array.copy() for name, array in self.values.items()}, self.of or self.only
+        )
 
     @property
     def network(self) -> Circuit:
         """The circuit as it is now."""
         c = copied(self.start)
-        if TAU in self.values:
-            c.tau = self.start.tau * float(np.exp(self.values[TAU][0]))
+        self._put_readouts(c)
         for name, unit in self.units.items():
             kind, _, rest = name.partition("/")
             own = self.values[name]
@@ -85,11 +90,20 @@ class CircuitLearner:
                 p, _, key = rest.partition("/")
                 held = c.parameters if kind == PARAMETER else c.initial
                 held[p][key] = held[p][key] * np.exp(own) if kind == PARAMETER else own * unit
-            elif kind == READOUT:
-                c.readout_weight = own / (1 - c.kappa())
-            elif kind == BIAS:
-                c.bias = own.copy()
         return c
+
+    def _put_readouts(self, c: Circuit) -> None:
+        """Give a circuit the readouts as they are now."""
+        weight, bias, tau = {}, {}, {}
+        for read in c.reads():
+            learnt = self.values.get(_key(TAU, read.key))
+            if learnt is not None:
+                read = read._replace(tau=read.tau * float(np.exp(learnt[0])))
+            tau[read.key] = read.tau
+            weight[read.key] = self.values[_key(READOUT, read.key)] / (1 - read.kappa)
+            bias[read.key] = self.values[_key(BIAS, read.key)].copy()
+        if c.readouts:
+            c.readout_weight, c.bias, c.tau = c.by_readout(weight), c.by_readout(bias), c.by_readout(tau)
 
     @property
     def sha256(self) -> str:
@@ -166,10 +180,12 @@ class CircuitLearner:
 
     def in_units(self, c: Circuit, g: CircuitGradients) -> Arrays:
         """A gradient of the circuit as it is now by what learns, in its units."""
-        gain = 1 - c.kappa()
-        found: Arrays = {READOUT: g.readout_weight / gain, BIAS: g.bias}
-        of_gain = float((g.readout_weight * c.readout_weight).sum()) / gain  # tau moves the gain, not what is learnt
-        found[TAU] = np.array([g.tau * c.tau + of_gain * c.kappa() * c.dt / c.tau])
+        found: Arrays = {}
+        for read in c.reads():
+            gain, weight, bias, tau = 1 - read.kappa, *_of_read(g, read.key)
+            found |= {_key(READOUT, read.key): weight / gain, _key(BIAS, read.key): bias}
+            of_gain = float((weight * read.weight).sum()) / gain  # tau moves the gain, not what is learnt
+            found[_key(TAU, read.key)] = np.array([tau * read.tau + of_gain * read.kappa * read.dt / read.tau])
         for name, unit in self.units.items():
             kind, _, rest = name.partition("/")
             p, _, key = rest.partition("/")
@@ -208,8 +224,9 @@ class CircuitPass:
         """The readout (T, n_out, n) of n samples, or what stands for it, and the spikes of each neuron, (N,)."""
         if self.learner.of is not None:
             return self._membranes(held, drive)
-        self.run = Run(held.circuit, drive, (), self.dtype, True, self.of_inputs, held.weights)
-        return self.run.outputs.transpose(1, 2, 0).astype(float), self.run.counts()
+        self.run = run = Run(held.circuit, drive, (), self.dtype, True, self.of_inputs, held.weights)
+        y = run.outputs if self.learner.only is None else run.readout(self.learner.only)
+        return y.transpose(1, 2, 0).astype(float), run.counts()
 
     def _membranes(self, held: Held, drive: Drive) -> tuple[np.ndarray, np.ndarray]:
         place = self.learner.membrane
@@ -223,7 +240,7 @@ class CircuitPass:
         c = held.circuit
         d_spike, slope = {name: g_z[cells] for name, cells in c.neurons.items()}, g_y.transpose(2, 0, 1)
         if self.learner.of is None:
-            found = self.run.gradient(slope, d_spike)
+            found = self.run.gradient(slope if self.learner.only is None else {self.learner.only: slope}, d_spike)
         else:
             found = self.run.gradient(None, d_spike, {self.learner.membrane: slope / self.learner.scale})
         if self.of_inputs and c.cells:
@@ -237,6 +254,8 @@ def copied(c: Circuit) -> Circuit:
     other.weight, other.delay = dict(c.weight), dict(c.delay)
     other.parameters = {name: dict(values) for name, values in c.parameters.items()}
     other.initial = {name: dict(values) for name, values in c.initial.items()}
+    for name in ("readout_weight", "bias", "tau") if c.is_named else ():
+        setattr(other, name, dict(getattr(c, name)))
     return other
 
 
@@ -262,9 +281,21 @@ def units_of(c: Circuit) -> dict[str, float | None]:
             host, group = c.host(name), c.groups[list(c.neurons).index(name)]
             scale = float(np.mean(host.scale(c.dt, group.given))) if key == host.variables[0] else 0.0
             units[f"{INITIAL}/{name}/{key}"] = _size(f"initial[{name!r}][{key!r}]", values, scale)
-    if c.readout:
-        units |= {READOUT: 1.0, BIAS: 1.0} | ({TAU: None} if TAU in c.readout.learnt else {})
+    for read in c.reads():
+        units |= {_key(READOUT, read.key): 1.0, _key(BIAS, read.key): 1.0}
+        units |= {_key(TAU, read.key): None} if TAU in read.part.learnt else {}
     return units
+
+
+def _key(kind: str, readout: str) -> str:
+    """What a readout's values are called; its name is empty if it is the only one."""
+    return f"{kind}/{readout}" if readout else kind
+
+
+def _of_read(values: Any, readout: str) -> tuple[Any, Any, Any]:
+    """Weight, bias and time constant of a readout, of what holds those of all."""
+    held = values.readout_weight, values.bias, values.tau
+    return tuple(each[readout] for each in held) if readout else held
 
 
 def _size(name: str, values: np.ndarray, otherwise: float) -> float:
@@ -279,10 +310,9 @@ def _begun(c: Circuit, name: str, unit: float | None) -> np.ndarray:
     p, _, key = rest.partition("/")
     if unit is None:
         return np.zeros(c.parameters[p][key].shape if kind == PARAMETER else 1)
-    if kind == READOUT:
-        return (1 - c.kappa()) * c.readout_weight
-    if kind == BIAS:
-        return np.array(c.bias, float)
+    if kind in (READOUT, BIAS):
+        read = next(read for read in c.reads() if read.key == rest)
+        return (1 - read.kappa) * read.weight if kind == READOUT else np.array(read.bias, float)
     if kind in (WEIGHT, DELAY):
         return (c.weight if kind == WEIGHT else c.delay)[rest] / unit
     return c.initial[p][key] / unit

@@ -73,8 +73,7 @@ class Population:
     source: Times | Rates | None = None
 
     def __post_init__(self):
-        named = isinstance(self.name, str) and self.name.isidentifier() and self.name.isascii()
-        require(named, "name of a population", "a name of ASCII letters, digits and underscores", self.name)
+        _require_name("name of a population", self.name)
         require_integer(f"size of {self.name}", self.size, 1, MOST_CELLS)
         one = self.sign is None or (is_integer(self.sign) and self.sign in (1, -1))
         require(one, f"sign of {self.name}", "+1, -1 or None", self.sign)
@@ -159,6 +158,7 @@ class Readout:
         weight: (all neurons of the sources in order, outputs), pure numbers; None: normal, sd 1/sqrt(neurons).
         bias: (outputs,); None: 0.
         learnt: ("tau",) where its time constant learns beside weight and bias.
+        name: among several readouts of a circuit.
     """
 
     source: str | tuple[str, ...]
@@ -167,6 +167,7 @@ class Readout:
     weight: Any = None
     bias: Any = None
     learnt: tuple[str, ...] = ()
+    name: str = "readout"
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -174,6 +175,7 @@ class Readout:
         return (self.source,) if isinstance(self.source, str) else tuple(self.source)
 
     def __post_init__(self):
+        _require_name("name of a readout", self.name)
         if not isinstance(self.source, str):
             _require_texts("source of the readout", self.source)
         different = len(set(self.sources)) == len(self.sources) > 0
@@ -181,6 +183,11 @@ class Readout:
         require_integer("outputs of the readout", self.outputs, 1, MOST_CELLS)
         own = isinstance(self.learnt, tuple) and self.learnt in ((), ("tau",))
         require(own, "learnt of the readout", 'none or ("tau",)', self.learnt)
+
+
+def _require_name(name: str, value: Any) -> None:
+    named = isinstance(value, str) and value.isidentifier() and value.isascii()
+    require(named, name, "a name of ASCII letters, digits and underscores", value)
 
 
 def _require_texts(name: str, values: Any) -> None:

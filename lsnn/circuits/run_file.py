@@ -23,7 +23,7 @@ import xarray
 
 from lsnn.arrays.spikes import eights
 from lsnn.circuits.driving import MOST_STEPS, Drive
-from lsnn.circuits.frames import dataset_of, require_recorded, table_of
+from lsnn.circuits.frames import column_of, dataset_of, require_recorded, table_of
 from lsnn.circuits.laid_out import LaidOut
 from lsnn.circuits.passage import Passage
 from lsnn.files import store
@@ -214,6 +214,10 @@ class FiledRun:
     def outputs(self) -> np.ndarray:
         """The readout, (samples, steps, outputs)."""
         return np.asarray(self._outputs)
+
+    def readout(self, name: str) -> np.ndarray:
+        """The outputs of one of several readouts, (samples, steps, outputs)."""
+        return self._outputs[:, :, column_of(self.circuit, name)]
 
     def spikes(self, population: str) -> np.ndarray:
         """The spikes of a population, (samples, steps, n) bool; numbers that were given in place of spikes."""

@@ -11,7 +11,7 @@ import xarray
 from lsnn.arrays.spikes import eights
 from lsnn.blocks import in_order_of_network
 from lsnn.circuits.driving import Drive, drive_of
-from lsnn.circuits.frames import dataset_of, require_recorded, table_of
+from lsnn.circuits.frames import column_of, dataset_of, require_recorded, table_of
 from lsnn.circuits.laid_out import LaidOut, Values
 from lsnn.circuits.passage import Passage
 from lsnn.circuits.run_file import FiledRun, write_run
@@ -30,9 +30,9 @@ class CircuitGradients(NamedTuple):
     weight: Values  # by projection, (S,)
     parameters: dict[str, Values]  # by population and name, (size,)
     initial: dict[str, Values]  # likewise
-    readout_weight: np.ndarray
-    bias: np.ndarray
-    tau: float
+    readout_weight: Any  # of a list of readouts by name, as bias and tau
+    bias: Any
+    tau: Any
     delay: Values  # of projections whose delays learn, (S,)
     inputs: Values  # by population of input cells, (samples, steps, n); empty unless it was asked for
 
@@ -41,7 +41,7 @@ class Run(Passage):
     """What a circuit did: `lsnn.Circuit.run` returns it.
 
     Attributes:
-        outputs: the readout, (samples, steps, outputs). steps, samples, dt: of the run.
+        outputs: the readout, (samples, steps, outputs); several follow each other. steps, samples, dt: of the run.
     """
 
     outputs: np.ndarray
@@ -80,6 +80,10 @@ class Run(Passage):
             for (name, variable), found in self._states.items():
                 slots = circuit.variables[name][variable]
                 found[chosen, first:last] = record.x[:, slots, :n].transpose(2, 0, 1)
+
+    def readout(self, name: str) -> np.ndarray:
+        """The outputs of one of several readouts, (samples, steps, outputs)."""
+        return self.outputs[..., column_of(self.circuit, name)]
 
     def spikes(self, population: str) -> np.ndarray:
         """The spikes of a population, (samples, steps, n) bool."""
@@ -128,17 +132,17 @@ class Run(Passage):
         """The exact gradient by the adjoint, with the spike's derivative replaced by the surrogate's.
 
         Args:
-            d_outputs: dL/d(outputs), (samples, steps, outputs). d_spike: dL/d(every spike) of populations by name,
-                a number a neuron, such as that of a rate. d_state: dL/d(state variable at the threshold) by pairs of
-                population and variable, (samples, steps, n), of those that the run names in `scored`.
+            d_outputs: dL/d(outputs), (samples, steps, outputs), or by readout.
+            d_spike: dL/d(every spike) of populations by name, a number a neuron, such as that of a rate.
+            d_state: dL/d(state variable at the threshold) by pairs of population and variable, (samples, steps, n), of
+                those that the run names in `scored`.
 
         Raises:
             InputError: a run without gradient=True, or arrays of another shape.
         """
         require(self._keeps, "a run", "made with gradient=True where a gradient is wanted", "one without")
         circuit = self.circuit
-        g_y = np.zeros(self.outputs.shape) if d_outputs is None else d_outputs
-        g_y = _finite("d_outputs", numbers_of("d_outputs", g_y, self.outputs.shape, self.dtype))
+        g_y = self._slope(d_outputs)
         g_z = np.zeros(circuit.n_neurons, self.dtype)
         for name, values in (d_spike or {}).items():
             require(name in circuit.neurons, "d_spike", f"of populations among {', '.join(circuit.neurons)}", name)
@@ -152,6 +156,19 @@ class Run(Passage):
         ]
         columns: list[Any] = [sum(column) for column in zip(*found, strict=True)]
         return _named(circuit, _Sums(*columns), of_inputs)
+
+    def _slope(self, given: Any) -> np.ndarray:
+        """dL/d(outputs), (samples, steps, outputs)."""
+        columns, found = self.circuit.columns, np.zeros(self.outputs.shape, self.dtype)
+        if given is None:
+            return found
+        if not isinstance(given, Mapping):
+            return _finite("d_outputs", numbers_of("d_outputs", given, found.shape, self.dtype))
+        for name, values in given.items():
+            require(name in columns, "d_outputs", f"of readouts among {', '.join(columns) or 'none'}", name)
+            what, own = f"d_outputs[{name!r}]", found[..., columns[name]]
+            own[:] = _finite(what, numbers_of(what, values, own.shape, self.dtype))
+        return found
 
     def _of_states(self, given: Mapping[Scored, Any]) -> dict[Scored, np.ndarray]:
         """dL/d(state variable), (samples, steps, n), of all that a loss may be taken of."""
@@ -217,15 +234,16 @@ class Run(Passage):
             for name, cells in self.circuit.cells.items():
                 of_inputs[name][chosen, first:last] = found[:, cells].transpose(2, 0, 1)
 
-    def _of_kappa(self, chosen: np.ndarray, g_y: np.ndarray) -> float:
-        """dL/d(decay of the readout)."""
-        if not self.circuit.n_out:
-            return 0.0
-        y = np.zeros(g_y.shape)
-        y[..., : len(chosen)] = self.outputs[chosen].transpose(1, 2, 0)
-        y[..., len(chosen) :] = self.circuit.bias[:, None]
-        never = np.zeros((self.steps, LANES), bool)
-        return gradient_of_kappa(self.circuit.kappa(), self.circuit.bias, g_y, y, never)
+    def _of_kappa(self, chosen: np.ndarray, g_y: np.ndarray) -> np.ndarray:
+        """dL/d(decay of each readout), (readouts,)."""
+        never, found = np.zeros((self.steps, LANES), bool), []
+        for read in self.circuit.reads():
+            own = g_y[:, read.outputs]
+            y = np.zeros(own.shape)
+            y[..., : len(chosen)] = self.outputs[chosen, :, read.outputs].transpose(1, 2, 0)
+            y[..., len(chosen) :] = read.bias[:, None]
+            found.append(gradient_of_kappa(read.kappa, read.bias, own, y, never))
+        return np.array(found)
 
 
 class _Sums(NamedTuple):
@@ -236,7 +254,7 @@ class _Sums(NamedTuple):
     bias: np.ndarray
     constants: np.ndarray
     start: np.ndarray
-    kappa: float
+    kappa: np.ndarray  # (readouts,)
 
 
 def _finite(name: str, values: np.ndarray) -> np.ndarray:
@@ -244,7 +262,7 @@ def _finite(name: str, values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _summed(weights: Weights, g: Gradient, x: np.ndarray, n: int, kappa: float, of_numbers: np.ndarray) -> _Sums:
+def _summed(weights: Weights, g: Gradient, x: np.ndarray, n: int, kappa: np.ndarray, of_numbers: np.ndarray) -> _Sums:
     """of_numbers: dL/d(input weights) that inputs which are no spikes add."""
     ordered = in_order_of_network(weights, g)
     synapses = np.concatenate([ordered.inputs + of_numbers, ordered.recurrent]).astype(float)
@@ -266,15 +284,23 @@ def _named(circuit: LaidOut, g: _Sums, of_inputs: Values) -> CircuitGradients:
         p.name: {v: g.start[slots] for v, slots in circuit.variables[p.name].items() if v in p.initial}
         for p in circuit.populations if "initial" in p.learnt
     }  # fmt: skip
-    kappa = circuit.kappa()
-    gained = g.readout[circuit.read()]  # by the weights times their gain, 1 - kappa
-    readout = (1 - kappa) * gained
-    of_kappa = float(g.kappa) - float((circuit.readout_weight * gained).sum())
-    tau = of_kappa * kappa * circuit.dt / circuit.tau**2
     return CircuitGradients(
-        weight, {k: v for k, v in parameters.items() if v}, initial,
-        readout, g.bias, tau, delay, of_inputs,
-    )  # fmt: skip
+        weight, {k: v for k, v in parameters.items() if v}, initial, *_of_readouts(circuit, g), delay, of_inputs
+    )
+
+
+def _of_readouts(circuit: LaidOut, g: _Sums) -> tuple[Any, Any, Any]:
+    """dL/d(weight, bias, time constant) of the readouts."""
+    weight: Values = {}
+    tau: dict[str, float] = {}
+    for read, of_decay in zip(circuit.reads(), g.kappa, strict=True):
+        gained = g.readout[read.neurons, read.outputs]  # by the weights times their gain, 1 - kappa
+        weight[read.key] = (1 - read.kappa) * gained
+        of_kappa = float(of_decay) - float((read.weight * gained).sum())
+        tau[read.key] = of_kappa * read.kappa * read.dt / read.tau**2
+    bias = {read.key: g.bias[read.outputs] for read in circuit.reads()}
+    none = np.zeros((0, circuit.n_out))
+    return circuit.by_readout(weight, none), circuit.by_readout(bias, g.bias), circuit.by_readout(tau, 0.0)
 
 
 def _of_synapses(circuit: LaidOut, g: np.ndarray) -> tuple[Values, Values]:

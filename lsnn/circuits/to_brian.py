@@ -8,7 +8,7 @@ import numpy as np
 from brian2.equations.equations import PARAMETER, SingleEquation
 
 from lsnn.brian import strings_of
-from lsnn.circuits.laid_out import LaidOut, equations_of
+from lsnn.circuits.laid_out import LaidOut, Read, equations_of
 from lsnn.circuits.namespaces import quantity
 from lsnn.circuits.parts import Population, Rates, Steps, Times
 from lsnn.equations.stepping import integrator
@@ -20,7 +20,7 @@ from lsnn.validation import require
 def to_brian2(circuit: LaidOut, inputs: Mapping[str, Any] | None = None) -> br.Network:
     """A circuit as a `brian2.Network` with the same spikes in double precision: `lsnn.to_brian2`.
 
-    Groups are called as populations, synapses as projections. A readout becomes a NeuronGroup `readout` with the
+    Groups are called as populations, synapses as projections. A readout becomes a NeuronGroup of its name with the
     variable r, to which a spike adds within its step; its `bias` is a parameter of it.
 
     Args:
@@ -35,7 +35,8 @@ def to_brian2(circuit: LaidOut, inputs: Mapping[str, Any] | None = None) -> br.N
         require(name in circuit.cells, "inputs", f"of input cells among {', '.join(circuit.cells) or 'none'}", name)
     groups = {p.name: _group(circuit, p, given.get(p.name), clock) for p in circuit.populations}
     synapses = [_synapses(circuit, label, groups, clock) for label, own in circuit.synapses.items() if len(own.pre)]
-    return br.Network(*groups.values(), *synapses, *_readout(circuit, groups, clock))
+    readouts = [thing for read in circuit.reads() for thing in _readout(circuit, read, groups, clock)]
+    return br.Network(*groups.values(), *synapses, *readouts)
 
 
 def _group(circuit: LaidOut, p: Population, spikes: Any, clock: br.Clock) -> Any:
@@ -109,22 +110,20 @@ def _synapses(circuit: LaidOut, label: str, groups: Mapping[str, Any], clock: br
     return synapses
 
 
-def _readout(circuit: LaidOut, groups: Mapping[str, Any], clock: br.Clock) -> list[Any]:
-    """The readout and its synapses."""
-    if circuit.readout is None:
-        return []
+def _readout(circuit: LaidOut, read: Read, groups: Mapping[str, Any], clock: br.Clock) -> list[Any]:
+    """A readout and its synapses."""
     group = br.NeuronGroup(
-        circuit.n_out, "dr/dt = -r/tau : 1\nbias : 1 (constant)", method="exact", clock=clock, name="readout",
-        namespace={"tau": circuit.tau * br.second},
+        read.part.outputs, "dr/dt = -r/tau : 1\nbias : 1 (constant)", method="exact", clock=clock, name=read.part.name,
+        namespace={"tau": read.tau * br.second},
     )  # fmt: skip
-    group.bias, found, row = circuit.bias, [], 0
-    for name in circuit.readout.sources:
+    group.bias, found, row = read.bias, [], 0
+    for name in read.part.sources:
         size = circuit.population(name).size
-        weight = (1 - circuit.kappa()) * circuit.readout_weight[row : row + size]
+        weight = (1 - read.kappa) * read.weight[row : row + size]
         row += size
         synapses = br.Synapses(
             groups[name], group, "weight : 1 (constant)", on_pre="r_post += weight", clock=clock,
-            name=f"{name}_to_readout",
+            name=f"{name}_to_{read.part.name}",
         )  # fmt: skip
         synapses.connect()
         synapses.weight = weight.ravel()

@@ -7,6 +7,7 @@
                            drive/NAME (of a driven variable, (m,) or (m, size)); cells, seconds or hertz of a source
         projections/I/     pre, post (indices within the populations), delay (s), weight; (synapses,) each
         readout/           weight (neurons of its sources, outputs), bias (outputs,)
+        readouts/NAME/     likewise, of a list of readouts
 
 What is read goes through the checks of `lsnn.Circuit` itself: a file can hold nothing that could not be made by hand.
 """
@@ -58,7 +59,7 @@ def load_circuit(path: Path) -> Circuit:
 def read_circuit(file: h5py.File) -> Circuit:
     """The circuit in the group of this name of a file; InputError as of `load_circuit`."""
     group = group_of(file, KIND)
-    require_only(group, ("populations", "projections", "readout"), ("parts", "checksum"))
+    require_only(group, ("populations", "projections", "readout", "readouts"), ("parts", "checksum"))
     text = store.read_attribute(group, "parts", str)
     try:
         c = _circuit(group, _json(text))
@@ -106,7 +107,7 @@ def _circuit(group: h5py.Group, parts: dict[str, Any]) -> Circuit:
     populations = [_population(*each) for each in _listed(group, "populations", parts)]
     known = {p.name: p for p in populations}
     projections = [_projection(*each, known) for each in _listed(group, "projections", parts)]
-    readout, detached = _readout(group, parts), _field(parts, "", "detach_reset", bool)
+    readout, detached = _readouts(group, parts), _field(parts, "", "detach_reset", bool)
     return Circuit(populations, projections, readout, quantity(dt, second.dim), gamma=gamma, detach_reset=detached)
 
 
@@ -204,18 +205,38 @@ def _projection(
     )  # fmt: skip
 
 
-def _readout(group: h5py.Group, parts: dict[str, Any]) -> Readout | None:
-    from brian2.units import second
-
-    of = _field(parts, "", "readout", (dict, type(None)))
+def _readouts(group: h5py.Group, parts: dict[str, Any]) -> Readout | list[Readout] | None:
+    """The readout, or a list of them."""
+    of = _field(parts, "", "readout", (dict, list, type(None)))
     if of is None:
         return None
-    place, arrays = "readout.", group_of(group, "readout")
+    if isinstance(of, dict):
+        return _readout(group_of(group, "readout"), "readout.", of)
+    listed = [_kept(f"readout[{i}]", each, dict) for i, each in enumerate(of)]
+    names = [_name_of(each, f"readout[{i}].") for i, each in enumerate(listed)]
+    held = group_of(group, "readouts") if names else None
+    if held is None:
+        return []
+    require_only(held, names, ())
+    return [
+        _readout(group_of(held, name), f"readout[{i}].", each)
+        for i, (name, each) in enumerate(zip(names, listed, strict=True))
+    ]
+
+
+def _name_of(of: dict[str, Any], place: str) -> str:
+    return str(_kept(f"{place}name", of.get("name", "readout"), str))
+
+
+def _readout(arrays: h5py.Group, place: str, of: dict[str, Any]) -> Readout:
+    from brian2.units import second
+
     require_only(arrays, ("weight", "bias"), ())
     weight, bias = store.read(arrays, "weight", "f", (None, None)), store.read(arrays, "bias", "f", (None,))
     return Readout(
         _texts(of, place, "source"), _field(of, place, "outputs", int),
         quantity(float(_field(of, place, "tau", NUMBER)), second.dim), weight, bias, _texts(of, place, "learnt"),
+        _name_of(of, place),
     )  # fmt: skip
 
 

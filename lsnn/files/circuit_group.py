@@ -7,7 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from lsnn.circuits.laid_out import LaidOut
+from lsnn.circuits.laid_out import LaidOut, Read
 from lsnn.circuits.parts import Population, Rates, Times
 from lsnn.files import store
 from lsnn.neurons import NeuronModel
@@ -35,6 +35,7 @@ def checksum(text: str, arrays: Mapping[str, np.ndarray]) -> str:
 
 def text_of(c: LaidOut) -> str:
     """All of a circuit that is no array."""
+    readouts = [_readout_text(read) for read in c.reads()]
     parts = {
         "dt": c.dt, "gamma": c.gamma, "detach_reset": c.detach_reset,
         "populations": [_population_text(p) for p in c.populations],
@@ -45,12 +46,15 @@ def text_of(c: LaidOut) -> str:
             }
             for p in c.projections
         ],
-        "readout": c.readout and {
-            "source": list(c.readout.sources), "outputs": int(c.readout.outputs), "tau": c.tau,
-            "learnt": list(c.readout.learnt),
-        },
+        "readout": readouts if c.is_named else readouts[0] if readouts else None,
     }  # fmt: skip
     return json.dumps(parts, sort_keys=True)
+
+
+def _readout_text(read: Read) -> dict[str, Any]:
+    part = read.part
+    found = {"source": list(part.sources), "outputs": int(part.outputs), "tau": read.tau, "learnt": list(part.learnt)}
+    return found | ({} if part.name == "readout" else {"name": part.name})
 
 
 def _population_text(p: Population) -> dict[str, Any]:
@@ -91,6 +95,7 @@ def arrays_of(c: LaidOut) -> dict[str, np.ndarray]:
             "weight": c.weight[each.label],
         }
         found |= {f"projections/{i}/{name}": values for name, values in columns.items()}
-    if c.readout:
-        found |= {"readout/weight": c.readout_weight, "readout/bias": c.bias}
+    for read in c.reads():
+        at = f"readouts/{read.key}" if read.key else "readout"
+        found |= {f"{at}/weight": read.weight, f"{at}/bias": read.bias}
     return {name: np.asarray(values) for name, values in found.items()}

@@ -95,10 +95,10 @@ def share(adjoint, slot, ring, n_neurons, k, g_current):
 @njit(error_model="numpy")
 def adjoint_of_readout(row, readout, g_y, spikes, adjoint, g_weight, g_bias):
     """g_r = kappa g_r + dL/dy; the readout's weights and bias collect their lanes."""
-    n_out = adjoint.r.shape[0]
+    n_out, last = adjoint.r.shape[0], readout.kappa.shape[0] - 1
     for o in range(n_out):
         g = load(g_y, row * n_out + o)
-        store(adjoint.r, o, load(adjoint.r, o) * at(readout.kappa, 0) + g)
+        store(adjoint.r, o, load(adjoint.r, o) * at(readout.kappa, min(o, last)) + g)
         store(g_bias, o, load(g_bias, o) + g)
     for i in range(spikes.shape[0]):
         if spikes[i]:

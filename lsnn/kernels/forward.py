@@ -57,9 +57,9 @@ def arriving(pending, slot, ring, n_neurons, k):
 @njit(error_model="numpy")
 def read_out(readout, spikes, r, y):
     """r[t] = kappa r[t-1] + (1 - kappa) z[t] W_out, y[t] = r[t] + bias."""
-    n_out = r.shape[0]
+    n_out, last = r.shape[0], readout.kappa.shape[0] - 1
     for o in range(n_out):
-        store(r, o, load(r, o) * at(readout.kappa, 0))
+        store(r, o, load(r, o) * at(readout.kappa, min(o, last)))
     for i in range(spikes.shape[0]):
         if spikes[i]:
             mask = where(from_bits(spikes[i]), spread(r, 1.0), 0.0)

@@ -46,7 +46,7 @@ class Readout(NamedTuple):
 
     weight: np.ndarray  # (N, n_out), times gain = 1 - kappa
     bias: np.ndarray  # (n_out,)
-    kappa: np.ndarray  # (1,)
+    kappa: np.ndarray  # (1,), or one an output
 
 
 class Weights(NamedTuple):
