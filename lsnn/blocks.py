@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from lsnn import forms, tried
+from lsnn.acting import Acting
 from lsnn.errors import InputError
 from lsnn.kernels.build import network_module, roll_out_module
 from lsnn.kernels.layout import (
@@ -23,7 +24,6 @@ from lsnn.kernels.layout import (
     trace_zeros,
 )
 from lsnn.kernels.simd import LANES
-from lsnn.network import Network
 from lsnn.parameters import TAU_OUT, parameters_learnt
 from lsnn.populations import cells_of
 from lsnn.readout import gradient_of_kappa
@@ -61,7 +61,7 @@ class Block:
     """
 
     def __init__(
-        self, task: Task, network: Network, steps: int, keep_states: bool = False, dtype=np.float32, segment: int = 0,
+        self, task: Task, network: Acting, steps: int, keep_states: bool = False, dtype=np.float32, segment: int = 0,
         gradient: bool = True, finite: bool = False,
     ):  # fmt: skip
         require_integer("steps", steps, 1, 2**31)
@@ -72,6 +72,7 @@ class Block:
         self.cells = cells_of(network.groups, network.config.dt_ms / 1000)
         self.steps, self.dtype, self.segment = int(steps), self.of_network.dtype.type, int(min(segment or steps, steps))
         self.sizes = (network.config.n_neurons, network.n_slots, network.n_out, network.ring)
+        self.planes, self.starts = network.form.planes, network.starts
         n_neurons, n_slots, n_out, _ = self.sizes
         self.record = record_zeros(self.steps, n_neurons, n_slots, network.n_in, n_out, self.dtype, self.segment)
         self.of_gradient, self.saves = gradient, gradient and self.segment < steps
@@ -84,7 +85,7 @@ class Block:
         self.begun = self.whole = False  # whether episodes were begun; whether the record holds them to its end
         self.watched = network if finite else None
         self.keys = np.zeros(LANES, np.uint64)
-        self.state = state_zeros(*self.sizes, self.dtype)
+        self.state = self.at_rest()
         self.trace = trace_zeros(
             self.steps, task.n_action, task.n_target, task.n_observation, task.n_state, keep_states
         )
@@ -104,6 +105,13 @@ class Block:
         self.prepared: Any = None  # of lsnn.learning.shard, between the calls of an iteration
         self.chosen: np.ndarray | None = None  # likelihood of the actions when they were chosen
 
+    def at_rest(self) -> State:
+        """The state before the first step."""
+        state = state_zeros(*self.sizes, self.dtype, self.planes)
+        if self.starts is not None:
+            state.x[:] = self.starts[:, None]
+        return state
+
     @property
     def nbytes(self) -> int:
         """Bytes of what it records."""
@@ -121,7 +129,7 @@ class Block:
         self.keys = keys_of("keys", keys, LANES)
         self.parameters = forms.parameters_of("parameters of the task", task)
         self.encoder = forms.parameters_of("parameters of the encoder", task.encoder)
-        self.state = state_zeros(*self.sizes, self.dtype)
+        self.state = self.at_rest()
         self._require_task_side()
         self.trace.observation[:] = 0
         with tried.calling(self.of_task):
@@ -238,7 +246,7 @@ class Block:
     def replay(self, weights: Weights) -> None:
         """Run the recorded input spikes through other weights."""
         self._require_replay(weights)
-        state, self.changed = state_zeros(*self.sizes, self.dtype), False
+        state, self.changed = self.at_rest(), False
         for first, last in self.segments():
             if self.saves:
                 self.saved[first] = copy_of(state)
@@ -304,7 +312,7 @@ class Block:
         if self.changed:
             rule = f"must not be changed within a segment ({self.segment} steps) where a gradient is wanted"
             raise InputError(f"the state of a block {rule}; change it at a multiple of the segment, or use segment=0")
-        gradient, adjoint = gradient_zeros(weights, self.n_learnt), adjoint_zeros(*self.sizes, self.dtype)
+        gradient, adjoint = gradient_zeros(weights, self.n_learnt), adjoint_zeros(*self.sizes, self.dtype, self.planes)
         for first, last in reversed(self.segments()):
             if first != self.kept:
                 self.passes.replay(first, weights, copy_of(self.saved[first]), self.rows(first, last))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lsnn.acting import Acting
 from lsnn.errors import InputError
 from lsnn.kernels.layout import FULL, PLAIN, TILED, Cells, Readout, Rows, Weights
 from lsnn.network import Network
@@ -55,24 +56,26 @@ class Sizes(NamedTuple):
     dtype: np.dtype
     models: tuple[Any, ...]
     outputs: tuple[tuple[str, int], ...]
+    planes: int = 1  # ports of a neuron
+    decays: int = 1  # of the readouts
 
 
-def sizes_of(network: Network, dtype: Any) -> Sizes:
+def sizes_of(network: Acting, dtype: Any) -> Sizes:
     """What a block has to know of a network.
 
     Raises:
         InputError: it is none, its parts do not fit together, or the precision is not float32 or float64.
     """
-    require_kind("network", network, Network)
+    require(isinstance(network, Acting), "network", f"of class {Network.__name__}", network)
     network.check()
     precision = precision_of(dtype)
     return Sizes(
         network.config.n_neurons, network.n_slots, network.n_in, network.n_out, network.ring, precision,
-        network.config.models, tuple(network.outputs.items()),
+        network.config.models, tuple(network.outputs.items()), network.form.planes, network.form.decays,
     )  # fmt: skip
 
 
-def require_same_network(network: Network, sizes: Sizes) -> None:
+def require_same_network(network: Acting, sizes: Sizes) -> None:
     """Raise InputError unless a network is like the one that a block was made for."""
     for name, found, own in zip(Sizes._fields, sizes_of(network, sizes.dtype), sizes, strict=True):
         require(found == own, f"{name} of the network", f"{own!r}, as of the one its block was made for", found)
@@ -89,7 +92,7 @@ def require_weights(weights: Weights, sizes: Sizes, cells: Cells) -> None:
         require_kind(f"weights.{name}", getattr(weights, name), kind)
     n, n_out, dtype = sizes.n_neurons, sizes.n_out, sizes.dtype
     _require_cells(weights.cells, cells, dtype)
-    for name, shape in zip(Readout._fields, ((n, n_out), (n_out,), (1,)), strict=True):
+    for name, shape in zip(Readout._fields, ((n, n_out), (n_out,), (sizes.decays,)), strict=True):
         require_array(f"weights.readout.{name}", getattr(weights.readout, name), shape, dtype, written=False)
     for forwards in ("inputs", "recurrent"):
         for name in (forwards, f"{forwards}_back"):
@@ -119,7 +122,8 @@ def _require_rows(name: str, rows: Rows, recurrent: bool, sizes: Sizes) -> None:
     require(len(rows.start) == tiles * n_pre + 1, f"{name}.start", f"{n_pre} rows and an end", rows.start)
     rises = rows.start[0] == 0 and rows.start[-1] == count and not np.any(np.diff(rows.start) < 0)
     require(bool(rises), f"{name}.start", f"rising from 0 to {count}, the number of synapses", rows.start)
-    within = count == 0 or (rows.offset.min() >= n and rows.offset.max() < sizes.ring * n)
+    steps = rows.offset if sizes.planes == 1 else _steps_of(rows.offset, sizes)
+    within = count == 0 or (steps.min() >= n and steps.max() < sizes.ring * n)
     require(bool(within), f"{name}.offset", f"places from {n} to {sizes.ring * n - 1} in the delay ring", rows.offset)
     require_array(f"{name}.order", rows.order, (count if form == TILED else 0,), _STARTS, written=False)
     if form == TILED:
@@ -128,6 +132,12 @@ def _require_rows(name: str, rows: Rows, recurrent: bool, sizes: Sizes) -> None:
         each = n - 1 if recurrent else n
         whole = np.array_equal(rows.start, each * np.arange(n_pre + 1))
         require(whole, f"{name}.start", f"{each} synapses a row where every pair is connected", rows.start)
+
+
+def _steps_of(offset: np.ndarray, sizes: Sizes) -> np.ndarray:
+    """Places in the delay ring of the port that each belongs to; -1 where there is no such port."""
+    port, steps = np.divmod(offset, 2 * sizes.ring * sizes.n_neurons)
+    return np.where((port >= 0) & (port < sizes.planes), steps, -1)
 
 
 def _is_permutation(order: np.ndarray) -> bool:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from lsnn.acting import Acting
 from lsnn.configuration import LARGEST, documented, parameter
 from lsnn.equations.host import host_model
 from lsnn.errors import InputError
@@ -13,7 +14,7 @@ from lsnn.kernels.layout import FULL, PLAIN, Cells, Readout, Weights, read_only
 from lsnn.neuron_files import model_of
 from lsnn.neurons import LIF, NeuronModel
 from lsnn.parameters import TAU_OUT, has_parameter, parameters_learnt
-from lsnn.populations import Group, cells_of, effect_of, group_of, parameter_of, sent_of, slots_of, variables_of
+from lsnn.populations import Group, cells_of, effect_of, group_of, parameter_of, sent_of
 from lsnn.rows import is_full, most_in_tile, rows_of, tiled
 from lsnn.validation import precision_of, require, require_array, require_integer, require_kind, size_of
 from lsnn.wiring import Synapses, Wiring, draw_pairs, require_synapses, synapses_of_pairs
@@ -156,7 +157,7 @@ def _require(holds: bool, key: str, rule: str, value) -> None:
 
 
 @dataclass
-class Network:
+class Network(Acting):
     """An LSNN. Learnt: theta of the synapses, readout, bias and log std, all normalised.
 
     An input or recurrent weight of 1 normalised lifts a neuron at rest by one scale of its threshold at most:
@@ -237,15 +238,6 @@ class Network:
         self.learnt = dict(self.learnt) | dict(values)
         self.__dict__.pop("groups", None)
 
-    @property
-    def n_slots(self) -> int:
-        """State variables of all neurons, membranes first, and what the adjoint needs of them besides."""
-        return slots_of(self.groups)[-1].stop
-
-    def variables(self) -> list[dict[str, slice]]:
-        """Where `layout.Record.x` holds the state variables of each group of neurons, by name."""
-        return variables_of(self.groups)
-
     def sent(self) -> list[slice | None]:
         """Where `layout.Record.x` holds what each group of neurons sends each step; None of one that spikes."""
         return sent_of(self.groups)
@@ -253,14 +245,6 @@ class Network:
     def sends(self) -> np.ndarray:
         """Neurons that send numbers each step and never spike, (N,) bool."""
         return np.concatenate([np.full(group.size, group.model.model.sends) for group in self.groups])
-
-    def variable_at(self, slot: int) -> tuple[str, int] | None:
-        """Name of the state variable in a slot, and whose it is (number of the neuron); None: the adjoint's alone."""
-        for group, slots in zip(self.groups, self.variables(), strict=True):
-            for name, part in slots.items():
-                if part.start <= slot < part.stop:
-                    return name, group.neurons.start + slot - part.start
-        return None
 
     @property
     def ring(self) -> int:
@@ -357,6 +341,10 @@ class Network:
                 return slice(start, start + width)
             start += width
         raise KeyError(name)
+
+    def names(self) -> tuple[str, str, str]:
+        """What the three populations are called."""
+        return self.config.population_names
 
     def population(self) -> np.ndarray:
         """0 excitatory LIF, 1 inhibitory LIF, 2 adaptive; (N,) int8."""

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import numpy as np
 from numba.core.errors import NumbaError
 
+from lsnn.acting import Acting
 from lsnn.errors import DivergedError, InputError
 from lsnn.forms import TaskForm
 from lsnn.guards import FAULTS
 from lsnn.kernels.layout import State, Trace
-from lsnn.network import Network
 from lsnn.task import Task
 
 FUNCTIONS = "begin, observe, target and transition"
@@ -73,7 +73,7 @@ def require_sound(task: TaskForm, trace: Trace, first: int, last: int, before: i
         _refuse(task, trace, "observation", "finite", trace.observation[~fits][0], last, slice(None), before)
 
 
-def require_finite(network: Network, state: State, t: int) -> None:
+def require_finite(network: Acting, state: State, t: int) -> None:
     """Raise DivergedError if a state variable is NaN or infinite before step t: all that follows would mean nothing."""
     found = [network.variable_at(int(slot)) for slot in np.flatnonzero(~np.isfinite(state.x).all(axis=1))]
     where = [f"{each[0]} of neuron {each[1]}" for each in found if each]  # beside them the adjoint has slots of its own

@@ -344,6 +344,7 @@ def test_a_circuit_of_the_guide_is_taught(tmp_path, monkeypatch, capsys):
     told = capsys.readouterr().out
     assert names["accuracy"] > 0.8 and "(360,) (30,) (60, 20, 12)" in told and "(101, 30) (100, 30)" in told
     np.testing.assert_array_equal(names["part"], names["stretch"][:100])
+    assert "spikes of 30 neurons in 8 episodes" in told and "'action_1' 'value'" in told
     assert "(30, 1) (40, 20) (40, 20, 2)" in told and names["both"].history["accuracy"].iloc[-1] > 0.8
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas
 import xarray
 
+from lsnn.acting import Acting
 from lsnn.arrays.gradients import Gradients, gradient, synapses_of
 from lsnn.arrays.learners import NetworkLearner, through
 from lsnn.arrays.spikes import inputs_of
@@ -170,9 +171,14 @@ def network_in(network: object) -> tuple[Network, Policy]:
     return network, Policy()
 
 
-def population_names(network: Network) -> np.ndarray:
+def sha256_of(network: Acting) -> str:
+    """SHA-256 of all that a network in a task computes with."""
+    return network_sha256(network) if isinstance(network, Network) else str(network.sha256)
+
+
+def population_names(network: Acting) -> np.ndarray:
     """Name of the population of each neuron, (N,)."""
-    return np.array(network.config.population_names)[network.population()]
+    return np.array(network.names())[network.population()]
 
 
 def neurons_of(network: Network) -> pandas.DataFrame:
@@ -186,12 +192,12 @@ def neurons_of(network: Network) -> pandas.DataFrame:
     )
 
 
-def groups_with(network: Network, variable: str) -> list[tuple[Group, slice]]:
+def groups_with(network: Acting, variable: str) -> list[tuple[Group, slice]]:
     """The groups of neurons that have a state variable, and its slots."""
     parts = zip(network.groups, network.variables(), strict=True)
     return [(group, slots[variable]) for group, slots in parts if variable in slots]
 
 
-def variables_of(network: Network) -> list[str]:
+def variables_of(network: Acting) -> list[str]:
     """Names of all state variables, v first."""
     return list(dict.fromkeys(name for slots in network.variables() for name in slots))

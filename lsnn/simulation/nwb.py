@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lsnn.files.network_file import network_sha256
 from lsnn.files.nwb import add_trials, add_units, series_of, session, starts_of, write
-from lsnn.simulation.frozen import population_names
+from lsnn.simulation.frozen import population_names, sha256_of
 
 LEAVES = {
     "action": "action", "reward": "reward earned by each step", "readout": "readout of the network",
@@ -17,7 +16,7 @@ LEAVES = {
 
 def write_record(record: Any, path: Path, overwrite: bool) -> None:
     """Write a `SimulationRecord`: units, trials where the task's family knows them, and a series of all else."""
-    task, sha256 = record.task, network_sha256(record.network)
+    task, sha256 = record.task, sha256_of(record.network)
     starts, episodes = starts_of(record.n_episodes, record.duration_ms), np.arange(record.n_episodes)
     told, created = f"{record.n_episodes} episodes of {task.name}", datetime.now(UTC).isoformat()
     content = session(told, f"{sha256}-{record.keys[0]}-{created}", created, sha256, task.name)

@@ -13,12 +13,11 @@ import numpy as np
 import pandas
 import xarray
 
+from lsnn.acting import Acting
 from lsnn.errors import InputError
 from lsnn.files.conditions import LARGEST_SPIKES, time_axis
-from lsnn.files.network_file import network_sha256
-from lsnn.network import Network
 from lsnn.neurons import ALIF
-from lsnn.simulation.frozen import groups_with, population_names, variables_of
+from lsnn.simulation.frozen import groups_with, population_names, sha256_of, variables_of
 from lsnn.simulation.state import positions
 from lsnn.task import Task
 from lsnn.validation import path_of, require, require_flag, require_kind
@@ -160,7 +159,7 @@ class SimulationRecord:
         n_episodes, duration_ms: E and T.
     """
 
-    def __init__(self, task: Task, network: Network, keys: np.ndarray, kept: Kept, channels: Any = ()) -> None:
+    def __init__(self, task: Task, network: Acting, keys: np.ndarray, kept: Kept, channels: Any = ()) -> None:
         self.task, self.network, self.keys, self._kept = task, network, keys, kept
         self.n_episodes, self.duration_ms = kept.reward.shape
         self._channels = list(channels)
@@ -211,7 +210,7 @@ class SimulationRecord:
 
     @cached_property
     def _sha256(self) -> str:
-        return network_sha256(self.network)
+        return sha256_of(self.network)
 
     @cached_property
     def spikes(self) -> Spikes:

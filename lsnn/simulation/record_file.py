@@ -2,7 +2,7 @@
 
     /               attributes of `store.provenance`; config = {"task": {"name", "dynamics"}, "network": ...};
                     steps; neurons, input_cells; channels (JSON: kinds of input cells, how many of each)
-    /network        as in network files (`lsnn.files.network_group`)
+    /network        as in network files (`lsnn.files.network_group`); of a circuit /circuit, as in circuit files
     /episode_key    (E,)
     /spikes, /input_spikes          (E, T, bytes): bit k of byte i is cell 8 i + k
     /spike_count, /input_spike_count                    (cells,)
@@ -26,9 +26,13 @@ import h5py
 import numpy as np
 import xarray
 
+from lsnn.acting import Acting
+from lsnn.circuits.in_task import CircuitInTask
 from lsnn.configuration import from_mapping, to_mapping
 from lsnn.errors import InputError, StoreError
 from lsnn.files import store
+from lsnn.files.circuit_file import read_circuit
+from lsnn.files.circuit_group import put_circuit
 from lsnn.files.network_group import put_network, read_network
 from lsnn.files.rules import data_set, group_of, require, require_only
 from lsnn.files.sealed import open_sealed, readable
@@ -194,13 +198,15 @@ def _begun(
     look: Callable[[], None],
 ) -> _Made:  # fmt: skip
     """The file with all but what is recorded."""
-    network: Network = simulation.network
-    config = {"task": {"name": task.name, "dynamics": task.dynamics}, "network": to_mapping(network.config)}
+    network: Acting = simulation.network
+    config = {"task": {"name": task.name, "dynamics": task.dynamics}}
+    if isinstance(network, Network):
+        config["network"] = to_mapping(network.config)
     store.write_attributes(file, store.provenance(KIND, config, seed, command))
     channels = json.dumps([list(each) for each in task.encoder.channels])
     cells = {"neurons": network.config.n_neurons, "input_cells": network.n_in}
     store.write_attributes(file, {"steps": steps, **cells, "channels": channels})
-    put_network(file.create_group("network"), network)
+    _put_network(file, network)
     store.put(file, "episode_key", keys, "1", "key of each episode: equal keys mean equal episodes")
     for name, source in (("task", task), ("encoder", task.encoder)):
         told = f"numbers that the compiled functions of the {name} are given"
@@ -209,8 +215,16 @@ def _begun(
     states = file.create_group("state")
     for name in simulation._recorded:
         neurons = sum(group.size for group, _ in groups_with(network, name))
-        arrays[name] = _room(states, name, (neurons,), np.float32, (len(keys), steps), piece)
+        arrays[name] = _room(states, name, (neurons,), network.form.dtype, (len(keys), steps), piece)
     return _Made(file, arrays, {name: np.zeros(cells[of], np.int64) for name, of in BITS.items()}, look)
+
+
+def _put_network(file: h5py.File, network: Acting) -> None:
+    if isinstance(network, CircuitInTask):
+        put_circuit(file.create_group("circuit"), network.circuit)
+    else:
+        assert isinstance(network, Network)
+        put_network(file.create_group("network"), network)
 
 
 def _forms(simulation: Any) -> dict[str, tuple[tuple[int, ...], Any]]:
@@ -306,8 +320,7 @@ class FiledRecord(SimulationRecord):
         file = self._file
         store.check_root(file, KIND)
         config = store.read_config(file)
-        sections = from_mapping(NetworkConfig, config.get("network"), f"{self.path}: /@config: network")
-        network, _ = read_network(group_of(file, "network"), sections)
+        network = self._network_of(config)
         keys = store.read(file, "episode_key", "u", (None,))
         steps = store.read_attribute(file, "steps", int)
         require(file, "episode_key", 0 < len(keys) <= MOST_EPISODES, f"1 to {MOST_EPISODES} entries", len(keys))
@@ -320,6 +333,12 @@ class FiledRecord(SimulationRecord):
             arrays[name] = Stored(data_set(file, name, kinds, (shape[0], steps + (name == "task_state"), *width)))
         kept = Kept(**arrays, state=_states(group_of(file, "state"), network, shape))  # type: ignore[arg-type]
         super().__init__(self._task_of(config, task), network, keys, kept, self._channels_of(network.n_in))
+
+    def _network_of(self, config: Mapping[str, Any]) -> Acting:
+        if "circuit" in self._file:
+            return CircuitInTask(read_circuit(self._file))
+        sections = from_mapping(NetworkConfig, config.get("network"), f"{self.path}: /@config: network")
+        return read_network(group_of(self._file, "network"), sections)[0]
 
     def _bits(self, name: str, cells: int, shape: tuple[int, int]) -> Stored:
         return Stored(data_set(self._file, name, "u", (*shape, -(-cells // 8))), cells)
@@ -398,7 +417,7 @@ class FiledRecord(SimulationRecord):
             yield Kept(none, none, **part, state={})
 
 
-def _states(group: h5py.Group, network: Network, shape: tuple[int, int]) -> dict[str, Any]:
+def _states(group: h5py.Group, network: Acting, shape: tuple[int, int]) -> dict[str, Any]:
     known = variables_of(network)
     require_only(group, known, ())
     sizes = {name: sum(of.size for of, _ in groups_with(network, name)) for name in known if name in group}

@@ -9,17 +9,20 @@ from weakref import finalize
 
 import numpy as np
 
+from lsnn.acting import Acting
 from lsnn.blocks import Block, Threads
+from lsnn.circuits.circuit import Circuit
+from lsnn.circuits.in_task import CircuitInTask
 from lsnn.errors import InputError
 from lsnn.files.whole import refuse_inputs
 from lsnn.forecast import require_memory
 from lsnn.forms import form_of_task, parameters_of, require_task
-from lsnn.gym_blocks import EnvironmentTask, silence
+from lsnn.gym_blocks import EnvironmentTask
 from lsnn.interruption import postponed
 from lsnn.kernels.simd import LANES
 from lsnn.network import Network
 from lsnn.seeds import MOST_EPISODES, TEST_BRANCH, episode_keys
-from lsnn.simulation.frozen import FrozenNetwork, groups_with, network_in, variables_of
+from lsnn.simulation.frozen import FrozenNetwork, Policy, groups_with, network_in, variables_of
 from lsnn.simulation.record import Kept, SimulationRecord, joined
 from lsnn.simulation.state import StateView, positions
 from lsnn.task import Task
@@ -48,7 +51,8 @@ class Simulation:
     Threads of one's own may share it: each call waits until those before it are done.
 
     Args:
-        network: what `lsnn.load` gives, or a `lsnn.network.Network`.
+        network: what `lsnn.load` gives, or a `lsnn.network.Network`; or a `lsnn.Circuit` with the input cells of the
+            task's encoder and a readout whose first columns act, as it is now; it runs in double precision.
         task: what `tasks.load` gives, or any other `lsnn.task.Task` with compiled dynamics.
         episodes: how many. seed: of the episodes.
         record: names of state variables to record beside the spikes.
@@ -71,20 +75,22 @@ class Simulation:
     )  # fmt: skip
 
     def __init__(
-        self, network: FrozenNetwork | Network, task: Task, episodes: int = LANES, seed: int = 0, *,
+        self, network: FrozenNetwork | Network | Circuit, task: Task, episodes: int = LANES, seed: int = 0, *,
         record: Sequence[str] = (), sampled: bool = False, duration_ms: int | None = None, threads: int = 1,
         keys: np.ndarray | None = None, record_to: str | Path | None = None, overwrite: bool = False,
     ) -> None:  # fmt: skip
         self._keys = keys_of_episodes(episodes, seed, keys)
         require_flag("overwrite", overwrite)
         place = None if record_to is None else _place_of(record_to, network)
-        self._network, policy = network_in(network)
+        self._network, policy = acting(network)
         if isinstance(task, EnvironmentTask):
             raise InputError(f"task {task.name}: an environment of Gymnasium's is run by `lsnn test`, not from here")
         form_of_task(task)
         self._task = task
         self._recorded = recorded_variables(self.network, record)
         require_flag("sampled", sampled)
+        if isinstance(self._network, CircuitInTask):
+            self._network.require_task(task, sampled)
         require_integer("threads", threads, 1, MOST_THREADS)
         if duration_ms is not None:
             require_integer("duration_ms", duration_ms, 1, 2**31 - 1)
@@ -94,7 +100,7 @@ class Simulation:
             "log_std": log_std if sampled else np.full_like(log_std, -np.inf), "hold": policy.hold_ms,
             "mean_norm": policy.mean_norm if sampled else np.inf,
         }  # fmt: skip
-        self._weights, self._threads, self._lock = self.network.weights(), Threads(threads), RLock()
+        self._weights, self._threads, self._lock = self.network.weights(self._dtype), Threads(threads), RLock()
         piece = self._duration_ms if place is None else self._piece()
         self._blocks = self._made_blocks(piece)
         self._filing: Filing | None = None
@@ -110,8 +116,13 @@ class Simulation:
 
     def _block(self, steps: int) -> Block:
         """One whose record has room for so many steps."""
-        segment = 0 if self._recorded else SEGMENT
-        return Block(self._task, self._network, steps, keep_states=True, segment=segment, gradient=False, finite=True)
+        ways: dict[str, Any] = {"segment": 0 if self._recorded else SEGMENT, "keep_states": True, "finite": True}
+        return Block(self._task, self._network, steps, dtype=self._dtype, gradient=False, **ways)
+
+    @property
+    def _dtype(self) -> type:
+        """The precision that the network runs in."""
+        return self._network.form.dtype
 
     def _piece(self) -> int:
         """Steps that are held before they are written."""
@@ -147,8 +158,8 @@ class Simulation:
     # What it is made of, and may not be given another
 
     @property
-    def network(self) -> Network:
-        """The network."""
+    def network(self) -> Acting:
+        """The network; of a circuit what stands for it, `network.circuit`."""
         return self._network
 
     @property
@@ -240,18 +251,15 @@ class Simulation:
             parts: state variables, "refractory", "delay_lines" (spikes under way), "readout".
             episodes: which; none = all.
         """
-        rows, chosen = self.state.rows_of(parts), self._lanes(episodes)
+        chosen = self._lanes(episodes)
+        whole = [(name, np.arange(len(array))) for name, array in self._blocks[0].state._asdict().items()]
+        rows = self.state.rows_of(parts) if parts else whole
         with self._at_rest():
             for block, lanes in zip(self._blocks, chosen, strict=True):
-                if not parts:
-                    silence(block.state, lanes)
-                for name, places in rows if parts else ():
-                    getattr(block.state, name)[np.ix_(places, *self._inner(block, name), np.flatnonzero(lanes))] = 0
-
-    @staticmethod
-    def _inner(block: Block, name: str) -> list[np.ndarray]:
-        """All places along the axes of an array of the state between its first and its lanes."""
-        return [np.arange(length) for length in getattr(block.state, name).shape[1:-1]]
+                start = block.at_rest()
+                for name, places in rows:
+                    here, there = getattr(block.state, name), getattr(start, name)
+                    here[places] = np.where(lanes, there[places], here[places])
 
     def swap(self, *parts_and_episodes: Any) -> None:
         """Exchange parts of the state of two episodes: `swap("b", 0, 1)`; without a name all of it: `swap(0, 1)`."""
@@ -349,7 +357,7 @@ class Simulation:
         )
 
 
-def _place_of(record_to: str | Path, network: FrozenNetwork | Network) -> Path:
+def _place_of(record_to: str | Path, network: object) -> Path:
     """Where a record is written; InputError if that is the file of the network."""
     place = path_of("record_to", record_to)
     if isinstance(network, FrozenNetwork) and network.path is not None:
@@ -370,7 +378,12 @@ def rows_of(bits: np.ndarray, count: int) -> np.ndarray:
     return np.concatenate(parts, axis=1).astype(np.int32)
 
 
-def recorded_variables(network: Network, names: Any) -> tuple[str, ...]:
+def acting(network: object) -> tuple[Acting, Policy]:
+    """What runs of what was given for a network, and its policy; a circuit as it is now."""
+    return (CircuitInTask(network), Policy()) if isinstance(network, Circuit) else network_in(network)
+
+
+def recorded_variables(network: Acting, names: Any) -> tuple[str, ...]:
     """The state variables asked for, each once; spikes are always recorded and may be named."""
     rule = 'a tuple of names, as ("v", "b")'
     require(isinstance(names, Iterable) and not isinstance(names, str), "record", rule, names)
@@ -398,9 +411,9 @@ def steps_of(duration: Any) -> int:
 
 
 def simulate(
-    network: FrozenNetwork | Network, task: Task, episodes: int = 100, seed: int = 0, *, record: Sequence[str] = (),
-    sampled: bool = False, duration_ms: int | None = None, threads: int = 1, keys: np.ndarray | None = None,
-    record_to: str | Path | None = None, overwrite: bool = False,
+    network: FrozenNetwork | Network | Circuit, task: Task, episodes: int = 100, seed: int = 0, *,
+    record: Sequence[str] = (), sampled: bool = False, duration_ms: int | None = None, threads: int = 1,
+    keys: np.ndarray | None = None, record_to: str | Path | None = None, overwrite: bool = False,
 ) -> SimulationRecord:  # fmt: skip
     """Run episodes from start to end and return what they left; other arguments as for `Simulation`.
 
@@ -417,7 +430,7 @@ def simulate(
     require_integer("threads", threads, 1, MOST_THREADS)
     require_flag("overwrite", overwrite)
     whole, size = keys_of_episodes(episodes, seed, keys), LANES * threads
-    names = recorded_variables(network_in(network)[0], record)
+    names = recorded_variables(acting(network)[0], record)
     ways: dict[str, Any] = {"record": names, "sampled": sampled, "threads": threads}
     if record_to is not None:
         place = _place_of(record_to, network)
@@ -432,8 +445,8 @@ def simulate(
 
 
 def _recorded_to(
-    path: Path, network: FrozenNetwork | Network, task: Task, keys: np.ndarray, seed: int, duration_ms: int | None,
-    ways: Mapping[str, Any], overwrite: bool,
+    path: Path, network: FrozenNetwork | Network | Circuit, task: Task, keys: np.ndarray, seed: int,
+    duration_ms: int | None, ways: Mapping[str, Any], overwrite: bool,
 ) -> SimulationRecord:  # fmt: skip
     """A record that is written while it comes about."""
     from lsnn.simulation.record_file import FiledRecord, write_record

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import xarray
 
+from lsnn.acting import Acting
 from lsnn.blocks import Block
 from lsnn.errors import InputError
 from lsnn.kernels.simd import LANES
-from lsnn.network import Network
 from lsnn.simulation.frozen import groups_with, population_names, variables_of
 from lsnn.validation import plain_numbers, require
 
@@ -29,7 +29,7 @@ class Variable:
 
     __slots__ = ("name", "_blocks", "_episodes", "_at_rest", "_neurons", "_slots", "_start", "_populations")
 
-    def __init__(self, name: str, network: Network, blocks: Sequence[Block], episodes: int, at_rest: AtRest) -> None:
+    def __init__(self, name: str, network: Acting, blocks: Sequence[Block], episodes: int, at_rest: AtRest) -> None:
         self.name, self._blocks, self._episodes, self._at_rest = name, blocks, episodes, at_rest
         found = groups_with(network, name)
         dt = network.config.dt_ms / 1000
@@ -117,7 +117,7 @@ class StateView(Mapping[str, Variable]):
 
     __slots__ = ("_network", "_blocks", "_episodes", "_at_rest", "_names")
 
-    def __init__(self, network: Network, blocks: Sequence[Block], episodes: int, at_rest: AtRest) -> None:
+    def __init__(self, network: Acting, blocks: Sequence[Block], episodes: int, at_rest: AtRest) -> None:
         self._network, self._blocks, self._episodes, self._at_rest = network, blocks, episodes, at_rest
         self._names = variables_of(network)
 
