@@ -8,8 +8,8 @@ import numpy as np
 from lsnn.bridges.nir_models import package
 from lsnn.bridges.nir_read import Cells, Reading
 from lsnn.circuits.circuit import Circuit
-from lsnn.circuits.laid_out import Read
 from lsnn.circuits.parts import Population, Projection
+from lsnn.circuits.readouts import Read
 from lsnn.circuits.three_populations import circuit_of
 from lsnn.errors import InputError
 from lsnn.forecast import require_memory

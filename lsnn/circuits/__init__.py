@@ -1,7 +1,7 @@
 """Networks as data: any populations, projections and readouts, with a time step of their own.
 
 parts.py, values.py      Population, Projection, Readout; values with units, drawn ones among them
-laid_out.py              the parts checked, numbered and laid out for the kernels
+laid_out.py, readouts.py the parts checked, numbered and laid out for the kernels
 passage.py, running.py, circuit.py   a circuit on arrays, forwards and backwards: lsnn.Circuit
 run_file.py              runs straight to a file, and from there
 driving.py, sources.py, sent.py   what it is given: spikes, values of driven variables, numbers in place of spikes

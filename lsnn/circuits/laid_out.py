@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lsnn.circuits.parts import Population, Projection, Readout, drawn_pairs
+from lsnn.circuits.readouts import WithReadouts
 from lsnn.circuits.sources import require_own_drive, require_source
-from lsnn.circuits.values import in_si, seconds_of
+from lsnn.circuits.values import in_si, require_values, seconds_of
 from lsnn.equations.host import HostModel, host_model
-from lsnn.forecast import require_memory
 from lsnn.kernels.build import planes_of
 from lsnn.kernels.layout import PLAIN, Cells, State, Weights, read_only, state_zeros
-from lsnn.kernels.layout import Readout as ReadoutArrays
 from lsnn.neurons import NeuronModel
 from lsnn.populations import Group, cells_of, slots_of, variables_of
 from lsnn.rows import most_in_tile, rows_of, tiled
@@ -41,25 +40,7 @@ class Synapses(NamedTuple):
     delay: np.ndarray  # steps
 
 
-class Read(NamedTuple):
-    """A readout with its values as they are now."""
-
-    key: str  # its name; "" of the only one, whose values stand by themselves
-    part: Readout
-    outputs: slice
-    neurons: np.ndarray  # in the order of its rows
-    weight: np.ndarray  # (neurons, outputs)
-    bias: np.ndarray  # (outputs,)
-    tau: float
-    dt: float
-
-    @property
-    def kappa(self) -> float:
-        """Decay in a step."""
-        return float(np.exp(-self.dt / self.tau))
-
-
-class LaidOut:
+class LaidOut(WithReadouts):
     """The parts of a circuit; see `circuit.Circuit`."""
 
     def __init__(
@@ -73,7 +54,9 @@ class LaidOut:
             require(isinstance(parts, list | tuple), name, f"a list of {name}", parts)
         require_flag("detach_reset", detach_reset)
         self.populations, self.projections = tuple(populations), tuple(projections)
-        self.readout = tuple(readout) if isinstance(readout, list | tuple) else readout
+        alone = readout is None or isinstance(readout, Readout)
+        require(alone or isinstance(readout, list | tuple), "readout", "a Readout, a list of them or None", readout)
+        self.readout = readout if readout is None or isinstance(readout, Readout) else tuple(readout)
         self.dt = 0.001 if dt is None else seconds_of("dt", dt)
         require_number("dt in seconds", self.dt, SHORTEST_DT)
         self.gamma, self.detach_reset = float(gamma), detach_reset
@@ -135,56 +118,6 @@ class LaidOut:
     def n_in(self) -> int:
         """All input cells."""
         return sum(p.size for p in self._of_cells())
-
-    @property
-    def n_out(self) -> int:
-        """Columns of all readouts."""
-        return sum(part.outputs for part in self.readouts)
-
-    @property
-    def readouts(self) -> tuple[Readout, ...]:
-        """All readouts."""
-        return self.readout if isinstance(self.readout, tuple) else () if self.readout is None else (self.readout,)
-
-    @property
-    def is_named(self) -> bool:
-        """Whether readouts are a list, and have their values by name."""
-        return isinstance(self.readout, tuple)
-
-    def by_readout(self, values: Mapping[str, Any], otherwise: Any = None) -> Any:
-        """Values of readouts as they stand: by name, or that of the only one; `otherwise` without any."""
-        if self.is_named:
-            return dict(values)
-        return values[""] if values else otherwise
-
-    @property
-    def columns(self) -> dict[str, slice]:
-        """The columns of each readout, by name."""
-        ends = np.cumsum([0, *(part.outputs for part in self.readouts)])
-        return {part.name: slice(int(a), int(b)) for part, a, b in zip(self.readouts, ends[:-1], ends[1:], strict=True)}
-
-    @property
-    def labels(self) -> list[str] | None:
-        """What the outputs of several readouts are called: action_0, action_1, value; None of a single one."""
-        return (
-            [
-                f"{part.name}_{i}" if part.outputs > 1 else part.name
-                for part in self.readouts
-                for i in range(part.outputs)
-            ]
-            if self.is_named
-            else None
-        )
-
-    def reads(self) -> list[Read]:
-        """All readouts with their values as they are now."""
-        found = []
-        for part, columns in zip(self.readouts, self.columns.values(), strict=True):
-            key = part.name if self.is_named else ""
-            held = self.readout_weight, self.bias, self.tau
-            weight, bias, tau = (each[key] if key else each for each in held)
-            found.append(Read(key, part, columns, self.read(part), weight, bias, tau, self.dt))
-        return found
 
     @property
     def planes(self) -> int:
@@ -307,33 +240,6 @@ class LaidOut:
         """The sign that all weights of a projection must have; None: either."""
         return 1 if self.port_of(p) in self.host(p.target).conductances else self.population(p.source).sign
 
-    def _draw_readout(self, generator: np.random.Generator) -> None:
-        rule, names = "different from each other and from those of populations", [p.name for p in self.populations]
-        values: dict[str, tuple[Any, Any, Any]] = {}
-        for part in self.readouts:
-            require_kind("readout", part, Readout)
-            require(not self.is_named or part.name not in names, "names of the readouts", rule, part.name)
-            names.append(part.name)
-            values[part.name if self.is_named else ""] = self._drawn(part, generator)
-        none: tuple[Any, ...] = np.zeros((0, 0)), np.zeros(0), 1.0
-        columns = [{name: own[i] for name, own in values.items()} for i in range(3)]
-        found = [self.by_readout(column, each) for column, each in zip(columns, none, strict=True)]
-        self.readout_weight, self.bias, self.tau = found
-
-    def _drawn(self, part: Readout, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
-        """Weight, bias and time constant of a readout."""
-        name = f"the readout {part.name}" if self.is_named else "the readout"
-        for source in part.sources:
-            known = source in self.neurons
-            require(known, f"source of {name}", f"of names among {', '.join(self.neurons)}", source)
-        shape = (sum(self.population(source).size for source in part.sources), part.outputs)
-        weight, room = part.weight, 8.0 * self.n_neurons * part.outputs
-        require_memory(f"a readout of {part.outputs} outputs", 3 * room)
-        if weight is None:
-            weight = generator.standard_normal(shape) / np.sqrt(shape[0])
-        bias = _plain(f"bias of {name}", 0.0 if part.bias is None else part.bias, shape[1:])
-        return _plain(f"weight of {name}", weight, shape), bias, seconds_of(f"tau of {name}", part.tau)
-
     def _add_defaults(self) -> None:
         """Values of parameters that learn, which the models have of their own; all that models need is there."""
         for host, p in zip(self.hosts, self._of_neurons(), strict=True):
@@ -396,22 +302,6 @@ class LaidOut:
             )
         )
 
-    def kappa(self) -> Any:
-        """Decay of the readout in a step; of several, by name."""
-        return self.by_readout({read.key: read.kappa for read in self.reads()}, float(np.exp(-self.dt)))
-
-    def read(self, part: Readout) -> np.ndarray:
-        """The neurons that a readout sums, in the order of its rows."""
-        return np.concatenate([np.arange(self.n_neurons)[self.neurons[source]] for source in part.sources])
-
-    def _readout_arrays(self, dtype: np.dtype) -> ReadoutArrays:
-        weight, bias, kappa = np.zeros((self.n_neurons, self.n_out)), np.zeros(self.n_out), np.ones(self.n_out)
-        for read in self.reads():
-            weight[read.neurons, read.outputs] = (1 - read.kappa) * read.weight
-            bias[read.outputs], kappa[read.outputs] = read.bias, read.kappa
-        decay = kappa if self.is_named and self.n_out else np.append(kappa, 1.0)[:1]
-        return ReadoutArrays(weight.astype(dtype), bias.astype(dtype), decay.astype(dtype))
-
     def start(self, dtype: Any = np.float64, room: int = 0) -> State:
         """The state before the first step: the variables' own starts, nobody refractory, nothing under way."""
         state = state_zeros(self.n_neurons, self.n_slots, self.n_out, self.ring + room, dtype, self.planes)
@@ -426,36 +316,19 @@ class LaidOut:
         for p in self._of_neurons():
             for kind in ("parameters", "initial"):
                 for name, values in getattr(self, kind)[p.name].items():
-                    _require_values(f"{kind}[{p.name!r}][{name!r}]", values, (p.size,))
+                    require_values(f"{kind}[{p.name!r}][{name!r}]", values, (p.size,))
             for name in self.times[p.name]:
                 values = self.parameters[p.name][name]
                 rule = "at least 0, since it is a time"
                 require(bool((values >= 0).all()), f"parameters[{p.name!r}][{name!r}]", rule, values)
         for each in self.projections:
             self._require_places(each)
-            _require_values(f"weight[{each.label!r}]", self.weight[each.label], self.synapses[each.label].pre.shape)
+            require_values(f"weight[{each.label!r}]", self.weight[each.label], self.synapses[each.label].pre.shape)
             self._require_sign(each)
             self._require_delay(each)
         self._require_readouts()
         places = 2 * (self.ring + room) * self.planes * self.n_neurons
         require(places < 2**31, "the delay ring", "of fewer than 2**31 places", places)
-
-    def _require_readouts(self) -> None:
-        """Whether readouts have values of the right form still."""
-        names = [part.name for part in self.readouts]
-        for name in ("readout_weight", "bias", "tau") if self.is_named else ():
-            held = getattr(self, name)
-            fits = isinstance(held, dict) and set(held) == set(names)
-            require(fits, name, f"a dict of values by {', '.join(names) or 'nothing'}", held)
-        if self.readout is None:
-            _require_values("readout_weight", self.readout_weight, (0, 0))
-            _require_values("bias", self.bias, (0,))
-            require_number("tau", self.tau, 1e-12)
-        for read in self.reads():
-            at = f"[{read.key!r}]" if read.key else ""
-            _require_values(f"readout_weight{at}", read.weight, (len(read.neurons), read.part.outputs))
-            _require_values(f"bias{at}", read.bias, (read.part.outputs,))
-            require_number(f"tau{at}", read.tau, 1e-12)
 
     def _require_mappings(self) -> None:
         """Whether there are values of every population and projection still."""
@@ -489,7 +362,7 @@ class LaidOut:
         require((p.label in self.delay) == p.learns("delay"), "delay", "of the projections whose delays learn", p.label)
         if p.label in self.delay:
             name, values, longest = f"delay[{p.label!r}]", self.delay[p.label], self.longest[p.label]
-            _require_values(name, values, self.synapses[p.label].pre.shape)
+            require_values(name, values, self.synapses[p.label].pre.shape)
             most = MOST_STEPS_OF_DELAY * self.dt
             require(self.dt <= longest <= most, f"longest delay of {p.label}", f"from dt to {most:g} s", longest)
             within = bool(((values >= self.dt) & (values <= longest)).all())
@@ -509,18 +382,6 @@ class LaidOut:
 def _numbered(populations: Sequence[Population]) -> dict[str, slice]:
     ends = np.cumsum([0, *(p.size for p in populations)])
     return {p.name: slice(int(a), int(b)) for p, a, b in zip(populations, ends[:-1], ends[1:], strict=True)}
-
-
-def _plain(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Numbers without a unit in a shape."""
-    from brian2.units.fundamentalunits import DIMENSIONLESS
-
-    return in_si(name, value, DIMENSIONLESS, shape, np.random.default_rng(0))
-
-
-def _require_values(name: str, values: Any, shape: tuple[int, ...]) -> None:
-    require_array(name, values, shape, np.dtype(float), written=False, in_rows=False)
-    require(bool(np.isfinite(values).all()), name, "finite", values[~np.isfinite(values)])
 
 
 def equations_of(p: Population) -> Any:

@@ -8,9 +8,10 @@ import numpy as np
 from brian2.equations.equations import PARAMETER, SingleEquation
 
 from lsnn.brian import strings_of
-from lsnn.circuits.laid_out import LaidOut, Read, equations_of
+from lsnn.circuits.laid_out import LaidOut, equations_of
 from lsnn.circuits.namespaces import quantity
 from lsnn.circuits.parts import Population, Rates, Steps, Times
+from lsnn.circuits.readouts import Read
 from lsnn.equations.stepping import integrator
 from lsnn.errors import InputError
 from lsnn.neurons import NeuronModel

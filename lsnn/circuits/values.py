@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lsnn.validation import require, require_number
+from lsnn.validation import require, require_array, require_number
 
 
 @dataclass(frozen=True)
@@ -80,3 +80,9 @@ def seconds_of(name: str, value: Any) -> float:
     found = float(in_si(name, value, second.dim, (), np.random.default_rng(0)))
     require(found > 0, name, "a time above 0", value)
     return found
+
+
+def require_values(name: str, values: Any, shape: tuple[int, ...]) -> None:
+    """InputError unless it is an array of finite numbers of that shape."""
+    require_array(name, values, shape, np.dtype(float), written=False, in_rows=False)
+    require(bool(np.isfinite(values).all()), name, "finite", values[~np.isfinite(values)])

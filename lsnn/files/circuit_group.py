@@ -7,8 +7,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from lsnn.circuits.laid_out import LaidOut, Read
+from lsnn.circuits.laid_out import LaidOut
 from lsnn.circuits.parts import Population, Rates, Times
+from lsnn.circuits.readouts import Read
 from lsnn.files import store
 from lsnn.neurons import NeuronModel
 
