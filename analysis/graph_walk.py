@@ -143,7 +143,7 @@ def _draw_answers(axes: Axes, sides: np.ndarray, found: list[Learner], baselines
         axes.plot(sides, curves.mean(axis=0), linewidth=2.4, label=f"{group} (n = {len(own)})", **look)
     axes.set(xlabel="rooms along a side", ylabel="right in rooms visited before", ylim=(0, 1.03), xticks=sides)
     axes.grid(axis="y", color=PALE, linewidth=0.6)
-    axes.legend(loc="lower left", fontsize=8)
+    axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.95), fontsize=8)
 
 
 def _line(learner: Learner) -> str:
@@ -178,5 +178,5 @@ def _draw_maps(axes: list[Axes], learner: Learner, measure: str) -> None:
     for each in axes:
         each.set_xticks([])
         each.set_yticks([])
-    axes[0].set_title(f"{learner.group.partition(',')[0]}, {MEASURES[measure].partition(',')[0]} {values[best[0]]:.2f}",
-                      fontsize=9)  # fmt: skip
+    axes[0].set_title(f"{measure} {values[best[0]]:.2f}", fontsize=9)
+    axes[0].set_ylabel(learner.group.partition(",")[0], fontsize=9)
