@@ -135,7 +135,7 @@ def draw_stage(result: Result, episode: int | None = None) -> tuple[Figure, Stag
     if result.task != "water-maze":
         raise ResultError(f"{result.path}: a movie is made of swim paths in the water maze, not of {result.task}")
     if not frozen.has_recording:
-        raise ResultError(f"{result.path}: /frozen needs spikes and traces for a movie, has none (lsnn test --record)")
+        raise ResultError(f"{result.path}: /frozen needs spikes and traces for a movie, {frozen.why_no_spikes}")
     window = window_of_first_visit(frozen, frozen.traces, episode)
     darks = darks_of(frozen, window, network)
     through = "its first visit and the dark" if darks else "its first visit"

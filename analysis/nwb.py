@@ -27,7 +27,7 @@ def write_nwb(result_path: str | Path, out: Path, overwrite: bool = True) -> Pat
         result.require("frozen")
         frozen = next(iter(result["frozen"].variants.values()), result["frozen"])
         if not frozen.has_recording:
-            raise ResultError(f"{result.path}: /frozen needs spikes and traces to be exported, has none")
+            raise ResultError(f"{result.path}: /frozen needs spikes and traces to be exported, {frozen.why_no_spikes}")
         write(nwb_of(result, frozen), out, overwrite)
     return out
 
@@ -40,7 +40,7 @@ def nwb_of(result: Result, frozen: Condition) -> NWBFile:
     content = session(
         f"{told}. {result.title}", f"{made.network_sha256}-{made.seed}-{made.created}", made.created,
         made.network_sha256, result.task, experiment_description=made.command,
-        notes="; ".join(map(told_origin, made.networks)) or None,
+        notes="; ".join([*made.departures, *map(told_origin, made.networks)]) or None,
     )  # fmt: skip
     add_trials(content, frozen.trials, episodes, starts)
     populations = [network.labels[code] for code in network.population]

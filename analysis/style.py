@@ -92,7 +92,7 @@ def add_footer(figure: Figure, result: Result, n: str) -> Figure:
     """Print n, seeds, commit, networks and commands below everything else and lay out the rest; returns the figure."""
     made = result.provenance
     where = f"commit {made.git_commit[:10]} · network {made.network_sha256[:10]}"
-    networks = [told_origin(origin) for origin in made.networks]
+    networks = [*made.departures, *map(told_origin, made.networks)]
     return footer(figure, f"{n} · seed of the episodes {made.seed} · {where}", *networks, f"command: {made.command}")
 
 

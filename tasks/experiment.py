@@ -21,6 +21,7 @@ from tasks import registry
 from tasks.family import DEFAULT_PRESET, Family, family_of
 
 SECTIONS = ("task", "network", "learning")
+ORIGIN = ("name", "file", "sha256")  # keys of a task that say which one it is
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,9 @@ def advising_of(task: Any, settings: Iterable[str]) -> AbstractContextManager[No
 def changed(config: dict[str, Any], settings: Iterable[str], sections: Sequence[str]) -> dict[str, Any]:
     """A configuration with some keys changed; settings as in `overridden`, of one of the sections each."""
     parsed = [_parsed(setting, sections) for setting in settings]
+    for keys, _ in parsed:
+        if keys[0] == "task" and keys[1] in ORIGIN:
+            raise InputError(f"--set {'.'.join(keys)}: the task is one of its family; its settings alone may change")
     for keys, value in sorted(parsed, key=lambda item: item[0] != ["task", "encoder", "kind"]):
         if keys == ["task", "encoder", "kind"]:
             config["task"]["encoder"] = {"kind": value}
@@ -198,9 +202,24 @@ def in_another_task(path: Any, file: NetworkFile, experiment: Experiment, settin
 
 
 def changed_from(file: NetworkFile, experiment: Experiment) -> str | None:
-    """The hash that the file of the task had in meta-training, where it is another one now."""
-    stored = str(file.config["task"].get("sha256", ""))
-    return stored if stored and stored != family_of(experiment.task).mapping(experiment.task).get("sha256") else None
+    """The hash that the file of the task had in meta-training, where it is another one now, with the same settings."""
+    family, then = family_of(experiment.task), file.config["task"]
+    stored = str(then.get("sha256", ""))
+    return stored if stored and stored != family.mapping(task_of(then, family)).get("sha256") else None
+
+
+def settings_changed(file: NetworkFile, experiment: Experiment) -> dict[str, list[Any]]:
+    """Keys of the task that have other values than in meta-training: the value then and the value now."""
+    family = family_of(experiment.task)
+    then, now = (_flat(family.mapping(task)) for task in (task_of(file.config["task"], family), experiment.task))
+    both = {key: [then.get(key), now.get(key)] for key in sorted(then | now) if key not in ORIGIN}
+    return {key: pair for key, pair in both.items() if pair[0] != pair[1]}
+
+
+def _flat(task: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a task and, behind a point, those of its encoder."""
+    encoder = {f"encoder.{key}": value for key, value in task["encoder"].items()}
+    return {key: value for key, value in task.items() if key != "encoder"} | encoder
 
 
 def check_fit(path: Any, file: NetworkFile, experiment: Experiment) -> None:

@@ -4,6 +4,7 @@ Files that say nothing (those of schema 2, and of experiments that have no famil
 `lsnn/files/older.py`.
 """
 
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -134,7 +135,12 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made the file; `network_is_whole`: whether its checksum is of all a network computes with, or of weights."""
+    """What made the file.
+
+    Attributes:
+        network_is_whole: whether its checksum is of all a network computes with, or of weights.
+        departures: in what the task differs from that of the network's meta-training, in words.
+    """
 
     schema_version: int
     command: str
@@ -146,6 +152,7 @@ class Provenance:
     networks: tuple[Origin, ...]
     packages: dict[str, str]
     config: dict[str, Any]
+    departures: tuple[str, ...] = ()
 
 
 def checksum_attribute(item: h5py.Group, when: str = "") -> str:
@@ -191,7 +198,22 @@ def provenance_of(file: h5py.File, path: Path) -> Provenance:
         command=text_attribute(file, "command"),
         created=date_attribute(file, "created"),
         git_commit=label_attribute(file, "git_commit"),
+        departures=tuple(_departures(file)),
     )
+
+
+def _departures(file: h5py.File) -> Iterator[str]:
+    """In words, of another task than that of the meta-training: which settings, and whether its own file is another."""
+    if "task_settings" in file.attrs:
+        where = f"{file.filename}: attribute 'task_settings'"
+        with reported(where):
+            pairs = json_attribute(file, "task_settings", dict).items()
+            told = [f"{key} {json.dumps(now):.60} (then {json.dumps(then):.60})" for key, (then, now) in pairs]
+        texts = ", ".join(checked_label(where, text) for text in told)
+        yield f"another task than that of the network's meta-training: {texts}"
+    if "task_changed" in file.attrs:
+        stored = label_attribute(file, "task_changed")
+        yield f"another file of the task than in the network's meta-training, whose dependence was SHA-256 {stored}"
 
 
 def _networks(file: h5py.File, path: Path) -> Iterator[Origin]:

@@ -321,6 +321,15 @@ class Condition:
         """Whether spikes, input spikes and traces were stored."""
         return all(holds(self.group, name) for name in ("spikes", "input_spikes", "traces"))
 
+    @property
+    def why_no_spikes(self) -> str:
+        """In words, why it holds no spikes: nothing was recorded, or what was recorded does not spike."""
+        if not len(self.recorded):
+            return "has none: no episode was recorded (lsnn test --record)"
+        if holds(self.group, "spikes"):
+            return "has no traces: no trial ended in the recorded episodes"
+        return "has none: its neurons send numbers in place of spikes"
+
     def _network(self) -> Network:
         if self._result is None:
             raise ResultError(f"{place(self.group)}: stands in no result that tells its network")

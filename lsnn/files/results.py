@@ -138,6 +138,7 @@ class Result:
             f"  task      {self.task}",
             *([f"  network   {_populations(self.network)}"] if holds(self.file, "network") else []),
             f"  made by   {made.command}  (seed {made.seed}, {made.created})",
+            *(f"  note      {departure}" for departure in made.departures),
         ]
         lines += [f"  measure   {_measure(measure)}" for measure in self.measures.values()]
         if self.variants:

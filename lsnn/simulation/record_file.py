@@ -36,6 +36,7 @@ from lsnn.files.circuit_group import put_circuit
 from lsnn.files.network_group import put_network, read_network
 from lsnn.files.rules import data_set, group_of, require, require_only
 from lsnn.files.sealed import open_sealed, readable
+from lsnn.files.whole import refuse_inputs
 from lsnn.forecast import require_memory
 from lsnn.forms import form_of_task, parameters_of
 from lsnn.kernels.simd import LANES
@@ -45,8 +46,8 @@ from lsnn.simulation.frozen import groups_with, population_names, variables_of
 from lsnn.simulation.record import OF_EPISODES, Kept, SimulationRecord, Spikes
 from lsnn.simulation.stored import Stored, StoredSpikes, rows_of
 from lsnn.task import Task
+from lsnn.validation import path_of, require_integer
 from lsnn.validation import require as require_of_caller
-from lsnn.validation import require_integer
 
 KIND = "record"
 MOST_BYTES = 64 * 2**20  # of what all episodes that run at once hold of it, and of a portion that is read
@@ -383,6 +384,11 @@ class FiledRecord(SimulationRecord):
     def close(self) -> None:
         """Close the file; what was read stays."""
         self._file.close()
+
+    def to_nwb(self, path: str | Path, overwrite: bool = False) -> Path:
+        """As of `SimulationRecord`; into another file than its own."""
+        refuse_inputs(path_of("path", path), [self.path])
+        return super().to_nwb(path, overwrite)
 
     @cached_property
     def spikes(self) -> Spikes:

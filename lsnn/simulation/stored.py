@@ -1,5 +1,6 @@
 """What stands in a record's file, read when it is asked for: arrays as xarray takes them, and spikes."""
 
+import math
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +10,8 @@ import xarray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from lsnn.errors import InputError
+from lsnn.files.sealed import open_sealed, readable
 from lsnn.forecast import require_memory
 from lsnn.simulation.record import Spikes
 
@@ -23,7 +26,7 @@ class Stored(BackendArray):
     """
 
     def __init__(self, source: h5py.Dataset, cells: int = 0) -> None:
-        self.source, self.cells = source, cells
+        self.source, self.cells, self.place = source, cells, (source.file.filename, source.name)
         self.shape = (*source.shape[:-1], cells) if cells else source.shape
         self.dtype = np.dtype(bool) if cells else source.dtype
 
@@ -36,22 +39,42 @@ class Stored(BackendArray):
         return self.read(key if isinstance(key, tuple) else (key,))
 
     def read(self, key: Key) -> np.ndarray:
-        """What stands at numbers and slices of the axes."""
-        if not self.cells:
-            return np.asarray(self.source[key])
-        *before, last = (*key, slice(None), slice(None), slice(None))[:3]
-        packed = np.asarray(self.source[tuple(before)])
-        return np.unpackbits(packed, axis=-1, count=self.cells, bitorder="little").astype(bool)[..., last]
+        """What stands at numbers and slices of the axes.
+
+        Raises:
+            InputError: the record was closed, or there is no memory for so much.
+        """
+        path, name = self.place
+        if not self.source:
+            raise InputError(f"{path}: must be open to be read, was closed; lsnn.open_record opens it again")
+        key = (*key, slice(None), slice(None), slice(None))[: len(self.shape)]
+        whole = (*key[:2], slice(None)) if self.cells else key  # bits of all cells are unpacked
+        lengths = [len(range(n)[part]) for part, n in zip(whole, self.shape, strict=True) if isinstance(part, slice)]
+        require_memory(f"{name[1:]} of the record", 2.0 * math.prod(lengths) * self.dtype.itemsize)
+        with readable(f"{path}: {name}"):
+            if not self.cells:
+                return np.asarray(self.source[key])
+            packed = np.asarray(self.source[key[:2]])
+        return np.unpackbits(packed, axis=-1, count=self.cells, bitorder="little").astype(bool)[..., key[2]]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        require_memory(
-            f"{self.source.name[1:]} as a whole", 2.0 * np.prod(self.shape, dtype=float) * self.dtype.itemsize
-        )
         return self.read(()).astype(self.dtype if dtype is None else dtype, copy=False)
 
+    def __reduce__(self) -> Any:
+        """A copy reads the same file."""
+        return _opened, (*self.place, self.cells)
+
     def lazily(self) -> Any:
-        """As a variable of xarray's takes it."""
-        return indexing.LazilyIndexedArray(self)
+        """As a variable of xarray's takes it: what is written to it goes into a copy in memory."""
+        lazy: Any = indexing.LazilyIndexedArray(self)
+        return indexing.CopyOnWriteArray(lazy)
+
+
+def _opened(path: str, name: str, cells: int) -> Stored:
+    """An array of a record, from its file."""
+    file = open_sealed(path)
+    with readable(f"{path}: {name}"):
+        return Stored(file[name], cells)
 
 
 class StoredSpikes(Spikes):

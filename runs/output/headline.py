@@ -13,8 +13,10 @@ from lsnn.progress import say
 def print_headline(path: Path) -> None:
     """The first table of the page of a result file, what came of it, the criteria and whether they hold."""
     with lsnn.open_result(path) as result:
-        page = page_of(result)
+        page, departures = page_of(result), result.provenance.departures
     say(f"\n{path}: {page.title}; [95 % interval]")
+    for departure in departures:
+        say(f"Note: {departure}.")
     _print_table(page.tables[0])
     if page.headline:
         say(f"\n{page.headline}.")

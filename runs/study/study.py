@@ -19,7 +19,7 @@ from lsnn.progress import Meter, duration, meter, say
 from runs.study import every_family
 from runs.study.subject import Findings, Subject, kept_variables
 from runs.study.wiring import wiring
-from runs.testing.result_file import describe_family, put_network, put_trials
+from runs.testing.result_file import departures, describe_family, put_network, put_trials
 from runs.training.train import Budget, load_compiled
 from tasks.experiment import Experiment, open_network
 from tasks.family import Family
@@ -212,6 +212,7 @@ def put_header(group: h5py.Group, studied: Studied, seed: int, command: str, kin
     group.attrs.update(store.provenance("result", experiment.as_mapping(), seed, command))
     family = json.dumps(describe_family(experiment.task))
     group.attrs.update(result_kind=kind, frozen_sha256=network_sha256(file.network), family=family)
+    group.attrs.update(departures(file, experiment))
     if kind == "study":
         group.attrs.update(network_command=file.command, network_seed=file.seed)
         put_network(group, file.network, experiment.task.encoder.channels)

@@ -10,9 +10,10 @@ import numpy as np
 
 from lsnn.blocks import Block
 from lsnn.files import store
-from lsnn.files.network_file import put_neurons
+from lsnn.files.network_file import NetworkFile, put_neurons
 from lsnn.network import Network
 from lsnn.neurons import ALIF
+from tasks.experiment import Experiment, changed_from, settings_changed
 from tasks.family import Family, Played, Recording, Trace, family_of
 
 TRACED, BEFORE_MS, WINDOW_MS = 4, 150, 500
@@ -108,6 +109,13 @@ class ConditionWriter:
         self.recordings.finish()
         if self.spikes is not None:
             self.spikes.finish()
+
+
+def departures(file: NetworkFile, experiment: Experiment) -> dict[str, str]:
+    """Attributes that say in what the task differs from that of the network's meta-training; none if in nothing."""
+    stored, settings = changed_from(file, experiment), settings_changed(file, experiment)
+    of_file = {} if stored is None else {"task_changed": stored}
+    return of_file | ({"task_settings": json.dumps(settings)} if settings else {})
 
 
 def seen(block: Block, count: int) -> tuple[np.ndarray, Trace]:

@@ -18,9 +18,9 @@ from lsnn.files.network_file import NetworkFile, network_sha256, put_history
 from lsnn.kernels.simd import LANES
 from lsnn.progress import Meter, meter
 from runs.testing.conditions import NETWORKS, Session, keys_of_test, roll_outs
-from runs.testing.result_file import ConditionWriter, describe_family, put_network, put_played
+from runs.testing.result_file import ConditionWriter, departures, describe_family, put_network, put_played
 from runs.training.train import load_compiled, practice_of
-from tasks.experiment import Experiment, changed_from
+from tasks.experiment import Experiment
 from tasks.family import family_of
 
 RECORDED = 8
@@ -80,8 +80,7 @@ def put_header(
         conditions=json.dumps(described(experiment.task, names, beside)),
         variants=json.dumps([[name, variant.label] for name, variant in variants.items()]), **more,
     )  # fmt: skip
-    if (stored := changed_from(file, experiment)) is not None:
-        result.attrs["task_changed"] = stored
+    result.attrs.update(departures(file, experiment))
     put_network(result, file.network, experiment.task.encoder.channels)
     if file.history is not None:
         put_history(result, file.history)

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import h5py
@@ -81,6 +82,12 @@ def test_a_network_is_tested_in_another_task_than_its_own(folder, tmp_path):
         task = result.provenance.config["task"]
         assert (task["duration_ms"], task["platform_radius"]) == (120, 0.6)
         assert result.conditions["frozen"].trials["end_ms"].max() == 120
+        (told,) = result.provenance.departures
+        assert told == "another task than that of the network's meta-training: duration_ms 120 (then 200)"
+        assert f"note      {told}" in repr(result)
+    assert f"Note: {told}." in tested.output
+    assert lsnn("report", tmp_path / "r.h5", "--out", tmp_path / "page").exit_code == 0
+    assert f"<b>Note: {told}.</b>" in unescape((tmp_path / "page" / "report.html").read_text())
 
 
 @pytest.mark.parametrize(
@@ -90,6 +97,11 @@ def test_a_network_is_tested_in_another_task_than_its_own(folder, tmp_path):
         (("--set", "task.duration_ms=-1"), "duration_ms"),
         (("--set", "task.encoder.reward_cells=1"), "must have input cells"),
         (("--set", "task.no_such=1"), "no_such"),
+        (
+            ("--set", "task.name=bandit"),
+            "--set task.name: the task is one of its family; its settings alone may change",
+        ),
+        (("--set", "task.sha256=0"), "--set task.sha256: the task is one of its family"),
         (("--set", "task.duration_ms=100", "--beside", "agent.h5"), "--set and --beside exclude each other"),
     ],
 )

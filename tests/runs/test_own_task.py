@@ -117,6 +117,12 @@ def test_comments_and_labels_may_change_but_no_dynamics(here):
     assert "must have the dynamics, parameters and encoder" in done.stderr and not Path("changed.h5").exists()
     done = lsnn("test", NETWORK, "--task", "changed.py", "--task-changed", "--episodes", 8, "--out", "changed.h5")
     assert done.exit_code == 0, done.output
+    assert "Note: another file of the task than in the network's meta-training" in done.output
+    words = ("--set", "task.duration_ms=200", "--condition", "frozen", "--episodes", 8, "--out", "settings.h5")
+    assert lsnn("test", NETWORK, "--task", here, *words).exit_code == 0
+    with Result("settings.h5") as result:
+        (told,) = result.provenance.departures
+        assert "task_changed" not in result.file.attrs and told.endswith(": duration_ms 200 (then 300)")
     with h5py.File("same.h5") as same, h5py.File("changed.h5") as changed:
         assert "task_changed" not in same.attrs
         stored = json.loads(same.attrs["config"].decode())["task"]["sha256"]

@@ -57,6 +57,14 @@ def test_it_is_tested_and_keeps_no_spikes(folder, tmp_path):
     assert done.exit_code == 0, done.output
     frozen = lsnn.open_result(tmp_path / "result.h5")["frozen"]
     assert not frozen.has_recording and np.isfinite(frozen.position.values).all()
+    for words in (("movie", "--out", "film.gif"), ("export", "--nwb", "film.nwb")):
+        name, option, out = words
+        done = CliRunner().invoke(main, [name, str(tmp_path / "result.h5"), option, str(tmp_path / out)])
+        assert done.exit_code == 2 and "has none: its neurons send numbers in place of spikes" in done.output
+    command = ["test", str(folder / "network.lsnn.h5"), "--episodes", "8", "--record", "0", "--condition", "frozen"]
+    assert CliRunner().invoke(main, [*command, "--out", str(tmp_path / "none.h5")]).exit_code == 0
+    done = CliRunner().invoke(main, ["movie", str(tmp_path / "none.h5"), "--out", str(tmp_path / "film.gif")])
+    assert done.exit_code == 2 and "no episode was recorded (lsnn test --record)" in done.output
 
 
 def test_experiments_read_what_it_sends(folder, tmp_path):

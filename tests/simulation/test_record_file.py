@@ -1,5 +1,6 @@
 """Records straight to a file: the same as in memory, in bounded memory, whole or not at all, read where asked for."""
 
+import copy
 import gc
 import pickle
 import subprocess
@@ -14,6 +15,7 @@ import xarray
 
 import lsnn
 import tasks
+from lsnn import forecast
 from lsnn.blocks import Block
 from lsnn.errors import InputError, StoreError
 from lsnn.files import store
@@ -118,6 +120,47 @@ def test_records_follow_each_other_wherever_they_are(filed, held):
 def test_a_copy_reads_the_same_file(filed, held):
     with pickle.loads(pickle.dumps(filed)) as again:
         xarray.testing.assert_identical(again.reward, held.reward)
+
+
+def test_arrays_are_copied_and_written_to_as_those_of_files_are(filed, held, path):
+    voltage, before = filed.state["v"], path.read_bytes()
+    copies = [voltage.copy(), copy.deepcopy(voltage), pickle.loads(pickle.dumps(voltage))]
+    spikes = pickle.loads(pickle.dumps(filed.spikes.to_xarray()))
+    for each in copies:
+        xarray.testing.assert_identical(each, held.state["v"])
+        each[0, 0, 0] = 5
+        assert each[0, 0, 0] == 5 and voltage[0, 0, 0] == held.state["v"][0, 0, 0]
+    xarray.testing.assert_identical(spikes, held.spikes.to_xarray())
+    xarray.testing.assert_identical(filed.to_xarray().copy(deep=True), held.to_xarray())
+    assert path.read_bytes() == before
+
+
+def test_a_closed_record_says_so(path, task):
+    record = lsnn.open_record(path, task)
+    voltage, trials = record.state["v"], record.trials
+    record.close()
+    for ask in (
+        lambda: voltage.values, lambda: record.reward.load(), lambda: record.spikes.to_pandas(),
+        lambda: record.part(0), lambda: record.recording("position"), lambda: record.followed_by([record]),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match="must be open to be read, was closed"):
+            ask()
+    assert record.trials is trials and len(record.spikes) > 1000
+
+
+def test_what_has_no_room_in_memory_is_refused(filed, monkeypatch):
+    monkeypatch.setattr(forecast, "_physical_bytes", lambda: 1e5)
+    for ask in (lambda: filed.state["v"].values, lambda: filed.spikes.to_xarray().load(), lambda: filed.part([0, 1])):
+        with pytest.raises(InputError, match="must fit into 0.0 GB of memory"):
+            ask()
+    assert filed.state["v"].sel(episode=3, time=7).shape == filed.spikes.to_xarray().sel(episode=3, time=7).shape
+
+
+def test_a_record_is_not_written_over_by_what_is_made_of_it(filed, path):
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="another file than the input"):
+        filed.to_nwb(path, overwrite=True)
+    assert path.read_bytes() == before
 
 
 def test_what_was_not_recorded_says_so(filed, path, tmp_path, network, task):
