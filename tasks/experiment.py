@@ -1,5 +1,6 @@
 """An experiment as one configuration: what is trained, on what, how; saved whole in every file."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -187,6 +188,17 @@ def open_network(
         raise InputError(f"{path}: --task {task}: {rule}, has others; --task-changed goes on")
     check_fit(path, file, experiment)
     return file, experiment
+
+
+def require_different(paths: Sequence[Path]) -> None:
+    """InputError if two of these files hold the same bytes: one network would count as two."""
+    seen: dict[bytes, Path] = {}
+    for path in paths:
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+        if digest in seen:
+            raise InputError(f"{path}: must be another file than those before it, is the same as {seen[digest]}")
+        seen[digest] = path
 
 
 def in_another_task(path: Any, file: NetworkFile, experiment: Experiment, settings: Iterable[str]) -> Experiment:

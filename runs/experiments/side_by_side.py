@@ -16,7 +16,7 @@ from lsnn.progress import meter, say
 from lsnn.seeds import STUDY_BRANCH, Study, episode_keys
 from runs.experiments.options import Asked, check_numbers
 from runs.output.command import command_line
-from tasks.experiment import Experiment, open_network
+from tasks.experiment import Experiment, open_network, require_different
 
 
 class Opened(NamedTuple):
@@ -51,10 +51,11 @@ def run(
         check: raises an InputError for a network that the experiment cannot go through.
 
     Raises:
-        InputError: a bad number, a network of another task, or a folder that holds these files already.
+        InputError: a bad number, a network of another task or given twice, or a folder that holds these files already.
     """
     check_numbers(episodes=asked.episodes, threads=asked.threads, seed=asked.seed)
     opened = [Opened(path, *open_network(path)) for path in networks]
+    require_different(networks)
     for each in opened:
         if not fits(each.task):
             raise InputError(f"{each.path}: must be a network for {rule}, got {each.task.name}")

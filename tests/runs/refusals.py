@@ -1,9 +1,10 @@
-"""What an experiment does with bad input: exit code 2, one line that says why, nothing written."""
+"""An experiment as it is called, and what it does with bad input: exit code 2, one line that says why, no file."""
 
 import sys
 
 from typer.testing import CliRunner
 
+from lsnn.files.network_file import load_network, save_network
 from runs.cli import main
 
 
@@ -27,3 +28,10 @@ def assert_not_written_over(run, path, capsys):
     before = path.read_bytes()
     assert run() == 2
     assert "--overwrite" in capsys.readouterr().err and path.read_bytes() == before
+
+
+def saved_again(path, folder):
+    """The network of a file in another file, as the same file is not taken twice."""
+    file, other = load_network(path), folder / "again.lsnn.h5"
+    save_network(other, file.network, file.config, file.seed, "lsnn train again")
+    return other

@@ -16,7 +16,7 @@ from runs.experiments.angle_colour.reading import best_turn, decoded_errors, tur
 from runs.experiments.options import PRETRAINED
 from tasks.angle_recall import AngleRecall
 from tasks.encoders import RingCells
-from tests.runs.refusals import assert_one_line, experiment
+from tests.runs.refusals import assert_one_line, experiment, saved_again
 
 NETWORK = PRETRAINED / "angle_recall.lsnn.h5"
 RING = RingCells(n_cells=8, width_deg=40.0)
@@ -199,8 +199,8 @@ def folder(tmp_path_factory):
         patch.setattr(maps, "KINDS", ("same", "cells"))
         patch.setattr(measuring, "DARKS_MS", (50, 100))
         patch.setattr(measuring, "COLOUR_DARK_MS", 50)
-        lif = PRETRAINED / "angle_recall_lif.lsnn.h5"
-        assert experiment("angle-colour", NETWORK, lif, NETWORK, "--episodes", 16, "--threads", 1, "--out", out) == 0
+        networks = NETWORK, PRETRAINED / "angle_recall_lif.lsnn.h5", saved_again(NETWORK, out)
+        assert experiment("angle-colour", *networks, "--episodes", 16, "--threads", 1, "--out", out) == 0
     return out
 
 

@@ -11,7 +11,7 @@ from runs.experiments.bandit_volatility.measures import CALM, RATES, VOLATILE, H
 from runs.experiments.options import PRETRAINED
 from tasks.bandit import Bandit, changing, family
 from tasks.experiment import open_network
-from tests.runs.refusals import assert_one_line, experiment
+from tests.runs.refusals import assert_one_line, experiment, saved_again
 
 KEYS = np.random.SeedSequence(4).generate_state(200, np.uint64)
 PRACTICE = np.random.SeedSequence(5).generate_state(50, np.uint64)
@@ -37,7 +37,8 @@ def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("volatility")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(family, "PRACTICE", len(PRACTICE))
-        assert experiment("bandit-volatility", SHIPPED, SHIPPED, "--episodes", 16, "--threads", 1, "--out", out) == 0
+        networks = SHIPPED, saved_again(SHIPPED, out)
+        assert experiment("bandit-volatility", *networks, "--episodes", 16, "--threads", 1, "--out", out) == 0
     return out
 
 

@@ -15,7 +15,7 @@ from tasks.experiment import overridden, preset
 from tasks.water_maze import WaterMaze
 from tasks.water_maze.baselines import swim
 from tasks.water_maze.dynamics import N_STATE, ON_PLATFORM, PLATFORM_X, RADIUS, WAIT, X, Y
-from tests.runs.refusals import assert_one_line, experiment
+from tests.runs.refusals import assert_one_line, experiment, saved_again
 
 EPISODES = 12
 SMALL = ("network.n_excitatory=8", "network.n_inhibitory=4", "network.n_adaptive=4", "task.platform_radius=0.5")
@@ -33,7 +33,8 @@ def network(tmp_path_factory):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, network):
     out = tmp_path_factory.mktemp("losses")
-    assert experiment("losses", network, network, "--episodes", EPISODES, "--threads", 1, "--out", out) == 0
+    networks = network, saved_again(network, out)
+    assert experiment("losses", *networks, "--episodes", EPISODES, "--threads", 1, "--out", out) == 0
     return out
 
 

@@ -11,7 +11,7 @@ from lsnn.meta import new_network
 from runs.experiments import many_platforms
 from runs.experiments.options import PRETRAINED
 from tasks.experiment import open_network, overridden, preset
-from tests.runs.refusals import assert_one_line, experiment
+from tests.runs.refusals import assert_one_line, experiment, saved_again
 
 EPISODES = 10
 SMALL = ("network.n_excitatory=8", "network.n_inhibitory=4", "network.n_adaptive=4", "task.platform_radius=0.5")
@@ -30,7 +30,7 @@ def network(tmp_path_factory):
 def folder(tmp_path_factory, network):
     out = tmp_path_factory.mktemp("many")
     words = ["--episodes", EPISODES, "--threads", 1, "--out", out]
-    assert experiment("many-platforms", network, network, *words) == 0
+    assert experiment("many-platforms", network, saved_again(network, out), *words) == 0
     return out
 
 

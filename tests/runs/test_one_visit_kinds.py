@@ -13,7 +13,7 @@ from lsnn.files.results import Result
 from runs.experiments.options import PRETRAINED
 from runs.study.water_maze import one_visit as study
 from tasks.experiment import open_network
-from tests.runs.refusals import assert_one_line, experiment
+from tests.runs.refusals import assert_one_line, experiment, saved_again
 
 ANIMALS = 64
 
@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
     lif = replace(file.network, config=replace(file.network.config, beta=0.0), beta=np.zeros_like(file.network.beta))
     settings = replace(experiment_of, network=lif.config).as_mapping()
     save_network(out / "lif.lsnn.h5", lif, settings, 1, "lsnn train")
-    paths = shipped, shipped, out / "lif.lsnn.h5"
+    paths = shipped, saved_again(shipped, out), out / "lif.lsnn.h5"
     with pytest.MonkeyPatch.context() as patch:
         short = partial(study.one_visit, dark_ms=(0, 40), changed_ms=(0, 40), watched_ms=60, searched_ms=600)
         patch.setattr(study, "one_visit", short)

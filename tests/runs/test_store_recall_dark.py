@@ -11,7 +11,7 @@ from lsnn.files.results import Result
 from runs.experiments import store_recall_dark
 from runs.experiments.options import PRETRAINED
 from tasks.store_recall import StoreRecall
-from tests.runs.refusals import assert_one_line, experiment
+from tests.runs.refusals import assert_one_line, experiment, saved_again
 
 ADAPTIVE, LIF = PRETRAINED / "store_recall.lsnn.h5", PRETRAINED / "store_recall_lif.lsnn.h5"
 EPISODES = 12
@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store_recall_dark, "DARKS_MS", (0, 300))
         words = ["--episodes", EPISODES, "--threads", 1, "--out", out]
-        assert experiment("store-recall-dark", ADAPTIVE, LIF, ADAPTIVE, *words) == 0
+        assert experiment("store-recall-dark", ADAPTIVE, LIF, saved_again(ADAPTIVE, out), *words) == 0
     return out
 
 

@@ -12,7 +12,7 @@ from runs.experiments.options import PRETRAINED
 from runs.experiments.two_step_behaviour import FOLLOWING, measures
 from tasks.two_step import TwoStep
 from tasks.two_step.baselines import Record, play, values_on
-from tests.runs.refusals import assert_one_line, experiment
+from tests.runs.refusals import assert_one_line, experiment, saved_again
 
 KEYS = np.random.SeedSequence(4).generate_state(200, np.uint64)
 PRACTICE = np.random.SeedSequence(5).generate_state(50, np.uint64)
@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
     """The experiment on the shipped network, twice."""
     out = tmp_path_factory.mktemp("two_step")
     words = ["--episodes", EPISODES, "--threads", 1, "--out", out]
-    assert experiment("two-step-behaviour", SHIPPED, SHIPPED, *words) == 0
+    assert experiment("two-step-behaviour", SHIPPED, saved_again(SHIPPED, out), *words) == 0
     return out
 
 

@@ -9,7 +9,7 @@ from lsnn.errors import InputError
 from lsnn.files.network_file import load_network, save_network
 from runs.experiments.options import PRETRAINED
 from tasks.encoders import CoordinateCells, PlaceCells
-from tasks.experiment import experiment_of, open_network, overridden, preset
+from tasks.experiment import experiment_of, open_network, overridden, preset, require_different
 from tasks.registry import family, names
 from tests.runs.tiny import FREE, tiny, trained
 
@@ -174,3 +174,15 @@ def test_networks_that_come_with_the_clone_fit_their_task_and_are_small(path):
     assert path.stat().st_size <= 3e6
     assert file.network.n_in == experiment.task.encoder.n_inputs
     assert file.command.startswith("lsnn train ")
+
+
+def test_a_file_that_is_given_twice_is_refused_under_another_name_too(tmp_path):
+    one, same, other = (tmp_path / name for name in ("one.h5", "same.h5", "other.h5"))
+    one.write_bytes(b"a network")
+    same.write_bytes(b"a network")
+    other.write_bytes(b"another network")
+    require_different([one, other])
+    with pytest.raises(
+        InputError, match=r"same.h5: must be another file than those before it, is the same as .*one.h5"
+    ):
+        require_different([other, one, same])

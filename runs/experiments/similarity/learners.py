@@ -18,7 +18,7 @@ from lsnn.meta import new_network
 from lsnn.network import Network
 from runs.experiments.similarity.worlds import FAMILIES, World
 from runs.testing.agents import require_same_task
-from tasks.experiment import Experiment, open_network
+from tasks.experiment import Experiment, open_network, require_different
 from tasks.family import family_of
 
 SPIKING, RATE_NEURONS = "spiking", "rate_neurons"
@@ -56,9 +56,11 @@ def opened(paths: Sequence[Path]) -> list[Learner]:
     """The learners of these files.
 
     Raises:
-        InputError: fewer than two, a file of neither kind, a task that is none of FAMILIES or not that of the first.
+        InputError: fewer than two, one given twice, a file of neither kind, a task that is none of FAMILIES or not
+            that of the first.
     """
     found = [open_learner(path) for path in paths]
+    require_different(paths)
     if len(found) < 2:
         raise InputError(f"similarity must be given two learners or more, got {len(found)}")
     for each in found:
