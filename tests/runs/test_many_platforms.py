@@ -15,12 +15,15 @@ from tests.runs.refusals import assert_one_line, experiment, saved_again
 
 EPISODES = 10
 SMALL = ("network.n_excitatory=8", "network.n_inhibitory=4", "network.n_adaptive=4", "task.platform_radius=0.5")
+AS_MANY = ("task.platforms=4", "task.rest_ms=1", "task.cue_ms=20")
 
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
     """Untrained, in a pool in which platforms are found by chance."""
-    found = overridden(preset("water-maze", "platforms"), [*SMALL, "task.speed=0.1", "network.readout_gain=3"])
+    found = overridden(
+        preset("water-maze", "platforms"), [*SMALL, *AS_MANY, "task.speed=0.1", "network.readout_gain=3"]
+    )
     path = tmp_path_factory.mktemp("network") / "network.lsnn.h5"
     save_network(path, new_network(found.task, found.network, found.learning, 4), found.as_mapping(), 4, "lsnn train")
     return path
