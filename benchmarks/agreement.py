@@ -9,16 +9,17 @@ GRADIENTS = ("inputs", "recurrent", "readout", "bias")
 TOLERANCE = 1e-6  # of a gradient in float64, relative to its largest entry
 
 
-def compared(ours: Path, theirs: Path) -> dict[str, Any]:
+def compared(ours: Path, theirs: Path, learns: bool = True) -> dict[str, Any]:
     """Two runs of the same problem in float64, as `harness.outcome` saved them.
 
-    `agrees`: no spike differs and no entry of a gradient by more than the tolerance.
+    `agrees`: no spike differs and no entry of a gradient by more than the tolerance; of one that learns none is absent.
     """
     with np.load(ours) as a, np.load(theirs) as b:
         differing = int(np.bitwise_count(a["spikes"] ^ b["spikes"]).sum())
         errors = {name: _relative_error(a[name], b[name]) for name in GRADIENTS if name in b}
         spikes = int(np.bitwise_count(a["spikes"]).sum())
-    agrees = spikes > 0 and differing == 0 and all(error < TOLERANCE for error in errors.values())
+    whole = not learns or set(errors) == set(GRADIENTS)
+    agrees = whole and spikes > 0 and differing == 0 and all(error < TOLERANCE for error in errors.values())
     return {"agrees": agrees, "spikes": spikes, "differing_spikes": differing, "gradient_error": errors}
 
 

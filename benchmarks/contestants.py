@@ -32,16 +32,23 @@ LEARNERS = (
     Contestant("jax_scan", "delay_history", "JAX scan, dense slices of the history", True, cannot=NO_SPARSE),
     Contestant("jax_scan", "delay_history", "JAX scan, dense slices" + IN_TWO, True, processes=2, cannot=NO_SPARSE),
     Contestant("jax_scan", "delay_pending", "JAX scan, dense slices sent ahead", True, cannot=NO_SPARSE),
+    Contestant("jax_scan", "delay_pending", "JAX scan, sent ahead" + IN_TWO, True, processes=2, cannot=NO_SPARSE),
     Contestant("jax_scan", "delay_gather", "JAX scan, sparse gather over the history", True),
     Contestant("torch_eager", "delay_dense", "PyTorch eager, dense slices of the history", True, cannot=NO_SPARSE),
     Contestant("torch_eager", "delay_sparse", "PyTorch eager, CSR matrix over the history", True),
     Contestant(
         "torch_eager", "delay_sparse_backward", "PyTorch eager, CSR matrix, backward pass by hand", True, by_hand=True
     ),
+    Contestant(
+        "torch_eager", "delay_sparse_backward", "PyTorch, CSR, by hand" + IN_TWO, True, by_hand=True, processes=2
+    ),
     Contestant("jax_scan", "dense", "JAX scan, dense", cannot=NO_DELAYS),
     Contestant("jax_scan", "dense", "JAX scan, dense" + IN_TWO, processes=2, cannot=NO_DELAYS),
+    Contestant("jax_scan", "dense_after", "JAX scan, dense, dL/dW after it", cannot=NO_DELAYS),
+    Contestant("jax_scan", "dense_after", "JAX, dense, dL/dW after" + IN_TWO, processes=2, cannot=NO_DELAYS),
     Contestant("torch_eager", "dense", "PyTorch eager, dense", cannot=NO_DELAYS),
     Contestant("torch_eager", "compiled", "PyTorch, torch.compile of 10 steps", cannot=NO_DELAYS),
+    Contestant("torch_eager", "compiled", "PyTorch, torch.compile" + IN_TWO, processes=2, cannot=NO_DELAYS),
     Contestant(
         "norse_cell", "lsnn_cell", "Norse, LSNN cell", exact=False,
         cannot=f"{NO_DELAYS}; recurrent spikes take 2 ms; refractoriness; reset by the threshold (to rest instead)",
@@ -58,7 +65,7 @@ LEARNERS = (
 )  # fmt: skip
 
 # Where all pairs are connected without delays, a dense product costs what it costs in W1: the fastest there are enough.
-DENSE = tuple(peer for peer in LEARNERS if peer.variant in ("dense", "compiled"))
+DENSE = tuple(peer for peer in LEARNERS if peer.variant in ("dense", "dense_after", "compiled"))
 
 # Looked at and left out: name, version, why.
 ABSENT = (

@@ -118,7 +118,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.recurrent_ppo", description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=30.0, help="of CPU time for learning")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="one, as a thread that waits counts as CPU time")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
     import torch

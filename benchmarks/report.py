@@ -85,7 +85,7 @@ def _pair(results: dict[str, Any], key: str) -> str:
         return ""
     pair = results["pairs"][key]
     low, _, high = pair["quartiles"]
-    return f"{low:.3g} to {high:.3g}, {len(pair['ours_s'])} turns with {pair['peer']}"
+    return f"{low:.4g} to {high:.4g}, {len(pair['ours_s'])} turns with {pair['peer']}"
 
 
 def section_table(section: str, what: str, content: dict[str, Any]) -> list[str]:

@@ -39,7 +39,9 @@ def options_of(arguments: Sequence[str] | None) -> Options:
     """The command line."""
     parser = argparse.ArgumentParser(prog="benchmarks.run", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="tiny sizes, once: does it run, and do spikes agree?")
-    parser.add_argument("--only", default=",".join(SECTIONS), help=f"some of {','.join(SECTIONS)}")
+    parser.add_argument(
+        "--only", default=",".join(SECTIONS), help=f"some of {','.join(SECTIONS)}; the others of --out stay"
+    )
     parser.add_argument("--out", type=Path, default=None, help="folder; default: benchmarks/, --quick: results/bench")
     parser.add_argument("--repeats", type=int, default=None, help="default: 5, --quick: 1")
     parser.add_argument("--cores", type=int, default=2)
@@ -56,12 +58,30 @@ def options_of(arguments: Sequence[str] | None) -> Options:
     return Options(given.quick, only, out, repeats, given.cores, given.limit_s)
 
 
+def begun(options: Options) -> dict[str, Any]:
+    """The results to add to: those in the folder, if a part is run anew, without what belongs to that part.
+
+    Raises:
+        SystemExit: they are of another machine or size, beside which the part would mean nothing.
+    """
+    new: dict[str, Any] = {"machine": machine(), "quick": options.quick, "repeats": options.repeats, "versions": {}}
+    path = options.out / "results.json"
+    if options.only == SECTIONS or not path.exists():
+        return new
+    old = json.loads(path.read_text())
+    if any(old.get(key) != new[key] for key in ("machine", "quick", "repeats")):
+        sys.exit(f"{path}: holds results of another machine, size or number of repeats; name another --out")
+    pairs = {key: pair for key, pair in old.get("pairs", {}).items() if pair["section"] not in options.only}
+    kept = {key: value for key, value in old.items() if key.partition(".")[0] not in options.only}
+    return kept | {"pairs": pairs}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, write and print; 1 if two simulators that should agree did not, or a number with a bound is missing."""
     options = options_of(arguments)
     pin_to_cores(options.cores)
     options.out.mkdir(parents=True, exist_ok=True)
-    results: dict[str, Any] = {"machine": machine(), "quick": options.quick, "repeats": options.repeats, "versions": {}}
+    results = begun(options)
     with scratch_folder() as folder:
         bench = Bench(folder, options.quick, options.repeats, options.limit_s, results)
         for section in options.only:

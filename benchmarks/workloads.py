@@ -129,7 +129,8 @@ class Bench:
             outs = dict(zip(everyone, pool.map(lambda p: self.checked(p, problem), everyone.values()), strict=True))
         for peer in which:
             ours, theirs = outs[variant_for(peer)], outs[peer.name]
-            agrees = agreement.compared(ours, theirs) if ours and theirs else {"agrees": False}
+            learns = peer in LEARNERS
+            agrees = agreement.compared(ours, theirs, learns) if ours and theirs else {"agrees": False}
             peers[peer.name]["float64"] = agrees
             if "share" not in peers[peer.name]:
                 peers[peer.name]["float32"] = agreement.drifted(

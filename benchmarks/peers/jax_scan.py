@@ -20,6 +20,8 @@ import numpy as np
 
 from benchmarks.peers.problem import Problem, Synapses, dense, of_synapses
 
+CHUNK = 100  # steps whose dL/dW is summed at once
+
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
 def spike(u, gamma):
@@ -175,14 +177,22 @@ class Slices(Network):
         return found | dict(zip(("readout", "bias"), others, strict=True))
 
     def product(self, before, g):
-        """sum over t and episodes of before[t-d] g[t] for each delay, (d_max, n_pre, N)."""
-        steps = len(g)
-        delays = range(1, self.problem.d_max + 1)
-        return jnp.stack([jnp.einsum("tep,ten->pn", before[: steps - d], g[d:]) for d in delays])
+        """sum over t and episodes of before[t-d] g[t] for each delay, (d_max, n_pre, N); chunks stay in the cache."""
+        d_max, count = self.problem.d_max, -(-len(g) // CHUNK)
+        beyond = ((0, count * CHUNK - len(g)), (0, 0), (0, 0))
+        g, before = jnp.pad(g, beyond), jnp.pad(before, ((d_max, beyond[0][1]), *beyond[1:]))
+
+        def add(total, first):
+            now = jax.lax.dynamic_slice_in_dim(g, first, CHUNK)
+            late = (jax.lax.dynamic_slice_in_dim(before, first + d_max - d, CHUNK) for d in range(1, d_max + 1))
+            return total + jnp.stack([jnp.einsum("tep,ten->pn", each, now) for each in late]), None
+
+        total = jnp.zeros((d_max, before.shape[2], g.shape[2]), g.dtype)
+        return jax.lax.scan(add, total, CHUNK * jnp.arange(count))[0]
 
 
 class Dense(Slices):
-    """Without delays: one matrix, whose gradient the scan carries, which is the faster way for one."""
+    """Without delays: one matrix, whose gradient the scan carries."""
 
     loss_gradient = Network.loss_gradient
 
@@ -197,6 +207,12 @@ class Dense(Slices):
     def sent(self, weights, line, z):
         """What the next step sees."""
         return z
+
+
+class DenseAfter(Dense):
+    """The same, its gradient summed after the scan."""
+
+    loss_gradient = Slices.loss_gradient
 
 
 class DelayHistory(Slices):
@@ -299,6 +315,7 @@ def models(problem: Problem, dtype) -> dict[str, Callable[[], Network]]:
         jax.config.update("jax_enable_x64", True)
     return {
         "dense": lambda: Dense(problem.without_delays(), dtype),
+        "dense_after": lambda: DenseAfter(problem.without_delays(), dtype),
         "delay_history": lambda: DelayHistory(problem, dtype),
         "delay_pending": lambda: DelayPending(problem, dtype),
         "delay_gather": lambda: DelayGather(problem, dtype),

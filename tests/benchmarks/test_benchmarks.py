@@ -50,6 +50,8 @@ def test_the_engine_agrees_with_autodiff_on_the_same_problem_and_a_wrong_answer_
     hole = np.where(np.arange(found["inputs"].size).reshape(found["inputs"].shape) == 3, np.nan, found["inputs"])
     np.savez(wrong, **found | {"inputs": hole})
     assert not agreement.compared(ours, wrong)["agrees"] and not agreement.compared(wrong, ours)["agrees"]
+    np.savez(wrong, **{name: array for name, array in found.items() if name != "bias"})
+    assert not agreement.compared(ours, wrong)["agrees"] and agreement.compared(ours, wrong, learns=False)["agrees"]
     found["spikes"][0, 20, 7] ^= 1
     np.savez(wrong, **found)
     result = agreement.compared(ours, wrong)
