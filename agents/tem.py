@@ -86,7 +86,7 @@ class PathAttention(eqx.Module):
 
     def moved(self, g: Array, m: Array) -> Array:
         """The code (P,) after a move m (M,)."""
-        return normalised(g + jnp.einsum("k,kij,j->i", m, self.moves, g))
+        return normalised(g + jnp.einsum("k,kij,j->i", m, self.moves, g)).astype(g.dtype)
 
     def start(self) -> tuple[Array, Array, Array]:
         none = jnp.zeros((2, self.decisions, len(self.first_code)), jnp.float32)

@@ -90,15 +90,14 @@ class MetaLearner(OuterLoop):
 
     def step(self) -> dict[str, float]:
         """One iteration; returns its row of the history."""
-        task, present = self.present_task(), self._present()
+        task = self.present_task()
         self.threads.begin()
-        rolled, shards = zip(*self._roll_out(task, present), strict=True)
+        rolled, shards = zip(*self._roll_out(task), strict=True)
         row, self.finite = self._measure(task, rolled), all(block.finite for block in rolled)
         for epoch in range(self.learning.epochs):
             if epoch > 0:
-                present = self._present()
-                shards = self._replay(present)
-            signs, fault = self._update(self._gradient(shards, present), row)
+                shards = self._replay()
+            signs, fault = self._update(self._gradient(shards), row)
             if fault:
                 break
         if self.out_of_range and self.iteration + 1 >= guards.AT_ONCE:
@@ -132,21 +131,23 @@ class MetaLearner(OuterLoop):
         if self.out_of_range:
             raise guards.no_beginning(self.iteration, self.out_of_range)
 
-    def _present(self) -> Present:
-        """The network as blocks are given it, until its next step."""
-        return Present(self.network.weights(), calls.bare(self.network))
+    def _take_present(self) -> None:
+        """The network as it is now is what blocks are given, until the next roll-out or replay."""
+        self.present = Present(self.network.weights(), calls.bare(self.network))
 
-    def _roll_out(self, task: Task, present: Present) -> list[tuple[calls.Rolled, Prepared]]:
+    def _roll_out(self, task: Task) -> list[tuple[calls.Rolled, Prepared]]:
+        self._take_present()
         keys = episode_keys(self.seed, TRAIN_BRANCH, self.iteration, self.learning.episodes).reshape(-1, LANES)
         log_std = self.network.log_std if self.task.action_kind == "gaussian" else np.zeros(1)
         run = partial(
             calls.rolled_and_summed_up, learning=self.learning, task=task, log_std=log_std,
-            hold=self.learning.hold_ms, mean_norm=self.learning.mean_norm or np.inf, **present._asdict(),
+            hold=self.learning.hold_ms, mean_norm=self.learning.mean_norm or np.inf, **self.present._asdict(),
         )  # fmt: skip
         return self.threads.map(run, self.blocks, list(keys))
 
-    def _replay(self, present: Present) -> list[Prepared]:
-        run = partial(calls.replayed_and_summed_up, learning=self.learning, **present._asdict())
+    def _replay(self) -> list[Prepared]:
+        self._take_present()
+        run = partial(calls.replayed_and_summed_up, learning=self.learning, **self.present._asdict())
         return self.threads.map(run, self.blocks)
 
     def _measure(self, task: Task, rolled: Sequence[calls.Rolled]) -> dict[str, float]:
@@ -158,8 +159,8 @@ class MetaLearner(OuterLoop):
             row["std"] = float(np.exp(self.network.log_std + added).mean())
         return row | measured(task, reward, acted)
 
-    def _gradient(self, shards: Sequence[Prepared], present: Present) -> Arrays:
-        """Gradient of the batch; present: the network of the roll-out or replay."""
+    def _gradient(self, shards: Sequence[Prepared]) -> Arrays:
+        """Gradient of the batch."""
         if not any(shard.decisions for shard in shards):
             raise InputError(
                 f"duration_ms of {self.task.name} must leave a step that counts (lsnn/task.py), got "
@@ -169,7 +170,7 @@ class MetaLearner(OuterLoop):
         self.rate_hz = statistics.rate_hz
         run = partial(
             calls.gradient, statistics=statistics, learning=self.learning, target_weight=self.target_weight(),
-            loss=self.task.loss, **present._asdict(),
+            loss=self.task.loss, **self.present._asdict(),
         )  # fmt: skip
         parts = self.threads.map(run, self.blocks)
         found = [descent.by_what_learns(self.network, part.weights) | {"log_std": part.log_std} for part in parts]

@@ -26,7 +26,7 @@ SAFE = {  # compiled functions that use no array, or bound every index by its le
     "tasks.water_maze.dynamics": {"platform_of_trial", "cue_of"},
     "tasks.encoders.spikes": {"as_index", "spike_line", "spike_alike", "spike_anyhow"},
 }
-CALLERS = {"lsnn/blocks.py", "lsnn/gym_blocks.py", "lsnn/brian.py", "lsnn/arrays/blocks.py", "lsnn/circuits/running.py"}
+CALLERS = {"lsnn/blocks.py", "lsnn/gym_blocks.py", "lsnn/brian.py", "lsnn/arrays/blocks.py", "lsnn/circuits/passage.py"}
 OF_EXTRAS = {"lsnn.bridges.pytorch"}  # cannot be imported where its extra is not installed
 
 

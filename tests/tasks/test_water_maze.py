@@ -418,7 +418,7 @@ def test_metrics_take_a_find_for_a_find_whatever_the_wall() -> None:
         ({"held_out_wedge": (0.0, 10.0, 20.0)}, "held_out_wedge must be .from, to. in degrees"),
         ({"distinct_platforms": -1}, "distinct_platforms must be an integer"),
         ({"distinct_platforms": 3, "platforms": 2}, "distinct_platforms must be 0 with several platforms"),
-        ({"distinct_platforms": 3, "reversal_ms": 90}, "distinct_platforms must be 0 with several platforms, or with"),
+        ({"distinct_platforms": 3, "reversal_ms": 90}, "must be 0 with several platforms or cues, or with one"),
         ({"start_radius": 1.1}, "start_radius must be a number from 0 to 1"),
         ({"start_radius": 0.2, "start_radius_min": 0.3}, "start_radius_min must be a number from 0 to 0.2"),
         ({"rest_ms": 0}, "rest_ms must be an integer of at least 1, received 0"),

@@ -105,7 +105,7 @@ def test_neurons_that_keep_nothing(family, browser, page_of, tmp_path):
 
 @needs_browser
 def test_several_platforms(browser, page_of, tmp_path):
-    network, experiment = untrained("platforms")
+    network, experiment = untrained("platforms", "task.platforms=4")
     whole = np.zeros(network.config.n_neurons, np.int8), np.ones(network.config.n_neurons, np.float32)
     own = {"network": network_data(network), "task": task_data(experiment.task), "reading": None, "first": 1}
     own |= {"populations": packed(whole[0], np.int8), "scale": packed(whole[1], np.float32)}
