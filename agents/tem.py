@@ -75,7 +75,7 @@ class PathAttention(eqx.Module):
     def __init__(self, moves: int, units: int, decisions: int, key: Array) -> None:
         first, second = jax.random.split(key)
         self.first_code = jax.random.normal(first, (units,), jnp.float32)
-        size = FIRST_MOVE / np.sqrt(units)
+        size = float(FIRST_MOVE / np.sqrt(units))  # a number of NumPy would make doubles where JAX has them
         self.moves = size * jax.random.normal(second, (moves, units, units), jnp.float32)
         self.log_beta = jnp.asarray(np.log(FIRST_BETA), jnp.float32)
         self.decisions = decisions
