@@ -62,7 +62,7 @@ def begun(options: Options) -> dict[str, Any]:
     """The results to add to: those in the folder, if a part is run anew, without what belongs to that part.
 
     Raises:
-        SystemExit: they are of another machine or size, beside which the part would mean nothing.
+        SystemExit: code 2, they are of another machine or size, beside which the part would mean nothing.
     """
     new: dict[str, Any] = {"machine": machine(), "quick": options.quick, "repeats": options.repeats, "versions": {}}
     path = options.out / "results.json"
@@ -70,7 +70,9 @@ def begun(options: Options) -> dict[str, Any]:
         return new
     old = json.loads(path.read_text())
     if any(old.get(key) != new[key] for key in ("machine", "quick", "repeats")):
-        sys.exit(f"{path}: holds results of another machine, size or number of repeats; name another --out")
+        rule = "holds results of another machine, size or number of repeats; name another --out"
+        print(f"{path}: {rule}", file=sys.stderr)
+        raise SystemExit(2)
     pairs = {key: pair for key, pair in old.get("pairs", {}).items() if pair["section"] not in options.only}
     kept = {key: value for key, value in old.items() if key.partition(".")[0] not in options.only}
     return kept | {"pairs": pairs}

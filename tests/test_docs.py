@@ -309,7 +309,7 @@ def test_a_network_is_run_from_python(tmp_path, monkeypatch, capsys):
     assert names["voltage"].shape == (101, 250) and names["adaptive"].shape == (101, n_adaptive)
     assert names["highest"] > names["network"].network.config.b0
     assert names["further"].history.iteration.tolist() == [0, 1, 2] and names["place"].sizes["number"] == 2
-    assert names["stretch"].shape == (101, 250) and names["few"].n_episodes == 2 < names["long"].n_episodes
+    assert names["window"].shape == (101, 250) and names["few"].n_episodes == 2 < names["long"].n_episodes
     assert names["simulation"].t == 2000 == names["simulation"].record.duration_ms
     assert names["truncated"] is False and "Hz" in capsys.readouterr().out
 
@@ -343,7 +343,7 @@ def test_a_circuit_of_the_guide_is_taught(tmp_path, monkeypatch, capsys):
         exec(compile(block, str(CIRCUITS), "exec"), names)
     told = capsys.readouterr().out
     assert names["accuracy"] > 0.8 and "(360,) (30,) (60, 20, 12)" in told and "(101, 30) (100, 30)" in told
-    np.testing.assert_array_equal(names["part"], names["stretch"][:100])
+    np.testing.assert_array_equal(names["part"], names["window"][:100])
     assert "spikes of 30 neurons in 8 episodes" in told and "'action_1' 'value'" in told
     assert "(30, 1) (40, 20) (40, 20, 2)" in told and names["both"].history["accuracy"].iloc[-1] > 0.8
 

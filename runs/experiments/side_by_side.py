@@ -64,7 +64,9 @@ def run(
     folder = output_folder(asked.out, "", files, asked.overwrite, networks)
     result, figure = (folder / file for file in files)
     with alone_in(folder):
-        with _file(name, result, opened, asked) as (file, keys), meter() as shown:
+        first = opened[0]
+        about = first.experiment.as_mapping(), network_sha256(first.network.network)
+        with result_file(name, result, *about, asked) as (file, keys), meter() as shown:
             for done, _ in enumerate(measure(file, opened, keys), 1):
                 shown.show(done / len(opened), opened[done - 1].path.name)
         write_figure(result, figure)
@@ -72,13 +74,14 @@ def run(
 
 
 @contextmanager
-def _file(name: str, path: Path, opened: list[Opened], asked: Asked) -> Iterator[tuple[h5py.File, np.ndarray]]:
-    """The result file with its header, and the keys of its episodes."""
+def result_file(
+    name: str, path: Path, config: dict[str, Any], sha256: str, asked: Asked
+) -> Iterator[tuple[h5py.File, np.ndarray]]:
+    """The result file with its header, and the keys of its episodes; config and checksum of the first network."""
     keys = episode_keys(asked.seed, STUDY_BRANCH, Study[name.upper()], asked.episodes or 0)
-    first = opened[0]
     with store.write_atomically(path) as file:
-        file.attrs.update(store.provenance("result", first.experiment.as_mapping(), asked.seed, command_line()))
-        file.attrs.update(experiment=name, frozen_sha256=network_sha256(first.network.network))
+        file.attrs.update(store.provenance("result", config, asked.seed, command_line()))
+        file.attrs.update(experiment=name, frozen_sha256=sha256)
         store.put(file, "episode_key", keys, "1", "(episode,): the same for every network and condition")
         yield file, keys
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +17,9 @@ from benchmarks.peers.engine import network_of, same_bits_whatever_the_split
 from benchmarks.peers.engine_closed_loop import ClosedLoop
 from benchmarks.peers.problem import dense, episodes_apart, episodes_together, load, of_synapses
 from benchmarks.report import figure, missed, table, unmeasured
-from benchmarks.run import main
+from benchmarks.run import Options, begun, main
 from benchmarks.workload import Size, bellec2018, growing, visits
-from benchmarks.workloads import growth_with_length
+from benchmarks.workloads import SECTIONS, growth_with_length
 
 SIZE = Size(16, 40)
 
@@ -194,6 +195,22 @@ def test_an_unknown_section_ends_with_code_2(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["--only", "W9"])
     assert caught.value.code == 2 and "W9" in capsys.readouterr().err
+
+
+def test_a_part_joins_what_the_same_machine_has_measured(tmp_path, capsys):
+    options = Options(False, ("W1", "W2"), tmp_path, 5, 2, 60.0)
+    assert begun(options).keys() == {"machine", "quick", "repeats", "versions"}
+    pairs = {"W1.ratio_any": {"section": "W1"}, "frozen.ratio_nest": {"section": "frozen"}}
+    old = {"W1": 1, "W1.ratio_any": 2, "W3": 3, "W3.growth": 4, "pairs": pairs, "versions": {"jax": "1"}}
+    old = begun(options) | old
+    (tmp_path / "results.json").write_text(json.dumps(old))
+    found = begun(options)
+    assert {key for key in found if key.startswith("W")} == {"W3", "W3.growth"}
+    assert found["pairs"].keys() == {"frozen.ratio_nest"} and found["versions"] == {"jax": "1"}
+    assert "W3" not in begun(replace(options, only=SECTIONS))
+    with pytest.raises(SystemExit) as caught:
+        begun(replace(options, repeats=3))
+    assert caught.value.code == 2 and "another machine, size or number of repeats" in capsys.readouterr().err
 
 
 def test_every_layout_of_the_backward_sum_runs_and_gives_the_same(monkeypatch, capsys):

@@ -185,3 +185,9 @@ def test_a_file_with_an_unknown_kind_has_no_figure(folder, tmp_path):
         file["network_0"].attrs["kind"] = "oracle"
     with pytest.raises(Exception, match=r"other\.h5"):
         analysis.show(tmp_path / "other.h5", tmp_path / "figure.png")
+
+
+def test_a_learner_that_is_given_twice_is_refused(folder, tmp_path, capsys):
+    code = experiment("graph-walk", folder / "gru.lsnn.h5", folder / "gru.lsnn.h5", "--out", tmp_path / "out")
+    assert_one_line(code, capsys, "must be another file than those before it")
+    assert not (tmp_path / "out").exists()

@@ -1,7 +1,5 @@
 """All learners measured on grids of every side, and the file of the experiment."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,11 +16,11 @@ from lsnn.files import store
 from lsnn.files.folders import alone_in, output_folder
 from lsnn.network import Network
 from lsnn.progress import meter, say
-from lsnn.seeds import STUDY_BRANCH, Study, episode_keys
 from runs.experiments.graph_walk.codes import Codes, codes_of
 from runs.experiments.options import Asked, check_numbers
+from runs.experiments.side_by_side import result_file
 from runs.experiments.similarity.learners import Learner, open_learner, with_random_weights
-from runs.output.command import command_line
+from tasks.experiment import require_different
 from tasks.graph_walk import FAMILY
 from tasks.graph_walk.family import moves_in
 from tasks.graph_walk.task import LARGEST_SIDE
@@ -49,19 +47,23 @@ def run(asked: Asked, paths: list[Path]) -> None:
     """Measure the learners of these files, write graph_walk.h5, draw graph_walk.png and tell of it.
 
     Raises:
-        InputError: a bad number, a learner of another task, or a folder that holds these files already.
+        InputError: a bad number, a learner of another task or given twice, or a folder that holds these files already.
     """
     from analysis.graph_walk import show
 
     check_numbers(episodes=asked.episodes, threads=asked.threads, seed=asked.seed)
     learners = [open_learner(path) for path in paths]
+    require_different(paths)
     for each in learners:
         _require_fitting(each)
     folder = output_folder(asked.out, "", (f"{NAME}.h5", f"{NAME}.png"), asked.overwrite, paths)
     result, figure = folder / f"{NAME}.h5", folder / f"{NAME}.png"
     with alone_in(folder):
-        with _file(result, learners, asked) as (file, keys), meter() as shown:
-            _put_baselines(file, learners[0].task, keys)
+        first = learners[0]
+        about = first.experiment.as_mapping(), first.sha256
+        with result_file(NAME, result, *about, asked) as (file, keys), meter() as shown:
+            store.put(file, "side", np.array(SIDES), "1", "(side,): rooms along a side of the grid")
+            _put_baselines(file, first.task, keys)
             for number, each in enumerate(learners):
                 shown.show(number / len(learners), each.path.name)
                 _put_learner(file.create_group(f"network_{number}"), each, keys, asked.threads)
@@ -75,19 +77,6 @@ def _require_fitting(each: Learner) -> None:
     if isinstance(each.experiment, AgentExperiment) and each.experiment.decision_ms != each.task.visit_ms:
         got = each.experiment.decision_ms
         raise InputError(f"{each.path}: agent.decision_ms must be {each.task.visit_ms}, a visit, got {got}")
-
-
-@contextmanager
-def _file(path: Path, learners: list[Learner], asked: Asked) -> Iterator[tuple[h5py.File, np.ndarray]]:
-    """The result file with its header, and the keys of its episodes."""
-    keys = episode_keys(asked.seed, STUDY_BRANCH, Study.GRAPH_WALK, asked.episodes or 0)
-    first = learners[0]
-    with store.write_atomically(path) as file:
-        file.attrs.update(store.provenance("result", first.experiment.as_mapping(), asked.seed, command_line()))
-        file.attrs.update(experiment=NAME, frozen_sha256=first.sha256)
-        store.put(file, "episode_key", keys, "1", "(episode,): the same for every learner and side")
-        store.put(file, "side", np.array(SIDES), "1", "(side,): rooms along a side of the grid")
-        yield file, keys
 
 
 def of_side(task: Any, side: int) -> Any:

@@ -12,13 +12,13 @@ from lsnn.errors import InputError
 from lsnn.files import store
 from lsnn.files.folders import alone_in, output_folder
 from lsnn.progress import meter, say
-from lsnn.seeds import STUDY_BRANCH, Study, episode_keys
+from lsnn.seeds import STUDY_BRANCH, Study
 from runs.experiments.options import Asked, check_numbers
+from runs.experiments.side_by_side import result_file
 from runs.experiments.similarity.alike import BLOCK, Pair, alignment, beyond_input, decoded, moments_of, scaled
 from runs.experiments.similarity.influence import RULES, influence_of_learner, influence_of_rules
 from runs.experiments.similarity.learners import Learner, opened, states_of, with_random_weights
 from runs.experiments.similarity.worlds import World, world_of
-from runs.output.command import command_line
 
 NAME = "similarity"
 STEP = 0.2  # by which an example's y is moved up and down
@@ -63,20 +63,17 @@ def _check(asked: Asked, repeats: int, influence_episodes: int) -> None:
 @contextmanager
 def _file(path: Path, learners: list[Learner], asked: Asked) -> Iterator[tuple[h5py.File, np.ndarray]]:
     """The result file with its header, and the keys of its episodes."""
-    keys = episode_keys(asked.seed, STUDY_BRANCH, Study.SIMILARITY, asked.episodes or 0)
     first = learners[0]
-    with store.write_atomically(path) as file:
-        file.attrs.update(store.provenance("result", first.experiment.as_mapping(), asked.seed, command_line()))
+    with result_file(NAME, path, first.experiment.as_mapping(), first.sha256, asked) as (file, keys):
         told = [
             {"kind": each.kind, "seed": each.seed, "file": each.path.name, "command": each.command,
              "sha256": each.sha256}
             for each in learners
         ]  # fmt: skip
         file.attrs.update(
-            experiment=NAME, frozen_sha256=first.sha256, family=json.dumps({"name": first.task.name}),
+            family=json.dumps({"name": first.task.name}),
             learners=json.dumps(told), step=STEP, block=BLOCK,
         )  # fmt: skip
-        store.put(file, "episode_key", keys, "1", "(episode,): the same for every learner")
         yield file, keys
 
 
